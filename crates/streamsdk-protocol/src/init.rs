@@ -1,0 +1,208 @@
+//! The exchange that sets a session up: one POST to [`INIT_PATH`](crate::INIT_PATH), one answer.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ApiKey, REDACTED};
+
+/// The request, field by field as servers know it. Absent fields are not sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct InitRequest {
+    /// The key, if it travels in the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKey>,
+    /// What is to be run on every frame.
+    pub workflow_configuration: WorkflowConfiguration,
+    /// The client's offer, with all its candidates.
+    pub webrtc_offer: SessionDescription,
+    /// ICE servers that the server should use. Absent when there are none: a server without access
+    /// to the platform refuses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webrtc_config: Option<IceConfiguration>,
+    /// Whether late frames are dropped (`true`), or every frame is processed at the pace of the
+    /// client's acks (`false`).
+    pub webrtc_realtime_processing: bool,
+    /// Outputs for the video track. Absent means "choose for me", empty means "no video track".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_output: Option<Vec<String>>,
+    /// Outputs for data messages. Empty means metadata only, `["*"]` means all but images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_output: Option<Vec<String>>,
+    /// Frame rate that the source declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_fps: Option<f64>,
+    /// Hosted servers: the plan to run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_plan: Option<String>,
+    /// Hosted servers: the region to run in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_region: Option<String>,
+    /// Seconds after which the server ends the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processing_timeout: Option<u64>,
+    /// A camera that the server pulls by RTSP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtsp_url: Option<String>,
+    /// A camera that the server pulls as MJPEG over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mjpeg_url: Option<String>,
+    /// A video file will come over the upload channel.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub video_file_upload: bool,
+    /// The client's program makes the frames itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub manual_mode: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// What is to be run on every frame.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowConfiguration {
+    /// Always `WorkflowConfiguration`.
+    #[serde(rename = "type")]
+    pub kind: WorkflowConfigurationKind,
+    /// Name of the workflow's input that takes the frame.
+    #[serde(default = "default_image_input")]
+    pub image_input_name: String,
+    /// Values of the workflow's other inputs.
+    #[serde(default)]
+    pub workflows_parameters: Map<String, Value>,
+    /// The workflow itself; or else its id and workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_specification: Option<Value>,
+    /// Id of a stored workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    /// Workspace that the stored workflow belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_name: Option<String>,
+}
+
+fn default_image_input() -> String {
+    "image".to_owned()
+}
+
+/// The one value of [`WorkflowConfiguration::kind`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WorkflowConfigurationKind {
+    /// `"WorkflowConfiguration"`.
+    #[default]
+    WorkflowConfiguration,
+}
+
+/// An SDP text and what it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionDescription {
+    /// `offer` or `answer`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The text.
+    pub sdp: String,
+}
+
+/// A list of ICE servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceConfiguration {
+    /// The servers.
+    #[serde(rename = "iceServers")]
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A STUN or TURN server. `Debug` hides the credential.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:` and `turn:` URLs of the server.
+    pub urls: Vec<String>,
+    /// User name for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Password for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username.as_ref().map(|_| REDACTED))
+            .field("credential", &self.credential.as_ref().map(|_| REDACTED))
+            .finish()
+    }
+}
+
+/// The answer to an init request that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitResponse {
+    /// `success`.
+    #[serde(default)]
+    pub status: String,
+    /// Ids that help a server's operator to find the session.
+    #[serde(default)]
+    pub context: ResponseContext,
+    /// The server's answer, with all its candidates.
+    pub sdp: String,
+    /// `answer`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl InitResponse {
+    /// The answer `sdp`.
+    pub fn answer(sdp: impl Into<String>) -> Self {
+        Self {
+            status: "success".to_owned(),
+            context: ResponseContext::default(),
+            sdp: sdp.into(),
+            kind: "answer".to_owned(),
+        }
+    }
+}
+
+/// Ids of a session on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseContext {
+    /// Id of the request.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// Id of the pipeline.
+    #[serde(default)]
+    pub pipeline_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_do_not_show_in_debug() {
+        let request = InitRequest {
+            api_key: Some(ApiKey::new("k3y")),
+            webrtc_config: Some(IceConfiguration {
+                ice_servers: vec![IceServer {
+                    urls: vec!["turn:host".into()],
+                    username: Some("us3r".into()),
+                    credential: Some("cr3d".into()),
+                }],
+            }),
+            ..InitRequest::default()
+        };
+        let shown = format!("{request:?}");
+        assert!(!["k3y", "us3r", "cr3d"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    }
+
+    #[test]
+    fn absent_fields_are_not_sent_and_unknown_ones_are_tolerated() {
+        let sent = serde_json::to_value(InitRequest::default()).unwrap();
+        let names: Vec<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+        let mut received = sent;
+        received["something_new"] = Value::from(1);
+        assert!(serde_json::from_value::<InitRequest>(received).is_ok());
+    }
+}

@@ -1,0 +1,44 @@
+//! The wire format between a streaming client and an inference server, as data and arithmetic.
+//!
+//! A session has three conversations, and each has a module here:
+//!
+//! 1. One HTTP exchange sets it up: [`init`] has the request and the answer, [`rejection`] what a
+//!    server says when it refuses, [`sdp`] the check that an answer can be used at all.
+//! 2. The data channel [`INFERENCE_CHANNEL`] carries results to the client as chunked messages
+//!    ([`chunk`]) that hold JSON, often compressed ([`output`]), and takes [`control`] messages back;
+//!    [`ack`] keeps the window between the two.
+//! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
+//!
+//! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
+//! names is checked against [`Limits`] or against what has really arrived before memory is given.
+#![forbid(unsafe_code)]
+
+pub mod ack;
+pub mod chunk;
+pub mod control;
+pub mod detections;
+mod gzip;
+pub mod init;
+mod limits;
+pub mod output;
+pub mod rejection;
+pub mod sdp;
+mod secret;
+pub mod upload;
+
+pub use limits::Limits;
+pub use secret::{ApiKey, REDACTED, redact_url};
+
+/// Label of the channel that carries results and control messages.
+///
+/// The client creates it before the offer: ordered and reliable.
+pub const INFERENCE_CHANNEL: &str = "inference";
+
+/// Label of the channel that carries a video file to the server.
+pub const UPLOAD_CHANNEL: &str = "video_upload";
+
+/// Path of the init exchange below the server's URL.
+pub const INIT_PATH: &str = "initialise_webrtc_worker";
+
+/// Largest payload in one data-channel message, in bytes, in either direction.
+pub const CHUNK_PAYLOAD: usize = 49_152;

@@ -1,0 +1,44 @@
+//! Results: the JSON that the server sends about a frame.
+//!
+//! The client reads with [`OutputMessage`], the server writes with [`OutgoingMessage`]. Reading
+//! leaves every output where it is: an [`Output`] is a slice of the message, parsed when somebody
+//! asks, and an image stays base64 until [`EncodedImage::jpeg`] is called.
+
+mod read;
+mod write;
+
+use serde::{Deserialize, Serialize};
+
+pub use read::{EncodedImage, Output, OutputError, OutputMessage, Outputs};
+pub use write::{OutgoingMessage, OutgoingValue};
+
+/// Name of the field that stands in for an output that the server could not serialise.
+pub(crate) const SERIALIZATION_ERROR: &str = "__serialization_error__";
+
+/// What the server knows about the frame that a message is about.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct VideoMetadata {
+    /// Number of the frame, from 1. Frames that a realtime session skips leave gaps.
+    pub frame_id: u32,
+    /// When the server took the frame: ISO 8601 in the server's own time, without a zone.
+    pub received_at: Option<String>,
+    /// Presentation time in units of [`VideoMetadata::time_base`].
+    pub pts: Option<i64>,
+    /// Seconds per unit of [`VideoMetadata::pts`].
+    pub time_base: Option<f64>,
+    /// Frame rate that the source declares.
+    pub declared_fps: Option<f64>,
+    /// Frame rate that the server measures.
+    pub measured_fps: Option<f64>,
+    /// Width of the frame in pixels.
+    pub width: Option<u32>,
+    /// Height of the frame in pixels.
+    pub height: Option<u32>,
+}
+
+impl VideoMetadata {
+    /// Presentation time in seconds, where the server gives it.
+    pub fn seconds(&self) -> Option<f64> {
+        Some(self.pts? as f64 * self.time_base?)
+    }
+}

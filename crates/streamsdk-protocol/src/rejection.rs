@@ -1,0 +1,205 @@
+//! What a server says when it refuses an init request.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ApiKey;
+
+/// Longest message that is kept, in bytes: servers list all their block types in one.
+const MESSAGE_LIMIT: usize = 2_000;
+
+/// A refusal, read from an HTTP answer.
+///
+/// Texts are the server's own, shortened when they are very long, and without the API key even
+/// where the server echoes the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The HTTP status.
+    pub status: u16,
+    /// What kind of refusal it is.
+    pub reason: RejectionReason,
+    /// The server's message; empty if it sent none that can be shown.
+    pub message: String,
+    /// The server's name for the error (`WorkflowSyntaxError`).
+    pub error_type: Option<String>,
+    /// The server's message about the cause.
+    pub inner_message: Option<String>,
+    /// Which fields of the request were wrong.
+    pub fields: Vec<FieldError>,
+    /// Which blocks of the workflow were wrong.
+    pub blocks: Vec<BlockError>,
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectionReason {
+    /// A stream or data output that the workflow does not have, or another setting of the stream.
+    Configuration,
+    /// The workflow cannot be parsed: unknown block, bad property.
+    WorkflowSyntax,
+    /// The workflow cannot be run: bad selector, duplicate step, engine version.
+    Workflow,
+    /// The request is malformed.
+    Request,
+    /// The API key is missing, wrong, or not allowed to do this.
+    NotAuthorized,
+    /// A quota of the workspace is used up.
+    Quota,
+    /// The workspace has no credits left.
+    Credits,
+    /// There is no such endpoint at this URL, or WebRTC is switched off.
+    NoSuchEndpoint,
+    /// The server is not available, or something in front of it says so.
+    Unavailable,
+    /// The server failed and does not say how.
+    Internal,
+    /// Anything else.
+    Other,
+}
+
+/// One wrong field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Where it is, such as `body.webrtc_offer`.
+    pub location: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// One wrong block of a workflow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockError {
+    /// Name of the step.
+    #[serde(default)]
+    pub block_id: Option<String>,
+    /// Type of the block.
+    #[serde(default)]
+    pub block_type: Option<String>,
+    /// Name of the property.
+    #[serde(default)]
+    pub property_name: Option<String>,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub property_details: Option<String>,
+}
+
+impl Rejection {
+    /// Reads the answer to a request that was made with `key`.
+    ///
+    /// Takes any body: what is not JSON of a known shape only has its status read.
+    pub fn read(status: u16, body: &[u8], key: Option<&ApiKey>) -> Self {
+        let clean = |text: &str| shorten(&key.map_or_else(|| text.to_owned(), |k| k.redact(text)));
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(clean);
+        let error_type = text("error_type");
+        let fields = field_errors(&body, &clean);
+        let message = text("message")
+            .or_else(|| text("detail"))
+            .or_else(|| text("error"))
+            .unwrap_or_else(|| join(fields.iter().map(|f| format!("{}: {}", f.location, f.message))));
+        Self {
+            status,
+            reason: reason(status, error_type.as_deref(), &message),
+            message,
+            inner_message: text("inner_error_message").filter(|text| text != "None"),
+            blocks: block_errors(&body, &clean),
+            error_type,
+            fields,
+        }
+    }
+
+    /// What the caller can do about it, in a sentence.
+    pub fn advice(&self) -> &'static str {
+        match self.reason {
+            RejectionReason::Configuration => {
+                "ask for outputs that the workflow declares, or change the stream's settings"
+            }
+            RejectionReason::WorkflowSyntax | RejectionReason::Workflow => "correct the workflow",
+            RejectionReason::Request => "correct the fields that the server names",
+            RejectionReason::NotAuthorized => "check the API key and what it may access",
+            RejectionReason::Quota => "close other streams of the workspace or raise its quota",
+            RejectionReason::Credits => "add credits to the workspace",
+            RejectionReason::NoSuchEndpoint => {
+                "check the server's URL, and that the server has WebRTC enabled"
+            }
+            RejectionReason::Unavailable => "check the server's URL, or try again later",
+            RejectionReason::Internal | RejectionReason::Other => "look at the server's log",
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429 | 502..=504)
+    }
+}
+
+fn reason(status: u16, error_type: Option<&str>, message: &str) -> RejectionReason {
+    use RejectionReason as R;
+    match error_type.unwrap_or_default() {
+        "WebRTCConfigurationError" => return R::Configuration,
+        "WorkflowSyntaxError" => return R::WorkflowSyntax,
+        "CreditsExceededError" => return R::Credits,
+        "RoboflowAPINotAuthorizedError" | "RoboflowAPIForbiddenError" => return R::NotAuthorized,
+        name if name.contains("QuotaError") => return R::Quota,
+        name if name.starts_with("Workflow") => return R::Workflow,
+        _ => {}
+    }
+    match status {
+        401 | 403 => R::NotAuthorized,
+        402 => R::Credits,
+        404 | 405 => R::NoSuchEndpoint,
+        422 => R::Request,
+        429 => R::Quota,
+        502..=504 => R::Unavailable,
+        500 if message.is_empty() || message.starts_with("Internal error") => R::Internal,
+        500 => R::Workflow,
+        _ => R::Other,
+    }
+}
+
+fn field_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<FieldError> {
+    let rows = body.get("detail").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let location = |row: &Value| {
+        let parts = row.get("loc").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        parts
+            .iter()
+            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(".")
+    };
+    // `input` is left out: it echoes the whole request, with the key and the workflow.
+    rows.iter()
+        .map(|row| FieldError {
+            location: clean(&location(row)),
+            message: clean(row.get("msg").and_then(Value::as_str).unwrap_or_default()),
+        })
+        .collect()
+}
+
+fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError> {
+    let rows = body.get("blocks_errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let text = |row: &Value, name| row.get(name).and_then(Value::as_str).map(clean);
+    rows.iter()
+        .map(|row| BlockError {
+            block_id: text(row, "block_id"),
+            block_type: text(row, "block_type"),
+            property_name: text(row, "property_name"),
+            property_details: text(row, "property_details"),
+        })
+        .collect()
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+fn shorten(text: &str) -> String {
+    if text.len() <= MESSAGE_LIMIT {
+        return text.to_owned();
+    }
+    let end = (0..=MESSAGE_LIMIT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+}
+

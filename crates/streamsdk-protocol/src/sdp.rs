@@ -1,0 +1,114 @@
+//! The little that has to be known about SDP without speaking WebRTC: whether a description can
+//! lead to a connection at all.
+//!
+//! The real server answers an offer that it cannot read with status 200 and a description without
+//! media, and then waits for ever.
+
+use thiserror::Error;
+
+/// A description that cannot lead to a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SdpError {
+    /// Not SDP at all.
+    #[error("it does not start like SDP (v=0)")]
+    NotSdp,
+    /// No media section that is in use.
+    #[error("it has no media section in use")]
+    NoMedia,
+    /// The answer has another number of media sections than the offer.
+    #[error("it has {answer} media sections where the offer has {offer}")]
+    MediaCount {
+        /// Sections in the offer.
+        offer: usize,
+        /// Sections in the answer.
+        answer: usize,
+    },
+    /// No section in use for data channels.
+    #[error("it refuses data channels")]
+    NoDataChannels,
+    /// A line without which no connection can be made is missing.
+    #[error("it has no a={0} line")]
+    Missing(&'static str),
+}
+
+/// Checks that `answer` can lead to a connection with the side that made `offer`.
+pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
+    let answered = check_description(answer)?;
+    let offered = media_sections(offer).count();
+    if answered != offered {
+        return Err(SdpError::MediaCount { offer: offered, answer: answered });
+    }
+    if !answer.lines().any(|line| line.starts_with("a=candidate:")) {
+        return Err(SdpError::Missing("candidate"));
+    }
+    Ok(())
+}
+
+/// Checks that `offer` can be answered.
+pub fn check_offer(offer: &str) -> Result<(), SdpError> {
+    check_description(offer).map(|_| ())
+}
+
+/// Returns the number of media sections.
+fn check_description(sdp: &str) -> Result<usize, SdpError> {
+    if !sdp.trim_start().starts_with("v=0") {
+        return Err(SdpError::NotSdp);
+    }
+    let in_use = |section: &str| section.split_whitespace().nth(1).is_some_and(|port| port != "0");
+    if !media_sections(sdp).any(in_use) {
+        return Err(SdpError::NoMedia);
+    }
+    if !media_sections(sdp).any(|section| section.starts_with("application ") && in_use(section)) {
+        return Err(SdpError::NoDataChannels);
+    }
+    for name in ["ice-ufrag", "ice-pwd", "fingerprint"] {
+        let present = |line: &str| {
+            line.strip_prefix("a=")
+                .and_then(|rest| rest.strip_prefix(name))
+                .is_some_and(|rest| rest.starts_with(':') && rest.trim().len() > 1)
+        };
+        if !sdp.lines().any(present) {
+            return Err(SdpError::Missing(name));
+        }
+    }
+    Ok(media_sections(sdp).count())
+}
+
+/// What follows `m=` in each media line.
+fn media_sections(sdp: &str) -> impl Iterator<Item = &str> {
+    sdp.lines().filter_map(|line| line.strip_prefix("m="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USABLE: &str = "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 AA\r\n\
+        m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n";
+
+    #[test]
+    fn a_usable_answer_passes() {
+        assert_eq!(check_answer(USABLE, USABLE), Ok(()));
+    }
+
+    #[test]
+    fn each_way_to_be_unusable_has_a_name() {
+        let without = |line: &str| USABLE.replace(line, "");
+        let cases = [
+            (String::new(), SdpError::NotSdp),
+            ("garbage".into(), SdpError::NotSdp),
+            ("v=0\r\ns=-\r\n".into(), SdpError::NoMedia),
+            (USABLE.replace("application 9", "application 0"), SdpError::NoMedia),
+            (USABLE.replace("application 9", "video 9"), SdpError::NoDataChannels),
+            (without("a=ice-ufrag:u\r\n"), SdpError::Missing("ice-ufrag")),
+            (without("a=ice-pwd:p\r\n"), SdpError::Missing("ice-pwd")),
+            (USABLE.replace("sha-256 AA", ""), SdpError::Missing("fingerprint")),
+            (without("a=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n"), SdpError::Missing("candidate")),
+            (format!("{USABLE}m=video 9 X\r\n"), SdpError::MediaCount { offer: 1, answer: 2 }),
+        ];
+        for (answer, error) in cases {
+            assert_eq!(check_answer(USABLE, &answer), Err(error), "{answer:?}");
+        }
+    }
+}
