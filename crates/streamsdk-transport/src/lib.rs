@@ -1,1 +1,49 @@
-//! x
+//! Peer connections and data channels for inference streaming.
+//!
+//! One side makes an [`Offer`], hands its SDP to the other by whatever means, and gets an answer
+//! back; the other makes an [`Answer`] from the offer. Both end with a [`Peer`] and [`Channel`]s:
+//!
+//! ```no_run
+//! # async fn example(exchange: impl AsyncFn(&str) -> String) -> Result<(), Box<dyn std::error::Error>> {
+//! use streamsdk_transport::{Offer, PeerConfig};
+//!
+//! let offer = Offer::create(PeerConfig::default(), &["inference"]).await?;
+//! let answer = exchange(offer.sdp()).await;
+//! let (peer, mut channels) = offer.accept(&answer).await?;
+//! channels[0].send_text("hello").await?;
+//! peer.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What this crate adds to the WebRTC engine below it, none of whose types show here:
+//!
+//! * **Sending waits.** A channel holds at most [`PeerConfig::send_buffer`] bytes that the peer has
+//!   not acknowledged.
+//! * **A dead peer ends its channels.** When nothing has been heard for [`PeerConfig::dead_after`],
+//!   every pending and later operation ends with [`EndReason`].
+//! * **Nothing waits for ever.** Gathering, connecting and opening have time limits, and closing has
+//!   a deadline.
+//! * **Nothing arrives too early.** Packets of a peer that is ahead of its answer wait in the kernel
+//!   until the answer is applied.
+
+mod answer;
+mod candidates;
+mod channel;
+mod config;
+mod connection;
+mod error;
+mod interfaces;
+mod life;
+mod offer;
+mod peer;
+mod seam;
+
+pub use answer::{Answer, IncomingChannels};
+pub use candidates::CandidateCounts;
+pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
+pub use config::{Interfaces, PeerConfig};
+pub use error::{AnswerError, ConnectError, EngineError, OfferError, SendError};
+pub use life::{EndReason, PeerState};
+pub use offer::Offer;
+pub use peer::{Peer, TransportStats};

@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use webrtc::data_channel::DataChannel;
+use webrtc::peer_connection::RTCSdpType;
+
+use crate::channel::Channel;
+use crate::connection::Connection;
+use crate::error::EngineError;
+use crate::offer::description;
+use crate::{AnswerError, Peer, PeerConfig, PeerState};
+
+/// An answer to the other side's offer.
+#[derive(Debug)]
+pub struct Answer {
+    sdp: String,
+    peer: Peer,
+    incoming: IncomingChannels,
+}
+
+impl Answer {
+    /// Answers `offer`, all candidates included. The connection starts by itself.
+    pub async fn create(config: PeerConfig, offer: &str) -> Result<Self, AnswerError> {
+        let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
+        let offer = description(RTCSdpType::Offer, offer).map_err(unusable)?;
+        let mut connection = Connection::build(&config).await.map_err(AnswerError::Engine)?;
+        let engine = Arc::clone(&connection.engine);
+        let hurry = connection.seam.hurry();
+        let peer = Peer::new(
+            Arc::clone(&engine),
+            connection.life.clone(),
+            Some(hurry),
+            config.drain_timeout,
+        );
+
+        let answered = async {
+            engine.set_remote_description(offer).await.map_err(unusable)?;
+            let answer = engine.create_answer(None).await.map_err(unusable)?;
+            engine.set_local_description(answer).await.map_err(unusable)?;
+            connection
+                .gathered_description(config.gather_timeout)
+                .await
+                .ok_or(AnswerError::GatheringTimeout { limit: config.gather_timeout })
+        };
+        match answered.await {
+            Ok(sdp) => {
+                give_up_after(&peer, config.connect_timeout);
+                let incoming =
+                    IncomingChannels { peer: peer.clone(), channels: connection.incoming };
+                Ok(Self { sdp, peer, incoming })
+            }
+            Err(error) => {
+                peer.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The answer, for the other side.
+    pub fn sdp(&self) -> &str {
+        &self.sdp
+    }
+
+    /// The connection, and the channels that the other side opens.
+    pub fn into_parts(self) -> (Peer, IncomingChannels) {
+        (self.peer, self.incoming)
+    }
+}
+
+/// Ends the engine's hurry when the connection stands, or when it has had its time.
+fn give_up_after(peer: &Peer, limit: std::time::Duration) {
+    let mut watch = peer.watch();
+    let peer = peer.clone();
+    tokio::spawn(async move {
+        let decided = watch.wait_for(|state| *state != PeerState::Connecting);
+        let undecided = tokio::time::timeout(limit, decided).await.is_err();
+        if undecided {
+            peer.life().end(crate::EndReason::NeverConnected);
+            peer.abort().await;
+        } else if let PeerState::Ended(_) = peer.state() {
+            peer.settle();
+        }
+    });
+}
+
+/// The channels that the other side opens, as they open.
+#[derive(Debug)]
+pub struct IncomingChannels {
+    peer: Peer,
+    channels: mpsc::Receiver<Arc<dyn DataChannel>>,
+}
+
+impl IncomingChannels {
+    /// The next channel; `None` when the connection is over. Cancelling loses nothing.
+    ///
+    /// At most 16 channels wait to be taken; more are refused.
+    pub async fn next(&mut self) -> Option<Channel> {
+        loop {
+            let channel = tokio::select! {
+                biased;
+                channel = self.channels.recv() => channel?,
+                _ = self.peer.ended() => return None,
+            };
+            self.peer.settle();
+            if let Ok(label) = channel.label().await {
+                let life = self.peer.life().clone();
+                let channel = Channel::new(label, channel, life, self.peer.traffic());
+                self.peer.adopt(channel.sender().clone());
+                return Some(channel);
+            }
+        }
+    }
+}

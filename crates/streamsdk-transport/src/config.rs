@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use streamsdk_protocol::init::IceServer;
+
+/// How a peer connects and how long it waits.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PeerConfig {
+    /// Addresses to be reached at. Default is [`Interfaces::All`].
+    pub interfaces: Interfaces,
+    /// STUN and TURN servers. Default is none.
+    pub ice_servers: Vec<IceServer>,
+    /// Time limit for gathering candidates. Default is 5 s.
+    pub gather_timeout: Duration,
+    /// Time limit from the answer to a connection with all its channels open. Default is 30 s.
+    pub connect_timeout: Duration,
+    /// How long a connected peer may be silent before it counts as dead. Default is 15 s.
+    ///
+    /// A living peer answers a check every 2 s, whatever else it does.
+    pub dead_after: Duration,
+    /// How long [`Peer::close`](crate::Peer::close) waits for queued data to arrive. Default is 2 s.
+    pub drain_timeout: Duration,
+    /// Most bytes per channel that the peer has not acknowledged. Default is 128 KiB.
+    ///
+    /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
+    pub send_buffer: usize,
+    /// Size of the kernel's receive buffer per socket, in bytes. Default is 4 MiB.
+    ///
+    /// The kernel may grant less (`net.core.rmem_max`).
+    pub socket_receive_buffer: usize,
+}
+
+impl Default for PeerConfig {
+    fn default() -> Self {
+        Self {
+            interfaces: Interfaces::All,
+            ice_servers: Vec::new(),
+            gather_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(30),
+            dead_after: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(2),
+            send_buffer: 128 << 10,
+            socket_receive_buffer: 4 << 20,
+        }
+    }
+}
+
+/// Which of the machine's addresses a peer offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Interfaces {
+    /// Every address of every interface that is up, loopback and link-local ones excepted.
+    External,
+    /// Loopback only: the peer must be on this machine and use loopback too.
+    Loopback,
+    /// Both.
+    #[default]
+    All,
+}

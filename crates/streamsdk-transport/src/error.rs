@@ -1,0 +1,96 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{CandidateCounts, EndReason};
+
+/// What the WebRTC engine said, as text: its types stay inside this crate.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct EngineError(String);
+
+impl EngineError {
+    pub(crate) fn from(error: webrtc::error::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// An offer that could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// The engine refused: no socket could be bound, or the settings are wrong.
+    #[error("could not prepare a connection: {0}")]
+    Engine(#[source] EngineError),
+    /// The machine's addresses were not gathered in time.
+    #[error("gathering network candidates took longer than {limit:?}")]
+    GatheringTimeout {
+        /// [`PeerConfig::gather_timeout`](crate::PeerConfig::gather_timeout).
+        limit: Duration,
+    },
+}
+
+/// An offer from the other side that could not be answered.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The offer is not one that this side can answer.
+    #[error("the offer cannot be answered: {0}")]
+    UnusableOffer(#[source] EngineError),
+    /// The engine refused for reasons of its own.
+    #[error("could not prepare a connection: {0}")]
+    Engine(#[source] EngineError),
+    /// The machine's addresses were not gathered in time.
+    #[error("gathering network candidates took longer than {limit:?}")]
+    GatheringTimeout {
+        /// [`PeerConfig::gather_timeout`](crate::PeerConfig::gather_timeout).
+        limit: Duration,
+    },
+}
+
+/// A connection that did not come about.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The answer is not one to this offer.
+    #[error("the answer cannot be used: {0}")]
+    UnusableAnswer(#[source] EngineError),
+    /// No network path to the peer worked.
+    #[error(
+        "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote})"
+    )]
+    NoPath {
+        /// How long it was tried.
+        waited: Duration,
+        /// Candidates of this side.
+        local: CandidateCounts,
+        /// Candidates of the other side.
+        remote: CandidateCounts,
+    },
+    /// The peers reached each other, but a channel did not open.
+    #[error("the channel \"{label}\" did not open within {waited:?}")]
+    ChannelNotOpen {
+        /// Label of the channel.
+        label: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The connection ended while it was being made.
+    #[error("the connection ended while it was being made: {0}")]
+    Ended(EndReason),
+}
+
+/// A message that was not sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is over.
+    #[error("cannot send: {0}")]
+    Ended(EndReason),
+    /// The channel was closed, on this side or the other.
+    #[error("cannot send: the channel is closed")]
+    ChannelClosed,
+    /// The message is larger than the peer accepts.
+    #[error("cannot send: {0}")]
+    Engine(#[source] EngineError),
+}

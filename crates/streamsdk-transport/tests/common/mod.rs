@@ -1,0 +1,22 @@
+use streamsdk_transport::{Answer, Channel, IncomingChannels, Interfaces, Offer, Peer, PeerConfig};
+
+/// Loopback only, so that nothing leaves the machine.
+pub fn config() -> PeerConfig {
+    let mut config = PeerConfig::default();
+    config.interfaces = Interfaces::Loopback;
+    config
+}
+
+/// Two connected peers: the offering one with its channels, the answering one.
+pub async fn connected(
+    labels: &[&str],
+    configure: impl Fn(&mut PeerConfig),
+) -> ((Peer, Vec<Channel>), (Peer, IncomingChannels)) {
+    let mut config = config();
+    configure(&mut config);
+    let offer = Offer::create(config.clone(), labels).await.unwrap();
+    let answer = Answer::create(config, offer.sdp()).await.unwrap();
+    let sdp = answer.sdp().to_owned();
+    let answering = answer.into_parts();
+    (offer.accept(&sdp).await.unwrap(), answering)
+}
