@@ -1,1 +1,117 @@
-//! x
+//! What the end-to-end tests share: clips, a worker, a client that talks to it, and a server that
+//! plays whatever a test needs.
+
+mod fake_server;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use streamsdk::{
+    Client, Error, Event, FrameData, Session, StreamConfig, Summary, VideoFileSource, Workflow,
+};
+use streamsdk_worker::{Worker, WorkerConfig};
+
+pub use fake_server::{FakeServer, Script};
+
+/// A test that waits longer than this has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A clip of the test data.
+pub fn clip(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/video").join(name)
+}
+
+/// A worker on a free port of loopback.
+pub async fn worker() -> Worker {
+    worker_with(WorkerConfig::default()).await
+}
+
+/// A worker with settings of the test's own.
+pub async fn worker_with(config: WorkerConfig) -> Worker {
+    Worker::start("127.0.0.1:0", config).await.unwrap()
+}
+
+/// Starts a session that streams a clip through one of the worker's processors.
+pub async fn start(
+    url: &str,
+    clip_name: &str,
+    processor: &str,
+    config: StreamConfig,
+) -> Result<Session, Error> {
+    start_source(url, VideoFileSource::open(clip(clip_name)).unwrap(), processor, config).await
+}
+
+/// Starts a session of any source.
+pub async fn start_source(
+    url: &str,
+    source: VideoFileSource,
+    processor: &str,
+    config: StreamConfig,
+) -> Result<Session, Error> {
+    let client = Client::builder(url).interfaces(streamsdk::transport::Interfaces::Loopback);
+    client
+        .build()?
+        .stream(source)
+        .workflow(Workflow::id("local", processor))
+        .config(config)
+        .start()
+        .await
+}
+
+/// The next event, or a failed test when it does not come.
+pub async fn next(session: &mut Session) -> Option<Result<Event, Error>> {
+    tokio::time::timeout(PATIENCE, session.next()).await.expect("no event came")
+}
+
+/// Takes every event; returns what was said about each frame, and the summary.
+pub async fn drain(mut session: Session) -> Result<(Vec<FrameData>, Summary), Error> {
+    let mut results = Vec::new();
+    while let Some(event) = next(&mut session).await {
+        match event? {
+            Event::Frame(frame) => results.push(frame.data().clone()),
+            Event::Data(data) => results.push(data),
+            _ => {}
+        }
+    }
+    Ok((results, session.close().await))
+}
+
+/// Takes events until the session fails; returns the error.
+pub async fn failure(mut session: Session) -> Error {
+    loop {
+        match next(&mut session).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return error,
+            None => panic!("the session ended well: {}", session.summary()),
+        }
+    }
+}
+
+/// An HTTP answer.
+pub struct HttpResponse {
+    /// The status.
+    pub status: u16,
+    /// The body as text.
+    pub body: String,
+}
+
+/// Sends any bytes as a JSON request, on a connection of its own.
+pub async fn http_post(url: &str, body: Vec<u8>) -> HttpResponse {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_at(rest.find('/').unwrap());
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    HttpResponse { status, body }
+}

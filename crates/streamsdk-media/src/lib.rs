@@ -1,1 +1,51 @@
-//! x
+//! Frames of video and what is done to their pixels. No network; files only where video is written.
+//!
+//! A [`Frame`] is a picture in one of the [`PixelFormat`]s that cameras, codecs and servers use. Its
+//! planes are shared: cloning one copies no pixels. From there:
+//!
+//! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture;
+//! - [`jpeg`] decodes and encodes;
+//! - [`Timestamp`] says when a frame belongs, in ticks of a [`TimeBase`].
+//!
+//! ```
+//! use streamsdk_media::{Frame, PixelFormat, jpeg};
+//!
+//! let gray = Frame::packed(PixelFormat::Gray8, 64, 48, vec![128; 64 * 48])?;
+//! let file = jpeg::Encoder::default().encode(&gray)?;
+//! let frame = jpeg::decode(&file, PixelFormat::Rgb24)?;
+//! assert_eq!((frame.width(), frame.height()), (64, 48));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Colours
+//!
+//! YUV formats ([`I420`](PixelFormat::I420), [`Nv12`](PixelFormat::Nv12),
+//! [`Yuyv`](PixelFormat::Yuyv)) are BT.601 in limited range (luma 16 to 235), whatever the size of
+//! the picture. [`Gray8`](PixelFormat::Gray8) is luma in full range (0 to 255).
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what the others do.
+//!
+//! - `image`: conversions from and to the buffers of the `image` crate.
+//! - `turbojpeg`: [`jpeg`] uses libjpeg-turbo, built from source; faster, above all for encoding.
+//! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages.
+
+mod convert;
+#[cfg(feature = "ffmpeg")]
+pub mod ffmpeg;
+mod format;
+mod frame;
+#[cfg(feature = "image")]
+mod image_buffers;
+pub mod jpeg;
+#[cfg(feature = "ffmpeg")]
+pub mod mp4;
+mod rotate;
+mod time;
+
+pub use convert::ConvertError;
+pub use format::{PixelFormat, PlaneSize};
+pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};
+pub use rotate::Rotation;
+pub use time::{TimeBase, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{ApiKey, REDACTED};
@@ -23,6 +23,7 @@ pub struct InitRequest {
     pub webrtc_config: Option<IceConfiguration>,
     /// Whether late frames are dropped (`true`), or every frame is processed at the pace of the
     /// client's acks (`false`).
+    #[serde(default = "yes")]
     pub webrtc_realtime_processing: bool,
     /// Outputs for the video track. Absent means "choose for me", empty means "no video track".
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,10 @@ pub struct InitRequest {
     pub manual_mode: bool,
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -70,7 +75,7 @@ pub struct WorkflowConfiguration {
     #[serde(default = "default_image_input")]
     pub image_input_name: String,
     /// Values of the workflow's other inputs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub workflows_parameters: Map<String, Value>,
     /// The workflow itself; or else its id and workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +86,28 @@ pub struct WorkflowConfiguration {
     /// Workspace that the stored workflow belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_name: Option<String>,
+}
+
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Some clients give a single URL as text.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(url) => vec![url],
+        OneOrMany::Many(urls) => urls,
+    })
 }
 
 fn default_image_input() -> String {
@@ -117,6 +144,7 @@ pub struct IceConfiguration {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
     /// `stun:` and `turn:` URLs of the server.
+    #[serde(deserialize_with = "one_or_many")]
     pub urls: Vec<String>,
     /// User name for TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,6 +222,13 @@ mod tests {
         };
         let shown = format!("{request:?}");
         assert!(!["k3y", "us3r", "cr3d"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    }
+
+    #[test]
+    fn one_url_of_an_ice_server_may_be_plain_text() {
+        let one: IceServer = serde_json::from_str(r#"{"urls":"stun:a"}"#).unwrap();
+        let many: IceServer = serde_json::from_str(r#"{"urls":["stun:a"]}"#).unwrap();
+        assert_eq!(one, many);
     }
 
     #[test]

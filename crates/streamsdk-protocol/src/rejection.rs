@@ -95,10 +95,10 @@ impl Rejection {
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(clean);
         let error_type = text("error_type");
         let fields = field_errors(&body, &clean);
-        let message = text("message")
-            .or_else(|| text("detail"))
-            .or_else(|| text("error"))
-            .unwrap_or_else(|| join(fields.iter().map(|f| format!("{}: {}", f.location, f.message))));
+        let message =
+            text("message").or_else(|| text("detail")).or_else(|| text("error")).unwrap_or_else(
+                || join(fields.iter().map(|f| format!("{}: {}", f.location, f.message))),
+            );
         Self {
             status,
             reason: reason(status, error_type.as_deref(), &message),
@@ -202,4 +202,3 @@ fn shorten(text: &str) -> String {
     let end = (0..=MESSAGE_LIMIT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}… ({} bytes more)", &text[..end], text.len() - end)
 }
-

@@ -104,7 +104,10 @@ mod tests {
             (without("a=ice-ufrag:u\r\n"), SdpError::Missing("ice-ufrag")),
             (without("a=ice-pwd:p\r\n"), SdpError::Missing("ice-pwd")),
             (USABLE.replace("sha-256 AA", ""), SdpError::Missing("fingerprint")),
-            (without("a=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n"), SdpError::Missing("candidate")),
+            (
+                without("a=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n"),
+                SdpError::Missing("candidate"),
+            ),
             (format!("{USABLE}m=video 9 X\r\n"), SdpError::MediaCount { offer: 1, answer: 2 }),
         ];
         for (answer, error) in cases {

@@ -287,19 +287,13 @@ mod tests {
         let mut upload = UploadAssembler::new(Limits::default());
         assert_eq!(upload.push(Bytes::new()), Ok(Received::Ping));
         assert_eq!(upload.push(Bytes::from_static(b"x")), Ok(Received::Ping));
-        assert_eq!(
-            upload.push(Bytes::from_static(b"xy")),
-            Err(UploadError::TooShort { len: 2 })
-        );
+        assert_eq!(upload.push(Bytes::from_static(b"xy")), Err(UploadError::TooShort { len: 2 }));
     }
 
     #[test]
     fn claims_over_the_limit_are_refused_before_anything_is_kept() {
         let mut upload = UploadAssembler::new(Limits::default());
-        assert!(matches!(
-            upload.push(chunk(0, u32::MAX, b"x")),
-            Err(UploadError::TooLarge { .. })
-        ));
+        assert!(matches!(upload.push(chunk(0, u32::MAX, b"x")), Err(UploadError::TooLarge { .. })));
         let limits = Limits { upload_bytes: 10, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
         assert!(matches!(upload.push(chunk(0, 1, &[0; 11])), Err(UploadError::TooLarge { .. })));

@@ -1,1 +1,50 @@
-//! x
+//! The HTTP exchange that sets a WebRTC inference session up.
+//!
+//! One POST carries the client's offer and what is to be run; the answer carries the server's side
+//! of the connection, or says why there is none. [`Signaling`] is that exchange as a trait, for
+//! whoever reaches the server in another way; [`HttpSignaling`] is the exchange over HTTP.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use streamsdk_protocol::init::InitRequest;
+//! use streamsdk_signaling::{HttpSignaling, Signaling};
+//!
+//! let signaling = HttpSignaling::builder("http://localhost:9001").api_key("my-key").build()?;
+//! let request = InitRequest::default(); // with an offer and a workflow
+//! match signaling.exchange(request).await {
+//!     Ok(answer) => println!("{}", answer.sdp),
+//!     Err(error) if error.is_auth() => eprintln!("check the API key: {error}"),
+//!     Err(error) => eprintln!("{error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every error names the URL, what was tried and what came back, in the server's own words where it
+//! has some. API keys, credentials in URLs and TURN passwords are in none of them.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod builder;
+mod connection;
+mod error;
+mod http;
+mod refusal;
+mod secrets;
+
+use async_trait::async_trait;
+use streamsdk_protocol::init::{InitRequest, InitResponse};
+
+pub use builder::{ApiKeyTransport, BuildError, HttpSignalingBuilder};
+pub use error::SignalingError;
+pub use http::HttpSignaling;
+
+/// A way to bring an offer to a server and its answer back.
+#[async_trait]
+pub trait Signaling: Send + Sync {
+    /// Sends `request` and returns the server's answer, which has been checked to be usable.
+    ///
+    /// Must end within a time limit of the implementation's own. Dropping the future gives the
+    /// exchange up.
+    async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError>;
+}

@@ -1,1 +1,72 @@
-//! x
+//! Streams video to an inference server over WebRTC and hands back frames and predictions.
+//!
+//! ```no_run
+//! # #[cfg(feature = "file")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use streamsdk::{Client, Event, StreamConfig, VideoFileSource, Workflow};
+//!
+//! let client = Client::builder("http://localhost:9001").build()?;
+//! let mut session = client
+//!     .stream(VideoFileSource::open("traffic.mp4")?)
+//!     .workflow(Workflow::id("workspace", "count-cars"))
+//!     .config(StreamConfig::default().stream_output(["image"]).data_output(["predictions"]))
+//!     .start()
+//!     .await?;
+//! while let Some(event) = session.next().await {
+//!     match event? {
+//!         Event::Frame(frame) => println!("{:?}: {} px", frame.frame_id(), frame.image()?.width()),
+//!         Event::Data(data) => println!("{:?}", data.predictions()?),
+//!         _ => {}
+//!     }
+//! }
+//! println!("{}", session.summary());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! * A file session loses no frame: the server is held back by acks, and a frame is acked when it
+//!   has a place in the session's queue from which only the caller takes it. A realtime session
+//!   drops the oldest frame when the caller is late, and counts it ([`Drops`]).
+//! * An image is decoded when [`ReceivedFrame::image`] is called, once. Until then it is a slice of
+//!   the message that it came in.
+//! * Every wait has a limit ([`Timeouts`]), and what comes of it is an [`Error`] that says what was
+//!   waited for.
+//! * Nothing outlives a session: [`Session::close`] returns when all is stopped, dropping it stops
+//!   all in the background.
+
+mod client;
+mod config;
+mod control;
+mod error;
+mod event;
+mod frame;
+mod session;
+mod source;
+mod summary;
+mod workflow;
+
+pub use client::{Client, ClientBuilder, StreamBuilder};
+pub use config::{FramePolicy, StreamConfig, Timeouts};
+pub use control::{Control, ControlError, Statistics};
+pub use error::{Error, ErrorKind, Stage};
+pub use event::{Event, UploadProgress};
+pub use frame::{FrameData, ImageError, ReceivedFrame};
+pub use session::Session;
+#[cfg(feature = "file")]
+pub use source::VideoFileSource;
+pub use source::{ConnectionShape, SourceError, SourceIo, StreamSource};
+pub use summary::{Drops, Ended, Summary};
+pub use workflow::Workflow;
+
+pub use streamsdk_media as media;
+pub use streamsdk_protocol as protocol;
+pub use streamsdk_signaling as signaling;
+pub use streamsdk_signaling::ApiKeyTransport;
+pub use streamsdk_transport as transport;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "file"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -320,7 +320,8 @@ mod tests {
 
     #[test]
     fn an_image_is_decoded_even_when_the_server_escapes_slashes() {
-        let json = r#"{"serialized_output_data":{"a":{"type":"base64","value":"\/9j\/4AAQ"},"n":3}}"#;
+        let json =
+            r#"{"serialized_output_data":{"a":{"type":"base64","value":"\/9j\/4AAQ"},"n":3}}"#;
         let outputs = parse(json).unwrap().outputs.unwrap();
         let jpeg = outputs.get("a").unwrap().image().unwrap().jpeg().unwrap();
         assert_eq!(jpeg.as_ref(), [0xff, 0xd8, 0xff, 0xe0, 0, 0x10]);

@@ -1,14 +1,16 @@
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use streamsdk_transport::{Answer, Channel, IncomingChannels, Interfaces, Offer, Peer, PeerConfig};
 
 /// Loopback only, so that nothing leaves the machine.
-pub fn config() -> PeerConfig {
+pub(crate) fn config() -> PeerConfig {
     let mut config = PeerConfig::default();
     config.interfaces = Interfaces::Loopback;
     config
 }
 
 /// Two connected peers: the offering one with its channels, the answering one.
-pub async fn connected(
+pub(crate) async fn connected(
     labels: &[&str],
     configure: impl Fn(&mut PeerConfig),
 ) -> ((Peer, Vec<Channel>), (Peer, IncomingChannels)) {

@@ -1,0 +1,261 @@
+//! Reading the fixtures in `tests/data/video` of the repository.
+#![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use streamsdk_capture::{VideoFile, VideoFileError, VideoInfo};
+use streamsdk_media::{Frame, PixelFormat, Rotation};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/video").join(name)
+}
+
+fn open(name: &str) -> VideoFile {
+    VideoFile::open(fixture(name)).unwrap()
+}
+
+fn frames(video: &mut VideoFile) -> Vec<Frame> {
+    std::iter::from_fn(|| video.next_frame().unwrap()).collect()
+}
+
+fn seconds(frames: &[Frame]) -> Vec<f64> {
+    frames.iter().map(|frame| frame.timestamp().unwrap().seconds()).collect()
+}
+
+fn assert_near(actual: &[f64], expected: impl IntoIterator<Item = f64>) {
+    let expected: Vec<_> = expected.into_iter().collect();
+    assert_eq!(actual.len(), expected.len(), "{actual:?}");
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert!((actual - expected).abs() < 0.001, "{actual}, expected {expected}");
+    }
+}
+
+fn sizes(frames: &[Frame]) -> Vec<(u32, u32)> {
+    frames.iter().map(|frame| (frame.width(), frame.height())).collect()
+}
+
+fn rgb_at(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
+    let rgb = frame.convert(PixelFormat::Rgb24).unwrap().to_packed();
+    let start = (y * frame.width() + x) as usize * 3;
+    [rgb[start], rgb[start + 1], rgb[start + 2]]
+}
+
+fn is_red([red, green, blue]: [u8; 3]) -> bool {
+    red > 200 && green < 50 && blue < 50
+}
+
+/// The corners of a frame that are red: upper left, upper right, lower right, lower left.
+fn red_corners(frame: &Frame) -> [bool; 4] {
+    let (right, bottom) = (frame.width() - 11, frame.height() - 11);
+    [(10, 10), (right, 10), (right, bottom), (10, bottom)].map(|(x, y)| is_red(rgb_at(frame, x, y)))
+}
+
+#[test]
+fn a_plain_file_gives_every_frame_at_its_time() {
+    let mut video = open("plain_160x120.mp4");
+    let VideoInfo { width, height, declared_fps, frames: count, duration, rotation, .. } =
+        *video.info();
+    assert_eq!((width, height, rotation), (160, 120, Rotation::None));
+    assert_eq!((declared_fps, count), (Some(30.0), Some(30)));
+    assert_eq!(duration, Some(Duration::from_secs(1)));
+
+    let time_base = video.info().time_base;
+    let frames = frames(&mut video);
+    assert_near(&seconds(&frames), (0..30).map(|frame| f64::from(frame) / 30.0));
+    assert!(frames.iter().all(|frame| frame.timestamp().unwrap().time_base == time_base));
+    assert!(frames.iter().all(|frame| frame.format() == PixelFormat::I420));
+    assert_eq!(sizes(&frames), vec![(160, 120); 30]);
+    assert_eq!(video.skipped_packets(), 0);
+    assert_eq!(video.next_frame().unwrap().map(drop), None);
+}
+
+#[test]
+fn frames_outlive_the_file_they_came_from() {
+    let mut video = open("plain_160x120.mp4");
+    let first = video.next_frame().unwrap().unwrap();
+    let before = first.to_packed();
+    frames(&mut video);
+    drop(video);
+    assert_eq!(first.to_packed(), before);
+}
+
+#[test]
+fn several_threads_give_the_same_frames() {
+    let pixels = |mut video: VideoFile| -> Vec<_> {
+        frames(&mut video).iter().map(|frame| (frame.timestamp(), frame.to_packed())).collect()
+    };
+    let threaded = VideoFile::options().threads(4).open(fixture("plain_160x120.mp4")).unwrap();
+    assert!(pixels(threaded) == pixels(open("plain_160x120.mp4")));
+}
+
+#[test]
+fn turned_files_are_turned_back() {
+    for (name, rotation, size, corners) in [
+        ("rotated90.mp4", Rotation::Clockwise90, (120, 160), [false, true, false, false]),
+        ("rotated180.mp4", Rotation::Half, (160, 120), [false, false, true, false]),
+        ("rotated270.mp4", Rotation::Clockwise270, (120, 160), [false, false, false, true]),
+    ] {
+        let mut video = open(name);
+        assert_eq!(video.info().rotation, rotation, "{name}");
+        assert_eq!((video.info().width, video.info().height), size, "{name}");
+        let frames = frames(&mut video);
+        assert_eq!(sizes(&frames), vec![size; 10], "{name}");
+        assert_eq!(red_corners(&frames[5]), corners, "{name}");
+    }
+}
+
+#[test]
+fn odd_sizes_keep_their_last_row_and_column() {
+    let mut video = open("odd_161x121.mp4");
+    let frames = frames(&mut video);
+    assert_eq!(sizes(&frames), vec![(161, 121); 10]);
+    assert_eq!(red_corners(&frames[0]), [true, false, false, false]);
+    let [red, green, blue] = rgb_at(&frames[0], 160, 120);
+    assert!(red.abs_diff(128) < 6 && green.abs_diff(128) < 6 && blue.abs_diff(128) < 6);
+}
+
+#[test]
+fn a_variable_frame_rate_is_kept() {
+    let mut video = open("vfr.mp4");
+    let frames = frames(&mut video);
+    assert_near(&seconds(&frames), (0..10).map(|frame| f64::from(frame * frame) / 40.0));
+}
+
+#[test]
+fn a_change_of_size_within_the_file_is_followed() {
+    let mut video = open("two_sizes.h264");
+    let frames = frames(&mut video);
+    assert_eq!(sizes(&frames), [[(160, 120); 5], [(96, 64); 5]].concat());
+    let times = seconds(&frames);
+    assert!(times.is_sorted_by(|earlier, later| earlier < later), "{times:?}");
+}
+
+#[test]
+fn full_range_colours_are_brought_to_limited_range() {
+    let mut video = open("mjpeg.avi");
+    let frames = frames(&mut video);
+    assert_eq!(frames.len(), 3);
+    let luma = frames[0].planes()[0].data[100 * frames[0].planes()[0].stride + 100];
+    assert!(luma.abs_diff(126) <= 1, "{luma}");
+    assert_eq!(red_corners(&frames[0]), [true, false, false, false]);
+}
+
+#[test]
+fn a_file_that_is_cut_off_gives_what_it_has() {
+    let mut video = open("truncated.mp4");
+    let frames = frames(&mut video);
+    assert!((5..30).contains(&frames.len()), "{}", frames.len());
+    assert!(video.skipped_packets() > 0);
+    let whole = self::frames(&mut open("plain_160x120.mp4"));
+    for frame in &frames {
+        let same = whole.iter().find(|whole| whole.timestamp() == frame.timestamp()).unwrap();
+        assert_eq!(frame.to_packed(), same.to_packed());
+    }
+    assert_eq!(video.next_frame().unwrap().map(drop), None);
+}
+
+#[test]
+fn a_file_of_which_nothing_can_be_decoded_is_an_error_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.mp4");
+    let mut data = std::fs::read(fixture("plain_160x120.mp4")).unwrap();
+    let frames = data.windows(4).position(|window| window == b"mdat").unwrap() + 4;
+    data[frames..].fill(0);
+    std::fs::write(&path, data).unwrap();
+
+    let mut video = VideoFile::open(&path).unwrap();
+    let error = video.next_frame().unwrap_err();
+    assert!(
+        matches!(error, VideoFileError::NothingDecoded { skipped_packets: 1.., .. }),
+        "{error}"
+    );
+    assert_eq!(video.next_frame().unwrap().map(drop), None);
+}
+
+#[test]
+fn what_is_not_a_video_is_a_typed_error() {
+    let error = |path: &Path| VideoFile::open(path).map(drop).unwrap_err();
+    assert!(matches!(error(&fixture("text.mp4")), VideoFileError::Open { .. }));
+    assert!(matches!(error(&fixture("audio_only.m4a")), VideoFileError::NoVideoStream { .. }));
+    assert!(matches!(error(&fixture("no_such.mp4")), VideoFileError::NotFound { .. }));
+    assert!(matches!(error(&fixture("")), VideoFileError::Open { .. }));
+    assert!(matches!(
+        error(Path::new("http://127.0.0.1:1/x.mp4")),
+        VideoFileError::NotFound { .. }
+    ));
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty.mp4");
+    std::fs::write(&empty, []).unwrap();
+    assert!(matches!(error(&empty), VideoFileError::Open { .. }));
+}
+
+#[test]
+fn a_playlist_that_names_a_real_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let clip = directory.path().join("clip.mp4");
+    std::fs::copy(fixture("plain_160x120.mp4"), &clip).unwrap();
+    let url = clip.display();
+    for (name, text) in [
+        ("list.m3u8", format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n")),
+        ("list.ffconcat", format!("ffconcat version 1.0\nfile '{url}'\n")),
+        ("list.mp4", "ffconcat version 1.0\nfile clip.mp4\n".to_owned()),
+        ("list.mpd", format!("<?xml version=\"1.0\"?>\n<MPD type=\"static\" profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\"><Period><AdaptationSet contentType=\"video\"><Representation id=\"0\"><BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period></MPD>\n")),
+        ("session.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5000 RTP/AVP 96\na=rtpmap:96 H264/90000\n".to_owned()),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let error = VideoFile::open(&path).map(drop).unwrap_err();
+        assert!(matches!(error, VideoFileError::Open { .. }), "{name}: {error}");
+    }
+    assert!(VideoFile::open(&clip).is_ok());
+}
+
+#[test]
+fn frames_larger_than_allowed_are_refused() {
+    let path = fixture("plain_160x120.mp4");
+    // What is counted is how frames are stored, with padding.
+    let allowed = VideoFile::options().max_pixels(192 * 128).open(&path).unwrap().next_frame();
+    assert!(allowed.is_ok());
+    let refused = VideoFile::options().max_pixels(100 * 100).open(&path);
+    let error = refused.and_then(|mut video| video.next_frame()).map(drop).unwrap_err();
+    assert!(
+        matches!(error, VideoFileError::Open { .. } | VideoFileError::NothingDecoded { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn damage_anywhere_never_crashes_or_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.mp4");
+    let original = std::fs::read(fixture("plain_160x120.mp4")).unwrap();
+    let mut seed = 1_u32;
+    let mut random = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize
+    };
+    for _ in 0..150 {
+        let mut data = original.clone();
+        for _ in 0..1 + random() % 20 {
+            let position = random() % data.len();
+            data[position] = random() as u8;
+        }
+        std::fs::write(&path, &data).unwrap();
+        let Ok(mut video) = VideoFile::open(&path) else { continue };
+        let mut frames = 0;
+        while let Ok(Some(_)) = video.next_frame() {
+            frames += 1;
+            assert!(frames < 1000);
+        }
+    }
+}
+
+#[test]
+fn a_file_can_be_moved_to_another_thread() {
+    let mut video = open("mjpeg.avi");
+    video.next_frame().unwrap();
+    let count = std::thread::spawn(move || frames(&mut video).len()).join().unwrap();
+    assert_eq!(count, 2);
+}

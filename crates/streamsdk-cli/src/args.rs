@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+/// Stream video to an inference server over WebRTC and get frames and predictions back.
+#[derive(Debug, Parser)]
+#[command(name = "streamsdk", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Stream a video file and write down what comes back
+    ///
+    /// Exit status: 0 done · 2 wrong usage · 3 the file cannot be used · 4 the server cannot be
+    /// reached · 5 the server refused · 6 API key or quota · 7 something took too long · 8 the
+    /// connection was lost · 9 the server could not process the file · 130 interrupted · 1 other.
+    Run(Box<RunArguments>),
+    /// Serve sessions until interrupted
+    #[cfg(feature = "worker")]
+    Worker(WorkerArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The video file
+    pub(crate) file: PathBuf,
+    /// URL of the server; without it, a worker is started inside
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The workflow as a JSON file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workflow_id", "workspace"])]
+    pub(crate) workflow: Option<PathBuf>,
+    /// Id of a workflow that the server knows
+    #[arg(long, value_name = "ID")]
+    pub(crate) workflow_id: Option<String>,
+    /// Workspace of the workflow
+    #[arg(long, value_name = "NAME", requires = "workflow_id")]
+    pub(crate) workspace: Option<String>,
+    /// Name of the workflow's input that takes the frame
+    #[arg(long, value_name = "NAME", default_value = "image")]
+    pub(crate) image_input: String,
+    /// A workflow output to be received as frames; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stream_output: Vec<String>,
+    /// A workflow output to be received as data, or `*` for all but images; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) data_output: Vec<String>,
+    /// A workflow input, as JSON or else as text; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    pub(crate) parameters: Vec<(String, Value)>,
+    /// Write the received frames to a video file
+    #[cfg(feature = "save")]
+    #[arg(long, value_name = "OUT.mp4")]
+    pub(crate) save: Option<PathBuf>,
+    /// Write one JSON object per frame to a file
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub(crate) jsonl: Option<PathBuf>,
+    /// Write the summary as JSON to a file
+    #[arg(long, value_name = "OUT.json")]
+    pub(crate) summary_json: Option<PathBuf>,
+    /// Play the file at its own speed, dropping what is late, instead of processing every frame
+    #[arg(long)]
+    pub(crate) realtime: bool,
+    /// API key
+    #[arg(long, value_name = "KEY", env = "ROBOFLOW_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+}
+
+#[cfg(feature = "worker")]
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
+    pub(crate) listen: String,
+}
+
+fn parse_parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("expected a name before the =".to_owned());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn parameters_are_json_or_else_text() {
+        let parse = |text| parse_parameter(text).map(|(_, value)| value);
+        assert_eq!(parse("a=3"), Ok(Value::from(3)));
+        assert_eq!(parse("a=x=y"), Ok(Value::from("x=y")));
+        assert_eq!(parse("a=[1]"), Ok(serde_json::json!([1])));
+        assert!(parse("a").is_err() && parse("=3").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `streamsdk run`: one session, from the command line to the summary.
+
+mod jsonl;
+mod report;
+#[cfg(feature = "save")]
+mod save;
+mod setup;
+
+use std::process::ExitCode;
+
+use streamsdk::{Event, Session};
+
+use self::jsonl::JsonLines;
+use self::report::{Progress, Report};
+#[cfg(feature = "save")]
+use self::save::Saver;
+use crate::args::RunArguments;
+use crate::failure::{Failure, INTERRUPTED};
+
+pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let summary_json = arguments.summary_json.clone();
+    let mut sinks = Sinks::open(&arguments)?;
+    let server = setup::Server::find(&arguments).await?;
+    let mut session = setup::start(&arguments, &server).await?;
+
+    let interrupt = tokio::spawn({
+        let control = session.control();
+        async move {
+            let interrupted = tokio::signal::ctrl_c().await.is_ok();
+            control.close();
+            interrupted
+        }
+    });
+    let streamed = stream(&mut session, &mut sinks).await;
+    let interrupted = interrupt.is_finished() && interrupt.await.unwrap_or(false);
+    let summary = session.close().await;
+    let finished = sinks.finish().await;
+    server.stop().await;
+
+    let report = Report::new(summary);
+    report.print();
+    if let Some(path) = summary_json {
+        report.write(&path)?;
+    }
+    streamed?;
+    finished?;
+    Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+async fn stream(session: &mut Session, sinks: &mut Sinks) -> Result<(), Failure> {
+    let mut progress = Progress::new();
+    while let Some(event) = session.next().await {
+        match event? {
+            Event::Upload(upload) => progress.uploaded(upload),
+            Event::Frame(frame) => {
+                sinks.jsonl.write(&frame)?;
+                #[cfg(feature = "save")]
+                sinks.saver.write(frame).await?;
+                progress.received();
+            }
+            Event::Data(data) => {
+                sinks.jsonl.write(&data)?;
+                progress.received();
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where results are written.
+struct Sinks {
+    jsonl: JsonLines,
+    #[cfg(feature = "save")]
+    saver: Saver,
+}
+
+impl Sinks {
+    /// Opens the files first of all, so that a wrong path is found before anything is sent.
+    fn open(arguments: &RunArguments) -> Result<Self, Failure> {
+        Ok(Self {
+            jsonl: JsonLines::open(arguments.jsonl.as_deref())?,
+            #[cfg(feature = "save")]
+            saver: Saver::new(arguments.save.clone(), &arguments.stream_output)?,
+        })
+    }
+
+    async fn finish(mut self) -> Result<(), Failure> {
+        self.jsonl.finish()?;
+        #[cfg(feature = "save")]
+        self.saver.finish().await?;
+        Ok(())
+    }
+}

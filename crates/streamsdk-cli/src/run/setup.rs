@@ -1,0 +1,120 @@
+use std::path::Path;
+
+use serde_json::Value;
+use streamsdk::{Client, Session, StreamConfig, VideoFileSource, Workflow};
+#[cfg(feature = "worker")]
+use streamsdk_worker::{Worker, WorkerConfig};
+
+use crate::args::RunArguments;
+use crate::failure::Failure;
+
+/// What the embedded worker runs when nothing is asked for.
+#[cfg(feature = "worker")]
+const DEFAULT_WORKFLOW: &str = "motion";
+
+/// The server that a run talks to.
+pub(super) enum Server {
+    Remote(String),
+    #[cfg(feature = "worker")]
+    Embedded(Worker),
+}
+
+impl Server {
+    pub(super) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
+        if let Some(url) = &arguments.server {
+            return Ok(Self::Remote(url.clone()));
+        }
+        #[cfg(feature = "worker")]
+        return Worker::start("127.0.0.1:0", WorkerConfig::default())
+            .await
+            .map(Self::Embedded)
+            .map_err(|error| Failure::Internal(error.to_string()));
+        #[cfg(not(feature = "worker"))]
+        return Err(Failure::Usage(
+            "give --server URL: this program was built without the embedded worker (feature `worker`)"
+                .to_owned(),
+        ));
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Remote(url) => url.clone(),
+            #[cfg(feature = "worker")]
+            Self::Embedded(worker) => worker.url(),
+        }
+    }
+
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Remote(_) => {}
+            #[cfg(feature = "worker")]
+            Self::Embedded(worker) => worker.shutdown().await,
+        }
+    }
+}
+
+pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<Session, Failure> {
+    let source = VideoFileSource::open(&arguments.file)?.realtime_processing(arguments.realtime);
+    let mut config = StreamConfig::default()
+        .stream_output(&arguments.stream_output)
+        .data_output(data_output(arguments));
+    for (name, value) in &arguments.parameters {
+        config = config.parameter(name, value.clone());
+    }
+    let mut client = Client::builder(server.url());
+    if let Some(key) = &arguments.api_key {
+        client = client.api_key(key.as_str());
+    }
+    let session = client
+        .build()?
+        .stream(source)
+        .workflow(workflow(arguments, server)?)
+        .image_input(&arguments.image_input)
+        .config(config)
+        .start()
+        .await?;
+    Ok(session)
+}
+
+/// Everything but images, when nothing is asked for: results without results surprise.
+fn data_output(arguments: &RunArguments) -> Vec<String> {
+    if arguments.data_output.is_empty() && arguments.stream_output.is_empty() {
+        vec!["*".to_owned()]
+    } else {
+        arguments.data_output.clone()
+    }
+}
+
+fn workflow(arguments: &RunArguments, server: &Server) -> Result<Workflow, Failure> {
+    if let Some(path) = &arguments.workflow {
+        return read_specification(path).map(Workflow::specification);
+    }
+    if let Some(id) = &arguments.workflow_id {
+        let workspace = match (&arguments.workspace, server) {
+            (Some(workspace), _) => workspace.as_str(),
+            #[cfg(feature = "worker")]
+            (None, Server::Embedded(_)) => "local",
+            (None, Server::Remote(_)) => {
+                return Err(Failure::Usage("--workflow-id needs --workspace".to_owned()));
+            }
+        };
+        return Ok(Workflow::id(workspace, id));
+    }
+    match server {
+        #[cfg(feature = "worker")]
+        Server::Embedded(_) => Ok(Workflow::id("local", DEFAULT_WORKFLOW)),
+        Server::Remote(_) => Err(Failure::Usage(
+            "say what the server should run: --workflow FILE or --workflow-id ID --workspace NAME"
+                .to_owned(),
+        )),
+    }
+}
+
+fn read_specification(path: &Path) -> Result<Value, Failure> {
+    let wrong = |what: &dyn std::fmt::Display| {
+        Failure::Usage(format!("the workflow {} cannot be used: {what}", path.display()))
+    };
+    let text = std::fs::read(path).map_err(|error| wrong(&error))?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+    if value.is_object() { Ok(value) } else { Err(wrong(&"it is not a JSON object")) }
+}

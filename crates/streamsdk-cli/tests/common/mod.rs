@@ -1,0 +1,79 @@
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A clip of the test data.
+pub(crate) fn clip(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/video").join(name)
+}
+
+/// The program under test.
+pub(crate) fn streamsdk() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_streamsdk"));
+    command.env_remove("ROBOFLOW_API_KEY");
+    command
+}
+
+/// A worker in a process of its own, killed when dropped.
+pub(crate) struct WorkerProcess {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl WorkerProcess {
+    pub(crate) fn start() -> Self {
+        let mut child = streamsdk()
+            .args(["worker", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, url }
+    }
+
+    /// SIGKILL: no farewell of any kind.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // It may be dead already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a process, and fails the test when it takes too long.
+pub(crate) fn exit_code(child: &mut Child, limit: Duration) -> i32 {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().unwrap();
+        }
+        assert!(start.elapsed() < limit, "the program did not end within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until `file` has some bytes.
+pub(crate) fn wait_for_bytes(file: &std::path::Path, limit: Duration) {
+    let start = Instant::now();
+    while std::fs::metadata(file).map_or(0, |metadata| metadata.len()) == 0 {
+        assert!(start.elapsed() < limit, "{} stayed empty", file.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn json(path: &std::path::Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}

@@ -1,0 +1,119 @@
+//! From an HTTP response to an answer that can be used, or to the reason why there is none.
+
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
+use streamsdk_protocol::init::InitResponse;
+use streamsdk_protocol::redact_url;
+use streamsdk_protocol::rejection::Rejection;
+use streamsdk_protocol::sdp;
+
+use crate::SignalingError;
+use crate::secrets::Secrets;
+
+/// Most bytes of a body that are read. A real answer has 3 kB, the longest refusal 25 kB.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// Most characters of a strange body that are shown.
+const SHOWN: usize = 120;
+
+/// What has to be known about the request in order to read its answer.
+pub(crate) struct Asked<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) offer: &'a str,
+    pub(crate) secrets: Secrets,
+}
+
+pub(crate) async fn read(
+    response: Response,
+    asked: &Asked<'_>,
+) -> Result<InitResponse, SignalingError> {
+    if response.status().is_success() {
+        accepted(response, asked).await
+    } else {
+        Err(refused(response, asked).await)
+    }
+}
+
+async fn accepted(
+    mut response: Response,
+    asked: &Asked<'_>,
+) -> Result<InitResponse, SignalingError> {
+    let mut body = Vec::new();
+    match read_body(&mut response, &mut body).await {
+        Ok(End::Complete) => {}
+        Ok(End::Limit) => {
+            return Err(SignalingError::BodyTooLarge {
+                url: asked.url.to_owned(),
+                limit: BODY_LIMIT,
+            });
+        }
+        Err(error) => return Err(SignalingError::reading(asked.url, error)),
+    }
+    let answer = serde_json::from_slice(&body).ok().filter(|a: &InitResponse| a.kind == "answer");
+    let answer = answer.ok_or_else(|| unexpected(&response, &body, asked))?;
+    sdp::check_answer(asked.offer, &answer.sdp)
+        .map_err(|source| SignalingError::UnusableAnswer { url: asked.url.to_owned(), source })?;
+    Ok(answer)
+}
+
+/// Reads what can be read of a refusal: its status says more than "the body is too large".
+async fn refused(mut response: Response, asked: &Asked<'_>) -> SignalingError {
+    let mut body = Vec::new();
+    let _incomplete = read_body(&mut response, &mut body).await;
+    let body = asked.secrets.remove_from_body(&body);
+    let mut rejection = Rejection::read(response.status().as_u16(), &body, asked.secrets.key());
+    if response.status().is_redirection() && rejection.message.is_empty() {
+        rejection.message = redirection(response.headers(), asked);
+    }
+    SignalingError::Rejected { url: asked.url.to_owned(), rejection: Box::new(rejection) }
+}
+
+enum End {
+    Complete,
+    Limit,
+}
+
+async fn read_body(response: &mut Response, body: &mut Vec<u8>) -> Result<End, reqwest::Error> {
+    while let Some(chunk) = response.chunk().await? {
+        let room = BODY_LIMIT - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() > room {
+            return Ok(End::Limit);
+        }
+    }
+    Ok(End::Complete)
+}
+
+fn redirection(headers: &HeaderMap, asked: &Asked<'_>) -> String {
+    match header(headers, &LOCATION, asked) {
+        Some(target) => {
+            let target = redact_url(&target);
+            format!("It redirects to {target}, and redirects are not followed.")
+        }
+        None => "It redirects without saying where.".to_owned(),
+    }
+}
+
+fn unexpected(response: &Response, body: &[u8], asked: &Asked<'_>) -> SignalingError {
+    SignalingError::UnexpectedBody {
+        url: asked.url.to_owned(),
+        status: response.status().as_u16(),
+        content_type: header(response.headers(), &CONTENT_TYPE, asked),
+        start: start(&asked.secrets.remove_from_text(&String::from_utf8_lossy(body))),
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName, asked: &Asked<'_>) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned();
+    Some(start(&asked.secrets.remove_from_text(&value)))
+}
+
+/// The first characters of `text`, on one line.
+fn start(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,75 @@
+use serde_json::{Map, Value};
+use streamsdk_media::{Frame, PixelFormat};
+
+use super::canvas::Gray;
+use super::parameters::number;
+use super::{Outputs, Processor, ProcessorError};
+
+/// Marks where brightness changes: white on black, by Sobel's operator.
+pub(super) struct Edges;
+
+impl Processor for Edges {
+    fn process(
+        &mut self,
+        frame: &Frame,
+        parameters: &Map<String, Value>,
+    ) -> Result<Outputs, ProcessorError> {
+        let expected = "a number from 0 to 255";
+        let threshold = number(parameters, "threshold", (0.0, 255.0), expected, 64.0)? as i32;
+        let gray = Gray::of(frame)?;
+        let marked = mark(&gray, threshold);
+        let image = Frame::packed(PixelFormat::Gray8, frame.width(), frame.height(), marked)?;
+        Ok(Outputs::new().image("image", image))
+    }
+}
+
+/// Pixels on the border have no neighbours on one side and are never marked.
+fn mark(gray: &Gray, threshold: i32) -> Vec<u8> {
+    let mut marked = vec![0; gray.pixels.len()];
+    for y in 1..gray.height.saturating_sub(1) {
+        let (above, here, below) = (gray.row(y - 1), gray.row(y), gray.row(y + 1));
+        let out = &mut marked[y * gray.width..(y + 1) * gray.width];
+        for x in 1..gray.width.saturating_sub(1) {
+            let p = |row: &[u8], x: usize| i32::from(row[x]);
+            let across = p(above, x + 1) + 2 * p(here, x + 1) + p(below, x + 1)
+                - p(above, x - 1)
+                - 2 * p(here, x - 1)
+                - p(below, x - 1);
+            let down = p(below, x - 1) + 2 * p(below, x) + p(below, x + 1)
+                - p(above, x - 1)
+                - 2 * p(above, x)
+                - p(above, x + 1);
+            // The sum of the absolute values is a fair and cheap stand-in for the length, and four
+            // times the step that causes it.
+            if (across.abs() + down.abs()) / 4 > threshold {
+                out[x] = 255;
+            }
+        }
+    }
+    marked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(width: usize, height: usize, pixel: impl Fn(usize) -> u8) -> Gray {
+        let pixels = (0..width * height).map(|at| pixel(at % width)).collect();
+        Gray { width, height, pixels }
+    }
+
+    #[test]
+    fn a_flat_picture_has_no_edges_and_a_step_has_one() {
+        assert!(mark(&picture(8, 6, |_| 200), 0).iter().all(|pixel| *pixel == 0));
+        let marked = mark(&picture(8, 6, |x| if x < 4 { 0 } else { 255 }), 64);
+        let row = &marked[2 * 8..3 * 8];
+        assert_eq!(row, [0, 0, 0, 255, 255, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_step_below_the_threshold_is_not_an_edge() {
+        let step = picture(8, 6, |x| if x < 4 { 0 } else { 60 });
+        assert!(mark(&step, 64).iter().all(|pixel| *pixel == 0));
+        assert!(mark(&step, 50).contains(&255));
+    }
+}

@@ -1,0 +1,282 @@
+//! What is run on every frame: the [`Processor`] trait, the registry that clients choose from, and
+//! the processors that come with the worker. None of those needs model weights.
+//!
+//! | name | outputs | parameters |
+//! |---|---|---|
+//! | `passthrough` | `image` | |
+//! | `grayscale` | `image` | |
+//! | `edges` | `image` | `threshold` (0–255, default 64) |
+//! | `motion` | `image`, `predictions` | `sensitivity` (0–1, default 0.5), `min_area` (share of the image, default 0.001) |
+//!
+//! ```
+//! use serde_json::{Map, Value};
+//! use streamsdk_media::Frame;
+//! use streamsdk_worker::{
+//!     OutputDeclaration, Outputs, Processor, ProcessorError, Processors,
+//! };
+//!
+//! struct Size;
+//!
+//! impl Processor for Size {
+//!     fn process(&mut self, frame: &Frame, _: &Map<String, Value>) -> Result<Outputs, ProcessorError> {
+//!         Ok(Outputs::new().json("pixels", frame.width() * frame.height()))
+//!     }
+//! }
+//!
+//! let mut processors = Processors::builtin();
+//! processors.register("size", vec![OutputDeclaration::json("pixels")], || Box::new(Size));
+//! assert!(processors.find("size").is_some());
+//! ```
+
+mod canvas;
+mod edges;
+mod grayscale;
+mod motion;
+mod parameters;
+mod passthrough;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use streamsdk_media::{ConvertError, Frame, FrameError};
+use thiserror::Error;
+
+/// Something that is run on every frame of one session, in order.
+///
+/// Each session has an instance of its own, so state from frame to frame can live in it. It runs on
+/// a thread of the session and may take its time: a lossless session waits for it, a realtime one
+/// drops frames meanwhile.
+pub trait Processor: Send {
+    /// Makes the outputs of one frame. `parameters` are those of the request, over those that the
+    /// workflow's step sets.
+    ///
+    /// # Errors
+    ///
+    /// An error is about this frame: the client is told, and the session goes on.
+    fn process(
+        &mut self,
+        frame: &Frame,
+        parameters: &Map<String, Value>,
+    ) -> Result<Outputs, ProcessorError>;
+}
+
+/// What a processor made of one frame: values by name, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs(Vec<(String, OutputValue)>);
+
+impl Outputs {
+    /// No outputs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an image.
+    pub fn image(mut self, name: impl Into<String>, image: Frame) -> Self {
+        self.0.push((name.into(), OutputValue::Image(image)));
+        self
+    }
+
+    /// Adds any JSON.
+    pub fn json(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0.push((name.into(), OutputValue::Json(value.into())));
+        self
+    }
+
+    /// The output called `name`.
+    pub fn get(&self, name: &str) -> Option<&OutputValue> {
+        self.0.iter().find_map(|(known, value)| (known == name).then_some(value))
+    }
+}
+
+/// One output.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum OutputValue {
+    /// An image, sent as JPEG.
+    Image(Frame),
+    /// Any JSON.
+    Json(Value),
+}
+
+/// What a processor promises to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputDeclaration {
+    /// Name of the output.
+    pub name: String,
+    /// What it is.
+    pub kind: OutputKind,
+}
+
+impl OutputDeclaration {
+    /// An image called `name`.
+    pub fn image(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: OutputKind::Image }
+    }
+
+    /// JSON called `name`.
+    pub fn json(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: OutputKind::Json }
+    }
+}
+
+/// The kinds of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutputKind {
+    /// An image.
+    Image,
+    /// Any JSON.
+    Json,
+}
+
+/// A frame that could not be processed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProcessorError {
+    /// A parameter has a value that it cannot have.
+    #[error("parameter \"{name}\" must be {expected}, not {given}")]
+    Parameter {
+        /// Name of the parameter.
+        name: String,
+        /// What it can be.
+        expected: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// The frame's pixels could not be converted.
+    #[error("the frame could not be converted: {0}")]
+    Convert(#[from] ConvertError),
+    /// The picture that was made is not one.
+    #[error("the image could not be made: {0}")]
+    Frame(#[from] FrameError),
+    /// For processors outside this crate.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+type Factory = dyn Fn() -> Box<dyn Processor> + Send + Sync;
+
+/// The processors that clients can choose from, by name. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Processors {
+    entries: BTreeMap<String, ProcessorEntry>,
+}
+
+impl Processors {
+    /// The processors that come with the worker.
+    pub fn builtin() -> Self {
+        let mut this = Self::empty();
+        let image = || OutputDeclaration::image("image");
+        let predictions = OutputDeclaration::json("predictions");
+        this.register("passthrough", vec![image()], || Box::new(passthrough::Passthrough));
+        this.register("grayscale", vec![image()], || Box::new(grayscale::Grayscale));
+        this.register("edges", vec![image()], || Box::new(edges::Edges));
+        this.register("motion", vec![image(), predictions], || Box::new(motion::Motion::default()));
+        this
+    }
+
+    /// None.
+    pub fn empty() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
+
+    /// Adds a processor under `name`; one that had the name is replaced. `create` is called for each
+    /// session.
+    pub fn register(
+        &mut self,
+        name: impl Into<String>,
+        outputs: Vec<OutputDeclaration>,
+        create: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static,
+    ) {
+        let entry = ProcessorEntry { outputs, create: Arc::new(create) };
+        self.entries.insert(name.into(), entry);
+    }
+
+    /// The processor called `name`, or `streamsdk/name@v1` as block types are written.
+    pub fn find(&self, name: &str) -> Option<&ProcessorEntry> {
+        let bare = name.strip_prefix("streamsdk/").and_then(|name| name.strip_suffix("@v1"));
+        self.entries.get(bare.unwrap_or(name))
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        self.entries.keys().map(String::as_str).collect()
+    }
+}
+
+impl Default for Processors {
+    fn default() -> Self {
+        Self::builtin()
+    }
+}
+
+/// A registered processor. Cloning is cheap.
+#[derive(Clone)]
+pub struct ProcessorEntry {
+    outputs: Vec<OutputDeclaration>,
+    create: Arc<Factory>,
+}
+
+impl ProcessorEntry {
+    /// What it promises to make.
+    pub fn outputs(&self) -> &[OutputDeclaration] {
+        &self.outputs
+    }
+
+    /// A new instance, for one session.
+    pub fn create(&self) -> Box<dyn Processor> {
+        (self.create)()
+    }
+}
+
+impl fmt::Debug for ProcessorEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessorEntry").field("outputs", &self.outputs).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use streamsdk_media::PixelFormat;
+
+    use super::*;
+
+    #[test]
+    fn processors_are_found_by_bare_name_and_by_block_type() {
+        let processors = Processors::builtin();
+        assert_eq!(processors.names(), ["edges", "grayscale", "motion", "passthrough"]);
+        assert!(processors.find("motion").is_some());
+        assert!(processors.find("streamsdk/motion@v1").is_some());
+        assert!(processors.find("streamsdk/motion").is_none());
+        assert!(processors.find("roboflow_core/motion@v1").is_none());
+    }
+
+    #[test]
+    fn every_builtin_makes_what_it_declares_at_every_size() {
+        let processors = Processors::builtin();
+        for (width, height) in [(1, 1), (2, 3), (161, 121), (640, 480), (1, 400)] {
+            let bytes = PixelFormat::I420;
+            let size: usize = (0..bytes.planes())
+                .map(|plane| bytes.plane_size(width, height, plane).unwrap().bytes())
+                .sum();
+            let frame = Frame::packed(bytes, width, height, vec![90u8; size]).unwrap();
+            for name in processors.names() {
+                let entry = processors.find(name).unwrap();
+                let mut processor = entry.create();
+                for _ in 0..2 {
+                    let outputs = processor.process(&frame, &Map::new()).unwrap();
+                    for declared in entry.outputs() {
+                        let made = outputs.get(&declared.name).unwrap();
+                        let is_image = matches!(made, OutputValue::Image(_));
+                        assert_eq!(is_image, declared.kind == OutputKind::Image);
+                        if let OutputValue::Image(image) = made {
+                            assert_eq!((image.width(), image.height()), (width, height));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

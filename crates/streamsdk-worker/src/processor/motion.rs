@@ -1,0 +1,247 @@
+use serde_json::{Map, Value, json};
+use streamsdk_media::{Frame, PixelFormat};
+use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
+
+use super::canvas::{Area, Gray, outline};
+use super::parameters::number;
+use super::{Outputs, Processor, ProcessorError};
+
+/// Pictures are looked at with at most about so many pixels a side.
+const WORKING_SIDE: usize = 320;
+/// Share of a new frame in the background, as a power of two: 1/16 forgets a thing that stopped in
+/// about a second.
+const BACKGROUND_SHIFT: u32 = 4;
+const BOX_COLOUR: [u8; 3] = [255, 64, 32];
+
+/// Finds what moves against a slowly adapting background.
+#[derive(Default)]
+pub(super) struct Motion {
+    background: Option<Background>,
+}
+
+/// The mean of the past, in 1/256 of a brightness step.
+struct Background {
+    width: usize,
+    height: usize,
+    means: Vec<i32>,
+}
+
+struct Settings {
+    /// Least difference in brightness that counts.
+    threshold: i32,
+    /// Least area of a box, as a share of the picture.
+    min_area: f64,
+}
+
+impl Settings {
+    fn read(parameters: &Map<String, Value>) -> Result<Self, ProcessorError> {
+        let share = (0.0, 1.0);
+        let expected = "a number from 0 to 1";
+        let sensitivity = number(parameters, "sensitivity", share, expected, 0.5)?;
+        let min_area = number(parameters, "min_area", share, expected, 0.001)?;
+        Ok(Self { threshold: (60.0 - 50.0 * sensitivity) as i32, min_area })
+    }
+}
+
+impl Processor for Motion {
+    fn process(
+        &mut self,
+        frame: &Frame,
+        parameters: &Map<String, Value>,
+    ) -> Result<Outputs, ProcessorError> {
+        let settings = Settings::read(parameters)?;
+        let gray = Gray::of(frame)?;
+        let factor = (gray.width.max(gray.height) / WORKING_SIDE).max(1);
+        let small = gray.shrunk(factor);
+        let found = self.find(&small, &settings);
+
+        let in_frame = |area: Area| Area {
+            left: area.left * factor,
+            top: area.top * factor,
+            right: (area.right * factor).min(gray.width),
+            bottom: (area.bottom * factor).min(gray.height),
+        };
+        let found: Vec<Blob> =
+            found.into_iter().map(|blob| Blob { area: in_frame(blob.area), ..blob }).collect();
+        let image = annotate(frame, &found)?;
+        Ok(Outputs::new().image("image", image).json("predictions", json!(report(frame, &found))))
+    }
+}
+
+impl Motion {
+    fn find(&mut self, small: &Gray, settings: &Settings) -> Vec<Blob> {
+        let same_size = |background: &Background| {
+            (background.width, background.height) == (small.width, small.height)
+        };
+        let Some(background) = self.background.as_mut().filter(|b| same_size(b)) else {
+            self.background = Some(Background {
+                width: small.width,
+                height: small.height,
+                means: small.pixels.iter().map(|pixel| i32::from(*pixel) << 8).collect(),
+            });
+            return Vec::new();
+        };
+        let differences: Vec<u8> = small
+            .pixels
+            .iter()
+            .zip(&mut background.means)
+            .map(|(pixel, mean)| {
+                let difference = (i32::from(*pixel) << 8) - *mean;
+                *mean += difference >> BACKGROUND_SHIFT;
+                (difference.abs() >> 8) as u8
+            })
+            .collect();
+        let least = (settings.min_area * small.pixels.len() as f64).max(1.0);
+        blobs(&differences, small.width, settings.threshold)
+            .into_iter()
+            .filter(|blob| blob.pixels as f64 >= least)
+            .collect()
+    }
+}
+
+/// Pixels that differ and touch each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Blob {
+    area: Area,
+    pixels: usize,
+    /// Sum of the differences.
+    weight: usize,
+}
+
+/// Joins neighbouring pixels over the threshold, by filling from each that is not yet in a blob.
+fn blobs(differences: &[u8], width: usize, threshold: i32) -> Vec<Blob> {
+    let differs = |at: usize| i32::from(differences[at]) > threshold;
+    let height = differences.len() / width.max(1);
+    let mut seen = vec![false; differences.len()];
+    let mut found = Vec::new();
+    let mut waiting = Vec::new();
+    for start in 0..differences.len() {
+        if seen[start] || !differs(start) {
+            continue;
+        }
+        seen[start] = true;
+        waiting.push(start);
+        let (x, y) = (start % width, start / width);
+        let area = Area { left: x, top: y, right: x + 1, bottom: y + 1 };
+        let mut blob = Blob { area, pixels: 0, weight: 0 };
+        while let Some(at) = waiting.pop() {
+            let (x, y) = (at % width, at / width);
+            blob.pixels += 1;
+            blob.weight += usize::from(differences[at]);
+            blob.area.left = blob.area.left.min(x);
+            blob.area.right = blob.area.right.max(x + 1);
+            blob.area.top = blob.area.top.min(y);
+            blob.area.bottom = blob.area.bottom.max(y + 1);
+            for y in y.saturating_sub(1)..(y + 2).min(height) {
+                for x in x.saturating_sub(1)..(x + 2).min(width) {
+                    let next = y * width + x;
+                    if !seen[next] && differs(next) {
+                        seen[next] = true;
+                        waiting.push(next);
+                    }
+                }
+            }
+        }
+        found.push(blob);
+    }
+    found
+}
+
+fn annotate(frame: &Frame, found: &[Blob]) -> Result<Frame, ProcessorError> {
+    if found.is_empty() {
+        return Ok(frame.clone());
+    }
+    let (width, height) = (frame.width(), frame.height());
+    let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
+    let areas: Vec<Area> = found.iter().map(|blob| blob.area).collect();
+    outline(&mut rgb, width as usize, height as usize, &areas, BOX_COLOUR);
+    Ok(Frame::packed(PixelFormat::Rgb24, width, height, rgb)?)
+}
+
+fn report(frame: &Frame, found: &[Blob]) -> Detections {
+    let detection = |blob: &Blob| {
+        let Area { left, top, right, bottom } = blob.area;
+        // A difference of half the range is as sure as it gets.
+        let contrast = blob.weight as f64 / blob.pixels as f64 / 128.0;
+        Detection {
+            x: (left + right) as f64 / 2.0,
+            y: (top + bottom) as f64 / 2.0,
+            width: (right - left) as f64,
+            height: (bottom - top) as f64,
+            confidence: (contrast.min(1.0) * 1000.0).round() / 1000.0,
+            class: "motion".to_owned(),
+            class_id: 0,
+            extra: Map::new(),
+        }
+    };
+    Detections {
+        image: ImageSize { width: Some(frame.width()), height: Some(frame.height()) },
+        predictions: found.iter().map(detection).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processor::OutputValue;
+
+    const WIDTH: usize = 640;
+    const HEIGHT: usize = 480;
+
+    /// A gray picture with a white square of 60 pixels a side at `x`, `y`.
+    fn scene(square: Option<(usize, usize)>) -> Frame {
+        let mut pixels = vec![90; WIDTH * HEIGHT];
+        if let Some((left, top)) = square {
+            for y in top..top + 60 {
+                pixels[y * WIDTH + left..y * WIDTH + left + 60].fill(230);
+            }
+        }
+        Frame::packed(PixelFormat::Gray8, WIDTH as u32, HEIGHT as u32, pixels).unwrap()
+    }
+
+    fn run(motion: &mut Motion, frame: &Frame) -> Detections {
+        let outputs = motion.process(frame, &Map::new()).unwrap();
+        match outputs.get("predictions") {
+            Some(OutputValue::Json(value)) => serde_json::from_value(value.clone()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_still_scene_has_no_motion() {
+        let mut motion = Motion::default();
+        for _ in 0..5 {
+            assert!(run(&mut motion, &scene(Some((100, 100)))).predictions.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_thing_that_appears_is_found_where_it_is() {
+        let mut motion = Motion::default();
+        run(&mut motion, &scene(None));
+        let found = run(&mut motion, &scene(Some((300, 200))));
+        assert_eq!(found.image, ImageSize { width: Some(640), height: Some(480) });
+        let [square] = found.predictions.as_slice() else { panic!("{found:?}") };
+        assert!((square.x - 330.0).abs() <= 3.0 && (square.y - 230.0).abs() <= 3.0, "{square:?}");
+        assert!((square.width - 60.0).abs() <= 6.0 && (square.height - 60.0).abs() <= 6.0);
+        assert!(square.confidence > 0.5 && square.class == "motion");
+    }
+
+    #[test]
+    fn the_background_learns_a_thing_that_stays() {
+        let mut motion = Motion::default();
+        run(&mut motion, &scene(None));
+        let stays = scene(Some((300, 200)));
+        let boxes: Vec<usize> =
+            (0..60).map(|_| run(&mut motion, &stays).predictions.len()).collect();
+        assert_eq!((boxes[0], boxes[59]), (1, 0));
+    }
+
+    #[test]
+    fn another_picture_size_starts_anew() {
+        let mut motion = Motion::default();
+        run(&mut motion, &scene(None));
+        let other = Frame::packed(PixelFormat::Gray8, 10, 10, vec![255; 100]).unwrap();
+        assert!(run(&mut motion, &other).predictions.is_empty());
+    }
+}

@@ -1,0 +1,52 @@
+use serde_json::{Map, Value};
+
+use super::ProcessorError;
+
+/// A number between `least` and `most`; `default` when it is absent or null.
+pub(super) fn number(
+    parameters: &Map<String, Value>,
+    name: &str,
+    (least, most): (f64, f64),
+    expected: &'static str,
+    default: f64,
+) -> Result<f64, ProcessorError> {
+    let value = match parameters.get(name) {
+        None | Some(Value::Null) => return Ok(default),
+        Some(value) => value,
+    };
+    value.as_f64().filter(|number| (least..=most).contains(number)).ok_or_else(|| {
+        ProcessorError::Parameter { name: name.to_owned(), expected, given: shortened(value) }
+    })
+}
+
+fn shortened(value: &Value) -> String {
+    const SHOWN: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(value: Value) -> Result<f64, ProcessorError> {
+        let parameters = Map::from_iter([("level".to_owned(), value)]);
+        number(&parameters, "level", (0.0, 255.0), "a number from 0 to 255", 64.0)
+    }
+
+    #[test]
+    fn numbers_in_range_pass_and_everything_else_names_itself() {
+        assert_eq!(read(json!(3)).unwrap(), 3.0);
+        assert_eq!(read(Value::Null).unwrap(), 64.0);
+        for wrong in [json!("3"), json!(-1), json!(256), json!([3])] {
+            let error = read(wrong.clone()).unwrap_err().to_string();
+            assert!(error.contains("level") && error.contains(&wrong.to_string()), "{error}");
+        }
+        assert!(read(json!("x".repeat(10_000))).unwrap_err().to_string().len() < 200);
+    }
+}

@@ -1,0 +1,172 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, http::header};
+use serde_json::json;
+use streamsdk_protocol::INIT_PATH;
+use streamsdk_protocol::init::InitResponse;
+use streamsdk_transport::{Answer, AnswerError, Interfaces};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::WorkerConfig;
+use crate::init::SessionPlan;
+use crate::refusal::Refusal;
+use crate::session::{self, Session};
+
+/// Largest init request: a workflow with everything in it is far smaller.
+const REQUEST_LIMIT: usize = 8 << 20;
+
+/// A worker that listens. Stops when it is dropped; [`Worker::shutdown`] also waits.
+#[derive(Debug)]
+pub struct Worker {
+    address: SocketAddr,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A worker that could not be started.
+#[derive(Debug, Error)]
+#[error("could not listen on {address}: {source}")]
+pub struct StartError {
+    address: String,
+    source: std::io::Error,
+}
+
+impl Worker {
+    /// Listens on `address`, such as `127.0.0.1:9001`; port 0 takes a free one.
+    pub async fn start(address: &str, config: WorkerConfig) -> Result<Self, StartError> {
+        let failed = |source| StartError { address: address.to_owned(), source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let endpoint = Arc::new(Endpoint {
+            sessions: Arc::new(Semaphore::new(config.max_sessions)),
+            interfaces: match address.ip().is_loopback() {
+                true => Interfaces::Loopback,
+                false => Interfaces::All,
+            },
+            config: Arc::new(config),
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        });
+        let serve = axum::serve(listener, router(endpoint))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = serve.await {
+                warn!(%error, "the worker stopped listening");
+            }
+        });
+        info!(%address, "worker is listening");
+        Ok(Self { address, stop, tasks })
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL that clients use.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends all sessions and stops listening. Returns when nothing is left.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+struct Endpoint {
+    config: Arc<WorkerConfig>,
+    interfaces: Interfaces,
+    sessions: Arc<Semaphore>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+fn router(endpoint: Arc<Endpoint>) -> Router {
+    Router::new()
+        .route(&format!("/{INIT_PATH}"), post(initialise))
+        .route("/info", get(about))
+        .fallback(elsewhere)
+        .method_not_allowed_fallback(elsewhere)
+        .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+        .with_state(endpoint)
+}
+
+async fn about() -> impl IntoResponse {
+    Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") }))
+}
+
+/// The real server answers 404 to a GET and 405 to everything else, whatever the path.
+async fn elsewhere(method: Method) -> Refusal {
+    Refusal::no_endpoint(match method {
+        Method::GET | Method::HEAD => StatusCode::NOT_FOUND,
+        _ => StatusCode::METHOD_NOT_ALLOWED,
+    })
+}
+
+async fn initialise(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> Response {
+    match endpoint.open_session(&body).await {
+        Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl Endpoint {
+    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, Refusal> {
+        let mut plan = SessionPlan::read(body, &self.config.processors)?;
+        let place = Arc::clone(&self.sessions)
+            .try_acquire_owned()
+            .map_err(|_| Refusal::busy(self.config.max_sessions))?;
+        let offer = std::mem::take(&mut plan.offer);
+        let answer = Answer::create(self.config.peer(self.interfaces), &offer).await;
+        let answer = answer.map_err(|error| match error {
+            AnswerError::UnusableOffer(_) => {
+                Refusal::configuration(format!("The offer cannot be used: {error}."))
+            }
+            error => Refusal::internal(&error.to_string()),
+        })?;
+        let response = InitResponse::answer(answer.sdp());
+        self.run(plan, answer, place);
+        Ok(response)
+    }
+
+    fn run(&self, plan: SessionPlan, answer: Answer, place: OwnedSemaphorePermit) {
+        let (peer, channels) = answer.into_parts();
+        let session = Session {
+            plan,
+            config: Arc::clone(&self.config),
+            peer: peer.clone(),
+            stop: self.stop.child_token(),
+        };
+        self.tasks.spawn(async move {
+            match session::run(session, channels).await {
+                Ok(frames) => info!(frames, "session complete"),
+                Err(error) => info!(%error, "session ended"),
+            }
+            peer.close().await;
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,87 @@
+use std::io::Write;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use streamsdk_protocol::Limits;
+use streamsdk_protocol::upload::{Received, UploadAssembler, UploadError};
+use streamsdk_transport::{ChannelReceiver, ChannelSender, Message};
+use tempfile::NamedTempFile;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Chunks that wait for the disk.
+const WRITE_BEHIND: usize = 32;
+
+/// An upload that did not become a file.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum UploadFailure {
+    #[error(transparent)]
+    Format(#[from] UploadError),
+    #[error("the upload stood still for {0:?}")]
+    Stalled(Duration),
+    #[error("the upload channel was closed before the file was complete")]
+    Closed,
+    #[error("the file could not be stored: {0}")]
+    Disk(#[source] std::io::Error),
+}
+
+/// Receives a file. It is deleted when the result is dropped.
+pub(crate) async fn receive(
+    echo: &ChannelSender,
+    chunks: &mut ChannelReceiver,
+    limits: Limits,
+    stall_limit: Duration,
+) -> Result<NamedTempFile, UploadFailure> {
+    let (disk, written) = start_writer()?;
+    let mut assembler = UploadAssembler::new(limits);
+    while !assembler.is_complete() {
+        let message = timeout(stall_limit, chunks.recv())
+            .await
+            .map_err(|_| UploadFailure::Stalled(stall_limit))?
+            .ok_or(UploadFailure::Closed)?;
+        let chunk = match message {
+            Message::Binary(chunk) => chunk,
+            Message::Text(text) => text.into(),
+        };
+        match assembler.push(chunk.clone())? {
+            // A client that is gone is noticed at the next message.
+            Received::Ping => drop(echo.send(BytesMut::from(&chunk[..])).await),
+            Received::Waiting => {}
+            Received::Next(parts) => {
+                for part in parts {
+                    if disk.send(part).await.is_err() {
+                        return finish(written).await;
+                    }
+                }
+            }
+        }
+    }
+    drop(disk);
+    finish(written).await
+}
+
+type Writer = JoinHandle<std::io::Result<NamedTempFile>>;
+
+/// Writes on a thread of its own, so that a slow disk holds back only this upload.
+fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
+    let mut file = tempfile::Builder::new()
+        .prefix("streamsdk-upload-")
+        .tempfile()
+        .map_err(UploadFailure::Disk)?;
+    let (sender, mut parts) = mpsc::channel::<Bytes>(WRITE_BEHIND);
+    let writer = tokio::task::spawn_blocking(move || {
+        while let Some(part) = parts.blocking_recv() {
+            file.write_all(&part)?;
+        }
+        file.flush()?;
+        Ok(file)
+    });
+    Ok((sender, writer))
+}
+
+async fn finish(written: Writer) -> Result<NamedTempFile, UploadFailure> {
+    written.await.map_err(std::io::Error::other).flatten().map_err(UploadFailure::Disk)
+}

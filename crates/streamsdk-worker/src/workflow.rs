@@ -1,0 +1,207 @@
+//! What a workflow means to this worker: one processor, and names for its outputs.
+
+use serde_json::{Map, Value};
+use streamsdk_protocol::init::WorkflowConfiguration;
+
+use crate::processor::{OutputKind, ProcessorEntry, Processors};
+use crate::refusal::Refusal;
+
+/// A processor and the outputs that the workflow makes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Workflow {
+    pub(crate) processor: ProcessorEntry,
+    pub(crate) outputs: Vec<WorkflowOutput>,
+    /// Properties that the step sets; the request's parameters go over them.
+    pub(crate) step_parameters: Map<String, Value>,
+}
+
+/// One output of a workflow.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WorkflowOutput {
+    pub(crate) name: String,
+    pub(crate) from: OutputSource,
+    pub(crate) kind: OutputKind,
+}
+
+/// Where an output comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum OutputSource {
+    /// The frame as it was decoded.
+    Frame,
+    /// An output of the processor.
+    Processor(String),
+}
+
+impl Workflow {
+    pub(crate) fn find(
+        configuration: &WorkflowConfiguration,
+        processors: &Processors,
+    ) -> Result<Self, Refusal> {
+        match (&configuration.workflow_specification, &configuration.workflow_id) {
+            (Some(specification), _) => {
+                from_specification(specification, &configuration.image_input_name, processors)
+            }
+            (None, Some(id)) => from_id(id, processors),
+            (None, None) => Err(Refusal::internal(
+                "The request has neither a workflow_specification nor a workflow_id.",
+            )),
+        }
+    }
+
+    pub(crate) fn has_output(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output.name == name)
+    }
+
+    /// The names of all outputs, as the real server lists them.
+    pub(crate) fn listed_outputs(&self) -> String {
+        let names: Vec<&str> = self.outputs.iter().map(|output| output.name.as_str()).collect();
+        format!("['{}']", names.join("', '"))
+    }
+}
+
+fn from_id(id: &str, processors: &Processors) -> Result<Workflow, Refusal> {
+    let processor = processors.find(id).ok_or_else(|| {
+        Refusal::workflow(format!(
+            "There is no workflow '{id}'. Available: {}.",
+            processors.names().join(", ")
+        ))
+    })?;
+    Ok(Workflow {
+        outputs: own_outputs(processor),
+        processor: processor.clone(),
+        step_parameters: Map::new(),
+    })
+}
+
+/// The processor's outputs under their own names.
+fn own_outputs(processor: &ProcessorEntry) -> Vec<WorkflowOutput> {
+    let own = |declaration: &crate::OutputDeclaration| WorkflowOutput {
+        name: declaration.name.clone(),
+        from: OutputSource::Processor(declaration.name.clone()),
+        kind: declaration.kind,
+    };
+    processor.outputs().iter().map(own).collect()
+}
+
+fn from_specification(
+    specification: &Value,
+    image_input: &str,
+    processors: &Processors,
+) -> Result<Workflow, Refusal> {
+    let steps = specification.get("steps").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let [step] = steps else {
+        return Err(Refusal::workflow_syntax(
+            &format!(
+                "This worker runs workflows of exactly one step; this one has {}.",
+                steps.len()
+            ),
+            None,
+        ));
+    };
+    let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (name, kind) = (text("name"), text("type"));
+    let processor = processors.find(kind).ok_or_else(|| {
+        let known = processors.names().join("', '");
+        let cause =
+            format!("Input tag '{kind}' does not match any of the expected tags: '{known}'");
+        Refusal::workflow_syntax(&cause, Some((name, kind)))
+    })?;
+    let declared =
+        specification.get("outputs").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let outputs = if declared.is_empty() {
+        own_outputs(processor)
+    } else {
+        declared
+            .iter()
+            .map(|output| select(output, name, image_input, processor))
+            .collect::<Result<_, _>>()?
+    };
+    Ok(Workflow { processor: processor.clone(), outputs, step_parameters: parameters_of(step) })
+}
+
+/// Reads one entry of `outputs`: a name, and a selector of an input or of a step's output.
+fn select(
+    output: &Value,
+    step: &str,
+    image_input: &str,
+    processor: &ProcessorEntry,
+) -> Result<WorkflowOutput, Refusal> {
+    let text = |name: &str| output.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (name, selector) = (text("name").to_owned(), text("selector"));
+    let missing = |what: &str| {
+        Refusal::workflow(format!(
+            "Workflow references '{selector}' which points to a non-existent {what}."
+        ))
+    };
+    if let Some(input) = selector.strip_prefix("$inputs.") {
+        return match input == image_input {
+            true => Ok(WorkflowOutput { name, from: OutputSource::Frame, kind: OutputKind::Image }),
+            false => Err(missing("input parameter")),
+        };
+    }
+    let property = selector
+        .strip_prefix("$steps.")
+        .and_then(|rest| rest.strip_prefix(step))
+        .and_then(|rest| rest.strip_prefix('.'))
+        .ok_or_else(|| missing("block"))?;
+    let declaration = processor
+        .outputs()
+        .iter()
+        .find(|declaration| declaration.name == property)
+        .ok_or_else(|| missing("property of a block"))?;
+    let from = OutputSource::Processor(property.to_owned());
+    Ok(WorkflowOutput { name, from, kind: declaration.kind })
+}
+
+/// What a step sets apart from its name, its type and its inputs.
+fn parameters_of(step: &Value) -> Map<String, Value> {
+    let is_selector = |value: &Value| value.as_str().is_some_and(|text| text.starts_with('$'));
+    step.as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, value)| !matches!(name.as_str(), "name" | "type") && !is_selector(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Which outputs go into data messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DataSelection {
+    /// None: metadata only.
+    Metadata,
+    /// All but images.
+    AllData,
+    /// These, images too.
+    Named(Vec<String>),
+}
+
+impl DataSelection {
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        if names.is_empty() {
+            Self::Metadata
+        } else if names.iter().any(|name| name == "*") {
+            Self::AllData
+        } else {
+            Self::Named(names)
+        }
+    }
+
+    /// Names that the workflow does not have.
+    pub(crate) fn unknown<'a>(&'a self, workflow: &Workflow) -> Vec<&'a str> {
+        match self {
+            Self::Named(names) => {
+                names.iter().map(String::as_str).filter(|name| !workflow.has_output(name)).collect()
+            }
+            Self::Metadata | Self::AllData => Vec::new(),
+        }
+    }
+
+    /// Whether `output` is selected.
+    pub(crate) fn includes(&self, output: &WorkflowOutput) -> bool {
+        match self {
+            Self::Metadata => false,
+            Self::AllData => output.kind != OutputKind::Image,
+            Self::Named(names) => names.contains(&output.name),
+        }
+    }
+}

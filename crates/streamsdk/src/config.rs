@@ -1,0 +1,196 @@
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use streamsdk_protocol::Limits;
+use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest};
+
+/// What a session asks of the server, and what it does with the answers.
+///
+/// ```
+/// use streamsdk::StreamConfig;
+///
+/// let config = StreamConfig::default()
+///     .stream_output(["image"])
+///     .data_output(["predictions"])
+///     .parameter("confidence", 0.4);
+/// ```
+#[derive(Debug, Clone)]
+pub struct StreamConfig {
+    pub(crate) stream_output: Vec<String>,
+    pub(crate) data_output: Vec<String>,
+    pub(crate) realtime_processing: bool,
+    pub(crate) declared_fps: Option<f64>,
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) workflow_parameters: Map<String, Value>,
+    pub(crate) requested_plan: Option<String>,
+    pub(crate) requested_region: Option<String>,
+    pub(crate) processing_timeout: Option<Duration>,
+    pub(crate) frame_policy: Option<FramePolicy>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            stream_output: Vec::new(),
+            data_output: Vec::new(),
+            realtime_processing: true,
+            declared_fps: None,
+            ice_servers: Vec::new(),
+            workflow_parameters: Map::new(),
+            requested_plan: None,
+            requested_region: None,
+            processing_timeout: None,
+            frame_policy: None,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl StreamConfig {
+    /// Workflow outputs to be received as frames. Default is none.
+    pub fn stream_output(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.stream_output = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Workflow outputs to be received as data: names, or `*` for all but images. Default is none,
+    /// which gives metadata only.
+    pub fn data_output(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.data_output = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether the server drops frames that are late (`true`) or processes every one. Default is
+    /// `true`. A file source decides this by itself.
+    pub fn realtime_processing(mut self, realtime: bool) -> Self {
+        self.realtime_processing = realtime;
+        self
+    }
+
+    /// Frame rate that the source declares, in frames per second. Default is what the source knows.
+    pub fn declared_fps(mut self, fps: f64) -> Self {
+        self.declared_fps = Some(fps);
+        self
+    }
+
+    /// A STUN or TURN server for both sides to use; call it for each. Default is none.
+    ///
+    /// A server on this machine is reached without them.
+    pub fn ice_server(mut self, server: IceServer) -> Self {
+        self.ice_servers.push(server);
+        self
+    }
+
+    /// The value of one of the workflow's inputs; call it for each. Default is what the workflow
+    /// declares.
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.workflow_parameters.insert(name.into(), value.into());
+        self
+    }
+
+    /// Hosted servers only: the compute plan to run on. Default is the server's.
+    pub fn requested_plan(mut self, plan: impl Into<String>) -> Self {
+        self.requested_plan = Some(plan.into());
+        self
+    }
+
+    /// Hosted servers only: the region to run in. Default is the server's.
+    pub fn requested_region(mut self, region: impl Into<String>) -> Self {
+        self.requested_region = Some(region.into());
+        self
+    }
+
+    /// Time after which the server ends the session, in whole seconds. Default is the server's.
+    pub fn processing_timeout(mut self, limit: Duration) -> Self {
+        self.processing_timeout = Some(limit);
+        self
+    }
+
+    /// What becomes of frames that the caller does not take in time. Default is
+    /// [`FramePolicy::Lossless`] for a session that processes every frame, and
+    /// [`FramePolicy::Latest`]`(8)` for a realtime one.
+    pub fn frame_policy(mut self, policy: FramePolicy) -> Self {
+        self.frame_policy = Some(policy);
+        self
+    }
+
+    /// How long to wait for what. Default is [`Timeouts::default`].
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Bounds on what the server may make this side hold. Default is [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub(crate) fn fill(&self, request: &mut InitRequest) {
+        request.workflow_configuration.workflows_parameters = self.workflow_parameters.clone();
+        request.webrtc_config = (!self.ice_servers.is_empty())
+            .then(|| IceConfiguration { ice_servers: self.ice_servers.clone() });
+        request.webrtc_realtime_processing = self.realtime_processing;
+        request.stream_output = Some(self.stream_output.clone());
+        request.data_output = Some(self.data_output.clone());
+        request.declared_fps = self.declared_fps;
+        request.requested_plan = self.requested_plan.clone();
+        request.requested_region = self.requested_region.clone();
+        request.processing_timeout = self.processing_timeout.map(|limit| limit.as_secs().max(1));
+    }
+
+    pub(crate) fn policy(&self, realtime: bool) -> FramePolicy {
+        self.frame_policy.unwrap_or(if realtime {
+            FramePolicy::Latest(REALTIME_QUEUE)
+        } else {
+            FramePolicy::Lossless
+        })
+    }
+}
+
+/// Frames that a realtime session holds for a late caller.
+const REALTIME_QUEUE: usize = 8;
+
+/// What becomes of frames that the caller does not take in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FramePolicy {
+    /// None is lost: the server is held back, by acks where it understands them and by the
+    /// connection's flow control in any case.
+    Lossless,
+    /// The newest so many are held; older ones are dropped and counted in
+    /// [`Drops::queue_full`](crate::Drops::queue_full). At least 1.
+    Latest(usize),
+}
+
+/// Time limits of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From the answer to an open connection. Default is 30 s.
+    pub connect: Duration,
+    /// How long an upload may stand still. Default is 30 s.
+    pub upload_progress: Duration,
+    /// From the end of the upload, or from the connection when there is none, to the first result.
+    /// Default is 90 s: a server that starts cold is slow.
+    pub first_frame: Duration,
+    /// Between two results. Default is 60 s. Time in which the caller takes nothing does not count.
+    pub idle: Duration,
+    /// How long the server may be silent on the network before it counts as dead. Default is 15 s.
+    pub dead_after: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            upload_progress: Duration::from_secs(30),
+            first_frame: Duration::from_secs(90),
+            idle: Duration::from_secs(60),
+            dead_after: Duration::from_secs(15),
+        }
+    }
+}

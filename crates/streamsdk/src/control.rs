@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use streamsdk_protocol::control::ControlMessage;
+use streamsdk_transport::{ChannelSender, Peer, SendError, TransportStats};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::Summary;
+use crate::session::Progress;
+
+/// Steers a session from anywhere. Clones steer the same one.
+#[derive(Debug, Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    inference: ChannelSender,
+    peer: Peer,
+    progress: Arc<Progress>,
+    close: CancellationToken,
+    upload: CancellationToken,
+}
+
+impl Control {
+    pub(crate) fn new(
+        inference: ChannelSender,
+        peer: Peer,
+        progress: Arc<Progress>,
+        close: CancellationToken,
+        upload: CancellationToken,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { inference, peer, progress, close, upload }) }
+    }
+
+    /// Selects the outputs that come as data, from one of the next frames on: names, `*` for all but
+    /// images, or none for metadata only.
+    ///
+    /// # Errors
+    ///
+    /// When the session is over.
+    pub async fn set_data_output(
+        &self,
+        names: impl IntoIterator<Item: Into<String>>,
+    ) -> Result<(), ControlError> {
+        let names = names.into_iter().map(Into::into).collect();
+        self.send(ControlMessage::data_output(names)).await
+    }
+
+    /// Selects the outputs for the video track. Servers obey only if the session began with one.
+    ///
+    /// # Errors
+    ///
+    /// When the session is over.
+    pub async fn set_stream_output(
+        &self,
+        names: impl IntoIterator<Item: Into<String>>,
+    ) -> Result<(), ControlError> {
+        let names = names.into_iter().map(Into::into).collect();
+        self.send(ControlMessage::stream_output(names)).await
+    }
+
+    /// What the session and its connection have done so far.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { session: self.inner.progress.summary(), transport: self.inner.peer.stats() }
+    }
+
+    /// Stops an upload. The session ends with
+    /// [`Ended::UploadCancelled`](crate::Ended::UploadCancelled), as no server goes on with half a
+    /// file. After the upload it does nothing.
+    pub fn cancel_upload(&self) {
+        self.inner.upload.cancel();
+    }
+
+    /// Asks the session to end. Returns at once; can be called any number of times. What has
+    /// arrived can still be taken.
+    pub fn close(&self) {
+        self.inner.close.cancel();
+    }
+
+    async fn send(&self, message: ControlMessage) -> Result<(), ControlError> {
+        self.inner.inference.send_text(&message.to_text()).await.map_err(ControlError)
+    }
+}
+
+/// What a session and its connection have done so far.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Frames and upload.
+    pub session: Summary,
+    /// Bytes on the data channels.
+    pub transport: TransportStats,
+}
+
+/// A wish that did not reach the server.
+#[derive(Debug, Error)]
+#[error("the session takes no more requests: {0}")]
+pub struct ControlError(#[source] SendError);

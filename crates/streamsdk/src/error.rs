@@ -1,0 +1,237 @@
+use std::fmt;
+use std::time::Duration;
+
+use streamsdk_protocol::rejection::{Rejection, RejectionReason};
+use streamsdk_signaling::SignalingError;
+use streamsdk_transport::{ConnectError, EndReason, OfferError};
+
+use crate::SourceError;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong with a client or a session.
+///
+/// `Display` says what was being done and what came back; [`Error::kind`] and the predicates let a
+/// program decide.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    stage: Stage,
+    waited: Option<Duration>,
+    rejection: Option<Rejection>,
+    cause: Cause,
+}
+
+/// The kinds of error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is wrong.
+    Config,
+    /// The source cannot be used: no such file, not readable, changed while it was sent.
+    Source,
+    /// The server cannot be reached by HTTP.
+    Unreachable,
+    /// The server refused the session.
+    Rejected,
+    /// The API key is missing, wrong, or not allowed to do this.
+    Auth,
+    /// A quota or the credits are used up.
+    Quota,
+    /// The server answered something that cannot be used.
+    BadAnswer,
+    /// No network path to the server worked.
+    Ice,
+    /// Something took longer than its limit.
+    Timeout,
+    /// The connection to the server was lost.
+    ConnectionLost,
+    /// The server could not process what it was sent, and said so.
+    Processing,
+    /// Something that should not happen on this machine.
+    Internal,
+}
+
+/// What was being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Reading settings or opening the source.
+    Preparing,
+    /// Asking the server for a session.
+    Requesting,
+    /// Connecting to the server's peer.
+    Connecting,
+    /// Uploading a file.
+    Uploading,
+    /// Waiting for the first result.
+    FirstFrame,
+    /// Receiving results.
+    Streaming,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, stage: Stage, cause: impl Into<Cause>) -> Self {
+        Self(Box::new(Inner { kind, stage, waited: None, rejection: None, cause: cause.into() }))
+    }
+
+    pub(crate) fn timeout(stage: Stage, limit: Duration) -> Self {
+        let what = match stage {
+            Stage::Uploading => "the upload did not get on",
+            Stage::FirstFrame => "the server sent no result",
+            _ => "the server sent nothing more",
+        };
+        let cause = format!("{what} for {limit:?}");
+        Self::new(ErrorKind::Timeout, stage, cause).waited_for(limit)
+    }
+
+    pub(crate) fn lost(stage: Stage, reason: Option<EndReason>) -> Self {
+        let cause = reason.map_or_else(
+            || "the server closed its channel before it had finished".to_owned(),
+            |reason| reason.to_string(),
+        );
+        Self::new(ErrorKind::ConnectionLost, stage, cause)
+    }
+
+    fn waited_for(mut self, waited: Duration) -> Self {
+        self.0.waited = Some(waited);
+        self
+    }
+
+    /// The kind of error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What was being done.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// How long was waited, where something took too long.
+    pub fn waited(&self) -> Option<Duration> {
+        self.0.waited
+    }
+
+    /// What the server said when it refused.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        self.0.rejection.as_ref()
+    }
+
+    /// Whether something took longer than its limit.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the API key is missing, wrong, or not allowed to do this.
+    pub fn is_auth(&self) -> bool {
+        self.kind() == ErrorKind::Auth
+    }
+
+    /// Whether a quota or the credits are used up.
+    pub fn is_quota(&self) -> bool {
+        self.kind() == ErrorKind::Quota
+    }
+
+    /// Whether no network path to the server worked.
+    pub fn is_ice(&self) -> bool {
+        self.kind() == ErrorKind::Ice
+    }
+
+    /// Whether the same session may succeed later, with nothing changed.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Unreachable
+            | ErrorKind::Ice
+            | ErrorKind::Timeout
+            | ErrorKind::ConnectionLost => true,
+            _ => self.rejection().is_some_and(Rejection::is_transient),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.stage, self.0.cause)
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preparing => "preparing the session",
+            Self::Requesting => "asking the server for a session",
+            Self::Connecting => "connecting to the server",
+            Self::Uploading => "uploading",
+            Self::FirstFrame => "waiting for the first result",
+            Self::Streaming => "receiving results",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // `Display` shows the cause itself, so the chain goes on behind it.
+        self.0.cause.source()
+    }
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        Self::new(ErrorKind::Source, Stage::Preparing, error)
+    }
+}
+
+impl From<OfferError> for Error {
+    fn from(error: OfferError) -> Self {
+        let kind = match error {
+            OfferError::GatheringTimeout { .. } => ErrorKind::Timeout,
+            _ => ErrorKind::Internal,
+        };
+        Self::new(kind, Stage::Preparing, error)
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let (kind, waited) = match &error {
+            ConnectError::UnusableAnswer(_) => (ErrorKind::BadAnswer, None),
+            ConnectError::NoPath { waited, .. } => (ErrorKind::Ice, Some(*waited)),
+            ConnectError::ChannelNotOpen { waited, .. } => (ErrorKind::Timeout, Some(*waited)),
+            _ => (ErrorKind::ConnectionLost, None),
+        };
+        let mut this = Self::new(kind, Stage::Connecting, error);
+        this.0.waited = waited;
+        this
+    }
+}
+
+impl From<SignalingError> for Error {
+    fn from(error: SignalingError) -> Self {
+        let waited = match &error {
+            SignalingError::Timeout { waited, .. } => Some(*waited),
+            _ => None,
+        };
+        let rejection = error.rejection().cloned();
+        let kind = match &rejection {
+            Some(rejection) => match rejection.reason {
+                RejectionReason::NotAuthorized => ErrorKind::Auth,
+                RejectionReason::Quota | RejectionReason::Credits => ErrorKind::Quota,
+                _ => ErrorKind::Rejected,
+            },
+            None if error.is_timeout() => ErrorKind::Timeout,
+            None if error.is_connect() => ErrorKind::Unreachable,
+            None => match &error {
+                SignalingError::Transport { .. } => ErrorKind::Unreachable,
+                _ => ErrorKind::BadAnswer,
+            },
+        };
+        let mut this = Self::new(kind, Stage::Requesting, error);
+        this.0.waited = waited;
+        this.0.rejection = rejection;
+        this
+    }
+}

@@ -1,0 +1,136 @@
+//! A running session: three tasks around one queue.
+//!
+//! `receive` reads the inference channel and puts results into the queue; the source's `run` feeds
+//! the connection; `supervise` owns both, watches the time limits, and when either is done or fails
+//! ends the session: closes the connection, cleans up, and closes the queue with the outcome.
+
+mod progress;
+mod queue;
+mod receive;
+mod supervise;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use streamsdk_protocol::INFERENCE_CHANNEL;
+use streamsdk_protocol::init::SessionDescription;
+use streamsdk_transport::{Offer, PeerConfig};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use progress::Progress;
+use queue::EventQueue;
+
+use crate::client::StreamBuilder;
+use crate::control::Control;
+use crate::{Error, Event, Summary};
+
+/// A session: a stream of events.
+///
+/// Ends with `None` after the last event; an error comes as the last item but that. Dropping it
+/// closes the session in the background; [`Session::close`] does so and waits.
+#[derive(Debug)]
+#[must_use = "a session is closed when it is dropped"]
+pub struct Session {
+    queue: Arc<EventQueue>,
+    progress: Arc<Progress>,
+    control: Control,
+    supervisor: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    /// The next event; `None` when the session is over. Cancelling loses nothing.
+    pub async fn next(&mut self) -> Option<Result<Event, Error>> {
+        std::future::poll_fn(|cx| self.queue.poll_pop(cx)).await
+    }
+
+    /// What the session has done so far. Complete once [`Session::next`] has given `None`.
+    pub fn summary(&self) -> Summary {
+        self.progress.summary()
+    }
+
+    /// A handle to steer the session from elsewhere. Clones steer the same session.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Closes the session and returns when all of it is gone, within about three seconds.
+    pub async fn close(mut self) -> Summary {
+        self.control.close();
+        if let Some(supervisor) = self.supervisor.take() {
+            // The supervisor neither panics nor is aborted by anybody else.
+            let _ = supervisor.await;
+        }
+        self.progress.summary()
+    }
+}
+
+impl Stream for Session {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.queue.poll_pop(cx)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.control.close();
+    }
+}
+
+pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> {
+    let mut request = builder.init_request()?;
+    let realtime = request.webrtc_realtime_processing;
+    let config = builder.config.clone();
+
+    let mut peer_config = PeerConfig::default();
+    peer_config.interfaces = builder.interfaces();
+    peer_config.ice_servers = config.ice_servers.clone();
+    peer_config.connect_timeout = config.timeouts.connect;
+    peer_config.dead_after = config.timeouts.dead_after;
+    let mut labels = vec![INFERENCE_CHANNEL];
+    labels.extend(builder.source.shape().channels);
+    let offer = Offer::create(peer_config, &labels).await?;
+
+    request.webrtc_offer =
+        SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
+    let answer = match builder.signaling().exchange(request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            offer.abandon().await;
+            return Err(error.into());
+        }
+    };
+    let (peer, mut channels) = offer.accept(&answer.sdp).await?;
+    let inference = channels.remove(0);
+
+    let queue = Arc::new(EventQueue::default());
+    let progress = Arc::new(Progress::new(Arc::clone(&queue)));
+    let close = CancellationToken::new();
+    let upload = close.child_token();
+    let control = Control::new(
+        inference.sender().clone(),
+        peer.clone(),
+        Arc::clone(&progress),
+        close.clone(),
+        upload.clone(),
+    );
+    let supervisor = supervise::Supervisor {
+        peer,
+        inference,
+        source: builder.source,
+        source_channels: channels,
+        queue: Arc::clone(&queue),
+        progress: Arc::clone(&progress),
+        acks: !realtime,
+        policy: config.policy(realtime),
+        config,
+        close,
+        upload,
+    };
+    let supervisor = tokio::spawn(supervisor.run());
+    Ok(Session { queue, progress, control, supervisor: Some(supervisor) })
+}

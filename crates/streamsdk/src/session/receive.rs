@@ -1,0 +1,110 @@
+use streamsdk_protocol::Limits;
+use streamsdk_protocol::ack::AckSender;
+use streamsdk_protocol::chunk::{Message as ChunkedMessage, Reassembler};
+use streamsdk_protocol::control::ControlMessage;
+use streamsdk_protocol::output::OutputMessage;
+use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, Message};
+use tracing::{debug, warn};
+
+use super::{EventQueue, Progress};
+use crate::{Event, FrameData, FramePolicy, ReceivedFrame};
+
+/// Reads the inference channel to its end.
+pub(super) struct Receiver<'a> {
+    pub(super) queue: &'a EventQueue,
+    pub(super) progress: &'a Progress,
+    pub(super) limits: Limits,
+    pub(super) policy: FramePolicy,
+    /// Outputs whose images make a message a frame.
+    pub(super) frame_outputs: &'a [String],
+    /// Where acks go; `None` when the server does not wait for them.
+    pub(super) acks: Option<(ChannelSender, AckSender)>,
+}
+
+/// How the channel ended.
+pub(super) enum ChannelEnd {
+    /// The server said that it is done.
+    Complete { reason: Option<String>, errors: Vec<String> },
+    /// It closed without a word.
+    Closed(Option<EndReason>),
+}
+
+impl Receiver<'_> {
+    pub(super) async fn run(mut self, mut channel: ChannelReceiver) -> ChannelEnd {
+        let mut reassembler = Reassembler::new(self.limits);
+        while let Some(message) = channel.recv().await {
+            let Message::Binary(chunk) = message else {
+                debug!("the server sent text on the inference channel; ignored");
+                continue;
+            };
+            let abandoned = reassembler.abandoned();
+            match reassembler.push(chunk) {
+                Ok(Some(message)) => {
+                    if let Some(end) = self.handle(message).await {
+                        return end;
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    warn!(%error, "a message of the server was dropped");
+                    self.progress.result_unreadable();
+                }
+            }
+            for _ in abandoned..reassembler.abandoned() {
+                self.progress.result_unreadable();
+            }
+        }
+        ChannelEnd::Closed(channel.end_reason())
+    }
+
+    async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
+        let frame_id = message.frame_id;
+        let message = match OutputMessage::parse(message, &self.limits) {
+            Ok(message) => message,
+            Err(error) => {
+                warn!(%error, frame_id, "a result was dropped");
+                self.progress.result_unreadable();
+                // It cannot become readable by waiting: let the server go on.
+                self.ack(frame_id).await;
+                return None;
+            }
+        };
+        if message.processing_complete {
+            let named = message.metadata.as_ref().map(|metadata| metadata.frame_id);
+            self.progress.last_frame(named.unwrap_or(frame_id.saturating_sub(1)));
+            let OutputMessage { termination_reason: reason, errors, .. } = message;
+            return Some(ChannelEnd::Complete { reason, errors });
+        }
+        self.progress.result_arrived(frame_id);
+        self.enqueue(message).await;
+        self.ack(frame_id).await;
+        None
+    }
+
+    async fn enqueue(&self, message: OutputMessage) {
+        let data = FrameData::new(message);
+        let event = match ReceivedFrame::find(&data, self.frame_outputs) {
+            Some(frame) => Event::Frame(frame),
+            None => Event::Data(data),
+        };
+        match self.policy {
+            FramePolicy::Lossless => {
+                self.progress.caller_is_late(true);
+                self.queue.push(event).await;
+                self.progress.caller_is_late(false);
+            }
+            FramePolicy::Latest(most) => {
+                let dropped = self.queue.push_latest(event, most);
+                self.progress.results_dropped(dropped);
+            }
+        }
+    }
+
+    /// Tells the server that everything up to `frame_id` has a place that cannot be lost.
+    async fn ack(&mut self, frame_id: u32) {
+        let Some((sender, acks)) = &mut self.acks else { return };
+        let Some(due) = acks.frame_is_safe(frame_id) else { return };
+        // A connection that takes no more acks is over; reading on finds out why.
+        let _ = sender.send_text(&ControlMessage::ack(due).to_text()).await;
+    }
+}

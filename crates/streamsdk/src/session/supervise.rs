@@ -1,0 +1,109 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamsdk_protocol::ack::AckSender;
+use streamsdk_transport::{Channel, Peer};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::receive::{ChannelEnd, Receiver};
+use super::{EventQueue, Progress};
+use crate::source::SourceIo;
+use crate::{
+    Ended, Error, ErrorKind, FramePolicy, SourceError, Stage, StreamConfig, StreamSource, Timeouts,
+};
+
+/// The longest that a changed time limit may go unnoticed.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Owns a session until it is over.
+pub(super) struct Supervisor {
+    pub(super) peer: Peer,
+    pub(super) inference: Channel,
+    pub(super) source: Box<dyn StreamSource>,
+    pub(super) source_channels: Vec<Channel>,
+    pub(super) queue: Arc<EventQueue>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) acks: bool,
+    pub(super) policy: FramePolicy,
+    pub(super) config: StreamConfig,
+    pub(super) close: CancellationToken,
+    pub(super) upload: CancellationToken,
+}
+
+impl Supervisor {
+    pub(super) async fn run(self) {
+        let Self { peer, inference, mut source, source_channels, queue, progress, .. } = self;
+        let (sender, receiver) = inference.split();
+        let receive = Receiver {
+            queue: &queue,
+            progress: &progress,
+            limits: self.config.limits,
+            policy: self.policy,
+            frame_outputs: &self.config.stream_output,
+            acks: self.acks.then(|| (sender, AckSender::new())),
+        };
+        let io = SourceIo {
+            channels: source_channels,
+            progress: Arc::clone(&progress),
+            cancel: self.upload,
+        };
+
+        let outcome = tokio::select! {
+            biased;
+            () = self.close.cancelled() => Ok(Ended::ByCaller),
+            end = receive.run(receiver) => outcome(end, progress.stage()),
+            failed = run_to_failure(&mut *source, io) => failed,
+            error = overdue(&progress, &self.config.timeouts) => Err(error),
+        };
+
+        if outcome.is_ok() {
+            peer.close().await;
+        } else {
+            peer.abort().await;
+        }
+        source.clean_up().await;
+        let (ended, error) = match outcome {
+            Ok(ended) => (ended, None),
+            Err(error) => (Ended::Failed, Some(error)),
+        };
+        progress.end(ended);
+        queue.close(error);
+    }
+}
+
+fn outcome(end: ChannelEnd, stage: Stage) -> Result<Ended, Error> {
+    match end {
+        ChannelEnd::Complete { errors, .. } if !errors.is_empty() => {
+            Err(Error::new(ErrorKind::Processing, stage, errors.join("; ")))
+        }
+        ChannelEnd::Complete { reason: None, .. } => Ok(Ended::Complete),
+        ChannelEnd::Complete { reason: Some(reason), .. } => Ok(Ended::ByServer(reason)),
+        ChannelEnd::Closed(reason) => Err(Error::lost(stage, reason)),
+    }
+}
+
+/// Runs the source; resolves only when that is a reason to end the session.
+async fn run_to_failure(source: &mut dyn StreamSource, io: SourceIo) -> Result<Ended, Error> {
+    match source.run(io).await {
+        Ok(()) => {}
+        Err(SourceError::Cancelled) => return Ok(Ended::UploadCancelled),
+        // The inference channel ends as well, and knows why.
+        Err(SourceError::Send(_)) => {}
+        Err(error) => return Err(Error::new(ErrorKind::Source, Stage::Uploading, error)),
+    }
+    std::future::pending().await
+}
+
+/// Resolves when the session has stood still for longer than it may.
+async fn overdue(progress: &Progress, timeouts: &Timeouts) -> Error {
+    loop {
+        let now = Instant::now();
+        let next = match progress.deadline(timeouts) {
+            Some((at, stage, limit)) if at <= now => return Error::timeout(stage, limit),
+            Some((at, ..)) => at.min(now + WATCH_INTERVAL),
+            None => now + WATCH_INTERVAL,
+        };
+        tokio::time::sleep_until(next).await;
+    }
+}

@@ -1,0 +1,280 @@
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use streamsdk_protocol::UPLOAD_CHANNEL;
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_protocol::upload::{HEADER_LEN, PlanError, UploadPlan};
+use streamsdk_transport::{ChannelSender, SendError};
+use tokio::sync::mpsc;
+
+use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use crate::{StreamConfig, UploadProgress};
+
+/// Chunks that are read before the connection takes them.
+const READ_AHEAD: usize = 8;
+const REPORT_INTERVAL: Duration = Duration::from_millis(50);
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// A video file, uploaded over a data channel. Any format that the server's FFmpeg reads.
+///
+/// Its frames come back over the data channel, complete and in order; those of the stream outputs
+/// as [`Event::Frame`](crate::Event::Frame). The server processes every frame, as fast as the
+/// caller takes them, unless [`VideoFileSource::realtime_processing`] says otherwise.
+#[derive(Debug)]
+pub struct VideoFileSource {
+    path: PathBuf,
+    file: Option<File>,
+    plan: UploadPlan,
+    realtime: bool,
+}
+
+impl VideoFileSource {
+    /// Opens a file and notes its size.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file, when it is no file, cannot be read, or is empty.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        let path = path.as_ref().to_path_buf();
+        let unreadable = |source: std::io::Error| match source.kind() {
+            ErrorKind::NotFound => SourceError::NotFound { path: path.clone() },
+            _ => SourceError::Unreadable { path: path.clone(), source },
+        };
+        // Asked before opening: opening a named pipe would wait for its writer.
+        if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
+            return Err(SourceError::NotAFile { path });
+        }
+        let file = File::open(&path).map_err(unreadable)?;
+        let bytes = file.metadata().map_err(unreadable)?.len();
+        let plan = UploadPlan::new(bytes).map_err(|error| match error {
+            PlanError::Empty => SourceError::Empty { path: path.clone() },
+            _ => SourceError::TooLarge { path: path.clone(), bytes },
+        })?;
+        Ok(Self { path, file: Some(file), plan, realtime: false })
+    }
+
+    /// Whether the server plays the file at its own speed and drops what is late (`true`), or
+    /// processes every frame (`false`). Default is `false`.
+    pub fn realtime_processing(mut self, realtime: bool) -> Self {
+        self.realtime = realtime;
+        self
+    }
+
+    /// Size of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.plan.file_bytes()
+    }
+}
+
+#[async_trait]
+impl StreamSource for VideoFileSource {
+    fn shape(&self) -> ConnectionShape {
+        ConnectionShape { channels: vec![UPLOAD_CHANNEL] }
+    }
+
+    fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
+        request.video_file_upload = true;
+        request.webrtc_realtime_processing = self.realtime;
+        // Frames travel as data: the stream's outputs are data outputs too, and there is no track.
+        let streamed = request.stream_output.replace(Vec::new()).unwrap_or_default();
+        let data = request.data_output.get_or_insert_default();
+        for name in streamed {
+            if !data.contains(&name) {
+                data.push(name);
+            }
+        }
+    }
+
+    async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
+        let (Some(channel), Some(file)) = (io.take_channel(UPLOAD_CHANNEL), self.file.take())
+        else {
+            return Err(SourceError::Send(SendError::ChannelClosed));
+        };
+        let (sender, _replies) = channel.split();
+        tokio::select! {
+            uploaded = upload(&sender, read_chunks(self.path.clone(), file, self.plan), self.plan, &io) => uploaded,
+            () = io.cancelled() => Err(SourceError::Cancelled),
+        }
+    }
+}
+
+/// Reads the file on a thread of its own, a few chunks ahead of the connection. Ends when the
+/// receiver is dropped.
+fn read_chunks(
+    path: PathBuf,
+    mut file: File,
+    plan: UploadPlan,
+) -> mpsc::Receiver<Result<BytesMut, SourceError>> {
+    let (chunks, receiver) = mpsc::channel(READ_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        for index in 0..plan.chunks() {
+            let chunk = read_chunk(&path, &mut file, plan, index);
+            let failed = chunk.is_err();
+            if chunks.blocking_send(chunk).is_err() || failed {
+                return;
+            }
+        }
+        // The last chunk may be followed by what somebody appended meanwhile.
+        if file.read(&mut [0]).is_ok_and(|more| more > 0) {
+            let grew = SourceError::Grew { path, expected: plan.file_bytes() };
+            // Nobody waits for it if the session is over.
+            let _ = chunks.blocking_send(Err(grew));
+        }
+    });
+    receiver
+}
+
+fn read_chunk(
+    path: &Path,
+    file: &mut File,
+    plan: UploadPlan,
+    index: u32,
+) -> Result<BytesMut, SourceError> {
+    let mut chunk = plan.start_chunk(index);
+    let len = plan.payload_len(index);
+    chunk.resize(HEADER_LEN + len, 0);
+    match file.read_exact(&mut chunk[HEADER_LEN..]) {
+        Ok(()) => Ok(chunk),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(SourceError::Shrank {
+            path: path.to_path_buf(),
+            expected: plan.file_bytes(),
+            found: file.metadata().map_or(0, |metadata| metadata.len()),
+        }),
+        Err(source) => Err(SourceError::Unreadable { path: path.to_path_buf(), source }),
+    }
+}
+
+async fn upload(
+    sender: &ChannelSender,
+    mut chunks: mpsc::Receiver<Result<BytesMut, SourceError>>,
+    plan: UploadPlan,
+    io: &SourceIo,
+) -> Result<(), SourceError> {
+    io.report_upload(progress(plan, 0));
+    let mut handed = 0;
+    let mut reported = Instant::now();
+    while let Some(chunk) = chunks.recv().await {
+        let chunk = chunk?;
+        let len = (chunk.len() - HEADER_LEN) as u64;
+        sender.send(chunk).await?;
+        handed += len;
+        if reported.elapsed() >= REPORT_INTERVAL {
+            let waiting = sender.unacknowledged().await as u64;
+            io.report_upload(progress(plan, handed.saturating_sub(waiting)));
+            reported = Instant::now();
+        }
+    }
+    loop {
+        let waiting = sender.unacknowledged().await as u64;
+        io.report_upload(progress(plan, handed.saturating_sub(waiting)));
+        if waiting == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(DRAIN_POLL).await;
+    }
+}
+
+fn progress(plan: UploadPlan, bytes_sent: u64) -> UploadProgress {
+    let chunks_sent = if bytes_sent == plan.file_bytes() {
+        plan.chunks()
+    } else {
+        (bytes_sent / plan.payload_len(0) as u64) as u32
+    };
+    UploadProgress {
+        bytes_sent,
+        bytes_total: plan.file_bytes(),
+        chunks_sent,
+        chunks_total: plan.chunks(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn file_of(bytes: usize) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&vec![7; bytes]).unwrap();
+        file
+    }
+
+    async fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, SourceError>> {
+        let file = source.file.take().unwrap();
+        let mut receiver = read_chunks(source.path.clone(), file, source.plan);
+        let mut chunks = Vec::new();
+        while let Some(chunk) = receiver.recv().await {
+            chunks.push(chunk);
+        }
+        chunks
+    }
+
+    #[test]
+    fn what_is_no_file_to_upload_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |path: &Path| VideoFileSource::open(path).unwrap_err();
+        assert!(matches!(open(&folder.path().join("none")), SourceError::NotFound { .. }));
+        assert!(matches!(open(folder.path()), SourceError::NotAFile { .. }));
+        assert!(matches!(open(file_of(0).path()), SourceError::Empty { .. }));
+        assert!(matches!(open(Path::new("/dev/null")), SourceError::NotAFile { .. }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_read_permission_is_unreadable() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = file_of(5);
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o000)).unwrap();
+        match VideoFileSource::open(file.path()) {
+            Err(SourceError::Unreadable { .. }) => {}
+            // Whoever may read everything reads this too.
+            Ok(_) => assert!(File::open(file.path()).is_ok()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn outputs_of_the_stream_become_data_in_order_and_once() {
+        let source = VideoFileSource::open(file_of(1).path()).unwrap();
+        let names = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect());
+        let mut request = InitRequest {
+            stream_output: names(&["image", "b"]),
+            data_output: names(&["b", "a"]),
+            ..InitRequest::default()
+        };
+        source.init_parameters(&StreamConfig::default(), &mut request);
+        assert_eq!(request.stream_output, names(&[]));
+        assert_eq!(request.data_output, names(&["b", "a", "image"]));
+        assert!(request.video_file_upload && !request.webrtc_realtime_processing);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrinks_or_grows_is_noticed() {
+        let file = file_of(100_000);
+        let mut source = VideoFileSource::open(file.path()).unwrap();
+        file.as_file().set_len(60_000).unwrap();
+        let chunks = chunks_of(&mut source).await;
+        assert!(matches!(
+            chunks.last(),
+            Some(Err(SourceError::Shrank { expected: 100_000, found: 60_000, .. }))
+        ));
+
+        let mut source = VideoFileSource::open(file.path()).unwrap();
+        file.as_file().set_len(60_001).unwrap();
+        let chunks = chunks_of(&mut source).await;
+        assert!(matches!(chunks.last(), Some(Err(SourceError::Grew { expected: 60_000, .. }))));
+    }
+
+    #[test]
+    fn chunks_are_counted_as_they_complete() {
+        let plan = UploadPlan::new(100_000).unwrap();
+        let chunks = |bytes| progress(plan, bytes).chunks_sent;
+        assert_eq!((chunks(0), chunks(49_152), chunks(99_999), chunks(100_000)), (0, 1, 2, 3));
+        assert_eq!(progress(UploadPlan::new(5).unwrap(), 5).chunks_sent, 1);
+    }
+}

@@ -1,0 +1,146 @@
+//! What is streamed.
+
+#[cfg(feature = "file")]
+mod file;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_transport::{Channel, SendError};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+#[cfg(feature = "file")]
+pub use file::VideoFileSource;
+
+use crate::session::Progress;
+use crate::{StreamConfig, UploadProgress};
+
+/// A source of video: it shapes the connection, gives its part of the init request, feeds the
+/// connection, and cleans up.
+///
+/// The methods are called in that order, once each. [`StreamSource::clean_up`] is called however
+/// the session ends, once the session has begun.
+#[async_trait]
+pub trait StreamSource: Send + 'static {
+    /// What the source needs of the connection. Default is nothing.
+    fn shape(&self) -> ConnectionShape {
+        ConnectionShape::default()
+    }
+
+    /// Sets the fields of the init request that this source decides.
+    fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest);
+
+    /// Feeds the connection, and returns when there is nothing more to send. The session goes on
+    /// until the server has answered everything.
+    ///
+    /// Must return soon after [`SourceIo::cancelled`] resolves; it may be dropped instead.
+    async fn run(&mut self, io: SourceIo) -> Result<(), SourceError>;
+
+    /// Releases what the source holds. Default is to do nothing.
+    async fn clean_up(&mut self) {}
+}
+
+/// What a source needs of the connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionShape {
+    /// Labels of data channels to be opened for the source.
+    pub channels: Vec<&'static str>,
+}
+
+/// The connection as a running source sees it.
+#[derive(Debug)]
+pub struct SourceIo {
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl SourceIo {
+    /// Takes the open channel called `label`; `None` if [`StreamSource::shape`] did not name it, or
+    /// it was taken.
+    pub fn take_channel(&mut self, label: &str) -> Option<Channel> {
+        let place = self.channels.iter().position(|channel| channel.label() == label)?;
+        Some(self.channels.swap_remove(place))
+    }
+
+    /// Tells the caller and the session's time limit how far an upload is.
+    pub fn report_upload(&self, progress: UploadProgress) {
+        self.progress.uploaded(progress);
+    }
+
+    /// Resolves when the source should stop.
+    pub async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+}
+
+/// A source that cannot be used, or that failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("there is no file {}", path.display())]
+    NotFound {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a directory or another thing that is no file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file has no bytes; a server would wait for them for ever.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has more bytes than the upload format can count.
+    #[error("{} is too large to be uploaded ({bytes} bytes)", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// The file cannot be opened or read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file lost bytes while it was uploaded.
+    #[error("{} shrank while it was uploaded: of {expected} bytes only {found} are left", path.display())]
+    Shrank {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when it was opened.
+        expected: u64,
+        /// Bytes that could be read.
+        found: u64,
+    },
+    /// The file got more bytes while it was uploaded.
+    #[error("{} grew while it was uploaded: it had {expected} bytes", path.display())]
+    Grew {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when it was opened.
+        expected: u64,
+    },
+    /// The connection took no more.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The caller stopped it.
+    #[error("the upload was cancelled")]
+    Cancelled,
+    /// For sources outside this crate.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,151 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What a session did, up to the moment that it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Frames that the server took in, as far as it has said: the highest frame number that was seen.
+    pub frames_sent: u64,
+    /// Frames, or data about frames, that the caller has taken.
+    pub frames_returned: u64,
+    /// Frames that the caller did not get, by cause.
+    pub dropped: Drops,
+    /// Bytes of the file that have arrived at the server.
+    pub upload_bytes: u64,
+    /// Time from the first byte of the upload to the last that arrived.
+    #[serde(skip)]
+    pub upload_time: Duration,
+    /// Time from the first result to the last.
+    #[serde(skip)]
+    pub streaming_time: Duration,
+    /// How the session ended; `None` while it goes on.
+    pub ended: Option<Ended>,
+}
+
+/// Frames that the caller did not get, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Drops {
+    /// The server said nothing about them: it dropped them as late, or could not read them.
+    pub not_returned: u64,
+    /// The caller was late, and newer ones took their place.
+    pub queue_full: u64,
+    /// What came could not be read.
+    pub unreadable: u64,
+    /// They had come, and the session ended before the caller took them.
+    pub not_taken: u64,
+}
+
+impl Drops {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.not_returned + self.queue_full + self.unreadable + self.not_taken
+    }
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ended {
+    /// The server had processed everything.
+    Complete,
+    /// The server stopped early and said why (`timeout_reached`).
+    ByServer(String),
+    /// The caller closed it.
+    ByCaller,
+    /// The caller cancelled the upload.
+    UploadCancelled,
+    /// An error ended it; the session's last item has it.
+    Failed,
+}
+
+impl Summary {
+    /// Results per second, from the first to the last; 0 when there were fewer than two.
+    pub fn fps(&self) -> f64 {
+        per_second(self.frames_returned.saturating_sub(1) as f64, self.streaming_time)
+    }
+
+    /// Megabytes (10⁶ bytes) per second of the upload; 0 when there was none.
+    pub fn upload_mb_per_s(&self) -> f64 {
+        per_second(self.upload_bytes as f64 / 1e6, self.upload_time)
+    }
+}
+
+fn per_second(amount: f64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { amount / time.as_secs_f64() }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::ByServer(reason) => write!(f, "ended by the server: {reason}"),
+            Self::ByCaller => f.write_str("closed by the caller"),
+            Self::UploadCancelled => f.write_str("upload cancelled"),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} frames returned, {:.1} fps",
+            self.frames_returned,
+            self.frames_sent,
+            self.fps()
+        )?;
+        let Drops { not_returned, queue_full, unreadable, not_taken } = self.dropped;
+        for (count, cause) in [
+            (not_returned, "not returned by the server"),
+            (queue_full, "dropped because the caller was late"),
+            (unreadable, "unreadable"),
+            (not_taken, "not taken"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {cause}")?;
+            }
+        }
+        if self.upload_bytes > 0 {
+            let megabytes = self.upload_bytes as f64 / 1e6;
+            write!(f, "; uploaded {megabytes:.1} MB at {:.1} MB/s", self.upload_mb_per_s())?;
+        }
+        match &self.ended {
+            Some(ended) => write!(f, "; {ended}"),
+            None => f.write_str("; still running"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_reads_like_a_sentence_and_names_only_what_happened() {
+        let summary = Summary {
+            frames_sent: 300,
+            frames_returned: 299,
+            dropped: Drops { not_returned: 1, ..Drops::default() },
+            upload_bytes: 2_000_000,
+            upload_time: Duration::from_millis(500),
+            streaming_time: Duration::from_secs(2),
+            ended: Some(Ended::Complete),
+        };
+        assert_eq!(
+            summary.to_string(),
+            "299 of 300 frames returned, 149.0 fps, 1 not returned by the server; \
+             uploaded 2.0 MB at 4.0 MB/s; complete"
+        );
+    }
+
+    #[test]
+    fn rates_of_nothing_are_zero() {
+        assert_eq!((Summary::default().fps(), Summary::default().upload_mb_per_s()), (0.0, 0.0));
+    }
+}

@@ -1,0 +1,40 @@
+//! Streams a video file to a server and prints what comes back.
+//!
+//! `cargo run --example stream_file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
+#![expect(clippy::print_stdout, reason = "an example talks")]
+
+use streamsdk::{Client, Event, StreamConfig, VideoFileSource, Workflow};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [file, server, workspace, workflow] = arguments.as_slice() else {
+        return Err("expected: FILE SERVER WORKSPACE WORKFLOW".into());
+    };
+
+    let client = Client::builder(server).build()?;
+    let mut session = client
+        .stream(VideoFileSource::open(file)?)
+        .workflow(Workflow::id(workspace, workflow))
+        .config(StreamConfig::default().stream_output(["image"]).data_output(["predictions"]))
+        .start()
+        .await?;
+    while let Some(event) = session.next().await {
+        match event? {
+            Event::Frame(frame) => {
+                let found = frame.predictions()?.map_or(0, |found| found.predictions.len());
+                println!(
+                    "frame {}: {found} found, {} bytes",
+                    frame.frame_id(),
+                    frame.jpeg()?.len()
+                );
+            }
+            Event::Upload(progress) => {
+                println!("uploaded {} of {} bytes", progress.bytes_sent, progress.bytes_total);
+            }
+            _ => {}
+        }
+    }
+    println!("{}", session.summary());
+    Ok(())
+}

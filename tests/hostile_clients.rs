@@ -1,0 +1,202 @@
+//! What a client can send to the worker, and that the worker stays whole.
+
+use bytes::{BufMut, BytesMut};
+use serde_json::json;
+use streamsdk::protocol::Limits;
+use streamsdk::protocol::chunk::Reassembler;
+use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
+use streamsdk::protocol::output::OutputMessage;
+use streamsdk::signaling::{HttpSignaling, Signaling};
+use streamsdk::transport::{Channel, Interfaces, Message, Offer, Peer, PeerConfig};
+use streamsdk::{Ended, StreamConfig};
+use streamsdk_tests::{drain, start, worker, worker_with};
+use streamsdk_worker::{Worker, WorkerConfig};
+
+/// A client of nothing but a connection: it says what it likes.
+async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
+    let mut config = PeerConfig::default();
+    config.interfaces = Interfaces::Loopback;
+    let offer = Offer::create(config, &["inference", "video_upload"]).await.unwrap();
+    let request = InitRequest {
+        workflow_configuration: WorkflowConfiguration {
+            workflow_id: Some("passthrough".into()),
+            ..WorkflowConfiguration::default()
+        },
+        webrtc_offer: SessionDescription { kind: "offer".into(), sdp: offer.sdp().into() },
+        stream_output: Some(Vec::new()),
+        data_output: Some(vec!["image".into()]),
+        video_file_upload: true,
+        ..InitRequest::default()
+    };
+    let answer = HttpSignaling::builder(&worker.url()).build().unwrap().exchange(request).await;
+    let (peer, mut channels) = offer.accept(&answer.unwrap().sdp).await.unwrap();
+    let upload = channels.pop().unwrap();
+    (peer, channels.pop().unwrap(), upload)
+}
+
+fn chunk(index: u32, total: u32, payload: &[u8]) -> BytesMut {
+    let mut chunk = BytesMut::new();
+    chunk.put_u32_le(index);
+    chunk.put_u32_le(total);
+    chunk.put_slice(payload);
+    chunk
+}
+
+/// The worker's last message.
+async fn farewell(inference: &mut Channel) -> OutputMessage {
+    let mut reassembler = Reassembler::new(Limits::default());
+    loop {
+        let message = tokio::time::timeout(streamsdk_tests::PATIENCE, inference.recv()).await;
+        let Some(Message::Binary(bytes)) = message.unwrap() else { panic!("no farewell") };
+        if let Some(message) = reassembler.push(bytes).unwrap() {
+            let message = OutputMessage::parse(message, &Limits::default()).unwrap();
+            if message.processing_complete {
+                return message;
+            }
+        }
+    }
+}
+
+async fn still_works(worker: &Worker) {
+    let config = StreamConfig::default().stream_output(["image"]);
+    let session = start(&worker.url(), "plain_160x120.mp4", "passthrough", config).await.unwrap();
+    let (results, summary) = drain(session).await.unwrap();
+    assert_eq!((results.len(), summary.ended), (30, Some(Ended::Complete)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_nonsense_are_answered_and_ended() {
+    let worker = worker().await;
+    let cases: [(&str, Vec<BytesMut>); 5] = [
+        ("shorter than its", vec![BytesMut::from("abc")]),
+        ("over the limit", vec![chunk(0, u32::MAX, b"x")]),
+        ("cannot exist", vec![chunk(7, 3, b"x")]),
+        ("cannot exist", vec![chunk(0, 0, b"x")]),
+        ("announced", vec![chunk(0, 3, b"x"), chunk(1, 4, b"x")]),
+    ];
+    for (words, chunks) in cases {
+        let (peer, mut inference, upload) = connect(&worker).await;
+        for chunk in chunks {
+            upload.send(chunk).await.unwrap();
+        }
+        let message = farewell(&mut inference).await;
+        assert_eq!(message.termination_reason.as_deref(), Some("upload_failed"));
+        assert!(message.errors[0].contains(words), "{:?}", message.errors);
+        peer.abort().await;
+    }
+    still_works(&worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
+    let mut config = WorkerConfig::default();
+    config.limits.upload_bytes = 100_000;
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    upload.send(chunk(0, 4, &[0; 49_152])).await.unwrap();
+    let message = farewell(&mut inference).await;
+    assert!(message.errors[0].contains("100000 bytes"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_stands_still_is_ended() {
+    let mut config = WorkerConfig::default();
+    config.idle_timeout = std::time::Duration::from_millis(300);
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    upload.send(chunk(0, 4, &[0; 100])).await.unwrap();
+    let message = farewell(&mut inference).await;
+    assert!(message.errors[0].contains("stood still"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_messages_of_nonsense_are_ignored_and_pings_echoed() {
+    let worker = worker().await;
+    let (_peer, inference, mut upload) = connect(&worker).await;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for text in ["", "{", "{\"ack\": \"x\"}", "{\"data_output\": 7}", deep.as_str()] {
+        inference.send_text(text).await.unwrap();
+    }
+    inference.send(BytesMut::from(&b"\x00\xff"[..])).await.unwrap();
+    upload.send(BytesMut::from("p")).await.unwrap();
+    let echoed = tokio::time::timeout(streamsdk_tests::PATIENCE, upload.recv()).await.unwrap();
+    assert_eq!(echoed, Some(Message::Binary("p".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_in_the_middle_leaves_nothing() {
+    let mut config = WorkerConfig::default();
+    config.max_sessions = 1;
+    let worker = worker_with(config).await;
+    let (peer, _inference, upload) = connect(&worker).await;
+    upload.send(chunk(0, 100, &[0; 49_152])).await.unwrap();
+    peer.abort().await;
+    // The only place is free again once the session is gone.
+    let freed = async {
+        loop {
+            let config = StreamConfig::default();
+            match start(&worker.url(), "plain_160x120.mp4", "passthrough", config).await {
+                Ok(session) => return session,
+                Err(error) => assert!(error.is_quota(), "{error}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let session = tokio::time::timeout(streamsdk_tests::PATIENCE, freed).await.unwrap();
+    assert_eq!(drain(session).await.unwrap().0.len(), 30);
+    // Shutting down waits for every task that a session had.
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_nonsense_get_the_real_servers_statuses() {
+    let worker = worker().await;
+    let post = async |path: &str, body: Vec<u8>| {
+        let response = streamsdk_tests::http_post(&format!("{}{path}", worker.url()), body).await;
+        (response.status, response.body)
+    };
+    let init = "/initialise_webrtc_worker";
+    let offer = json!({ "type": "offer", "sdp": "garbage" });
+    let configuration = json!({ "type": "WorkflowConfiguration", "workflow_id": "motion" });
+    let request = |value: serde_json::Value| serde_json::to_vec(&value).unwrap();
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let cases = [
+        (init, Vec::new(), 422, "missing"),
+        (init, b"{not json".to_vec(), 422, "json_invalid"),
+        (init, deep.into_bytes(), 422, "json_invalid"),
+        (init, b"[]".to_vec(), 422, "model_attributes_type"),
+        (init, request(json!({ "api_key": "s3cret" })), 422, "workflow_configuration"),
+        (
+            init,
+            request(json!({ "workflow_configuration": {}, "webrtc_offer": offer })),
+            422,
+            "type",
+        ),
+        (
+            init,
+            request(json!({ "workflow_configuration": configuration, "webrtc_offer": offer,
+                            "api_key": "s3cret", "data_output": "s3cret" })),
+            422,
+            "data_output",
+        ),
+        (
+            init,
+            request(json!({ "workflow_configuration": configuration, "webrtc_offer": offer })),
+            400,
+            "offer",
+        ),
+        (
+            init,
+            request(json!({ "workflow_configuration": configuration,
+                            "webrtc_offer": { "type": "answer", "sdp": "x" } })),
+            500,
+            "Internal error.",
+        ),
+        ("/nowhere", Vec::new(), 405, "Method Not Allowed"),
+    ];
+    for (path, body, status, words) in cases {
+        let (got, text) = post(path, body).await;
+        assert_eq!(got, status, "{text}");
+        assert!(text.contains(words) && !text.contains("s3cret"), "{text}");
+    }
+}

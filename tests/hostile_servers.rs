@@ -1,0 +1,149 @@
+//! What a server can send to the client, and what the caller learns.
+
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use streamsdk::protocol::chunk::split;
+use streamsdk::protocol::output::{OutgoingMessage, OutgoingValue, VideoMetadata};
+use streamsdk::{Ended, ErrorKind, Stage, StreamConfig, Timeouts};
+use streamsdk_tests::{FakeServer, drain, failure, start};
+
+fn message(frame_id: u32) -> OutgoingMessage {
+    OutgoingMessage {
+        metadata: VideoMetadata { frame_id, ..VideoMetadata::default() },
+        ..OutgoingMessage::default()
+    }
+}
+
+fn last(frame_id: u32) -> Vec<u8> {
+    OutgoingMessage { processing_complete: true, ..message(frame_id) }.encode()
+}
+
+/// Serves one list of payloads, each as the message of the next frame, and then the farewell.
+async fn serving(payloads: Vec<Vec<u8>>) -> FakeServer {
+    FakeServer::start(move |_peer, mut channel| {
+        let payloads = payloads.clone();
+        async move {
+            for (number, payload) in (1..).zip(&payloads) {
+                for chunk in split(number, payload) {
+                    channel.send(chunk).await.unwrap();
+                }
+            }
+            let frames = payloads.len() as u32;
+            for chunk in split(frames + 1, &last(frames)) {
+                channel.send(chunk).await.unwrap();
+            }
+            while channel.recv().await.is_some() {}
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
+    let bomb = OutgoingMessage {
+        outputs: Some(vec![("a".into(), OutgoingValue::Json("x".repeat(5 << 20).into()))]),
+        ..message(1)
+    };
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let payloads = vec![
+        message(1).encode(),
+        bomb.encode(),
+        deep.into_bytes(),
+        b"not json".to_vec(),
+        b"\x1f\x8b not gzip".to_vec(),
+        Vec::new(),
+        message(7).encode(),
+    ];
+    let server = serving(payloads).await;
+    let limits = streamsdk::protocol::Limits {
+        inflated_bytes: 1 << 20,
+        ..streamsdk::protocol::Limits::default()
+    };
+    let config = StreamConfig::default().limits(limits);
+    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let (results, summary) = drain(session).await.unwrap();
+    let ids: Vec<u32> = results.iter().map(|data| data.frame_id()).collect();
+    assert_eq!(ids, [1, 7]);
+    assert_eq!((summary.dropped.unreadable, summary.frames_sent), (5, 7));
+    assert_eq!(summary.ended, Some(Ended::Complete));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_of_nonsense_are_counted_and_the_rest_arrives() {
+    let server = FakeServer::start(|_peer, mut channel| async move {
+        let header = |words: [u32; 3]| {
+            let mut chunk = BytesMut::new();
+            words.iter().for_each(|word| chunk.put_u32_le(*word));
+            chunk
+        };
+        for chunk in [
+            BytesMut::from("short"),
+            header([1, 0, u32::MAX]),
+            header([1, 9, 3]),
+            header([1, 0, 0]),
+        ] {
+            channel.send(chunk).await.unwrap();
+        }
+        channel.send_text("text where bytes belong").await.unwrap();
+        for chunk in split(1, &message(1).encode()).chain(split(2, &last(1))) {
+            channel.send(chunk).await.unwrap();
+        }
+        while channel.recv().await.is_some() {}
+    })
+    .await;
+    let session =
+        start(server.url(), "plain_160x120.mp4", "any", StreamConfig::default()).await.unwrap();
+    let (results, summary) = drain(session).await.unwrap();
+    assert_eq!((results.len(), summary.dropped.unreadable), (1, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_sends_nothing_is_given_up_at_the_limit_for_the_first_result() {
+    let server =
+        FakeServer::start(
+            |_peer, mut channel| async move { while channel.recv().await.is_some() {} },
+        )
+        .await;
+    let mut timeouts = Timeouts::default();
+    timeouts.first_frame = Duration::from_millis(400);
+    let config = StreamConfig::default().timeouts(timeouts);
+    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let error = failure(session).await;
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(error.stage(), Stage::FirstFrame);
+    assert_eq!(error.waited(), Some(Duration::from_millis(400)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
+    let server = FakeServer::start(|_peer, mut channel| async move {
+        for chunk in split(1, &message(1).encode()) {
+            channel.send(chunk).await.unwrap();
+        }
+        while channel.recv().await.is_some() {}
+    })
+    .await;
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Duration::from_millis(400);
+    let config = StreamConfig::default().timeouts(timeouts);
+    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let error = failure(session).await;
+    assert!(error.is_timeout() && error.stage() == Stage::Streaming, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_before_the_end_is_a_lost_connection() {
+    let server = FakeServer::start(|peer, channel| async move {
+        for chunk in split(1, &message(1).encode()) {
+            channel.send(chunk).await.unwrap();
+        }
+        peer.close().await;
+    })
+    .await;
+    let session =
+        start(server.url(), "plain_160x120.mp4", "any", StreamConfig::default()).await.unwrap();
+    let error = failure(session).await;
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost);
+    assert!(error.to_string().contains("the peer closed the connection"), "{error}");
+}
