@@ -132,11 +132,15 @@ impl Reassembler {
         if total > self.limits.message_chunks {
             return Err(ChunkError::TooManyChunks { total, limit: self.limits.message_chunks });
         }
-        let held = self.partial.get(&frame_id).map_or(0, |partial| partial.bytes);
+        let known = self.partial.get(&frame_id);
+        if known.is_some_and(|partial| partial.chunks.contains_key(&index)) {
+            return Ok(None);
+        }
+        let held = known.map_or(0, |partial| partial.bytes);
         if held.saturating_add(payload.len()) > self.limits.message_bytes {
             return Err(ChunkError::MessageTooLarge { limit: self.limits.message_bytes });
         }
-        if total == 1 && held == 0 {
+        if total == 1 && known.is_none() {
             return Ok(Some(Message { frame_id, payload }));
         }
 
@@ -144,10 +148,8 @@ impl Reassembler {
         if partial.total != total {
             return Err(ChunkError::TotalChanged { was: partial.total, is: total });
         }
-        if let std::collections::btree_map::Entry::Vacant(slot) = partial.chunks.entry(index) {
-            partial.bytes += payload.len();
-            slot.insert(payload);
-        }
+        partial.bytes += payload.len();
+        partial.chunks.insert(index, payload);
         if partial.chunks.len() < total as usize {
             return Ok(None);
         }
@@ -285,6 +287,18 @@ mod tests {
         ));
         assert_eq!(reassembler.in_flight(), 0);
         assert_eq!(push_all(&mut reassembler, split(2, &payload[1..])).len(), 1);
+    }
+
+    #[test]
+    fn a_repeated_chunk_does_not_count_against_the_limit() {
+        let limits = Limits { message_bytes: CHUNK_PAYLOAD + 10, ..Limits::default() };
+        let mut reassembler = Reassembler::new(limits);
+        let payload = vec![1; CHUNK_PAYLOAD + 10];
+        let first = split(1, &payload).next().unwrap();
+        let chunks = split(1, &payload).chain([first]).collect::<Vec<_>>();
+        let messages =
+            push_all(&mut reassembler, [chunks[0].clone(), chunks[2].clone(), chunks[1].clone()]);
+        assert_eq!(messages.len(), 1);
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub struct Limits {
     pub messages_in_flight: usize,
     /// Largest file that may be uploaded. Default is 8 GiB.
     pub upload_bytes: u64,
-    /// Most bytes of an upload that may wait for an earlier chunk. Default is 4 MiB.
+    /// Most bytes of an upload that may wait for an earlier chunk; each waiting chunk counts
+    /// [`WAITING_OVERHEAD`](crate::upload::WAITING_OVERHEAD) more. Default is 4 MiB.
     pub upload_reorder_bytes: usize,
 }
 

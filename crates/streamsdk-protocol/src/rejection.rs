@@ -7,6 +7,8 @@ use crate::ApiKey;
 
 /// Longest message that is kept, in bytes: servers list all their block types in one.
 const MESSAGE_LIMIT: usize = 2_000;
+/// Most wrong fields or blocks that are kept.
+const ROW_LIMIT: usize = 20;
 
 /// A refusal, read from an HTTP answer.
 ///
@@ -149,7 +151,7 @@ fn reason(status: u16, error_type: Option<&str>, message: &str) -> RejectionReas
     match status {
         401 | 403 => R::NotAuthorized,
         402 => R::Credits,
-        404 | 405 => R::NoSuchEndpoint,
+        300..=399 | 404 | 405 => R::NoSuchEndpoint,
         422 => R::Request,
         429 => R::Quota,
         502..=504 => R::Unavailable,
@@ -171,6 +173,7 @@ fn field_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<FieldError
     };
     // `input` is left out: it echoes the whole request, with the key and the workflow.
     rows.iter()
+        .take(ROW_LIMIT)
         .map(|row| FieldError {
             location: clean(&location(row)),
             message: clean(row.get("msg").and_then(Value::as_str).unwrap_or_default()),
@@ -182,6 +185,7 @@ fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError
     let rows = body.get("blocks_errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let text = |row: &Value, name| row.get(name).and_then(Value::as_str).map(clean);
     rows.iter()
+        .take(ROW_LIMIT)
         .map(|row| BlockError {
             block_id: text(row, "block_id"),
             block_type: text(row, "block_type"),
@@ -192,7 +196,7 @@ fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
-    parts.collect::<Vec<_>>().join("; ")
+    shorten(&parts.collect::<Vec<_>>().join("; "))
 }
 
 fn shorten(text: &str) -> String {

@@ -48,10 +48,11 @@ impl From<String> for ApiKey {
     }
 }
 
-/// `url` without its user name, password and query values, fit for a log or an error.
+/// `url` without its user name, password, query values and fragment, fit for a log or an error.
 ///
-/// Works on any text that looks like `scheme://[user[:password]@]rest`; other text is returned
-/// without its query. Names of query parameters stay, their values go.
+/// Whatever stands before the last `@` goes, because passwords are often written without escaping
+/// what has a meaning in a URL; a path with an `@` in it is shortened too. Names of query
+/// parameters stay, their values go. Takes any text.
 ///
 /// ```
 /// use streamsdk_protocol::redact_url;
@@ -59,32 +60,31 @@ impl From<String> for ApiKey {
 /// assert_eq!(redact_url("rtsp://me:pw@cam/1?token=x"), "rtsp://[redacted]@cam/1?token=[redacted]");
 /// ```
 pub fn redact_url(url: &str) -> String {
-    let (base, query) = match url.split_once('?') {
-        Some((base, query)) => (base, Some(query)),
-        None => (url, None),
-    };
-    let mut out = match base.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = match rest.find('/') {
-                Some(slash) => rest.split_at(slash),
-                None => (rest, ""),
-            };
-            match authority.rsplit_once('@') {
-                Some((_, host)) => format!("{scheme}://{REDACTED}@{host}{path}"),
-                None => base.to_owned(),
-            }
+    let (start, rest) = match url.rsplit_once('@') {
+        Some((before, rest)) => {
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            let separator = if scheme.is_empty() { "" } else { "://" };
+            (format!("{scheme}{separator}{REDACTED}@"), rest)
         }
-        None => base.to_owned(),
+        None => (String::new(), url),
     };
-    if let Some(query) = query {
-        let names = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((name, _)) => format!("{name}={REDACTED}"),
-            None => pair.to_owned(),
-        });
-        out.push('?');
-        out.push_str(&names.collect::<Vec<_>>().join("&"));
-    }
-    out
+    let (rest, fragment) = match rest.split_once('#') {
+        Some((rest, _)) => (rest, format!("#{REDACTED}")),
+        None => (rest, String::new()),
+    };
+    let rest = match rest.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", redact_query(query)),
+        None => rest.to_owned(),
+    };
+    format!("{start}{rest}{fragment}")
+}
+
+fn redact_query(query: &str) -> String {
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}={REDACTED}"),
+        None => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -106,7 +106,20 @@ mod tests {
     fn urls_lose_credentials_wherever_they_stand() {
         assert_eq!(redact_url("http://host/a"), "http://host/a");
         assert_eq!(redact_url("http://u:p%40@host:1"), "http://[redacted]@host:1");
-        assert_eq!(redact_url("http://u@x:p@host/a@b"), "http://[redacted]@host/a@b");
+        assert_eq!(redact_url("http://u@x:p@host/a"), "http://[redacted]@host/a");
+        assert_eq!(redact_url("http://h/#token=abc"), "http://h/#[redacted]");
+        for unescaped in [
+            "http://me:pa/ss@host",
+            "http://me:pa?ss@host",
+            "http://me:pa#ss@host",
+            "me:pass@host",
+            "http:me:pass@host",
+            "http:\\\\me:pass@host",
+        ] {
+            let redacted = redact_url(unescaped);
+            assert!(redacted.ends_with("[redacted]@host"), "{redacted}");
+            assert!(!redacted.contains("pa"), "{redacted}");
+        }
         assert_eq!(redact_url("https://h/x?api_key=K&flag"), "https://h/x?api_key=[redacted]&flag");
         assert_eq!(redact_url("not a url"), "not a url");
     }

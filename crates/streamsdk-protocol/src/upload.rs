@@ -15,6 +15,9 @@ use crate::{CHUNK_PAYLOAD, Limits};
 /// Length of the header of one upload chunk, in bytes.
 pub const HEADER_LEN: usize = 8;
 
+/// Bytes that a chunk counts for beyond its own while it waits for an earlier one.
+pub const WAITING_OVERHEAD: usize = 64;
+
 /// How a file of known size is cut into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UploadPlan {
@@ -100,6 +103,7 @@ pub struct UploadAssembler {
     waiting: BTreeMap<u32, Bytes>,
     waiting_bytes: usize,
     received_bytes: u64,
+    failed: bool,
 }
 
 impl UploadAssembler {
@@ -112,16 +116,36 @@ impl UploadAssembler {
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             received_bytes: 0,
+            failed: false,
         }
     }
 
     /// Takes one message from the channel.
     ///
-    /// After an error the upload cannot be completed.
+    /// After an error every further chunk is refused with [`UploadError::Failed`].
     pub fn push(&mut self, message: Bytes) -> Result<Received, UploadError> {
         if message.len() <= 1 {
             return Ok(Received::Ping);
         }
+        if self.failed {
+            return Err(UploadError::Failed);
+        }
+        let received = self.accept(message);
+        self.failed = received.is_err();
+        received
+    }
+
+    /// Whether every chunk has been handed out.
+    pub fn is_complete(&self) -> bool {
+        !self.failed && self.total == Some(self.next)
+    }
+
+    /// Bytes of the file that have arrived.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    fn accept(&mut self, message: Bytes) -> Result<Received, UploadError> {
         let (index, total, payload) = parse(message)?;
         self.check_total(index, total)?;
         if index < self.next || self.waiting.contains_key(&index) {
@@ -135,21 +159,11 @@ impl UploadAssembler {
         let mut ready = vec![payload];
         self.next += 1;
         while let Some(payload) = self.waiting.remove(&self.next) {
-            self.waiting_bytes -= payload.len();
+            self.waiting_bytes -= waiting_cost(&payload);
             self.next += 1;
             ready.push(payload);
         }
         Ok(Received::Next(ready))
-    }
-
-    /// Whether every chunk has been handed out.
-    pub fn is_complete(&self) -> bool {
-        self.total == Some(self.next)
-    }
-
-    /// Bytes of the file that have arrived.
-    pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
     }
 
     fn check_total(&mut self, index: u32, total: u32) -> Result<(), UploadError> {
@@ -173,7 +187,7 @@ impl UploadAssembler {
     }
 
     fn hold(&mut self, index: u32, payload: Bytes) -> Result<Received, UploadError> {
-        self.waiting_bytes += payload.len();
+        self.waiting_bytes += waiting_cost(&payload);
         if self.waiting_bytes > self.limits.upload_reorder_bytes {
             return Err(UploadError::TooFarAhead {
                 index,
@@ -184,6 +198,11 @@ impl UploadAssembler {
         self.waiting.insert(index, payload);
         Ok(Received::Waiting)
     }
+}
+
+/// What a chunk costs while it waits: its bytes, and something for its place even if it is empty.
+fn waiting_cost(payload: &Bytes) -> usize {
+    payload.len() + WAITING_OVERHEAD
 }
 
 fn parse(mut message: Bytes) -> Result<(u32, u32, Bytes), UploadError> {
@@ -228,6 +247,9 @@ pub enum UploadError {
         /// [`Limits::upload_bytes`].
         limit: u64,
     },
+    /// An earlier chunk was refused.
+    #[error("the upload has failed already")]
+    Failed,
     /// Too much waits for a chunk that has not come.
     #[error("upload chunk {index} came while {next} is missing and {limit} bytes wait already")]
     TooFarAhead {
@@ -301,23 +323,26 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded() {
-        let limits = Limits { upload_reorder_bytes: 2, ..Limits::default() };
+        let limits = Limits { upload_reorder_bytes: 130, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
         assert_eq!(upload.push(chunk(1, 9, b"b")), Ok(Received::Waiting));
         assert_eq!(upload.push(chunk(2, 9, b"c")), Ok(Received::Waiting));
         assert!(matches!(upload.push(chunk(3, 9, b"d")), Err(UploadError::TooFarAhead { .. })));
+        assert_eq!(upload.push(chunk(0, 9, b"a")), Err(UploadError::Failed));
     }
 
     #[test]
-    fn wrong_totals_are_named() {
-        let mut upload = UploadAssembler::new(Limits::default());
-        assert_eq!(
-            upload.push(chunk(5, 5, b"x")),
-            Err(UploadError::BadIndex { index: 5, total: 5 })
-        );
-        assert_eq!(
-            upload.push(chunk(0, 6, b"x")),
-            Err(UploadError::TotalChanged { was: 5, is: 6 })
-        );
+    fn wrong_totals_are_named_and_end_the_upload() {
+        let pushed = |chunks: &[(u32, u32)]| {
+            let mut upload = UploadAssembler::new(Limits::default());
+            let last = chunks.iter().map(|(index, total)| upload.push(chunk(*index, *total, b"x")));
+            let last = last.last().unwrap();
+            assert!(!upload.is_complete());
+            last.unwrap_err()
+        };
+        assert_eq!(pushed(&[(5, 5)]), UploadError::BadIndex { index: 5, total: 5 });
+        assert_eq!(pushed(&[(0, 0)]), UploadError::BadIndex { index: 0, total: 0 });
+        assert_eq!(pushed(&[(0, 5), (1, 6)]), UploadError::TotalChanged { was: 5, is: 6 });
+        assert_eq!(pushed(&[(5, 5), (0, 5)]), UploadError::Failed);
     }
 }

@@ -19,7 +19,7 @@ use streamsdk_protocol::output::{
 };
 use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::sdp::{check_answer, check_offer};
-use streamsdk_protocol::upload::{Received, UploadAssembler, UploadPlan};
+use streamsdk_protocol::upload::{Received, UploadAssembler, UploadPlan, WAITING_OVERHEAD};
 use streamsdk_protocol::{ApiKey, CHUNK_PAYLOAD, Limits, REDACTED, redact_url};
 
 fn config(cases: u32) -> ProptestConfig {
@@ -230,7 +230,7 @@ proptest! {
         }
 
         // Behind a part that is late by that much, one part less than that can have come.
-        let waiting = displacement.saturating_sub(1) as usize * part;
+        let waiting = displacement.saturating_sub(1) as usize * (part + WAITING_OVERHEAD);
         let limits = Limits { upload_reorder_bytes: waiting, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
         let mut received = Vec::new();

@@ -1,0 +1,26 @@
+//! Bodies of refusals: no panic, and the API key shows nowhere even when the body is full of it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use streamsdk_protocol::ApiKey;
+use streamsdk_protocol::rejection::Rejection;
+
+const KEY: &str = "K7Q2X9ZW";
+
+/// Stands for the key in an input.
+const PLACEHOLDER: u8 = 0x7f;
+
+fuzz_target!(|input: (u16, &[u8])| {
+    let (status, body) = input;
+    let mut with_key = Vec::with_capacity(body.len());
+    for byte in body {
+        match *byte {
+            PLACEHOLDER => with_key.extend_from_slice(KEY.as_bytes()),
+            byte => with_key.push(byte),
+        }
+    }
+    let rejection = Rejection::read(status, &with_key, Some(&ApiKey::new(KEY)));
+    assert!(!format!("{rejection:?}").contains(KEY));
+    assert!(!rejection.advice().is_empty());
+    let _ = rejection.is_transient();
+});

@@ -1,0 +1,13 @@
+//! Offers and answers, divided by a NUL.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use streamsdk_protocol::sdp::{check_answer, check_offer};
+
+fuzz_target!(|text: &str| {
+    let (offer, answer) = text.split_once('\0').unwrap_or((text, text));
+    if check_answer(offer, answer).is_ok() {
+        assert!(check_offer(answer).is_ok(), "a good answer would make a good offer");
+    }
+    let _ = check_offer(offer);
+});

@@ -1,0 +1,56 @@
+//! Parts of an upload of any content and in any order: no panic, bounds kept, parts in order.
+#![no_main]
+
+use bytes::Bytes;
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::fuzz_target;
+use streamsdk_protocol::upload::{Received, UploadAssembler};
+use streamsdk_protocol::{CHUNK_PAYLOAD, Limits};
+
+#[derive(Debug, Arbitrary)]
+enum Input {
+    /// The total that the upload began with, mostly.
+    Likely {
+        index: u8,
+        payload: Vec<u8>,
+    },
+    Numbered {
+        index: u32,
+        total: u32,
+        payload: Vec<u8>,
+    },
+    Raw(Vec<u8>),
+}
+
+fuzz_target!(|inputs: (u8, Vec<Input>)| {
+    let (total, inputs) = inputs;
+    let limits = Limits {
+        upload_bytes: 16 * CHUNK_PAYLOAD as u64,
+        upload_reorder_bytes: 100,
+        ..Limits::default()
+    };
+    let mut upload = UploadAssembler::new(limits);
+    let mut handed_out = 0;
+    for input in inputs {
+        match upload.push(message(input, total.into())) {
+            Ok(Received::Next(parts)) => {
+                assert!(!parts.is_empty());
+                handed_out += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+            }
+            Ok(Received::Ping | Received::Waiting) => {}
+            Err(_) => return,
+        }
+        assert!(upload.received_bytes() <= limits.upload_bytes);
+        assert!(upload.received_bytes() - handed_out <= limits.upload_reorder_bytes as u64);
+        assert!(!upload.is_complete() || upload.received_bytes() == handed_out);
+    }
+});
+
+fn message(input: Input, likely_total: u32) -> Bytes {
+    let (index, total, payload) = match input {
+        Input::Likely { index, payload } => (index.into(), likely_total, payload),
+        Input::Numbered { index, total, payload } => (index, total, payload),
+        Input::Raw(bytes) => return bytes.into(),
+    };
+    [&index.to_le_bytes()[..], &total.to_le_bytes()[..], &payload].concat().into()
+}
