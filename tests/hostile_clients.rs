@@ -28,7 +28,7 @@ async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
         video_file_upload: true,
         ..InitRequest::default()
     };
-    let answer = HttpSignaling::builder(&worker.url()).build().unwrap().exchange(request).await;
+    let answer = HttpSignaling::builder(worker.url()).build().unwrap().exchange(request).await;
     let (peer, mut channels) = offer.accept(&answer.unwrap().sdp).await.unwrap();
     let upload = channels.pop().unwrap();
     (peer, channels.pop().unwrap(), upload)
@@ -153,7 +153,7 @@ async fn requests_of_nonsense_get_the_real_servers_statuses() {
     let worker = worker().await;
     let post = async |path: &str, body: Vec<u8>| {
         let response = streamsdk_tests::http_post(&format!("{}{path}", worker.url()), body).await;
-        (response.status, response.body)
+        (response.status, response.text)
     };
     let init = "/initialise_webrtc_worker";
     let offer = json!({ "type": "offer", "sdp": "garbage" });

@@ -206,3 +206,20 @@ async fn a_session_without_a_workflow_is_a_config_error() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn web_pages_may_ask_unless_the_worker_is_told_otherwise() {
+    let preflight = async |origins: &[&str]| {
+        let mut config = WorkerConfig::default();
+        config.allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let worker = worker_with(config).await;
+        let headers = "origin: http://page.example\r\naccess-control-request-method: POST\r\n\
+            access-control-request-headers: content-type\r\n";
+        let url = format!("{}/initialise_webrtc_worker", worker.url());
+        streamsdk_tests::http("OPTIONS", &url, headers, Vec::new()).await.text
+    };
+    assert!(preflight(&["*"]).await.contains("access-control-allow-origin: *"));
+    let one = preflight(&["http://page.example", "not an origin\n"]).await;
+    assert!(one.contains("access-control-allow-origin: http://page.example"), "{one}");
+    assert!(!preflight(&["http://other.example"]).await.contains("allow-origin"));
+}

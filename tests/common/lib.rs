@@ -91,27 +91,31 @@ pub async fn failure(mut session: Session) -> Error {
 pub struct HttpResponse {
     /// The status.
     pub status: u16,
-    /// The body as text.
-    pub body: String,
+    /// Header and body as text.
+    pub text: String,
 }
 
 /// Sends any bytes as a JSON request, on a connection of its own.
 pub async fn http_post(url: &str, body: Vec<u8>) -> HttpResponse {
+    http("POST", url, "content-type: application/json\r\n", body).await
+}
+
+/// Sends a request with header lines of the test's own; the answer's header is put before its body.
+pub async fn http(method: &str, url: &str, headers: &str, body: Vec<u8>) -> HttpResponse {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {}\r\n\
+         connection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&body).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let status = answer.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-    HttpResponse { status, body }
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let status = text.split_whitespace().nth(1).unwrap().parse().unwrap();
+    HttpResponse { status, text }
 }

@@ -19,6 +19,9 @@ pub struct WorkerConfig {
     /// Addresses to be reached at by media. Default is loopback only for a worker that listens on a
     /// loopback address, and all otherwise.
     pub interfaces: Option<Interfaces>,
+    /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
+    /// Default is `*`, as the real server has it. Programs are not affected.
+    pub allowed_origins: Vec<String>,
     /// Time limit from the answer to a connection with its channels open. Default is 30 s.
     pub connect_timeout: Duration,
     /// How long a client may leave an upload, or a frame that it was sent, without a sign of life
@@ -39,6 +42,7 @@ impl Default for WorkerConfig {
             max_sessions: 16,
             limits: Limits::default(),
             interfaces: None,
+            allowed_origins: vec!["*".to_owned()],
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),

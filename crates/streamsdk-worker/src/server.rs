@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tracing::{info, warn};
 
 use crate::WorkerConfig;
@@ -105,13 +106,25 @@ struct Endpoint {
 }
 
 fn router(endpoint: Arc<Endpoint>) -> Router {
+    let cors = cors(&endpoint.config.allowed_origins);
     Router::new()
         .route(&format!("/{INIT_PATH}"), post(initialise))
         .route("/info", get(about))
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
         .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+        .layer(cors)
         .with_state(endpoint)
+}
+
+/// Lets web pages of these origins use the worker. An origin that cannot be one is left out.
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
+    };
+    CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(Any)
 }
 
 async fn about() -> impl IntoResponse {

@@ -29,7 +29,7 @@ fn mark(gray: &Gray, threshold: i32) -> Vec<u8> {
     for y in 1..gray.height.saturating_sub(1) {
         let (above, here, below) = (gray.row(y - 1), gray.row(y), gray.row(y + 1));
         let out = &mut marked[y * gray.width..(y + 1) * gray.width];
-        for x in 1..gray.width.saturating_sub(1) {
+        for (x, mark) in out.iter_mut().enumerate().take(gray.width.saturating_sub(1)).skip(1) {
             let p = |row: &[u8], x: usize| i32::from(row[x]);
             let across = p(above, x + 1) + 2 * p(here, x + 1) + p(below, x + 1)
                 - p(above, x - 1)
@@ -42,7 +42,7 @@ fn mark(gray: &Gray, threshold: i32) -> Vec<u8> {
             // The sum of the absolute values is a fair and cheap stand-in for the length, and four
             // times the step that causes it.
             if (across.abs() + down.abs()) / 4 > threshold {
-                out[x] = 255;
+                *mark = 255;
             }
         }
     }

@@ -83,5 +83,6 @@ fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
 }
 
 async fn finish(written: Writer) -> Result<NamedTempFile, UploadFailure> {
-    written.await.map_err(std::io::Error::other).flatten().map_err(UploadFailure::Disk)
+    let file = written.await.map_err(std::io::Error::other).and_then(|file| file);
+    file.map_err(UploadFailure::Disk)
 }
