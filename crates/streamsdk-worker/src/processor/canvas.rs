@@ -1,45 +1,36 @@
-use streamsdk_media::{ConvertError, Frame, PixelFormat};
-
-/// A picture of one byte a pixel without padding between its rows.
-pub(super) struct Gray {
+/// A picture of three bytes a pixel, without padding between its rows.
+pub(super) struct Rgb {
     pub(super) width: usize,
     pub(super) height: usize,
-    pub(super) pixels: Vec<u8>,
+    pub(super) pixels: Vec<[u8; 3]>,
 }
 
-impl Gray {
-    pub(super) fn of(frame: &Frame) -> Result<Self, ConvertError> {
-        let gray = frame.convert(PixelFormat::Gray8)?;
-        Ok(Self {
-            width: gray.width() as usize,
-            height: gray.height() as usize,
-            pixels: gray.to_packed().to_vec(),
-        })
-    }
-
-    pub(super) fn row(&self, y: usize) -> &[u8] {
-        &self.pixels[y * self.width..(y + 1) * self.width]
-    }
-
-    /// The picture with sides divided by `factor`, each pixel the mean of the square it came from.
-    pub(super) fn shrunk(&self, factor: usize) -> Self {
-        let (width, height) = (self.width.div_ceil(factor), self.height.div_ceil(factor));
-        let mut pixels = Vec::with_capacity(width * height);
-        for y in 0..height {
-            let rows = y * factor..self.height.min((y + 1) * factor);
-            for x in 0..width {
-                let columns = x * factor..self.width.min((x + 1) * factor);
-                let count = (rows.len() * columns.len()).max(1) as u32;
-                let sum: u32 = rows
-                    .clone()
-                    .map(|y| {
-                        self.row(y)[columns.clone()].iter().map(|p| u32::from(*p)).sum::<u32>()
-                    })
-                    .sum();
-                pixels.push((sum / count) as u8);
+impl Rgb {
+    /// The picture in `packed`, with sides divided by `factor`: each pixel is the mean of the square
+    /// that it came from.
+    pub(super) fn shrunk(packed: &[u8], width: usize, height: usize, factor: usize) -> Self {
+        let pixels_of = |y: usize| packed[y * width * 3..(y + 1) * width * 3].as_chunks::<3>().0;
+        let mut pixels = Vec::with_capacity(width.div_ceil(factor) * height.div_ceil(factor));
+        let mut sums = vec![[0u32; 3]; width.div_ceil(factor)];
+        for top in (0..height).step_by(factor) {
+            sums.fill([0; 3]);
+            let bottom = height.min(top + factor);
+            for y in top..bottom {
+                for (sum, square) in sums.iter_mut().zip(pixels_of(y).chunks(factor)) {
+                    for pixel in square {
+                        for channel in 0..3 {
+                            sum[channel] += u32::from(pixel[channel]);
+                        }
+                    }
+                }
             }
+            pixels.extend(sums.iter().enumerate().map(|(x, sum)| {
+                let columns = width.min((x + 1) * factor) - x * factor;
+                let count = (columns * (bottom - top)) as u32;
+                sum.map(|sum| (sum / count) as u8)
+            }));
         }
-        Self { width, height, pixels }
+        Self { width: width.div_ceil(factor), height: height.div_ceil(factor), pixels }
     }
 }
 
@@ -60,7 +51,7 @@ pub(super) fn outline(
     areas: &[Area],
     colour: [u8; 3],
 ) {
-    let thickness = (width.min(height) / 240).max(1);
+    let thickness = (width.min(height) / 160).max(1);
     let mut fill = |left: usize, top: usize, right: usize, bottom: usize| {
         for y in top..bottom.min(height) {
             for x in left..right.min(width) {
@@ -84,10 +75,10 @@ mod tests {
 
     #[test]
     fn shrinking_takes_means_and_keeps_ragged_edges() {
-        let gray = Gray { width: 3, height: 2, pixels: vec![0, 100, 7, 100, 200, 9] };
-        let shrunk = gray.shrunk(2);
+        let packed: Vec<u8> = [0, 100, 7, 100, 200, 9].iter().flat_map(|p| [*p, 0, 255]).collect();
+        let shrunk = Rgb::shrunk(&packed, 3, 2, 2);
         assert_eq!((shrunk.width, shrunk.height), (2, 1));
-        assert_eq!(shrunk.pixels, [100, 8]);
+        assert_eq!(shrunk.pixels, [[100, 0, 255], [8, 0, 255]]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 use serde_json::{Map, Value};
-use streamsdk_media::{Frame, PixelFormat};
+use streamsdk_media::{ConvertError, Frame, PixelFormat};
 
-use super::canvas::Gray;
 use super::parameters::number;
 use super::{Outputs, Processor, ProcessorError};
 
@@ -20,6 +19,24 @@ impl Processor for Edges {
         let marked = mark(&gray, threshold);
         let image = Frame::packed(PixelFormat::Gray8, frame.width(), frame.height(), marked)?;
         Ok(Outputs::new().image("image", image))
+    }
+}
+
+/// A picture of one byte a pixel, without padding between its rows.
+struct Gray {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl Gray {
+    fn of(frame: &Frame) -> Result<Self, ConvertError> {
+        let pixels = frame.convert(PixelFormat::Gray8)?.into_packed();
+        Ok(Self { width: frame.width() as usize, height: frame.height() as usize, pixels })
+    }
+
+    fn row(&self, y: usize) -> &[u8] {
+        &self.pixels[y * self.width..(y + 1) * self.width]
     }
 }
 

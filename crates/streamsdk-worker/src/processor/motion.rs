@@ -2,16 +2,17 @@ use serde_json::{Map, Value, json};
 use streamsdk_media::{Frame, PixelFormat};
 use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
 
-use super::canvas::{Area, Gray, outline};
+use super::canvas::{Area, Rgb, outline};
 use super::parameters::number;
 use super::{Outputs, Processor, ProcessorError};
 
 /// Pictures are looked at with at most about so many pixels a side.
 const WORKING_SIDE: usize = 320;
-/// Share of a new frame in the background, as a power of two: 1/16 forgets a thing that stopped in
-/// about a second.
-const BACKGROUND_SHIFT: u32 = 4;
-const BOX_COLOUR: [u8; 3] = [255, 64, 32];
+/// Share of a new frame in the background, as a power of two. What moves is taken in slowly, so that
+/// it leaves no trail; a thing that stops has become background after three to five seconds.
+const STILL_SHIFT: u32 = 4;
+const MOVING_SHIFT: u32 = 6;
+const BOX_COLOUR: [u8; 3] = [57, 255, 20];
 
 /// Finds what moves against a slowly adapting background.
 #[derive(Default)]
@@ -19,15 +20,15 @@ pub(super) struct Motion {
     background: Option<Background>,
 }
 
-/// The mean of the past, in 1/256 of a brightness step.
+/// The mean of the past, in 1/256 of a step of each colour.
 struct Background {
     width: usize,
     height: usize,
-    means: Vec<i32>,
+    means: Vec<[i32; 3]>,
 }
 
 struct Settings {
-    /// Least difference in brightness that counts.
+    /// Least difference in any of the three colours that counts.
     threshold: i32,
     /// Least area of a box, as a share of the picture.
     min_area: f64,
@@ -50,26 +51,25 @@ impl Processor for Motion {
         parameters: &Map<String, Value>,
     ) -> Result<Outputs, ProcessorError> {
         let settings = Settings::read(parameters)?;
-        let gray = Gray::of(frame)?;
-        let factor = (gray.width.max(gray.height) / WORKING_SIDE).max(1);
-        let small = gray.shrunk(factor);
-        let found = self.find(&small, &settings);
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
+        let factor = (width.max(height) / WORKING_SIDE).max(1);
+        let mut found = self.find(&Rgb::shrunk(&rgb, width, height, factor), &settings);
+        for blob in &mut found {
+            let Area { left, top, right, bottom } = &mut blob.area;
+            (*left, *top) = (*left * factor, *top * factor);
+            (*right, *bottom) = ((*right * factor).min(width), (*bottom * factor).min(height));
+        }
 
-        let in_frame = |area: Area| Area {
-            left: area.left * factor,
-            top: area.top * factor,
-            right: (area.right * factor).min(gray.width),
-            bottom: (area.bottom * factor).min(gray.height),
-        };
-        let found: Vec<Blob> =
-            found.into_iter().map(|blob| Blob { area: in_frame(blob.area), ..blob }).collect();
-        let image = annotate(frame, &found)?;
+        let areas: Vec<Area> = found.iter().map(|blob| blob.area).collect();
+        outline(&mut rgb, width, height, &areas, BOX_COLOUR);
+        let image = Frame::packed(PixelFormat::Rgb24, frame.width(), frame.height(), rgb)?;
         Ok(Outputs::new().image("image", image).json("predictions", json!(report(frame, &found))))
     }
 }
 
 impl Motion {
-    fn find(&mut self, small: &Gray, settings: &Settings) -> Vec<Blob> {
+    fn find(&mut self, small: &Rgb, settings: &Settings) -> Vec<Blob> {
         let same_size = |background: &Background| {
             (background.width, background.height) == (small.width, small.height)
         };
@@ -77,26 +77,31 @@ impl Motion {
             self.background = Some(Background {
                 width: small.width,
                 height: small.height,
-                means: small.pixels.iter().map(|pixel| i32::from(*pixel) << 8).collect(),
+                means: small.pixels.iter().map(|pixel| pixel.map(|p| i32::from(p) << 8)).collect(),
             });
             return Vec::new();
         };
-        let differences: Vec<u8> = small
-            .pixels
-            .iter()
-            .zip(&mut background.means)
-            .map(|(pixel, mean)| {
-                let difference = (i32::from(*pixel) << 8) - *mean;
-                *mean += difference >> BACKGROUND_SHIFT;
-                (difference.abs() >> 8) as u8
-            })
-            .collect();
+        let pixels = small.pixels.iter().zip(&mut background.means);
+        let differences: Vec<u8> =
+            pixels.map(|(pixel, mean)| differ(*pixel, mean, settings.threshold)).collect();
         let least = (settings.min_area * small.pixels.len() as f64).max(1.0);
         blobs(&differences, small.width, settings.threshold)
             .into_iter()
             .filter(|blob| blob.pixels as f64 >= least)
             .collect()
     }
+}
+
+/// The largest difference of a pixel to the mean of its past, which takes the pixel in.
+fn differ(pixel: [u8; 3], mean: &mut [i32; 3], threshold: i32) -> u8 {
+    let difference = |channel: usize| (i32::from(pixel[channel]) << 8) - mean[channel];
+    let differences = [difference(0), difference(1), difference(2)];
+    let largest = differences.iter().map(|d| d.abs() >> 8).max().unwrap_or_default();
+    let shift = if largest > threshold { MOVING_SHIFT } else { STILL_SHIFT };
+    for (mean, difference) in mean.iter_mut().zip(differences) {
+        *mean += difference >> shift;
+    }
+    largest as u8
 }
 
 /// Pixels that differ and touch each other.
@@ -145,17 +150,6 @@ fn blobs(differences: &[u8], width: usize, threshold: i32) -> Vec<Blob> {
         found.push(blob);
     }
     found
-}
-
-fn annotate(frame: &Frame, found: &[Blob]) -> Result<Frame, ProcessorError> {
-    if found.is_empty() {
-        return Ok(frame.clone());
-    }
-    let (width, height) = (frame.width(), frame.height());
-    let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
-    let areas: Vec<Area> = found.iter().map(|blob| blob.area).collect();
-    outline(&mut rgb, width as usize, height as usize, &areas, BOX_COLOUR);
-    Ok(Frame::packed(PixelFormat::Rgb24, width, height, rgb)?)
 }
 
 fn report(frame: &Frame, found: &[Blob]) -> Detections {
@@ -228,13 +222,30 @@ mod tests {
     }
 
     #[test]
+    fn a_thing_of_the_same_brightness_is_found_by_its_colour() {
+        let coloured = |square: [u8; 3]| {
+            let mut rgb = [70, 70, 70].repeat(64 * 64);
+            for y in 20..40 {
+                for x in 20..40 {
+                    rgb[(y * 64 + x) * 3..][..3].copy_from_slice(&square);
+                }
+            }
+            Frame::packed(PixelFormat::Rgb24, 64, 64, rgb).unwrap()
+        };
+        let mut motion = Motion::default();
+        run(&mut motion, &coloured([70, 70, 70]));
+        // Red is as bright as this gray.
+        assert_eq!(run(&mut motion, &coloured([235, 0, 0])).predictions.len(), 1);
+    }
+
+    #[test]
     fn the_background_learns_a_thing_that_stays() {
         let mut motion = Motion::default();
         run(&mut motion, &scene(None));
         let stays = scene(Some((300, 200)));
         let boxes: Vec<usize> =
-            (0..60).map(|_| run(&mut motion, &stays).predictions.len()).collect();
-        assert_eq!((boxes[0], boxes[59]), (1, 0));
+            (0..150).map(|_| run(&mut motion, &stays).predictions.len()).collect();
+        assert_eq!((boxes[0], boxes[149]), (1, 0));
     }
 
     #[test]
