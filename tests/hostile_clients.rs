@@ -25,7 +25,6 @@ async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
         webrtc_offer: SessionDescription { kind: "offer".into(), sdp: offer.sdp().into() },
         stream_output: Some(Vec::new()),
         data_output: Some(vec!["image".into()]),
-        video_file_upload: true,
         ..InitRequest::default()
     };
     let answer = HttpSignaling::builder(worker.url()).build().unwrap().exchange(request).await;

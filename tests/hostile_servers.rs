@@ -16,7 +16,7 @@ fn message(frame_id: u32) -> OutgoingMessage {
 }
 
 fn last(frame_id: u32) -> Vec<u8> {
-    OutgoingMessage { processing_complete: true, ..message(frame_id) }.encode()
+    OutgoingMessage { processing_complete: true, ..message(frame_id) }.encode(true)
 }
 
 /// Serves one list of payloads, each as the message of the next frame, and then the farewell.
@@ -47,13 +47,13 @@ async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
     };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let payloads = vec![
-        message(1).encode(),
-        bomb.encode(),
+        message(1).encode(true),
+        bomb.encode(true),
         deep.into_bytes(),
         b"not json".to_vec(),
         b"\x1f\x8b not gzip".to_vec(),
         Vec::new(),
-        message(7).encode(),
+        message(7).encode(true),
     ];
     let server = serving(payloads).await;
     let limits = streamsdk::protocol::Limits {
@@ -86,7 +86,7 @@ async fn chunks_of_nonsense_are_counted_and_the_rest_arrives() {
             channel.send(chunk).await.unwrap();
         }
         channel.send_text("text where bytes belong").await.unwrap();
-        for chunk in split(1, &message(1).encode()).chain(split(2, &last(1))) {
+        for chunk in split(1, &message(1).encode(true)).chain(split(2, &last(1))) {
             channel.send(chunk).await.unwrap();
         }
         while channel.recv().await.is_some() {}
@@ -118,7 +118,7 @@ async fn a_server_that_sends_nothing_is_given_up_at_the_limit_for_the_first_resu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
     let server = FakeServer::start(|_peer, mut channel| async move {
-        for chunk in split(1, &message(1).encode()) {
+        for chunk in split(1, &message(1).encode(true)) {
             channel.send(chunk).await.unwrap();
         }
         while channel.recv().await.is_some() {}
@@ -135,7 +135,7 @@ async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_before_the_end_is_a_lost_connection() {
     let server = FakeServer::start(|peer, channel| async move {
-        for chunk in split(1, &message(1).encode()) {
+        for chunk in split(1, &message(1).encode(true)) {
             channel.send(chunk).await.unwrap();
         }
         peer.close().await;

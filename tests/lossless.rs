@@ -44,11 +44,11 @@ async fn impatient_server(acks: mpsc::UnboundedSender<u32>) -> FakeServer {
         async move {
             let (sender, mut receiver) = channel.split();
             for frame_id in 1..=100 {
-                for chunk in split(frame_id, &message(frame_id, false).encode()) {
+                for chunk in split(frame_id, &message(frame_id, false).encode(true)) {
                     sender.send(chunk).await.unwrap();
                 }
             }
-            for chunk in split(101, &message(100, true).encode()) {
+            for chunk in split(101, &message(100, true).encode(true)) {
                 sender.send(chunk).await.unwrap();
             }
             while let Some(Message::Text(text)) = receiver.recv().await {

@@ -39,7 +39,7 @@ pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
     if answered != offered {
         return Err(SdpError::MediaCount { offer: offered, answer: answered });
     }
-    if !answer.lines().any(|line| line.starts_with("a=candidate:")) {
+    if !has_candidate_in_use(answer) {
         return Err(SdpError::Missing("candidate"));
     }
     Ok(())
@@ -55,11 +55,11 @@ fn check_description(sdp: &str) -> Result<usize, SdpError> {
     if !sdp.trim_start().starts_with("v=0") {
         return Err(SdpError::NotSdp);
     }
-    let in_use = |section: &str| section.split_whitespace().nth(1).is_some_and(|port| port != "0");
-    if !media_sections(sdp).any(in_use) {
+    if !media_sections(sdp).any(is_in_use) {
         return Err(SdpError::NoMedia);
     }
-    if !media_sections(sdp).any(|section| section.starts_with("application ") && in_use(section)) {
+    if !media_sections(sdp).any(|section| section.starts_with("application ") && is_in_use(section))
+    {
         return Err(SdpError::NoDataChannels);
     }
     for name in ["ice-ufrag", "ice-pwd", "fingerprint"] {
@@ -73,6 +73,22 @@ fn check_description(sdp: &str) -> Result<usize, SdpError> {
         }
     }
     Ok(media_sections(sdp).count())
+}
+
+/// Whether a candidate stands where a peer looks for it: not in a section that is refused.
+fn has_candidate_in_use(sdp: &str) -> bool {
+    let mut in_use = true;
+    sdp.lines().any(|line| {
+        if let Some(section) = line.strip_prefix("m=") {
+            in_use = is_in_use(section);
+        }
+        in_use && line.starts_with("a=candidate:")
+    })
+}
+
+/// Whether a section has a port; 0 refuses it.
+fn is_in_use(section: &str) -> bool {
+    section.split_whitespace().nth(1).is_some_and(|port| port != "0")
 }
 
 /// What follows `m=` in each media line.
@@ -90,6 +106,17 @@ mod tests {
     #[test]
     fn a_usable_answer_passes() {
         assert_eq!(check_answer(USABLE, USABLE), Ok(()));
+    }
+
+    #[test]
+    fn candidates_of_a_refused_section_do_not_count() {
+        let media = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+        let candidate = "a=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n";
+        let head = USABLE.replace(media, "").replace(candidate, "");
+        let refused = format!("{head}m=video 0 X\r\n{candidate}{media}");
+        assert_eq!(check_answer(&refused, &refused), Err(SdpError::Missing("candidate")));
+        let used = format!("{head}m=video 0 X\r\n{media}{candidate}");
+        assert_eq!(check_answer(&used, &used), Ok(()));
     }
 
     #[test]

@@ -323,7 +323,7 @@ proptest! {
 
     #[test]
     fn what_a_server_writes_a_client_reads(sent in outgoing()) {
-        let read = parse(sent.encode()).expect("a written message can be read");
+        let read = parse(sent.encode(true)).expect("a written message can be read");
         prop_assert_eq!(read.metadata, Some(sent.metadata));
         prop_assert_eq!(read.errors, sent.errors);
         prop_assert_eq!(read.processing_complete, sent.processing_complete);
@@ -353,7 +353,7 @@ proptest! {
         cut in any::<Index>(),
         change in any::<(Index, u8)>(),
     ) {
-        let payload = sent.encode();
+        let payload = sent.encode(true);
         let truncated = payload[..cut.index(payload.len())].to_vec();
         prop_assert!(parse(truncated).is_none());
         let mut changed = payload;

@@ -16,6 +16,7 @@ use webrtc::peer_connection::{
     SettingEngine, SettingEngineBuilder,
 };
 
+use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::interfaces::bind_addresses;
 use crate::life::Life;
@@ -77,7 +78,8 @@ impl Connection {
         if tokio::time::timeout(limit, gathered).await.is_err() {
             return None;
         }
-        self.engine.local_description().await.map(|description| description.sdp)
+        let description = self.engine.local_description().await?;
+        Some(with_candidates_in_use(&description.sdp))
     }
 }
 

@@ -32,6 +32,7 @@ mod candidates;
 mod channel;
 mod config;
 mod connection;
+mod description;
 mod error;
 mod interfaces;
 mod life;

@@ -31,6 +31,8 @@ pub struct WorkerConfig {
     pub dead_after: Duration,
     /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
     pub jpeg_quality: u8,
+    /// Whether results are compressed. Default is [`Gzip::ForPrograms`].
+    pub gzip: Gzip,
     /// Frames that may be sent ahead of the last one acked. Default is 1, as the real server has it.
     pub ack_window: u32,
 }
@@ -47,12 +49,35 @@ impl Default for WorkerConfig {
             idle_timeout: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),
             jpeg_quality: 80,
+            gzip: Gzip::ForPrograms,
             ack_window: 1,
         }
     }
 }
 
+/// Which clients get compressed results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Gzip {
+    /// All of them, as with the real server.
+    Always,
+    /// All but web pages, which are known by their `Origin` header: the JavaScript SDK cannot read
+    /// compressed results.
+    #[default]
+    ForPrograms,
+    /// None.
+    Never,
+}
+
 impl WorkerConfig {
+    pub(crate) fn compresses(&self, is_web_page: bool) -> bool {
+        match self.gzip {
+            Gzip::Always => true,
+            Gzip::ForPrograms => !is_web_page,
+            Gzip::Never => false,
+        }
+    }
+
     pub(crate) fn peer(&self, interfaces: Interfaces) -> PeerConfig {
         let mut config = PeerConfig::default();
         config.interfaces = self.interfaces.unwrap_or(interfaces);

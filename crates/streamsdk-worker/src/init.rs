@@ -20,10 +20,12 @@ pub(crate) struct SessionPlan {
     pub(crate) selection: DataSelection,
     pub(crate) declared_fps: Option<f64>,
     pub(crate) time_limit: Option<Duration>,
+    /// Whether results are compressed.
+    pub(crate) gzip: bool,
 }
 
 impl SessionPlan {
-    pub(crate) fn read(body: &[u8], processors: &Processors) -> Result<Self, Refusal> {
+    pub(crate) fn read(body: &[u8], processors: &Processors, gzip: bool) -> Result<Self, Refusal> {
         let request = parse(body)?;
         if request.webrtc_offer.kind != "offer" {
             return Err(Refusal::internal("The field webrtc_offer is not an offer."));
@@ -62,17 +64,25 @@ impl SessionPlan {
             selection,
             declared_fps: request.declared_fps,
             time_limit: request.processing_timeout.map(Duration::from_secs),
+            gzip,
         })
     }
 }
 
+/// A request that names no other source brings a file, whether it says so or not: like the real
+/// server, the worker goes by the upload channel.
 fn check_source(request: &InitRequest) -> Result<(), Refusal> {
-    if request.video_file_upload {
-        return Ok(());
+    let other = [
+        ("rtsp_url", request.rtsp_url.is_some()),
+        ("mjpeg_url", request.mjpeg_url.is_some()),
+        ("manual_mode", request.manual_mode),
+    ];
+    match other.into_iter().find(|(_, is_set)| *is_set) {
+        None => Ok(()),
+        Some((field, _)) => Err(Refusal::configuration(format!(
+            "This worker takes uploaded video files only, so {field} cannot be set."
+        ))),
     }
-    Err(Refusal::configuration(
-        "This worker takes uploaded video files only: video_file_upload must be true.",
-    ))
 }
 
 fn parse(body: &[u8]) -> Result<InitRequest, Refusal> {

@@ -30,7 +30,7 @@ mod server;
 mod session;
 mod workflow;
 
-pub use config::WorkerConfig;
+pub use config::{Gzip, WorkerConfig};
 pub use processor::{
     OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError, Processors,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, http::header};
@@ -139,16 +139,22 @@ async fn elsewhere(method: Method) -> Refusal {
     })
 }
 
-async fn initialise(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> Response {
-    match endpoint.open_session(&body).await {
+async fn initialise(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let is_web_page = headers.contains_key(header::ORIGIN);
+    match endpoint.open_session(&body, is_web_page).await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
 impl Endpoint {
-    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, Refusal> {
-        let mut plan = SessionPlan::read(body, &self.config.processors)?;
+    async fn open_session(&self, body: &[u8], is_web_page: bool) -> Result<InitResponse, Refusal> {
+        let gzip = self.config.compresses(is_web_page);
+        let mut plan = SessionPlan::read(body, &self.config.processors, gzip)?;
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| Refusal::busy(self.config.max_sessions))?;

@@ -36,10 +36,11 @@ pub enum OutgoingValue {
 }
 
 impl OutgoingMessage {
-    /// The payload to be cut into chunks. Compressed if it has outputs, as the real server does it.
-    pub fn encode(&self) -> Vec<u8> {
+    /// The payload to be cut into chunks. `gzip` compresses it if it has outputs; the real server
+    /// does so.
+    pub fn encode(&self, gzip: bool) -> Vec<u8> {
         let json = self.to_json();
-        if self.outputs.is_some() { gzip::deflate(&json) } else { json }
+        if gzip && self.outputs.is_some() { gzip::deflate(&json) } else { json }
     }
 
     fn to_json(&self) -> Vec<u8> {
@@ -107,7 +108,7 @@ mod tests {
     use crate::output::OutputMessage;
 
     fn read_back(message: &OutgoingMessage) -> OutputMessage {
-        let message = Message { frame_id: 3, payload: message.encode().into() };
+        let message = Message { frame_id: 3, payload: message.encode(true).into() };
         OutputMessage::parse(message, &Limits::default()).unwrap()
     }
 
@@ -140,9 +141,10 @@ mod tests {
     #[test]
     fn only_messages_with_outputs_are_compressed() {
         let mut message = OutgoingMessage { processing_complete: true, ..Default::default() };
-        assert!(message.encode().starts_with(b"{"));
+        assert!(message.encode(true).starts_with(b"{"));
         message.outputs = Some(Vec::new());
-        assert!(gzip::is_gzip(&message.encode()));
+        assert!(gzip::is_gzip(&message.encode(true)));
+        assert!(message.encode(false).starts_with(b"{"));
         assert!(read_back(&message).processing_complete);
     }
 }

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use streamsdk_transport::{Answer, Channel, IncomingChannels, Interfaces, Offer, Peer, PeerConfig};
 
@@ -9,6 +9,7 @@ pub(crate) fn config() -> PeerConfig {
     config
 }
 
+#[allow(dead_code, reason = "each test program uses a part")]
 /// Two connected peers: the offering one with its channels, the answering one.
 pub(crate) async fn connected(
     labels: &[&str],

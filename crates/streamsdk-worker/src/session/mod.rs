@@ -162,7 +162,7 @@ async fn send(
     frame_id: u32,
     message: &OutgoingMessage,
 ) -> Result<(), SessionError> {
-    send_payload(sender, frame_id, &message.encode()).await
+    send_payload(sender, frame_id, &message.encode(false)).await
 }
 
 async fn send_payload(

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -12,7 +13,6 @@ use super::pace::{Pace, Stop};
 use crate::init::SessionPlan;
 use crate::processor::Processor;
 use crate::workflow::DataSelection;
-use std::sync::Arc;
 
 /// Decodes a file, processes every frame, and encodes what the client wants of it. Blocks.
 pub(crate) struct Pipeline {
@@ -119,6 +119,7 @@ struct Processing {
     parameters: Map<String, Value>,
     encoder: Encoder,
     fps: Option<f64>,
+    gzip: bool,
 }
 
 impl Processing {
@@ -130,6 +131,7 @@ impl Processing {
             parameters,
             encoder: Encoder::new(plan.workflow.outputs.clone(), jpeg_quality),
             fps,
+            gzip: plan.gzip,
         }
     }
 
@@ -152,6 +154,7 @@ impl Processing {
                 None
             }
         };
-        OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() }.encode()
+        let message = OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() };
+        message.encode(self.gzip)
     }
 }
