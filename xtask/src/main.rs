@@ -1,1 +1,68 @@
-fn main() {}
+//! The project's own commands, run with `cargo xtask <command>`.
+
+mod bench;
+mod clip;
+mod demo;
+mod interop;
+mod network;
+mod peers;
+mod process;
+mod project;
+mod setup;
+mod steps;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Finds which system packages are missing and installs them where it can
+    Setup,
+    /// Builds everything, streams a generated clip through the embedded worker and saves the result
+    Demo,
+    /// Formatting, lints, tests, documentation, the default build, MSRV, fuzz targets, licences
+    Test(test::Options),
+    /// Runs our client and worker against the real Roboflow server and the real Python SDK
+    Interop(interop::Options),
+    /// Measures speed, CPU time and memory against the real programs and the bound of the network
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = process::end_started_processes_on_signals().and_then(|()| run());
+    process::end_all();
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the task found everything as it should be; an error when it could not find out.
+fn run() -> anyhow::Result<bool> {
+    match Arguments::parse().command {
+        Task::Setup => setup::ensure(setup::Scope::Everything).map(|()| say_that_all_is_here()),
+        Task::Demo => demo::run().map(|()| true),
+        Task::Test(options) => test::run(&options),
+        Task::Interop(options) => interop::run(&options),
+        Task::Bench(options) => bench::run(&options),
+    }
+}
+
+fn say_that_all_is_here() -> bool {
+    println!("nothing is missing");
+    true
+}

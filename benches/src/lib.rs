@@ -1,0 +1,7 @@
+//! What the measuring programs share. Each prints one JSON object about what it measured.
+
+mod setup;
+mod usage;
+
+pub use setup::{conclude, read_json, runtime};
+pub use usage::{Moment, Usage};

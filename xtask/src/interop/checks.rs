@@ -1,0 +1,95 @@
+use std::path::Path;
+use std::time::Duration;
+
+use super::expect;
+use crate::peers::{CliRun, InferenceServer, Mode, Peers, PythonRun, Worker};
+use crate::tally::Tally;
+
+/// A session of the real server takes half a minute when the machine is busy with something else.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// What every check has at hand.
+pub struct Bench<'a> {
+    pub peers: &'a Peers,
+    pub clip: &'a Path,
+    pub directory: &'a Path,
+}
+
+impl Bench<'_> {
+    fn python(&self, server: &str) -> PythonRun<'_> {
+        PythonRun::new(self.peers, server, self.clip)
+    }
+
+    fn our_client(&self, cli: &Path, server: &str, name: &str) -> CliRun {
+        CliRun::new(cli, server, self.clip, self.directory.join(name))
+    }
+}
+
+pub fn with_the_real_server(
+    tally: &mut Tally,
+    bench: &Bench<'_>,
+    server: &InferenceServer,
+    cli: Option<&Path>,
+) {
+    tally.check("control: the Python SDK and the real server", || {
+        let run = bench.python(&server.url()).workflow("blur");
+        let report = run.stream_output("output_image").data_output("image_size").run(LIMIT)?;
+        expect::python_got_every_frame(&report)
+    });
+    if let Some(cli) = cli {
+        our_client_with_the_real_server(tally, bench, server, cli);
+    }
+    tally.check("the real server's sessions have all ended", || {
+        server.wait_until_idle()?;
+        Ok("no session process is left".into())
+    });
+}
+
+fn our_client_with_the_real_server(
+    tally: &mut Tally,
+    bench: &Bench<'_>,
+    server: &InferenceServer,
+    cli: &Path,
+) {
+    tally.check("our client and the real server: blur", || {
+        let run = bench.our_client(cli, &server.url(), "blur").workflow("blur");
+        let report = run.stream_output("output_image").data_output("image_size").run(LIMIT)?;
+        let pixels = |value: &_| *value == expect::PIXELS;
+        expect::every_frame(&report, "image_size", pixels)
+    });
+    tally.check("our client and the real server: contours, with a parameter", || {
+        let run = bench.our_client(cli, &server.url(), "contours").workflow("contours");
+        let run = run.stream_output("output_image").data_output("number_contours");
+        let report = run.parameter("kernel=7").run(LIMIT)?;
+        expect::every_frame(&report, "number_contours", |value| value.is_u64())
+    });
+    tally.check("our client and the real server: an output that is not there", || {
+        let run = bench.our_client(cli, &server.url(), "refused").workflow("blur");
+        let report = run.stream_output("output_image").data_output("no_such_output").run(LIMIT)?;
+        expect::refusal_is_explained(&report, &["no_such_output", "image_size"])
+    });
+}
+
+pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
+    for (name, mode) in [
+        ("the Python SDK and our worker", Mode::File),
+        ("the Python SDK and our worker, with acknowledgements", Mode::FileAcknowledged),
+    ] {
+        tally.check(name, || {
+            let run = bench.python(worker.url()).mode(mode).workflow("motion");
+            let report = run.stream_output("image").data_output("predictions").run(LIMIT)?;
+            let seen = expect::python_got_every_frame(&report)?;
+            Ok(format!("{seen}, {}", expect::python_got_predictions(&report)?))
+        });
+    }
+    tally.check("the Python SDK and our worker: an output that is not there", || {
+        let run = bench.python(worker.url()).workflow("motion");
+        let report = run.stream_output("image").data_output("no_such_output").run(LIMIT)?;
+        expect::python_was_refused(&report, &["HTTP 400", "no_such_output", "predictions"])
+    });
+    tally.check("our worker keeps the API key to itself", || {
+        anyhow::ensure!(!worker.told_the_key(), "it is in its log");
+        let usage = worker.program().usage();
+        Ok(format!("after three sessions it has cost {usage:?}"))
+    });
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask interop`: our client and our worker against the programs they have to work with.
+
+mod checks;
+mod expect;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::peers::{InferenceServer, Peers, Worker};
+use crate::tally::{Tally, closing_line};
+use crate::{clip, network, project, setup};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Do only the checks whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Use this streamsdk instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    cli: Option<PathBuf>,
+    /// Everything is prepared and the peers are here; set by the command itself
+    #[arg(long, hide = true, value_name = "PREFIX")]
+    prepared: Option<PathBuf>,
+}
+
+/// Whether every check passed. The last line printed is their count.
+pub fn run(options: &Options) -> Result<bool> {
+    if let Some(prefix) = &options.prepared {
+        return check(options, &Peers::at(prefix.clone())?);
+    }
+    match prepare(options) {
+        Ok(arguments) => Ok(network::rerun_isolated(&arguments)?.succeeded()),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            println!("{}", closing_line(0, 1));
+            Ok(false)
+        }
+    }
+}
+
+/// Does what needs the outside network. Returns the arguments with which the checks are run.
+fn prepare(options: &Options) -> Result<Vec<String>> {
+    setup::ensure(setup::Scope::Everything)?;
+    let peers = Peers::install()?;
+    clip::SHAPES.write(&clip_path()?)?;
+    let cli = options.cli.clone().map_or_else(project::build_cli, Ok);
+
+    let text = |path: PathBuf| path.to_str().map(String::from).context("a path is not UTF-8");
+    let mut arguments = vec!["interop".into(), "--prepared".into(), text(peers.prefix().into())?];
+    match cli {
+        Ok(cli) => arguments.extend(["--cli".into(), text(cli)?]),
+        // The check that needs it says that it is missing; the others are worth doing all the same.
+        Err(error) => eprintln!("error: {error:#}"),
+    }
+    if let Some(only) = &options.only {
+        arguments.extend(["--only".into(), only.clone()]);
+    }
+    Ok(arguments)
+}
+
+fn check(options: &Options, peers: &Peers) -> Result<bool> {
+    let directory = project::work_directory("interop")?;
+    println!("logs are in {}", directory.display());
+    let mut tally = Tally::new(options.only.clone());
+    let clip = clip_path()?;
+    let bench = checks::Bench { peers, clip: &clip, directory: &directory };
+
+    let cli = tally.necessary("streamsdk is built", || {
+        let cli = options.cli.clone().context("it could not be built")?;
+        Ok((cli.display().to_string(), cli))
+    });
+    let server = tally.necessary("the real server starts", || {
+        let server = InferenceServer::start(peers, &directory)?;
+        Ok((server.url(), server))
+    });
+    if let Some(server) = &server {
+        checks::with_the_real_server(&mut tally, &bench, server, cli.as_deref());
+    }
+    // Two big programs less while the worker is at work.
+    drop(server);
+    if let Some(cli) = &cli {
+        let worker = tally.necessary("our worker starts", || {
+            let worker = Worker::start(cli, &directory)?;
+            Ok((worker.url().to_owned(), worker))
+        });
+        if let Some(worker) = &worker {
+            checks::with_our_worker(&mut tally, &bench, worker);
+        }
+    }
+
+    tally.print_table();
+    println!("{}", closing_line(tally.passed(), tally.failed()));
+    Ok(tally.failed() == 0)
+}
+
+fn clip_path() -> Result<PathBuf> {
+    Ok(project::work_directory("interop")?.join("clip.mp4"))
+}

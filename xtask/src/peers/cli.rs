@@ -1,0 +1,128 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{API_KEY, cost, repeated, workflow};
+use crate::process::{Finished, Job, Output};
+
+/// A session of our own client, through the command-line program, that is about to be run.
+pub struct CliRun {
+    cli: PathBuf,
+    server: String,
+    video: PathBuf,
+    workflow: PathBuf,
+    stream_output: Vec<String>,
+    data_output: Vec<String>,
+    parameters: Vec<String>,
+    /// Where the files go that it writes, without their endings.
+    outputs: PathBuf,
+}
+
+/// What our own client saw.
+pub struct CliReport {
+    pub finished: Finished,
+    /// What it wrote with `--summary-json`; `Null` when it wrote nothing.
+    pub summary: Value,
+    /// What it wrote with `--jsonl`.
+    pub frames: Vec<Value>,
+}
+
+impl CliRun {
+    /// `outputs` is a path without an ending: what it writes is put beside each other there.
+    pub fn new(cli: &Path, server: impl Into<String>, video: &Path, outputs: PathBuf) -> Self {
+        Self {
+            cli: cli.into(),
+            server: server.into(),
+            video: video.into(),
+            workflow: workflow("motion"),
+            stream_output: Vec::new(),
+            data_output: Vec::new(),
+            parameters: Vec::new(),
+            outputs,
+        }
+    }
+
+    /// A workflow of `tests/peers/workflows`. Default is `motion`.
+    pub fn workflow(mut self, name: &str) -> Self {
+        self.workflow = workflow(name);
+        self
+    }
+
+    /// Default is none.
+    pub fn stream_output(mut self, name: &str) -> Self {
+        self.stream_output.push(name.into());
+        self
+    }
+
+    /// Default is none.
+    pub fn data_output(mut self, name: &str) -> Self {
+        self.data_output.push(name.into());
+        self
+    }
+
+    /// A workflow parameter, `name=value`. Default is none.
+    pub fn parameter(mut self, text: &str) -> Self {
+        self.parameters.push(text.into());
+        self
+    }
+
+    /// Runs it. A session that fails is no error: the report says how it failed.
+    pub fn run(self, limit: Duration) -> Result<CliReport> {
+        let (frames, summary) =
+            (self.outputs.with_extension("jsonl"), self.outputs.with_extension("summary.json"));
+        for stale in [&frames, &summary] {
+            let _ = fs::remove_file(stale);
+        }
+        let finished = Job::new(self.cli)
+            .arg("run")
+            .arg(self.video)
+            .args(["--server", &self.server])
+            .arg("--workflow")
+            .arg(self.workflow)
+            .args(repeated("--stream-output", &self.stream_output))
+            .args(repeated("--data-output", &self.data_output))
+            .args(repeated("--param", &self.parameters))
+            .arg("--jsonl")
+            .arg(&frames)
+            .arg("--summary-json")
+            .arg(&summary)
+            .env("ROBOFLOW_API_KEY", API_KEY)
+            .output(Output::Capture)
+            .limit(limit)
+            .run()?;
+        Ok(CliReport { finished, summary: read_summary(&summary)?, frames: read_lines(&frames)? })
+    }
+}
+
+impl CliReport {
+    pub fn cost(&self) -> String {
+        cost(&self.finished)
+    }
+
+    /// Everything that it let anybody see.
+    pub fn told_the_key(&self) -> bool {
+        let written = [&self.finished.stdout, &self.finished.stderr];
+        let recorded = self.frames.iter().chain([&self.summary]).map(Value::to_string);
+        written.iter().any(|text| text.contains(API_KEY))
+            || recorded.into_iter().any(|text| text.contains(API_KEY))
+    }
+}
+
+fn read_summary(path: &Path) -> Result<Value> {
+    let Ok(text) = fs::read_to_string(path) else { return Ok(Value::Null) };
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+fn read_lines(path: &Path) -> Result<Vec<Value>> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().enumerate();
+    lines
+        .map(|(index, line)| {
+            let place = || format!("{} line {} is not JSON", path.display(), index + 1);
+            serde_json::from_str(line).with_context(place)
+        })
+        .collect()
+}

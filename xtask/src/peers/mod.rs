@@ -1,0 +1,93 @@
+//! The programs that talk to each other: the real server, the real Python SDK, and our own two.
+
+mod cli;
+mod http;
+mod python_sdk;
+mod server;
+mod worker;
+
+use std::env;
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{Finished, Job, Output, Usage};
+use crate::project;
+
+pub use cli::{CliReport, CliRun};
+pub use python_sdk::{Mode, PythonReport, PythonRun};
+pub use server::InferenceServer;
+pub use worker::Worker;
+
+/// The key every client sends. It opens nothing; it must show up nowhere.
+pub const API_KEY: &str = "rf_not_a_real_key_5f1e7c";
+
+/// Names an existing install to use as it is, instead of the one in the cache.
+const INSTALL_OVERRIDE: &str = "STREAMSDK_PEERS";
+
+/// An install of the real server and the real Python SDK.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    prefix: PathBuf,
+}
+
+impl Peers {
+    /// Installs them, or finds them installed.
+    pub fn install() -> Result<Self> {
+        if let Some(prefix) = env::var_os(INSTALL_OVERRIDE) {
+            return Self::at(PathBuf::from(prefix));
+        }
+        let script = project::peers_directory().join("install.py");
+        let job = Job::new("python3").arg(script).output(Output::Tee);
+        let finished = job.run_successfully().context("cannot install the real peers")?;
+        let prefix = finished.stdout.lines().last().context("the installer named no directory")?;
+        Self::at(PathBuf::from(prefix))
+    }
+
+    /// An install that is known to be complete.
+    pub fn at(prefix: PathBuf) -> Result<Self> {
+        let peers = Self { prefix };
+        for python in [peers.python("server"), peers.python("client")] {
+            if !python.exists() {
+                bail!("{} is missing: the install is not complete", python.display());
+            }
+        }
+        Ok(peers)
+    }
+
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    fn python(&self, environment: &str) -> PathBuf {
+        self.prefix.join(environment).join("bin/python")
+    }
+}
+
+/// A workflow specification from `tests/peers/workflows`.
+pub fn workflow(name: &str) -> PathBuf {
+    project::peers_directory().join("workflows").join(name).with_extension("json")
+}
+
+/// A local TCP port that nobody listens on.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// `--name value` for each value.
+fn repeated<'a>(name: &'a str, values: &'a [String]) -> impl Iterator<Item = &'a OsStr> {
+    values.iter().flat_map(move |value| [OsStr::new(name), OsStr::new(value)])
+}
+
+/// `8.1 s, 1.20 s CPU, 54 MB`
+fn cost(finished: &Finished) -> String {
+    let Usage { cpu_s, peak_rss_mb } = finished.usage;
+    let mut cost = format!("{:.1} s", finished.duration.as_secs_f64());
+    if let (Some(cpu), Some(peak)) = (cpu_s, peak_rss_mb) {
+        cost += &format!(", {cpu:.2} s CPU, {peak:.0} MB");
+    }
+    cost
+}

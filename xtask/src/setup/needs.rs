@@ -1,0 +1,156 @@
+use super::probe::Probe;
+
+/// How much is going to be done. Each scope includes those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Scope {
+    /// Building with all features, and making video clips.
+    Demo,
+    /// The checks of `cargo xtask test`.
+    Test,
+    /// The real peers as well.
+    Everything,
+}
+
+/// Something the machine must have, and the packages that bring it.
+pub struct Need {
+    pub name: &'static str,
+    pub scope: Scope,
+    pub probe: Probe,
+    pub packages: Packages,
+}
+
+/// Package names by system. Empty where the system always has it.
+pub struct Packages {
+    pub debian: &'static [&'static str],
+    pub fedora: &'static [&'static str],
+    pub arch: &'static [&'static str],
+    pub macos: &'static [&'static str],
+}
+
+/// FFmpeg 5.1, the oldest that the bindings build against, has these library versions.
+pub const NEEDS: &[Need] = &[
+    need("a C compiler", Scope::Demo, Probe::CompilesC, COMPILER),
+    need("pkg-config", Scope::Demo, Probe::Program("pkg-config"), PKG_CONFIG),
+    need(
+        "libavcodec",
+        Scope::Demo,
+        Probe::Library("libavcodec", "59.37"),
+        ffmpeg(&["libavcodec-dev"]),
+    ),
+    need(
+        "libavformat",
+        Scope::Demo,
+        Probe::Library("libavformat", "59.27"),
+        ffmpeg(&["libavformat-dev"]),
+    ),
+    need(
+        "libavutil",
+        Scope::Demo,
+        Probe::Library("libavutil", "57.28"),
+        ffmpeg(&["libavutil-dev"]),
+    ),
+    need(
+        "libswscale",
+        Scope::Demo,
+        Probe::Library("libswscale", "6.7"),
+        ffmpeg(&["libswscale-dev"]),
+    ),
+    need("libclang", Scope::Demo, Probe::Libclang, LIBCLANG),
+    need("clang's own headers", Scope::Demo, Probe::ClangHeaders, CLANG_HEADERS),
+    need("cmake", Scope::Demo, Probe::Program("cmake"), everywhere(&["cmake"])),
+    // What cmake hands the work to.
+    need("make", Scope::Demo, Probe::Program("make"), everywhere(&["make"])),
+    need("nasm", Scope::Demo, Probe::Program("nasm"), everywhere(&["nasm"])),
+    need("the ffmpeg program", Scope::Demo, Probe::Program("ffmpeg"), FFMPEG_PROGRAM),
+    need("rustfmt", Scope::Test, Probe::CargoCommand("fmt"), everywhere(&[])),
+    need("clippy", Scope::Test, Probe::CargoCommand("clippy"), everywhere(&[])),
+    need("a C++ compiler", Scope::Test, Probe::Program("c++"), CXX_COMPILER),
+    need("iproute2", Scope::Everything, Probe::Program("ip"), IPROUTE),
+    need("Python 3.11 or 3.12 with venv", Scope::Everything, Probe::Python, PYTHON),
+    need("libGL", Scope::Everything, Probe::SharedLibrary("libGL.so.1"), LIBGL),
+    need("libgthread", Scope::Everything, Probe::SharedLibrary("libgthread-2.0.so.0"), GLIB),
+];
+
+const fn need(name: &'static str, scope: Scope, probe: Probe, packages: Packages) -> Need {
+    Need { name, scope, probe, packages }
+}
+
+const fn everywhere(names: &'static [&'static str]) -> Packages {
+    Packages { debian: names, fedora: names, arch: names, macos: names }
+}
+
+const fn ffmpeg(debian: &'static [&'static str]) -> Packages {
+    Packages { debian, fedora: &["ffmpeg-free-devel"], arch: &["ffmpeg"], macos: &["ffmpeg"] }
+}
+
+const COMPILER: Packages = Packages {
+    debian: &["gcc", "libc6-dev"],
+    fedora: &["gcc", "glibc-devel"],
+    arch: &["gcc"],
+    macos: &[],
+};
+
+const CXX_COMPILER: Packages =
+    Packages { debian: &["g++"], fedora: &["gcc-c++"], arch: &["gcc"], macos: &[] };
+
+const PKG_CONFIG: Packages = Packages {
+    debian: &["pkg-config"],
+    fedora: &["pkgconf-pkg-config"],
+    arch: &["pkgconf"],
+    macos: &["pkgconf"],
+};
+
+const LIBCLANG: Packages = Packages {
+    debian: &["libclang1-14", "libclang-dev"],
+    fedora: &["clang-libs"],
+    arch: &["clang"],
+    macos: &["llvm"],
+};
+
+const CLANG_HEADERS: Packages = Packages {
+    debian: &["libclang-common-14-dev", "libclang-dev"],
+    fedora: &["clang-resource-filesystem"],
+    arch: &["clang"],
+    macos: &["llvm"],
+};
+
+const FFMPEG_PROGRAM: Packages = Packages {
+    debian: &["ffmpeg"],
+    fedora: &["ffmpeg-free"],
+    arch: &["ffmpeg"],
+    macos: &["ffmpeg"],
+};
+
+const IPROUTE: Packages =
+    Packages { debian: &["iproute2"], fedora: &["iproute"], arch: &["iproute2"], macos: &[] };
+
+const PYTHON: Packages = Packages {
+    debian: &["python3-venv"],
+    fedora: &["python3.11"],
+    arch: &["python"],
+    macos: &["python@3.11"],
+};
+
+const LIBGL: Packages =
+    Packages { debian: &["libgl1"], fedora: &["libglvnd-glx"], arch: &["libglvnd"], macos: &[] };
+
+const GLIB: Packages =
+    Packages { debian: &["libglib2.0-0"], fedora: &["glib2"], arch: &["glib2"], macos: &[] };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_distribution_package_brings_is_named_for_every_distribution() {
+        for need in NEEDS.iter().filter(|need| !matches!(need.probe, Probe::CargoCommand(_))) {
+            let Packages { debian, fedora, arch, .. } = &need.packages;
+            assert!(![debian, fedora, arch].iter().any(|names| names.is_empty()), "{}", need.name);
+        }
+    }
+
+    #[test]
+    fn every_scope_includes_the_smaller_ones() {
+        assert!(Scope::Demo < Scope::Test && Scope::Test < Scope::Everything);
+    }
+}
