@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
+use clap::Parser;
 use serde_json::{Value, json};
 use streamsdk::protocol::init::{InitRequest, InitResponse};
 use streamsdk::protocol::upload::HEADER_LEN;
@@ -20,9 +21,17 @@ use streamsdk_benches::{Moment, runtime};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+#[derive(Parser)]
+struct Options {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: String,
+}
+
 fn main() -> Result<()> {
+    let options = Options::parse();
     runtime(2)?.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
+        let listener = TcpListener::bind(&options.listen).await.context("cannot listen")?;
         println!("listening on http://{}", listener.local_addr()?);
         let (reports, mut reported) = mpsc::channel(1);
         let router = Router::new()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::lab::{Lab, last_line, passthrough};
+use super::programs::CONNECT;
 use super::report::{Row, Target};
 use super::stats::Samples;
 use crate::peers::{API_KEY, workflow};
@@ -37,7 +38,7 @@ pub fn worker(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 fn connect(lab: &Lab, url: &str, workflow: &Path, times: usize) -> Result<Vec<f64>> {
-    let finished = Job::new(lab.programs.find("bench-connect")?)
+    let finished = Job::new(lab.programs.find(CONNECT)?)
         .args([url, "--times", &times.to_string()])
         .arg("--workflow")
         .arg(workflow)

@@ -1,10 +1,11 @@
 use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::programs::Programs;
+use super::programs::{CLI, Programs};
 use crate::peers::{InferenceServer, Peers, Worker};
 use crate::project;
 
@@ -28,7 +29,7 @@ impl Lab {
 
     /// Starts our worker.
     pub fn worker(&self) -> Result<Worker> {
-        Worker::start(&self.programs.find("streamsdk")?, &self.directory)
+        Worker::start(&self.programs.find(CLI)?, &self.directory)
     }
 
     /// Starts the real server.
@@ -42,6 +43,13 @@ impl Lab {
     }
 }
 
+/// Everybody finds it in the kernel's cache.
+fn read_once(path: &Path) -> Result<()> {
+    let file = File::open(path)?;
+    std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut std::io::sink())?;
+    Ok(())
+}
+
 /// A file that takes no place on the disk. It is deleted when this is dropped.
 pub struct TemporaryFile(PathBuf);
 
@@ -51,6 +59,7 @@ impl TemporaryFile {
             File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let this = Self(path);
         file.set_len(megabytes * 1_000_000)?;
+        read_once(&this.0)?;
         Ok(this)
     }
 

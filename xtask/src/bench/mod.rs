@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use self::lab::Lab;
-use self::programs::Programs;
+use self::programs::{BOUND, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK};
 use self::report::{Report, Row};
 use crate::peers::Peers;
 use crate::{network, setup};
@@ -48,32 +48,53 @@ pub struct Options {
 /// One measurement, which may give several figures.
 struct Bench {
     figures: &'static [&'static str],
+    programs: &'static [&'static str],
     measure: fn(&Lab) -> Result<Vec<Row>>,
 }
 
 const BENCHES: &[Bench] = &[
-    Bench { figures: &["upload-loopback"], measure: upload_loopback::speed },
-    Bench { figures: &["upload-gap"], measure: upload_loopback::gap },
+    Bench {
+        figures: &["upload-loopback"],
+        programs: &[CLI, CLIENT, BOUND],
+        measure: upload_loopback::speed,
+    },
+    Bench { figures: &["upload-gap"], programs: &[CLIENT, SINK], measure: upload_loopback::gap },
     Bench {
         figures: &["upload-real", "upload-real-cpu", "upload-real-memory"],
+        programs: &[CLIENT],
         measure: upload_real::measure,
     },
-    Bench { figures: &["connect-real", "connect-real-worst"], measure: connect::real },
-    Bench { figures: &["connect-worker", "connect-worker-worst"], measure: connect::worker },
-    Bench { figures: &["post", "post-full"], measure: post::measure },
+    Bench {
+        figures: &["connect-real", "connect-real-worst"],
+        programs: &[CONNECT],
+        measure: connect::real,
+    },
+    Bench {
+        figures: &["connect-worker", "connect-worker-worst"],
+        programs: &[CLI, CONNECT],
+        measure: connect::worker,
+    },
+    Bench {
+        figures: &["post", "post-full"],
+        programs: &[CLI, CLI_DEFAULT],
+        measure: post::measure,
+    },
     Bench {
         figures: &["receive-480p", "receive-480p-turbojpeg", "receive-data-480p"],
+        programs: &[CLI, CLIENT, CLIENT_TURBOJPEG],
         measure: |lab| receive::measure(lab, "480p", 640, 480),
     },
     Bench {
         figures: &["receive-720p", "receive-720p-turbojpeg", "receive-data-720p"],
+        programs: &[CLI, CLIENT, CLIENT_TURBOJPEG],
         measure: |lab| receive::measure(lab, "720p", 1280, 720),
     },
     Bench {
         figures: &["receive-1080p", "receive-1080p-turbojpeg", "receive-data-1080p"],
+        programs: &[CLI, CLIENT, CLIENT_TURBOJPEG],
         measure: |lab| receive::measure(lab, "1080p", 1920, 1080),
     },
-    Bench { figures: &["memory-1gb"], measure: memory::measure },
+    Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
 ];
 
 /// Whether every target was met.
@@ -89,7 +110,7 @@ pub fn run(options: &Options) -> Result<bool> {
 fn prepare(options: &Options) -> Result<Vec<String>> {
     setup::ensure(setup::Scope::Everything)?;
     let peers = Peers::install()?;
-    let programs = Programs::build()?;
+    let programs = Programs::build(&wanted_programs(&options.only))?;
 
     let text = |path: PathBuf| path.to_str().map(String::from).context("a path is not UTF-8");
     let mut arguments = vec!["bench".into(), "--prepared".into(), text(peers.prefix().into())?];
@@ -106,9 +127,17 @@ fn prepare(options: &Options) -> Result<Vec<String>> {
     Ok(arguments)
 }
 
+fn wanted(only: &[String]) -> impl Iterator<Item = &'static Bench> {
+    BENCHES.iter().filter(|bench| is_wanted(bench.figures, only))
+}
+
+fn wanted_programs(only: &[String]) -> Vec<&'static str> {
+    wanted(only).flat_map(|bench| bench.programs).copied().collect()
+}
+
 fn measure(options: &Options, lab: &Lab) -> Result<bool> {
     let mut report = Report::default();
-    for bench in BENCHES.iter().filter(|bench| is_wanted(bench.figures, &options.only)) {
+    for bench in wanted(&options.only) {
         println!("-- {}", bench.figures.join(", "));
         match (bench.measure)(lab) {
             Ok(rows) => report.extend(rows),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::lab::Lab;
+use super::programs::{CLI, CLI_DEFAULT};
 use super::report::{Row, Target};
 use super::stats::Samples;
 use crate::process::Job;
@@ -20,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub fn measure(lab: &Lab) -> Result<Vec<Row>> {
     let (mut default, mut full) = (Samples::default(), Samples::default());
     for _ in 0..lab.times(TIMES) {
-        default.push(start_to_request(lab, "streamsdk-default")?.as_secs_f64() * 1000.0);
-        full.push(start_to_request(lab, "streamsdk")?.as_secs_f64() * 1000.0);
+        default.push(start_to_request(lab, CLI_DEFAULT)?.as_secs_f64() * 1000.0);
+        full.push(start_to_request(lab, CLI)?.as_secs_f64() * 1000.0);
     }
     println!("   ms: {default} | with every feature: {full}");
     Ok(vec![

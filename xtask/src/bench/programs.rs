@@ -4,9 +4,19 @@ use anyhow::{Context, Result, bail};
 
 use crate::project;
 
-/// The measuring programs of the package `streamsdk-benches`.
-const PROGRAMS: &[&str] = &["bench-client", "bench-connect", "bench-bound", "bench-sink"];
-const PACKAGE: &str = "streamsdk-benches";
+/// One of the measuring programs of the package `streamsdk-benches`.
+pub const CLIENT: &str = "bench-client";
+/// [`CLIENT`] with libjpeg-turbo.
+pub const CLIENT_TURBOJPEG: &str = "bench-client-turbojpeg";
+pub const CONNECT: &str = "bench-connect";
+pub const BOUND: &str = "bench-bound";
+pub const SINK: &str = "bench-sink";
+/// The command-line program with every feature, the worker among them.
+pub const CLI: &str = "streamsdk";
+/// The command-line program as it is built by default.
+pub const CLI_DEFAULT: &str = "streamsdk-default";
+
+const MEASURING: &[&str] = &[CLIENT, CONNECT, BOUND, SINK];
 
 /// Everything of ours that is measured, as copies that the next build leaves alone.
 pub struct Programs {
@@ -14,26 +24,23 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds everything, optimised.
-    pub fn build() -> Result<Self> {
+    /// Builds the `wanted` ones, optimised.
+    pub fn build(wanted: &[&str]) -> Result<Self> {
         let programs = Self { directory: project::work_directory("bench/programs")? };
-        programs.build_measuring_programs(&["--bin", "bench-client", "--features", "turbojpeg"])?;
-        programs.keep(&built("bench-client")?, "bench-client-turbojpeg")?;
-        programs.build_measuring_programs(&["--bins"])?;
-        for name in PROGRAMS {
+        if wanted.contains(&CLIENT_TURBOJPEG) {
+            build("streamsdk-benches", &["--bin", CLIENT, "--features", "turbojpeg"])?;
+            programs.keep(&built(CLIENT)?, CLIENT_TURBOJPEG)?;
+        }
+        for name in MEASURING.iter().filter(|name| wanted.contains(name)) {
+            build("streamsdk-benches", &["--bin", name])?;
             programs.keep(&built(name)?, name)?;
         }
-        project::cargo()
-            .args(["build", "--release", "--package", "streamsdk-cli"])
-            .run_successfully()?;
-        programs.keep(&built("streamsdk")?, "streamsdk-default")?;
-        match project::build_cli() {
-            Ok(cli) => programs.keep(&cli, "streamsdk")?,
-            // What needs it says that it is missing; the others are worth measuring all the same.
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                let _ = std::fs::remove_file(programs.directory.join("streamsdk"));
-            }
+        if wanted.contains(&CLI_DEFAULT) {
+            build("streamsdk-cli", &[])?;
+            programs.keep(&built(CLI)?, CLI_DEFAULT)?;
+        }
+        if wanted.contains(&CLI) {
+            programs.keep_cli(project::build_cli())?;
         }
         Ok(programs)
     }
@@ -56,9 +63,16 @@ impl Programs {
         Ok(path)
     }
 
-    fn build_measuring_programs(&self, options: &[&str]) -> Result<()> {
-        let build = ["build", "--release", "--package", PACKAGE];
-        project::cargo().args(build).args(options).run_successfully().map(drop)
+    /// What needs the program says that it is missing; the others are worth measuring all the same.
+    fn keep_cli(&self, cli: Result<PathBuf>) -> Result<()> {
+        match cli {
+            Ok(cli) => self.keep(&cli, CLI),
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                let _ = std::fs::remove_file(self.directory.join(CLI));
+                Ok(())
+            }
+        }
     }
 
     fn keep(&self, program: &Path, name: &str) -> Result<()> {
@@ -69,6 +83,11 @@ impl Programs {
             .map(drop)
             .with_context(|| format!("cannot copy {}", program.display()))
     }
+}
+
+fn build(package: &str, options: &[&str]) -> Result<()> {
+    let build = ["build", "--release", "--package", package];
+    project::cargo().args(build).args(options).run_successfully().map(drop)
 }
 
 fn built(name: &str) -> Result<PathBuf> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::client::ClientRun;
 use super::lab::{Lab, number, passthrough};
+use super::programs::{CLIENT, CLIENT_TURBOJPEG};
 use super::report::{Row, Target};
 use super::stats::Samples;
 use crate::clip::Clip;
@@ -27,9 +28,9 @@ pub fn measure(lab: &Lab, size: &str, width: u32, height: u32) -> Result<Vec<Row
     let [mut plain, mut turbo, mut data, mut peer]: [Samples; 4] = Default::default();
     for _ in 0..lab.times(REPETITIONS) {
         peer.push(python(lab, &worker, &clip)?);
-        plain.push(ours("bench-client", true)?);
-        turbo.push(ours("bench-client-turbojpeg", true)?);
-        data.push(ours("bench-client", false)?);
+        plain.push(ours(CLIENT, true)?);
+        turbo.push(ours(CLIENT_TURBOJPEG, true)?);
+        data.push(ours(CLIENT, false)?);
     }
     let row = |name: String, ours: &Samples, most: f64| {
         Row::compared(name, "ms/frame", ours, &peer, Target::RatioAtMost(most))

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::client::ClientRun;
 use super::lab::{Lab, last_line, number, passthrough};
+use super::programs::{BOUND, CLIENT, SINK};
 use super::report::{Row, Target};
 use super::stats::Samples;
 use crate::process::{Job, Output};
@@ -21,7 +22,7 @@ pub fn speed(lab: &Lab) -> Result<Vec<Row>> {
     let file = lab.file(MEGABYTES)?;
     let (mut ours, mut bound) = (Samples::default(), Samples::default());
     for _ in 0..lab.times(REPETITIONS) {
-        let client = lab.programs.find("bench-client")?;
+        let client = lab.programs.find(CLIENT)?;
         let run = ClientRun::new(client, worker.url(), file.path(), &passthrough()).upload_only();
         ours.push(number(&run.run(LIMIT)?, "/upload/mb_per_s")?);
         bound.push(measure_bound(lab)?);
@@ -31,7 +32,7 @@ pub fn speed(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 fn measure_bound(lab: &Lab) -> Result<f64> {
-    let job = Job::new(lab.programs.find("bench-bound")?)
+    let job = Job::new(lab.programs.find(BOUND)?)
         .args(["--megabytes", &MEGABYTES.to_string()])
         .output(Output::Capture)
         .limit(LIMIT);
@@ -43,10 +44,9 @@ pub fn gap(lab: &Lab) -> Result<Vec<Row>> {
     let file = lab.file(MEGABYTES)?;
     let (mut gaps, mut speeds) = (Samples::default(), Samples::default());
     for _ in 0..lab.times(REPETITIONS) {
-        let mut sink =
-            Job::new(lab.programs.find("bench-sink")?).start(lab.directory.join("sink.log"))?;
+        let mut sink = Job::new(lab.programs.find(SINK)?).start(lab.directory.join("sink.log"))?;
         let url = sink.wait_for_line("listening on ", LIMIT)?;
-        let client = lab.programs.find("bench-client")?;
+        let client = lab.programs.find(CLIENT)?;
         ClientRun::new(client, &url, file.path(), &passthrough()).upload_only().run(LIMIT)?;
         let report: Value = serde_json::from_str(&sink.wait_for_line("upload ", LIMIT)?)?;
         gaps.push(number(&report, "/longest_gap_ms")?);

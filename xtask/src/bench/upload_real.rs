@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::client::ClientRun;
 use super::lab::{Lab, number};
+use super::programs::CLIENT;
 use super::python;
 use super::report::{Row, Target};
 use super::stats::Samples;
@@ -54,7 +55,7 @@ fn upload_ours(
     file: &Path,
     uploads: &mut Uploads,
 ) -> Result<()> {
-    let client = lab.programs.find("bench-client")?;
+    let client = lab.programs.find(CLIENT)?;
     let run = ClientRun::new(client, &server.url(), file, &workflow("blur"))
         .stream_output("output_image");
     let report = run.upload_only().run(LIMIT)?;
