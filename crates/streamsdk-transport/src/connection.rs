@@ -62,7 +62,7 @@ impl Connection {
             .with_media_engine(MediaEngine::default())
             .with_setting_engine(settings(config))
             .with_handler(Arc::new(handler))
-            .with_runtime(seam.runtime(config.socket_receive_buffer))
+            .with_runtime(seam.runtime(config))
             .with_udp_addrs(bind_addresses(config.interfaces))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()

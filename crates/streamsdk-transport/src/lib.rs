@@ -34,11 +34,15 @@ mod config;
 mod connection;
 mod description;
 mod error;
+mod gate;
+mod inbox;
 mod interfaces;
 mod life;
 mod offer;
+mod outflow;
 mod peer;
 mod seam;
+mod socket;
 
 pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;

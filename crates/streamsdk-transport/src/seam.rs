@@ -1,4 +1,4 @@
-//! The runtime that the engine sees: tokio's, with three things done to it.
+//! The runtime that the engine sees: tokio's, with four things done to it.
 //!
 //! * Sockets get a large receive buffer. The engine leaves them at the kernel's default, a burst of
 //!   SCTP overflows that, and the shortest retransmission time-out is a second.
@@ -8,22 +8,27 @@
 //! * While a connection is being made, the engine's timers fire after [`NUDGE`] at the latest. It
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
+//! * Sockets are read in batches, and a slow peer's acknowledgements are gathered
+//!   ([`GatheringSocket`]).
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tracing::debug;
 use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
-    TokioRuntime, Transmit,
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
+    TokioRuntime,
 };
+
+use crate::PeerConfig;
+use crate::gate::Gate;
+use crate::socket::GatheringSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
 
@@ -32,7 +37,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Seam {
-    gate: Gate,
+    pub(crate) gate: Gate,
     hurried: AtomicBool,
 }
 
@@ -52,8 +57,13 @@ impl Seam {
         Hurry(Arc::clone(self))
     }
 
-    pub(crate) fn runtime(self: &Arc<Self>, receive_buffer: usize) -> Arc<dyn Runtime> {
-        Arc::new(SeamRuntime { tokio: TokioRuntime, seam: Arc::clone(self), receive_buffer })
+    pub(crate) fn runtime(self: &Arc<Self>, config: &PeerConfig) -> Arc<dyn Runtime> {
+        Arc::new(SeamRuntime {
+            tokio: TokioRuntime,
+            seam: Arc::clone(self),
+            receive_buffer: config.socket_receive_buffer,
+            send_buffer: config.send_buffer,
+        })
     }
 }
 
@@ -67,49 +77,11 @@ impl Drop for Hurry {
     }
 }
 
-/// Open or closed; who finds it closed is woken when it opens.
-#[derive(Debug, Default)]
-struct Gate {
-    closed: AtomicBool,
-    waiting: Mutex<Vec<Waker>>,
-}
-
-impl Gate {
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-    }
-
-    fn open(&self) {
-        self.closed.store(false, Ordering::Release);
-        for waker in std::mem::take(&mut *self.waiting()) {
-            waker.wake();
-        }
-    }
-
-    fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.closed.load(Ordering::Acquire) {
-            return Poll::Ready(());
-        }
-        let mut waiting = self.waiting();
-        // `open` may have run between the two: it stores first and takes the lock second.
-        if !self.closed.load(Ordering::Acquire) {
-            return Poll::Ready(());
-        }
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 struct SeamRuntime {
     tokio: TokioRuntime,
     seam: Arc<Seam>,
     receive_buffer: usize,
+    send_buffer: usize,
 }
 
 impl fmt::Debug for SeamRuntime {
@@ -121,8 +93,7 @@ impl fmt::Debug for SeamRuntime {
 impl Runtime for SeamRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
-        let socket = self.tokio.wrap_udp_socket(socket)?;
-        Ok(Arc::new(GatedSocket { socket, seam: Arc::clone(&self.seam) }))
+        Ok(Arc::new(GatheringSocket::new(socket, Arc::clone(&self.seam), self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -180,42 +151,6 @@ fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
     }
 }
 
-#[derive(Debug)]
-struct GatedSocket {
-    socket: Arc<dyn AsyncUdpSocket>,
-    seam: Arc<Seam>,
-}
-
-impl AsyncUdpSocket for GatedSocket {
-    fn poll_recv(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-        meta: &mut [RecvMeta],
-    ) -> Poll<io::Result<usize>> {
-        match self.seam.gate.poll_open(cx) {
-            Poll::Ready(()) => self.socket.poll_recv(cx, bufs, meta),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        self.socket.poll_send(cx, transmit)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    fn max_gso_segments(&self) -> usize {
-        self.socket.max_gso_segments()
-    }
-
-    fn max_gro_segments(&self) -> usize {
-        self.socket.max_gro_segments()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn a_packet_waits_at_the_closed_gate_and_passes_when_it_opens() {
         let seam = Arc::new(Seam::default());
-        let runtime = seam.runtime(1 << 20);
+        let runtime = seam.runtime(&PeerConfig::default());
         let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = bound.local_addr().unwrap();
         let socket = runtime.wrap_udp_socket(bound).unwrap();
@@ -246,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn timers_are_short_only_while_in_a_hurry() {
         let seam = Arc::new(Seam::default());
-        let runtime = seam.runtime(0);
+        let runtime = seam.runtime(&PeerConfig::default());
         let hurry = seam.hurry();
         let start = tokio::time::Instant::now();
         runtime.sleep(Duration::from_secs(60)).await;

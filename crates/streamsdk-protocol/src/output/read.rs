@@ -38,7 +38,7 @@ impl OutputMessage {
                 gzip::InflateError::TooLarge => {
                     OutputError::TooLarge { limit: limits.inflated_bytes }
                 }
-                gzip::InflateError::Corrupt(source) => OutputError::Gzip(source),
+                gzip::InflateError::Corrupt => OutputError::Gzip,
             })?
         } else {
             payload
@@ -270,8 +270,8 @@ impl EncodedImage {
 #[non_exhaustive]
 pub enum OutputError {
     /// The compressed data is broken.
-    #[error("a message could not be decompressed: {0}")]
-    Gzip(#[source] std::io::Error),
+    #[error("a message could not be decompressed: its gzip data is broken")]
+    Gzip,
     /// The message is larger than allowed once decompressed.
     #[error("a message is over the limit of {limit} bytes when decompressed")]
     TooLarge {

@@ -1,0 +1,65 @@
+//! Packets that were taken from the kernel and not yet by the engine.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+
+use webrtc::runtime::RecvMeta;
+
+use crate::socket::Kernel;
+
+/// Packets that are taken from the kernel at once.
+const BATCH: usize = 32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    /// One for each packet of a batch but the first, once a batch was wanted.
+    buffers: Vec<Vec<u8>>,
+    /// The buffers that hold something, in the order of arrival.
+    waiting: VecDeque<(usize, RecvMeta)>,
+    wants_batch: bool,
+}
+
+/// What a read left in the kernel.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Perhaps more: as much was read as was asked for.
+    Whole,
+    /// Nothing.
+    Drained,
+}
+
+impl Inbox {
+    /// The next packet, if one waits.
+    pub(crate) fn take(&mut self, buf: &mut [u8], meta: &mut RecvMeta) -> bool {
+        let Some((index, packet)) = self.waiting.pop_front() else { return false };
+        *meta = packet;
+        // The engine's buffers are as long as each other; if they were not, this would cut a packet
+        // off as the kernel does.
+        meta.len = packet.len.min(buf.len());
+        buf[..meta.len].copy_from_slice(&self.buffers[index][..meta.len]);
+        true
+    }
+
+    /// Takes packets from the kernel: the first into `buf`, others wait. Nothing may wait already.
+    pub(crate) fn fill(
+        &mut self,
+        kernel: &Kernel,
+        buf: &mut [u8],
+        meta: &mut RecvMeta,
+    ) -> io::Result<Filled> {
+        let others = if self.wants_batch { BATCH - 1 } else { 0 };
+        if self.buffers.len() < others {
+            self.buffers.resize_with(others, || vec![0; buf.len()]);
+        }
+        let mut metas = [RecvMeta::default(); BATCH];
+        let mut bufs: Vec<_> = std::iter::once(IoSliceMut::new(buf))
+            .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
+            .collect();
+        let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
+        *meta = metas[0];
+        self.waiting.extend(metas[..count].iter().skip(1).copied().enumerate());
+        // Packets that the kernel has joined are a batch already, and large to copy.
+        self.wants_batch = metas[..count].iter().all(|meta| meta.len <= meta.stride);
+        Ok(if count > others { Filled::Whole } else { Filled::Drained })
+    }
+}

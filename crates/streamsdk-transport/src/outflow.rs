@@ -1,0 +1,95 @@
+//! How fast data leaves, and what that allows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Over how long the outflow is measured.
+const WINDOW: Duration = Duration::from_millis(16);
+/// Outflow, in bytes a second, below which nothing is gathered: there is little to gain then, and
+/// what comes may be waited for.
+const BULK: f64 = 1e6;
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// What a timer may be late by.
+const TIMER_LAG: Duration = Duration::from_millis(1);
+
+/// How fast data leaves.
+#[derive(Debug)]
+pub(crate) struct Outflow {
+    send_buffer: usize,
+    bytes: AtomicU64,
+    window: Mutex<Window>,
+}
+
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    per_second: f64,
+}
+
+impl Outflow {
+    pub(crate) fn new(send_buffer: usize) -> Self {
+        let window = Mutex::new(Window { since: Instant::now(), per_second: 0.0 });
+        Self { send_buffer, bytes: AtomicU64::new(0), window }
+    }
+
+    pub(crate) fn count(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How long acknowledgements can be left alone: so long that the peer, which has up to
+    /// `send_buffer` bytes to work on, uses up no more than half of them.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let per_second = self.per_second();
+        if per_second < BULK {
+            return None;
+        }
+        let half = Duration::from_secs_f64(self.send_buffer as f64 / per_second / 2.0);
+        let pause = half.saturating_sub(TIMER_LAG).min(LONGEST_PAUSE);
+        (pause >= TIMER_LAG).then_some(pause)
+    }
+
+    fn per_second(&self) -> f64 {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = window.since.elapsed();
+        if elapsed >= WINDOW {
+            let bytes = self.bytes.swap(0, Ordering::Relaxed);
+            *window =
+                Window { since: Instant::now(), per_second: bytes as f64 / elapsed.as_secs_f64() };
+        }
+        window.per_second
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pause_at(bytes_per_ms: usize) -> Option<Duration> {
+        let outflow = Outflow::new(128 << 10);
+        for _ in 0..20 {
+            outflow.count(bytes_per_ms);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        outflow.pause()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_bulk_sender_whose_peer_is_slow_may_pause() {
+        assert_eq!(pause_at(500).await, None, "live video");
+        assert_eq!(pause_at(15_000).await, Some(LONGEST_PAUSE), "a slow peer");
+        assert_eq!(pause_at(200_000).await, None, "a fast peer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pause_ends_with_the_outflow() {
+        let outflow = Outflow::new(128 << 10);
+        outflow.count(1_000_000);
+        tokio::time::advance(Duration::from_millis(50)).await;
+        assert!(outflow.pause().is_some());
+        tokio::time::advance(Duration::from_millis(50)).await;
+        assert_eq!(outflow.pause(), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! The socket that the engine sees.
+//!
+//! The engine asks for one packet at a time and does a round of its work after each wake-up. A peer
+//! that acknowledges packet by packet costs it a wake-up, two system calls and a round for every
+//! 1400 bytes sent. So packets are taken from the kernel in batches, and while data goes out to a
+//! slow peer, the socket is looked at by the clock instead of at every packet.
+
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use quinn_udp::{UdpSockRef, UdpSocketState};
+use tokio::io::Interest;
+use tokio::time::Sleep;
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
+
+use crate::inbox::{Filled, Inbox};
+use crate::outflow::Outflow;
+use crate::seam::Seam;
+
+pub(crate) struct GatheringSocket {
+    kernel: Kernel,
+    seam: Arc<Seam>,
+    outflow: Outflow,
+    reading: Mutex<Reading>,
+}
+
+struct Reading {
+    inbox: Inbox,
+    watch: Watch,
+}
+
+/// How one learns that there may be something to read.
+enum Watch {
+    /// It is tried at once.
+    Nothing,
+    /// The kernel says so, at every packet.
+    Events(tokio::net::UdpSocket),
+    /// It is tried when the time has come; the kernel is silent.
+    Clock(Pin<Box<Sleep>>),
+}
+
+impl GatheringSocket {
+    /// `send_buffer` is what the engine sends at most before something is acknowledged.
+    pub(crate) fn new(socket: UdpSocket, seam: Arc<Seam>, send_buffer: usize) -> io::Result<Self> {
+        Ok(Self {
+            kernel: Kernel::new(socket)?,
+            seam,
+            outflow: Outflow::new(send_buffer),
+            reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
+        })
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to watch once everything is read.
+    fn next_watch(&self, watch: Watch) -> io::Result<Watch> {
+        match (self.outflow.pause(), watch) {
+            (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
+            (None, Watch::Events(events)) => Ok(Watch::Events(events)),
+            (None, _) => self.kernel.events().map(Watch::Events),
+        }
+    }
+}
+
+impl AsyncUdpSocket for GatheringSocket {
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.seam.gate.poll_open(cx));
+        let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
+            return Poll::Ready(Ok(0));
+        };
+        let Reading { inbox, watch } = &mut *self.reading();
+        if inbox.take(buf, meta) {
+            return Poll::Ready(Ok(1));
+        }
+        loop {
+            let filled = match watch {
+                Watch::Nothing => inbox.fill(&self.kernel, buf, meta),
+                Watch::Events(events) => {
+                    ready!(events.poll_recv_ready(cx))?;
+                    events.try_io(Interest::READABLE, || inbox.fill(&self.kernel, buf, meta))
+                }
+                Watch::Clock(sleep) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    *watch = Watch::Nothing;
+                    continue;
+                }
+            };
+            let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+            if matches!(filled, Ok(Filled::Drained)) || filled.as_ref().is_err_and(nothing) {
+                *watch = self.next_watch(std::mem::replace(watch, Watch::Nothing))?;
+            }
+            match filled {
+                Ok(_) => return Poll::Ready(Ok(1)),
+                Err(error) if nothing(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        match self.kernel.send(transmit) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            sent => return Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent))),
+        }
+        let watch = &mut self.reading().watch;
+        loop {
+            let Watch::Events(events) = watch else {
+                *watch = Watch::Events(self.kernel.events()?);
+                continue;
+            };
+            ready!(events.poll_send_ready(cx))?;
+            match events.try_io(Interest::WRITABLE, || self.kernel.send(transmit)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent))),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.kernel.socket.local_addr()
+    }
+
+    fn max_gso_segments(&self) -> usize {
+        self.kernel.options.max_gso_segments()
+    }
+
+    fn max_gro_segments(&self) -> usize {
+        self.kernel.options.gro_segments()
+    }
+}
+
+impl std::fmt::Debug for GatheringSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("GatheringSocket").field(&self.kernel.socket).finish()
+    }
+}
+
+/// The socket itself, which never waits.
+pub(crate) struct Kernel {
+    socket: UdpSocket,
+    options: UdpSocketState,
+}
+
+impl Kernel {
+    fn new(socket: UdpSocket) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        Ok(Self { socket, options })
+    }
+
+    /// What tells that the socket is ready, for as long as it lives.
+    fn events(&self) -> io::Result<tokio::net::UdpSocket> {
+        tokio::net::UdpSocket::from_std(self.socket.try_clone()?)
+    }
+
+    fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
+        self.options.try_send(UdpSockRef::from(&self.socket), transmit)?;
+        Ok(transmit.contents.len())
+    }
+
+    pub(crate) fn receive(
+        &self,
+        bufs: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        let count = self.options.recv(UdpSockRef::from(&self.socket), bufs, metas)?;
+        for meta in &mut metas[..count] {
+            // An empty packet has no stride, and the engine divides by it.
+            meta.stride = meta.stride.max(1);
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::PeerConfig;
+
+    struct Bed {
+        socket: GatheringSocket,
+        address: SocketAddr,
+        other: UdpSocket,
+    }
+
+    impl Bed {
+        fn new() -> Self {
+            let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let address = bound.local_addr().unwrap();
+            let send_buffer = PeerConfig::default().send_buffer;
+            let socket = GatheringSocket::new(bound, Arc::default(), send_buffer).unwrap();
+            Self { socket, address, other: UdpSocket::bind("127.0.0.1:0").unwrap() }
+        }
+
+        async fn receive(&self) -> Vec<u8> {
+            let mut buf = [0; 2000];
+            let (len, _) = self.socket.recv_from(&mut buf).await.unwrap();
+            buf[..len].to_vec()
+        }
+
+        /// Sends as fast as a bulk sender whose peer is slow.
+        async fn send_bulk(&self) {
+            let other = self.other.local_addr().unwrap();
+            for _ in 0..200 {
+                self.socket.send_to(&[0; 1400], other).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn packets_come_in_order_however_they_were_taken() {
+        let bed = Bed::new();
+        for round in 0..3 {
+            let packets = || (0..100_usize).map(move |n| vec![(round * 50 + n) as u8; n + 1]);
+            packets().for_each(|packet| {
+                bed.other.send_to(&packet, bed.address).unwrap();
+            });
+            for packet in packets() {
+                assert_eq!(bed.receive().await, packet);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_packet_wakes_a_reader_that_waits() {
+        let bed = Arc::new(Bed::new());
+        let reading = tokio::spawn({
+            let bed = Arc::clone(&bed);
+            async move { bed.receive().await }
+        });
+        tokio::task::yield_now().await;
+        bed.other.send_to(b"wake", bed.address).unwrap();
+        assert_eq!(reading.await.unwrap(), b"wake");
+    }
+
+    #[tokio::test]
+    async fn a_bulk_sender_reads_by_the_clock_and_events_come_back_after_it() {
+        let bed = Bed::new();
+        bed.send_bulk().await;
+        let on_the_clock = |bed: &Bed| matches!(bed.socket.reading().watch, Watch::Clock(_));
+
+        bed.other.send_to(b"one", bed.address).unwrap();
+        assert_eq!(bed.receive().await, b"one");
+        bed.other.send_to(b"two", bed.address).unwrap();
+        assert_eq!(bed.receive().await, b"two");
+        assert!(on_the_clock(&bed));
+
+        let quiet = tokio::time::timeout(Duration::from_millis(200), bed.receive()).await;
+        assert!(quiet.is_err() && !on_the_clock(&bed));
+    }
+}
