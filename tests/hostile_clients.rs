@@ -7,7 +7,7 @@ use streamsdk::protocol::chunk::Reassembler;
 use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
 use streamsdk::protocol::output::OutputMessage;
 use streamsdk::signaling::{HttpSignaling, Signaling};
-use streamsdk::transport::{Channel, Interfaces, Message, Offer, Peer, PeerConfig};
+use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk::{Ended, StreamConfig};
 use streamsdk_tests::{drain, start, worker, worker_with};
 use streamsdk_worker::{Worker, WorkerConfig};
@@ -16,7 +16,7 @@ use streamsdk_worker::{Worker, WorkerConfig};
 async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
     let mut config = PeerConfig::default();
     config.interfaces = Interfaces::Loopback;
-    let offer = Offer::create(config, &["inference", "video_upload"]).await.unwrap();
+    let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
     let request = InitRequest {
         workflow_configuration: WorkflowConfiguration {
             workflow_id: Some("passthrough".into()),
@@ -28,7 +28,7 @@ async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
         ..InitRequest::default()
     };
     let answer = HttpSignaling::builder(worker.url()).build().unwrap().exchange(request).await;
-    let (peer, mut channels) = offer.accept(&answer.unwrap().sdp).await.unwrap();
+    let Connected { peer, mut channels, .. } = offer.accept(&answer.unwrap().sdp).await.unwrap();
     let upload = channels.pop().unwrap();
     (peer, channels.pop().unwrap(), upload)
 }

@@ -53,9 +53,9 @@ async fn answer(
 ) -> Json<InitResponse> {
     let mut config = PeerConfig::default();
     config.interfaces = Interfaces::Loopback;
-    let answer = Answer::create(config, &request.webrtc_offer.sdp).await.unwrap();
+    let answer = Answer::create(config, &request.webrtc_offer.sdp, false).await.unwrap();
     let sdp = answer.sdp().to_owned();
-    let (peer, channels) = answer.into_parts();
+    let (peer, channels, _) = answer.into_parts();
     tokio::spawn(play(script, peer, channels));
     Json(InitResponse::answer(sdp))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use streamsdk::protocol::init::{InitRequest, SessionDescription};
 use streamsdk::protocol::{INFERENCE_CHANNEL, UPLOAD_CHANNEL};
 use streamsdk::signaling::{HttpSignaling, Signaling};
-use streamsdk::transport::{Offer, PeerConfig};
+use streamsdk::transport::{Connected, Offer, PeerConfig};
 use streamsdk_benches::{conclude, read_json, runtime};
 
 #[derive(Parser)]
@@ -62,12 +62,13 @@ fn request(options: &Options) -> Result<InitRequest> {
 }
 
 async fn connect(signaling: &HttpSignaling, mut request: InitRequest) -> Result<f64> {
-    let offer = Offer::create(PeerConfig::default(), &[INFERENCE_CHANNEL, UPLOAD_CHANNEL]).await?;
+    let offer =
+        Offer::create(PeerConfig::default(), &[INFERENCE_CHANNEL, UPLOAD_CHANNEL], None).await?;
     request.webrtc_offer =
         SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
     let answer = signaling.exchange(request).await?;
     let answered = Instant::now();
-    let (peer, channels) = offer.accept(&answer.sdp).await?;
+    let Connected { peer, channels, .. } = offer.accept(&answer.sdp).await?;
     let milliseconds = answered.elapsed().as_secs_f64() * 1000.0;
     drop(channels);
     peer.close().await;

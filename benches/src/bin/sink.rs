@@ -51,11 +51,11 @@ async fn answer(
 ) -> Result<Json<InitResponse>, StatusCode> {
     let mut config = PeerConfig::default();
     config.interfaces = Interfaces::Loopback;
-    let answer = Answer::create(config, &request.webrtc_offer.sdp)
+    let answer = Answer::create(config, &request.webrtc_offer.sdp, false)
         .await
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let response = InitResponse::answer(answer.sdp());
-    let (peer, channels) = answer.into_parts();
+    let (peer, channels, _) = answer.into_parts();
     tokio::spawn(take(peer, channels, reports));
     Ok(Json(response))
 }

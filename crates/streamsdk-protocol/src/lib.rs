@@ -6,7 +6,8 @@
 //!    server says when it refuses, [`sdp`] the check that an answer can be used at all.
 //! 2. The data channel [`INFERENCE_CHANNEL`] carries results to the client as chunked messages
 //!    ([`chunk`]) that hold JSON, often compressed ([`output`]), and takes [`control`] messages back;
-//!    [`ack`] keeps the window between the two.
+//!    [`ack`] keeps the window between the two, and [`pairing`] finds the frame of the video track
+//!    that a result is about.
 //! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
 //!
 //! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
@@ -21,6 +22,7 @@ mod gzip;
 pub mod init;
 mod limits;
 pub mod output;
+pub mod pairing;
 pub mod rejection;
 pub mod sdp;
 mod secret;

@@ -8,7 +8,8 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
 use crate::offer::description;
-use crate::{AnswerError, Peer, PeerConfig, PeerState};
+use crate::video::{Negotiated, OutgoingTrack, sends_video};
+use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 
 /// An answer to the other side's offer.
 #[derive(Debug)]
@@ -16,11 +17,25 @@ pub struct Answer {
     sdp: String,
     peer: Peer,
     incoming: IncomingChannels,
+    video: Option<Video>,
 }
 
 impl Answer {
     /// Answers `offer`, all candidates included. The connection starts by itself.
-    pub async fn create(config: PeerConfig, offer: &str) -> Result<Self, AnswerError> {
+    ///
+    /// A video slot of the offer is taken for what the other side sends, and with `send_video` for
+    /// what this side sends.
+    pub async fn create(
+        mut config: PeerConfig,
+        offer: &str,
+        send_video: bool,
+    ) -> Result<Self, AnswerError> {
+        let wanted = Negotiated::of(offer);
+        let receive_video = sends_video(offer);
+        if !send_video && !receive_video {
+            // Without a codec the engine refuses the slot.
+            config.codecs.clear();
+        }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
         let offer = description(RTCSdpType::Offer, offer).map_err(unusable)?;
         let mut connection = Connection::build(&config).await.map_err(AnswerError::Engine)?;
@@ -33,8 +48,13 @@ impl Answer {
             config.drain_timeout,
         );
 
+        let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
         let answered = async {
             engine.set_remote_description(offer).await.map_err(unusable)?;
+            if let Some(track) = &outgoing {
+                let track = Arc::clone(&track.engine);
+                engine.add_track(track).await.map_err(unusable)?;
+            }
             let answer = engine.create_answer(None).await.map_err(unusable)?;
             engine.set_local_description(answer).await.map_err(unusable)?;
             connection
@@ -45,9 +65,19 @@ impl Answer {
         match answered.await {
             Ok(sdp) => {
                 give_up_after(&peer, config.connect_timeout);
+                let video = Negotiated::of(&sdp).map(|negotiated| {
+                    let (feedback, life) = (connection.feedback, peer.life());
+                    let sender = outgoing.map(|track| {
+                        VideoSender::start(&track, negotiated, Arc::clone(&feedback), life.clone())
+                    });
+                    let (tracks, codec) = (connection.tracks, negotiated.codec);
+                    let receiver = receive_video
+                        .then(|| VideoReceiver::start(tracks, codec, feedback, life.clone()));
+                    Video { sender, receiver }
+                });
                 let incoming =
                     IncomingChannels { peer: peer.clone(), channels: connection.incoming };
-                Ok(Self { sdp, peer, incoming })
+                Ok(Self { sdp, peer, incoming, video })
             }
             Err(error) => {
                 peer.abort().await;
@@ -61,9 +91,9 @@ impl Answer {
         &self.sdp
     }
 
-    /// The connection, and the channels that the other side opens.
-    pub fn into_parts(self) -> (Peer, IncomingChannels) {
-        (self.peer, self.incoming)
+    /// The connection, the channels that the other side opens, and the video that it offered.
+    pub fn into_parts(self) -> (Peer, IncomingChannels, Option<Video>) {
+        (self.peer, self.incoming, self.video)
     }
 }
 

@@ -8,7 +8,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use crate::error::EngineError;
 use crate::life::Life;
-use crate::{EndReason, PeerState, SendError};
+use crate::{EndReason, SendError};
 
 const END_LAG: Duration = Duration::from_millis(300);
 
@@ -145,7 +145,7 @@ impl ChannelSender {
         sending: impl Future<Output = webrtc::error::Result<()>>,
         len: usize,
     ) -> Result<(), SendError> {
-        if let PeerState::Ended(reason) = self.0.life.state() {
+        if let Some(reason) = self.0.life.end_reason() {
             return Err(SendError::Ended(reason));
         }
         let sent = tokio::select! {
@@ -157,10 +157,9 @@ impl ChannelSender {
                 self.0.traffic.sent.fetch_add(len as u64, Ordering::Relaxed);
                 Ok(())
             }
-            Err(webrtc::error::Error::ErrDataChannelClosed) => Err(match self.0.life.state() {
-                PeerState::Ended(reason) => SendError::Ended(reason),
-                _ => SendError::ChannelClosed,
-            }),
+            Err(webrtc::error::Error::ErrDataChannelClosed) => {
+                Err(self.0.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
+            }
             Err(error) => Err(SendError::Engine(EngineError::from(error))),
         }
     }
@@ -212,9 +211,6 @@ impl ChannelReceiver {
 
     /// Why the connection is over, if it is. A channel can also be closed by itself.
     pub fn end_reason(&self) -> Option<EndReason> {
-        match self.0.life.state() {
-            PeerState::Ended(reason) => Some(reason),
-            _ => None,
-        }
+        self.0.life.end_reason()
     }
 }

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use streamsdk_protocol::init::IceServer;
 
+use crate::VideoCodec;
+
 /// How a peer connects and how long it waits.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -28,6 +30,10 @@ pub struct PeerConfig {
     ///
     /// The kernel may grant less (`net.core.rmem_max`).
     pub socket_receive_buffer: usize,
+    /// Video codecs that this side can use, the preferred one first. Default is VP8, then H264.
+    ///
+    /// The side that makes the offer decides: the other uses the first of the offered that it knows.
+    pub codecs: Vec<VideoCodec>,
 }
 
 impl Default for PeerConfig {
@@ -41,6 +47,7 @@ impl Default for PeerConfig {
             drain_timeout: Duration::from_secs(2),
             send_buffer: 128 << 10,
             socket_receive_buffer: 4 << 20,
+            codecs: vec![VideoCodec::Vp8, VideoCodec::H264],
         }
     }
 }

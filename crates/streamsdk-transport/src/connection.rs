@@ -10,10 +10,11 @@ use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 use webrtc::data_channel::DataChannel;
+use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCConfigurationBuilder, RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState,
-    SettingEngine, SettingEngineBuilder,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, SettingEngine,
+    SettingEngineBuilder,
 };
 
 use crate::description::with_candidates_in_use;
@@ -21,6 +22,7 @@ use crate::error::EngineError;
 use crate::interfaces::bind_addresses;
 use crate::life::Life;
 use crate::seam::Seam;
+use crate::video::{self, Feedback};
 use crate::{EndReason, PeerConfig, PeerState};
 
 /// Larger than the engine's default, and what fits every path in practice; worth 15–30 %.
@@ -32,6 +34,8 @@ const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Channels of the other side that may wait to be taken.
 const INCOMING_CHANNELS: usize = 16;
+/// Tracks of the other side that may wait to be taken: no session has more than one.
+const INCOMING_TRACKS: usize = 1;
 
 /// An engine's connection with what this crate needs to drive it.
 pub(crate) struct Connection {
@@ -39,6 +43,8 @@ pub(crate) struct Connection {
     pub(crate) life: Life,
     pub(crate) seam: Arc<Seam>,
     pub(crate) incoming: mpsc::Receiver<Arc<dyn DataChannel>>,
+    pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
+    pub(crate) feedback: Arc<Feedback>,
     gathered: watch::Receiver<bool>,
 }
 
@@ -48,8 +54,14 @@ impl Connection {
         let seam = Arc::new(Seam::default());
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
-        let handler =
-            Callbacks { life: life.clone(), gathered: gathered_tx, incoming: incoming_tx };
+        let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
+        let feedback = Arc::<Feedback>::default();
+        let handler = Callbacks {
+            life: life.clone(),
+            gathered: gathered_tx,
+            incoming: incoming_tx,
+            tracks: tracks_tx,
+        };
         let ice_servers = config.ice_servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone().unwrap_or_default(),
@@ -59,7 +71,8 @@ impl Connection {
             .with_configuration(
                 RTCConfigurationBuilder::new().with_ice_servers(ice_servers.collect()).build(),
             )
-            .with_media_engine(MediaEngine::default())
+            .with_media_engine(video::media_engine(&config.codecs).map_err(EngineError::from)?)
+            .with_interceptor_registry(video::interceptors(Arc::clone(&feedback)))
             .with_setting_engine(settings(config))
             .with_handler(Arc::new(handler))
             .with_runtime(seam.runtime(config))
@@ -68,7 +81,7 @@ impl Connection {
             .build()
             .await
             .map_err(EngineError::from)?;
-        Ok(Self { engine: Arc::new(engine), life, seam, incoming, gathered })
+        Ok(Self { engine: Arc::new(engine), life, seam, incoming, tracks, feedback, gathered })
     }
 
     /// Waits until all candidates are in the local description; returns its SDP, or `None` when that
@@ -107,6 +120,7 @@ struct Callbacks {
     life: Life,
     gathered: watch::Sender<bool>,
     incoming: mpsc::Sender<Arc<dyn DataChannel>>,
+    tracks: mpsc::Sender<Arc<dyn TrackRemote>>,
 }
 
 #[async_trait]
@@ -135,6 +149,12 @@ impl PeerConnectionEventHandler for Callbacks {
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
         if self.incoming.try_send(channel).is_err() {
             warn!("a channel of the peer was refused: too many wait to be taken");
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        if self.tracks.try_send(track).is_err() {
+            warn!("a track of the peer was ignored: there is one already, or none is wanted");
         }
     }
 }

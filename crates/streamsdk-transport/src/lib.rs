@@ -5,11 +5,11 @@
 //!
 //! ```no_run
 //! # async fn example(exchange: impl AsyncFn(&str) -> String) -> Result<(), Box<dyn std::error::Error>> {
-//! use streamsdk_transport::{Offer, PeerConfig};
+//! use streamsdk_transport::{Connected, Offer, PeerConfig};
 //!
-//! let offer = Offer::create(PeerConfig::default(), &["inference"]).await?;
+//! let offer = Offer::create(PeerConfig::default(), &["inference"], None).await?;
 //! let answer = exchange(offer.sdp()).await;
-//! let (peer, mut channels) = offer.accept(&answer).await?;
+//! let Connected { peer, mut channels, .. } = offer.accept(&answer).await?;
 //! channels[0].send_text("hello").await?;
 //! peer.close().await;
 //! # Ok(())
@@ -43,6 +43,7 @@ mod outflow;
 mod peer;
 mod seam;
 mod socket;
+mod video;
 
 pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;
@@ -50,5 +51,9 @@ pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
 pub use config::{Interfaces, PeerConfig};
 pub use error::{AnswerError, ConnectError, EngineError, OfferError, SendError};
 pub use life::{EndReason, PeerState};
-pub use offer::Offer;
+pub use offer::{Connected, Offer};
 pub use peer::{Peer, TransportStats};
+pub use video::{
+    IncomingFrame, SenderReport, UnknownVideoCodec, VIDEO_CLOCK_RATE, Video, VideoCodec,
+    VideoDirection, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
+};

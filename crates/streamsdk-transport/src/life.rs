@@ -74,6 +74,13 @@ impl Life {
         *self.state.borrow()
     }
 
+    pub(crate) fn end_reason(&self) -> Option<EndReason> {
+        match self.state() {
+            PeerState::Ended(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<PeerState> {
         self.state.subscribe()
     }

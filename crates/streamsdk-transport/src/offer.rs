@@ -1,20 +1,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{PeerConnection, RTCSdpType, RTCSessionDescription};
 
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
 use crate::seam::Seam;
-use crate::{CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState};
+use crate::video::{Feedback, Negotiated, OutgoingTrack};
+use crate::{
+    CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
+    VideoDirection, VideoReceiver, VideoSender,
+};
 
 /// An offer that waits for its answer.
 #[derive(Debug)]
 pub struct Offer {
     peer: Peer,
     channels: Vec<Channel>,
+    video: Option<OfferedVideo>,
     engine: EngineHandle,
     sdp: String,
     connect_timeout: Duration,
@@ -22,7 +31,7 @@ pub struct Offer {
 
 /// The engine behind an offer that has not been answered.
 struct EngineHandle {
-    connection: Arc<dyn webrtc::peer_connection::PeerConnection>,
+    connection: Arc<dyn PeerConnection>,
     seam: Arc<Seam>,
 }
 
@@ -32,9 +41,39 @@ impl std::fmt::Debug for EngineHandle {
     }
 }
 
+/// What an offer led to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The connection.
+    pub peer: Peer,
+    /// The channels in the order of the labels, open.
+    pub channels: Vec<Channel>,
+    /// The video that was offered; `None` if none was, or if the other side refused it.
+    pub video: Option<Video>,
+}
+
+/// A video slot that waits for its answer.
+struct OfferedVideo {
+    outgoing: Option<OutgoingTrack>,
+    incoming: mpsc::Receiver<Arc<dyn TrackRemote>>,
+    feedback: Arc<Feedback>,
+}
+
+impl std::fmt::Debug for OfferedVideo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OfferedVideo")
+    }
+}
+
 impl Offer {
-    /// Makes an offer with one channel per label, all candidates included.
-    pub async fn create(config: PeerConfig, labels: &[&str]) -> Result<Self, OfferError> {
+    /// Makes an offer with one channel per label, and video if it is wanted. All candidates are
+    /// included.
+    pub async fn create(
+        config: PeerConfig,
+        labels: &[&str],
+        video: Option<VideoDirection>,
+    ) -> Result<Self, OfferError> {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
         let mut connection = Connection::build(&config).await.map_err(OfferError::Engine)?;
         let engine = Arc::clone(&connection.engine);
@@ -50,6 +89,16 @@ impl Offer {
             channels.push(channel);
         }
 
+        let video = match video {
+            Some(direction) => {
+                let outgoing = offer_video(&*engine, &config, direction).await?;
+                let Connection { tracks: incoming, feedback, .. } = &mut connection;
+                let incoming = std::mem::replace(incoming, mpsc::channel(1).1);
+                Some(OfferedVideo { outgoing, incoming, feedback: Arc::clone(feedback) })
+            }
+            None => None,
+        };
+
         let offer = engine.create_offer(None).await.map_err(engine_error)?;
         engine.set_local_description(offer).await.map_err(engine_error)?;
         let sdp = connection
@@ -58,7 +107,8 @@ impl Offer {
             .ok_or(OfferError::GatheringTimeout { limit: config.gather_timeout })?;
         connection.seam.pause_reading();
         let engine = EngineHandle { connection: engine, seam: connection.seam };
-        Ok(Self { peer, channels, engine, sdp, connect_timeout: config.connect_timeout })
+        let connect_timeout = config.connect_timeout;
+        Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
 
     /// The offer, for the other side.
@@ -68,11 +118,14 @@ impl Offer {
 
     /// Applies the other side's answer and waits until every channel is open.
     ///
-    /// The channels come in the order of the labels. On an error the connection is closed.
-    pub async fn accept(self, answer: &str) -> Result<(Peer, Vec<Channel>), ConnectError> {
-        let Self { peer, mut channels, engine, sdp, connect_timeout } = self;
+    /// On an error the connection is closed.
+    pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
+        let Self { peer, mut channels, video, engine, sdp, connect_timeout } = self;
         match connect(&engine, &peer, &mut channels, answer, connect_timeout, &sdp).await {
-            Ok(()) => Ok((peer, channels)),
+            Ok(()) => {
+                let video = video.and_then(|video| video.answered(answer, &peer));
+                Ok(Connected { peer, channels, video })
+            }
             Err(error) => {
                 peer.abort().await;
                 Err(error)
@@ -83,6 +136,46 @@ impl Offer {
     /// Gives the offer up.
     pub async fn abandon(self) {
         self.peer.abort().await;
+    }
+}
+
+/// Adds a video slot to the offer.
+async fn offer_video(
+    engine: &dyn PeerConnection,
+    config: &PeerConfig,
+    direction: VideoDirection,
+) -> Result<Option<OutgoingTrack>, OfferError> {
+    let engine_error = |error| OfferError::Engine(EngineError::from(error));
+    let init = |direction| {
+        Some(RTCRtpTransceiverInit { direction, streams: Vec::new(), send_encodings: Vec::new() })
+    };
+    match (direction, config.codecs.first()) {
+        (VideoDirection::SendAndReceive, Some(codec)) => {
+            let outgoing = OutgoingTrack::new(*codec);
+            let track = Arc::clone(&outgoing.engine);
+            let init = init(RTCRtpTransceiverDirection::Sendrecv);
+            engine.add_transceiver_from_track(track, init).await.map_err(engine_error)?;
+            Ok(Some(outgoing))
+        }
+        _ => {
+            let init = init(RTCRtpTransceiverDirection::Recvonly);
+            let kind = RtpCodecKind::Video;
+            engine.add_transceiver_from_kind(kind, init).await.map_err(engine_error)?;
+            Ok(None)
+        }
+    }
+}
+
+impl OfferedVideo {
+    fn answered(self, answer: &str, peer: &Peer) -> Option<Video> {
+        let negotiated = Negotiated::of(answer)?;
+        let life = peer.life();
+        let sender = self.outgoing.map(|track| {
+            VideoSender::start(&track, negotiated, Arc::clone(&self.feedback), life.clone())
+        });
+        let codec = negotiated.codec;
+        let receiver = VideoReceiver::start(self.incoming, codec, self.feedback, life.clone());
+        Some(Video { sender, receiver: Some(receiver) })
     }
 }
 

@@ -76,8 +76,8 @@ async fn a_channel_opens_within_the_nudge_and_not_the_retransmission_timer() {
     let mut times = Vec::new();
     for _ in 0..10 {
         let config = common::config();
-        let offer = streamsdk_transport::Offer::create(config.clone(), &["a"]).await.unwrap();
-        let answer = streamsdk_transport::Answer::create(config, offer.sdp()).await.unwrap();
+        let offer = streamsdk_transport::Offer::create(config.clone(), &["a"], None).await.unwrap();
+        let answer = streamsdk_transport::Answer::create(config, offer.sdp(), false).await.unwrap();
         let start = Instant::now();
         offer.accept(answer.sdp()).await.unwrap();
         times.push(start.elapsed());

@@ -60,10 +60,10 @@ async fn dropping_the_last_handle_closes() {
 async fn a_peer_that_is_not_there_is_given_up_with_what_was_tried() {
     let mut config = common::config();
     config.connect_timeout = Duration::from_millis(500);
-    let other = Offer::create(config.clone(), &["a"]).await.unwrap();
-    let offer = Offer::create(config.clone(), &["a"]).await.unwrap();
+    let other = Offer::create(config.clone(), &["a"], None).await.unwrap();
+    let offer = Offer::create(config.clone(), &["a"], None).await.unwrap();
     // An answer that is in order, from a peer that is gone.
-    let answer = streamsdk_transport::Answer::create(config, offer.sdp()).await.unwrap();
+    let answer = streamsdk_transport::Answer::create(config, offer.sdp(), false).await.unwrap();
     let sdp = answer.sdp().to_owned();
     answer.into_parts().0.abort().await;
     other.abandon().await;
@@ -80,7 +80,7 @@ async fn an_answer_that_is_not_one_is_refused() {
     for answer in ["", "garbage", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
         let mut config = common::config();
         config.connect_timeout = Duration::from_millis(300);
-        let offer = Offer::create(config, &["a"]).await.unwrap();
+        let offer = Offer::create(config, &["a"], None).await.unwrap();
         assert!(offer.accept(answer).await.is_err(), "{answer:?}");
     }
 }

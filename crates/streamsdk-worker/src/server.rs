@@ -159,7 +159,7 @@ impl Endpoint {
             .try_acquire_owned()
             .map_err(|_| Refusal::busy(self.config.max_sessions))?;
         let offer = std::mem::take(&mut plan.offer);
-        let answer = Answer::create(self.config.peer(self.interfaces), &offer).await;
+        let answer = Answer::create(self.config.peer(self.interfaces), &offer, false).await;
         let answer = answer.map_err(|error| match error {
             AnswerError::UnusableOffer(_) => {
                 Refusal::configuration(format!("The offer cannot be used: {error}."))
@@ -172,7 +172,7 @@ impl Endpoint {
     }
 
     fn run(&self, plan: SessionPlan, answer: Answer, place: OwnedSemaphorePermit) {
-        let (peer, channels) = answer.into_parts();
+        let (peer, channels, _) = answer.into_parts();
         let session = Session {
             plan,
             config: Arc::clone(&self.config),

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-use streamsdk_transport::{Answer, Channel, IncomingChannels, Interfaces, Offer, Peer, PeerConfig};
+use streamsdk_transport::{
+    Answer, Channel, Connected, IncomingChannels, Interfaces, Offer, Peer, PeerConfig,
+};
 
 /// Loopback only, so that nothing leaves the machine.
 pub(crate) fn config() -> PeerConfig {
@@ -17,9 +19,10 @@ pub(crate) async fn connected(
 ) -> ((Peer, Vec<Channel>), (Peer, IncomingChannels)) {
     let mut config = config();
     configure(&mut config);
-    let offer = Offer::create(config.clone(), labels).await.unwrap();
-    let answer = Answer::create(config, offer.sdp()).await.unwrap();
+    let offer = Offer::create(config.clone(), labels, None).await.unwrap();
+    let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
     let sdp = answer.sdp().to_owned();
-    let answering = answer.into_parts();
-    (offer.accept(&sdp).await.unwrap(), answering)
+    let (other, incoming, _) = answer.into_parts();
+    let Connected { peer, channels, .. } = offer.accept(&sdp).await.unwrap();
+    ((peer, channels), (other, incoming))
 }

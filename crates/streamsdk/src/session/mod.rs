@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use streamsdk_protocol::INFERENCE_CHANNEL;
 use streamsdk_protocol::init::SessionDescription;
-use streamsdk_transport::{Offer, PeerConfig};
+use streamsdk_transport::{Connected, Offer, PeerConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +93,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     peer_config.dead_after = config.timeouts.dead_after;
     let mut labels = vec![INFERENCE_CHANNEL];
     labels.extend(builder.source.shape().channels);
-    let offer = Offer::create(peer_config, &labels).await?;
+    let offer = Offer::create(peer_config, &labels, None).await?;
 
     request.webrtc_offer =
         SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
@@ -104,7 +104,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
             return Err(error.into());
         }
     };
-    let (peer, mut channels) = offer.accept(&answer.sdp).await?;
+    let Connected { peer, mut channels, .. } = offer.accept(&answer.sdp).await?;
     let inference = channels.remove(0);
 
     let queue = Arc::new(EventQueue::default());

@@ -1,0 +1,338 @@
+//! Frames out of packets that come late, twice, in any order, or never.
+//!
+//! A frame is given out when it is whole and everything before it was. A packet that is missing is waited
+//! for, since the engine asks the other side for it; when it does not come in time, all is dropped up to
+//! the next key frame, because a decoder can make nothing of what builds on a lost frame.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::VideoCodec;
+use super::packet::{append, begins_key_frame};
+
+/// How long a packet may be missing. The engine asks for it every 20 ms meanwhile.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Packets that may wait for a missing one: a second of 1080p at 20 Mbit/s.
+const MOST_WAITING: usize = 2048;
+
+/// One packet of video, with what the assembler wants to know.
+#[derive(Debug, Clone)]
+pub(super) struct VideoPacket {
+    pub(super) sequence: u16,
+    pub(super) rtp_time: u32,
+    pub(super) marker: bool,
+    pub(super) payload: Bytes,
+    pub(super) arrived: Instant,
+}
+
+/// A whole frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Assembled {
+    pub(super) rtp_time: u32,
+    pub(super) key_frame: bool,
+    /// Nothing is missing between this frame and the one before it.
+    pub(super) continuous: bool,
+    /// When the first of its packets came.
+    pub(super) arrived: Instant,
+    pub(super) data: Bytes,
+}
+
+#[derive(Debug)]
+pub(super) struct Assembler {
+    codec: VideoCodec,
+    /// Packets by their number, which is extended so that it never wraps.
+    waiting: BTreeMap<u64, VideoPacket>,
+    highest: Option<u64>,
+    /// The packet that comes next; `None` while a key frame is waited for.
+    next: Option<u64>,
+    missing_since: Option<Instant>,
+    continuous: bool,
+    lost_frames: u64,
+    last_lost: Option<u32>,
+}
+
+impl Assembler {
+    pub(super) fn new(codec: VideoCodec) -> Self {
+        Self {
+            codec,
+            waiting: BTreeMap::new(),
+            highest: None,
+            next: None,
+            missing_since: None,
+            continuous: false,
+            lost_frames: 0,
+            last_lost: None,
+        }
+    }
+
+    /// Frames that were dropped because a packet of theirs, or of one that they build on, was lost.
+    pub(super) fn lost_frames(&self) -> u64 {
+        self.lost_frames
+    }
+
+    /// Whether nothing can be given out before the other side sends a key frame.
+    pub(super) fn wants_key_frame(&self) -> bool {
+        self.next.is_none() && self.highest.is_some()
+    }
+
+    /// When [`Assembler::give_up`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.missing_since.map(|since| since + PATIENCE)
+    }
+
+    pub(super) fn push(&mut self, packet: VideoPacket) {
+        let number = self.number(packet.sequence);
+        if self.next.is_some_and(|next| number < next) {
+            return;
+        }
+        let begins = self.next.is_none() && begins_key_frame(self.codec, &packet.payload);
+        self.waiting.insert(number, packet);
+        if begins {
+            self.start_at(number);
+        }
+        if self.waiting.len() > MOST_WAITING {
+            self.drop_oldest();
+        }
+    }
+
+    /// The next frame, if it is whole. To be called until there is none.
+    pub(super) fn next_frame(&mut self, now: Instant) -> Option<Assembled> {
+        let next = self.next?;
+        let Some(end) = self.end_of_frame(next) else {
+            // What has come is either the beginning of a frame or lies beyond something missing.
+            let missing = self.waiting.len() as u64 != self.contiguous(next);
+            self.missing_since = missing.then(|| self.missing_since.unwrap_or(now));
+            return None;
+        };
+        self.missing_since = None;
+        self.next = Some(end);
+        let rest = self.waiting.split_off(&end);
+        let packets = std::mem::replace(&mut self.waiting, rest);
+        match self.join(packets.into_values()) {
+            Some(frame) => {
+                self.continuous = true;
+                Some(frame)
+            }
+            None => {
+                self.lose_all();
+                None
+            }
+        }
+    }
+
+    /// Waits no longer for what is missing.
+    pub(super) fn give_up(&mut self) {
+        self.lose_all();
+        let key =
+            self.waiting.iter().find(|(_, packet)| begins_key_frame(self.codec, &packet.payload));
+        if let Some((&number, _)) = key {
+            self.start_at(number);
+        }
+    }
+
+    fn start_at(&mut self, number: u64) {
+        let rest = self.waiting.split_off(&number);
+        let skipped = std::mem::replace(&mut self.waiting, rest);
+        skipped.into_values().for_each(|packet| self.count_lost(packet.rtp_time));
+        self.next = Some(number);
+    }
+
+    fn lose_all(&mut self) {
+        self.next = None;
+        self.missing_since = None;
+        self.continuous = false;
+    }
+
+    fn drop_oldest(&mut self) {
+        if self.next.is_some() {
+            self.give_up();
+        }
+        while self.waiting.len() > MOST_WAITING {
+            if let Some((_, packet)) = self.waiting.pop_first() {
+                self.count_lost(packet.rtp_time);
+            }
+        }
+    }
+
+    fn count_lost(&mut self, rtp_time: u32) {
+        if self.last_lost != Some(rtp_time) {
+            self.last_lost = Some(rtp_time);
+            self.lost_frames += 1;
+        }
+    }
+
+    /// The number after the last packet of the frame that begins at `next`, if all of it is there.
+    fn end_of_frame(&self, next: u64) -> Option<u64> {
+        let rtp_time = self.waiting.get(&next)?.rtp_time;
+        for (number, (&found, packet)) in (next..).zip(&self.waiting) {
+            if number != found {
+                return None;
+            }
+            // A frame whose last packet has no marker ends where the next begins.
+            if packet.rtp_time != rtp_time {
+                return Some(number);
+            }
+            if packet.marker {
+                return Some(number + 1);
+            }
+        }
+        None
+    }
+
+    fn contiguous(&self, next: u64) -> u64 {
+        (next..).zip(self.waiting.keys()).take_while(|(number, found)| number == *found).count()
+            as u64
+    }
+
+    fn join(&self, packets: impl Iterator<Item = VideoPacket>) -> Option<Assembled> {
+        let mut packets = packets.peekable();
+        let VideoPacket { rtp_time, mut arrived, .. } = *packets.peek()?;
+        let (mut key_frame, mut frame) = (false, Vec::new());
+        for packet in packets {
+            arrived = arrived.min(packet.arrived);
+            // What a bandwidth probe pads with is empty.
+            if !packet.payload.is_empty() {
+                key_frame |= begins_key_frame(self.codec, &packet.payload);
+                append(self.codec, &packet.payload, &mut frame)?;
+            }
+        }
+        let (continuous, data) = (self.continuous, Bytes::from(frame));
+        (!data.is_empty()).then_some(Assembled { rtp_time, key_frame, continuous, arrived, data })
+    }
+
+    /// Extends a sequence number: the one of all that fit which is nearest to the highest so far.
+    fn number(&mut self, sequence: u16) -> u64 {
+        // Begins above zero, so that a packet from before the first one has a number too.
+        let highest = *self.highest.get_or_insert(u64::from(sequence) + (1 << 16));
+        let ahead = sequence.wrapping_sub(highest as u16).cast_signed();
+        let number = highest.saturating_add_signed(i64::from(ahead));
+        self.highest = Some(highest.max(number));
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: u8 = 0x00;
+    const DELTA: u8 = 0x01;
+
+    /// Frames of three packets each, the first a key frame.
+    fn packets(first: u16, keys: &[usize], frames: usize) -> Vec<VideoPacket> {
+        let mut packets = Vec::new();
+        for frame in 0..frames {
+            for part in 0..3 {
+                let header = if keys.contains(&frame) { KEY } else { DELTA };
+                let payload = match part {
+                    0 => vec![0x10, header, frame as u8],
+                    _ => vec![0x00, part as u8],
+                };
+                packets.push(VideoPacket {
+                    sequence: first.wrapping_add((frame * 3 + part) as u16),
+                    rtp_time: (frame * 3000) as u32,
+                    marker: part == 2,
+                    payload: payload.into(),
+                    arrived: Instant::now(),
+                });
+            }
+        }
+        packets
+    }
+
+    fn frames(
+        assembler: &mut Assembler,
+        packets: impl IntoIterator<Item = VideoPacket>,
+    ) -> Vec<u32> {
+        let now = Instant::now();
+        let mut frames = Vec::new();
+        for packet in packets {
+            assembler.push(packet);
+            frames.extend(
+                std::iter::from_fn(|| assembler.next_frame(now)).map(|f| f.rtp_time / 3000),
+            );
+        }
+        frames
+    }
+
+    #[test]
+    fn frames_come_whole_and_in_order_across_the_wrap_of_the_numbers() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let all = packets(65_530, &[0], 5);
+        assert_eq!(frames(&mut assembler, all), [0, 1, 2, 3, 4]);
+        assert_eq!(assembler.lost_frames(), 0);
+        assert_eq!(assembler.deadline(), None);
+    }
+
+    #[test]
+    fn late_and_repeated_packets_change_nothing() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut all = packets(100, &[0], 4);
+        all.swap(4, 7);
+        all.insert(9, all[2].clone());
+        assert_eq!(frames(&mut assembler, all), [0, 1, 2, 3]);
+        assert_eq!(assembler.deadline(), None);
+    }
+
+    #[test]
+    fn a_lost_packet_costs_the_frames_up_to_the_next_key_frame_and_breaks_continuity() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut all = packets(1, &[0, 4], 6);
+        all.remove(4);
+        assert_eq!(frames(&mut assembler, all), [0]);
+        assert!(assembler.deadline().is_some() && !assembler.wants_key_frame());
+        assembler.give_up();
+        let now = Instant::now();
+        let rest: Vec<_> = std::iter::from_fn(|| assembler.next_frame(now)).collect();
+        let seen: Vec<_> =
+            rest.iter().map(|f| (f.rtp_time / 3000, f.key_frame, f.continuous)).collect();
+        assert_eq!(seen, [(4, true, false), (5, false, true)]);
+        assert_eq!(assembler.lost_frames(), 3);
+    }
+
+    #[test]
+    fn a_stream_that_begins_without_a_key_frame_wants_one() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let all = packets(1, &[2], 4);
+        assert!(frames(&mut assembler, all[..6].to_vec()).is_empty());
+        assert!(assembler.wants_key_frame());
+        assert_eq!(frames(&mut assembler, all[6..].to_vec()), [2, 3]);
+        assert!(!assembler.wants_key_frame());
+        assert_eq!(assembler.lost_frames(), 2);
+    }
+
+    #[test]
+    fn what_waits_for_a_missing_packet_is_bounded() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut all = packets(1, &[0], 3_000);
+        all.remove(4);
+        assert_eq!(frames(&mut assembler, all), [0]);
+        assert!(assembler.waiting.len() <= MOST_WAITING);
+        assert!(assembler.wants_key_frame());
+    }
+
+    #[test]
+    fn a_frame_without_a_marker_ends_where_the_next_begins() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut all = packets(1, &[0], 3);
+        all[2].marker = false;
+        assert_eq!(frames(&mut assembler, all), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_broken_payload_costs_its_frame_and_no_panic() {
+        let mut assembler = Assembler::new(VideoCodec::H264);
+        let packet = |sequence, payload: &'static [u8]| VideoPacket {
+            sequence,
+            rtp_time: u32::from(sequence),
+            marker: true,
+            payload: Bytes::from_static(payload),
+            arrived: Instant::now(),
+        };
+        let all = [packet(1, &[0x65, 1]), packet(2, &[24, 0xff, 0xff, 0]), packet(3, &[0x41, 1])];
+        assert_eq!(frames(&mut assembler, all).len(), 1);
+        assert!(assembler.wants_key_frame());
+    }
+}

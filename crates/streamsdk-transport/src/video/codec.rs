@@ -1,0 +1,169 @@
+//! The two codecs, as SDP and RTP name them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_VP8};
+use rtc::rtp::codec::{h264::H264Payloader, vp8::Vp8Payloader};
+use rtc::rtp::packetizer::Payloader;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+};
+use webrtc::peer_connection::MediaEngine;
+
+/// Ticks of an RTP clock for video in a second.
+pub const VIDEO_CLOCK_RATE: u32 = 90_000;
+
+pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+
+/// How video is encoded on a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VideoCodec {
+    /// VP8.
+    Vp8,
+    /// H264, constrained baseline or baseline, packetization mode 1.
+    H264,
+}
+
+impl fmt::Display for VideoCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vp8 => "VP8",
+            Self::H264 => "H264",
+        })
+    }
+}
+
+/// A name that is none of a [`VideoCodec`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no video codec called {0:?}: it is VP8 or H264")]
+pub struct UnknownVideoCodec(String);
+
+impl FromStr for VideoCodec {
+    type Err = UnknownVideoCodec;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::Vp8, Self::H264]
+            .into_iter()
+            .find(|codec| name.eq_ignore_ascii_case(&codec.to_string()))
+            .ok_or_else(|| UnknownVideoCodec(name.to_owned()))
+    }
+}
+
+impl VideoCodec {
+    pub(super) fn payloader(self) -> Box<dyn Payloader> {
+        match self {
+            Self::Vp8 => Box::new(Vp8Payloader::default()),
+            Self::H264 => Box::new(H264Payloader::default()),
+        }
+    }
+
+    /// The variants that are offered, with their payload types.
+    fn variants(self) -> Vec<RTCRtpCodecParameters> {
+        let h264 = |profile: &str| {
+            format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")
+        };
+        let variants = match self {
+            Self::Vp8 => vec![(96, MIME_TYPE_VP8, String::new())],
+            Self::H264 => {
+                vec![(125, MIME_TYPE_H264, h264("42e01f")), (102, MIME_TYPE_H264, h264("42001f"))]
+            }
+        };
+        let parameters =
+            |(payload_type, mime_type, sdp_fmtp_line): (u8, &str, String)| RTCRtpCodecParameters {
+                rtp_codec: RTCRtpCodec {
+                    mime_type: mime_type.to_owned(),
+                    clock_rate: VIDEO_CLOCK_RATE,
+                    channels: 0,
+                    sdp_fmtp_line,
+                    rtcp_feedback: feedback(),
+                },
+                payload_type,
+            };
+        variants.into_iter().map(parameters).collect()
+    }
+
+    /// What a track is made of before the other side has chosen a variant.
+    pub(super) fn capability(self) -> RTCRtpCodec {
+        self.variants().swap_remove(0).rtp_codec
+    }
+}
+
+fn feedback() -> Vec<RTCPFeedback> {
+    [("nack", ""), ("nack", "pli"), ("ccm", "fir"), ("goog-remb", "")]
+        .map(|(kind, parameter)| RTCPFeedback {
+            typ: kind.to_owned(),
+            parameter: parameter.to_owned(),
+        })
+        .into()
+}
+
+/// What can be negotiated: the codecs in order of preference, and the time stamps without which
+/// aiortc makes no estimate of the bandwidth.
+pub(crate) fn media_engine(codecs: &[VideoCodec]) -> Result<MediaEngine, webrtc::error::Error> {
+    let mut engine = MediaEngine::default();
+    for codec in codecs.iter().flat_map(|codec| codec.variants()) {
+        engine.register_codec(codec, RtpCodecKind::Video)?;
+    }
+    let abs_send_time = RTCRtpHeaderExtensionCapability { uri: ABS_SEND_TIME.to_owned() };
+    engine.register_header_extension(abs_send_time, RtpCodecKind::Video, None)?;
+    Ok(engine)
+}
+
+/// What two sides agreed on for a video section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    pub(crate) codec: VideoCodec,
+    pub(crate) payload_type: u8,
+}
+
+impl Negotiated {
+    /// Reads the first video section of a description: its first payload type is the one that is used. `None`
+    /// if there is no such section, if it is refused, or if it begins with another codec.
+    pub(crate) fn of(sdp: &str) -> Option<Self> {
+        let section = video_section(sdp)?;
+        let mut media = section.lines().next()?.split_whitespace().skip(1);
+        if media.next()? == "0" {
+            return None;
+        }
+        let payload_type: u8 = media.nth(1)?.parse().ok()?;
+        let prefix = format!("a=rtpmap:{payload_type} ");
+        let name = section.lines().find_map(|line| line.trim().strip_prefix(&prefix))?;
+        let codec = name.split('/').next()?.parse().ok()?;
+        Some(Self { codec, payload_type })
+    }
+}
+
+/// Whether the side that wrote the description wants to send video.
+pub(crate) fn sends_video(sdp: &str) -> bool {
+    let silent = |line: &str| matches!(line.trim(), "a=recvonly" | "a=inactive");
+    video_section(sdp).is_some_and(|section| !section.lines().any(silent))
+}
+
+fn video_section(sdp: &str) -> Option<&str> {
+    sdp.split("\nm=").skip(1).find(|section| section.starts_with("video "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_payload_type_of_a_video_section_is_what_was_agreed() {
+        let sdp = "v=0\r\nm=application 9 X\r\nm=video 9 UDP/TLS/RTP/SAVPF 101 97\r\n\
+            a=rtpmap:97 VP8/90000\r\na=rtpmap:101 H264/90000\r\n";
+        let agreed = Negotiated { codec: VideoCodec::H264, payload_type: 101 };
+        assert_eq!(Negotiated::of(sdp), Some(agreed));
+        assert_eq!(Negotiated::of(&sdp.replace("video 9", "video 0")), None);
+        assert_eq!(Negotiated::of(&sdp.replace("H264", "AV1")), None);
+        assert_eq!(Negotiated::of("v=0\r\n"), None);
+    }
+
+    #[test]
+    fn codecs_are_found_by_name_in_any_case() {
+        assert_eq!("vp8".parse(), Ok(VideoCodec::Vp8));
+        assert_eq!("H264".parse(), Ok(VideoCodec::H264));
+        assert!("vp9".parse::<VideoCodec>().unwrap_err().to_string().contains("vp9"));
+    }
+}

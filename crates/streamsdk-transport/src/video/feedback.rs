@@ -1,0 +1,253 @@
+//! What a connection's RTP and RTCP tell, gathered while they pass.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport as EngineSenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::sansio::Protocol;
+
+use super::codec::ABS_SEND_TIME;
+
+/// Seconds from the epoch of NTP to that of Unix.
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+/// What the other side says about the video that it receives, and what was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct VideoSendStats {
+    /// RTP packets sent, repeated ones included.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub bytes: u64,
+    /// Packets that the other side asked for again.
+    pub nacks: u64,
+    /// Key frames that the other side asked for.
+    pub key_frame_requests: u64,
+    /// The bandwidth that the other side estimates, in bits per second.
+    pub remb: Option<u64>,
+    /// How many estimates of the bandwidth and reports of loss have come.
+    pub reports: u64,
+    /// Share of the packets that were lost lately, 0 to 1.
+    pub loss: Option<f64>,
+    /// Time for a packet to go and come back.
+    pub round_trip: Option<Duration>,
+}
+
+/// When, by its own clock, the other side sent what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderReport {
+    /// Time on the RTP clock of the video.
+    pub rtp_time: u32,
+    /// The same moment as NTP time: seconds since 1900 in the upper half, fractions in the lower.
+    pub ntp_time: u64,
+    /// Packets sent until then.
+    pub packets: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Feedback {
+    key_frame_wanted: AtomicBool,
+    received_bytes: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: VideoSendStats,
+    sender_report: Option<SenderReport>,
+}
+
+impl Feedback {
+    /// Whether a key frame was asked for since this was last called.
+    pub(super) fn take_key_frame_request(&self) -> bool {
+        self.key_frame_wanted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn sent(&self) -> VideoSendStats {
+        self.state().sent
+    }
+
+    pub(super) fn sender_report(&self) -> Option<SenderReport> {
+        self.state().sender_report
+    }
+
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
+    }
+
+    fn take_rtcp(&self, packet: &dyn rtc::rtcp::Packet) {
+        let any = packet.as_any();
+        if any.is::<PictureLossIndication>() || any.is::<FullIntraRequest>() {
+            self.state().sent.key_frame_requests += 1;
+            self.key_frame_wanted.store(true, Ordering::Release);
+        } else if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            let mut state = self.state();
+            state.sent.remb = Some(remb.bitrate as u64);
+            state.sent.reports += 1;
+        } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+            let lost = nack.nacks.iter().map(|pair| 1 + u64::from(pair.lost_packets.count_ones()));
+            self.state().sent.nacks += lost.sum::<u64>();
+        } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+            self.take_reception(&report.reports);
+        } else if let Some(report) = any.downcast_ref::<EngineSenderReport>() {
+            self.take_reception(&report.reports);
+            self.state().sender_report = Some(SenderReport {
+                rtp_time: report.rtp_time,
+                ntp_time: report.ntp_time,
+                packets: report.packet_count,
+            });
+        }
+    }
+
+    fn take_reception(&self, reports: &[ReceptionReport]) {
+        let Some(report) = reports.first() else { return };
+        let mut state = self.state();
+        state.sent.reports += 1;
+        state.sent.loss = Some(f64::from(report.fraction_lost) / 256.0);
+        if report.last_sender_report != 0 {
+            let now = (ntp_now() >> 16) as u32;
+            let ticks = now.wrapping_sub(report.last_sender_report).wrapping_sub(report.delay);
+            // More than half of the clock's range is a time in the future.
+            if ticks < 1 << 31 {
+                let seconds = f64::from(ticks) / 65_536.0;
+                state.sent.round_trip = Some(Duration::from_secs_f64(seconds));
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ntp_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    (since.as_secs() + NTP_TO_UNIX) << 32 | fraction
+}
+
+/// Stands in the engine's chain: notes what passes, and stamps packets with the time at which they leave.
+#[derive(Default)]
+pub(super) struct Tap {
+    feedback: Arc<Feedback>,
+    abs_send_time: Option<u8>,
+    reads: VecDeque<TaggedPacket>,
+    writes: VecDeque<TaggedPacket>,
+}
+
+impl Tap {
+    pub(super) fn new(feedback: Arc<Feedback>) -> Self {
+        Self { feedback, ..Self::default() }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = rtc::shared::error::Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
+        match &packet.message.packet {
+            Packet::Rtcp(packets) => {
+                packets.iter().for_each(|packet| self.feedback.take_rtcp(&**packet));
+            }
+            Packet::Rtp(rtp) => {
+                let bytes = rtp.payload.len() as u64;
+                self.feedback.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.reads.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<Self::Rout> {
+        self.reads.pop_front()
+    }
+
+    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Self::Error> {
+        if let Packet::Rtp(rtp) = &mut packet.message.packet {
+            if let Some(id) = self.abs_send_time {
+                // 24 bits: six of seconds, eighteen of fraction.
+                let time = (ntp_now() >> 14) as u32 & 0xff_ffff;
+                let stamp = Bytes::copy_from_slice(&time.to_be_bytes()[1..]);
+                // A header without room for it is sent without it.
+                let _ = rtp.header.set_extension(id, stamp);
+            }
+            let mut state = self.feedback.state();
+            state.sent.packets += 1;
+            state.sent.bytes += rtp.payload.len() as u64;
+        }
+        self.writes.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<Self::Wout> {
+        self.writes.pop_front()
+    }
+}
+
+impl Interceptor for Tap {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        let extension = info.rtp_header_extensions.iter().find(|known| known.uri == ABS_SEND_TIME);
+        self.abs_send_time = extension.and_then(|extension| u8::try_from(extension.id).ok());
+    }
+
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_round_trip_is_what_a_report_leaves_of_the_time_since_it_was_asked_for() {
+        let feedback = Feedback::default();
+        let asked = (ntp_now() >> 16) as u32 - 65_536;
+        let report = ReceptionReport {
+            last_sender_report: asked,
+            delay: 65_536 * 9 / 10,
+            fraction_lost: 64,
+            ..ReceptionReport::default()
+        };
+        feedback.take_rtcp(&ReceiverReport { reports: vec![report], ..ReceiverReport::default() });
+        let sent = feedback.sent();
+        let round_trip = sent.round_trip.unwrap();
+        assert!((90..300).contains(&round_trip.as_millis()), "{round_trip:?}");
+        assert_eq!(sent.loss, Some(0.25));
+    }
+
+    #[test]
+    fn a_clock_that_runs_backwards_gives_no_round_trip() {
+        let feedback = Feedback::default();
+        let report = ReceptionReport {
+            last_sender_report: ((ntp_now() >> 16) as u32).wrapping_add(1 << 20),
+            ..ReceptionReport::default()
+        };
+        feedback.take_rtcp(&ReceiverReport { reports: vec![report], ..ReceiverReport::default() });
+        assert_eq!(feedback.sent().round_trip, None);
+    }
+
+    #[test]
+    fn a_key_frame_is_asked_for_once() {
+        let feedback = Feedback::default();
+        feedback.take_rtcp(&PictureLossIndication::default());
+        assert!(feedback.take_key_frame_request() && !feedback.take_key_frame_request());
+    }
+}

@@ -1,0 +1,69 @@
+//! Video on tracks: encoded frames go in on one side and come out, whole and in order, on the other.
+
+mod assemble;
+mod codec;
+mod feedback;
+mod packet;
+mod receive;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::interceptor::{
+    NackGeneratorBuilder, NackResponderBuilder, ReceiverReportBuilder, Registry,
+    SenderReportBuilder, Slot,
+};
+
+pub(crate) use codec::{Negotiated, media_engine, sends_video};
+pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
+pub(crate) use feedback::Feedback;
+pub use feedback::{SenderReport, VideoSendStats};
+pub use receive::{IncomingFrame, VideoReceiveStats, VideoReceiver};
+pub(crate) use send::OutgoingTrack;
+pub use send::VideoSender;
+
+/// How often a missing packet is asked for.
+const NACK_INTERVAL: Duration = Duration::from_millis(20);
+const MOST_NACKS: u16 = 25;
+/// Packets that are kept in case they are asked for again: two seconds at 5 Mbit/s.
+const KEPT_PACKETS: u16 = 1024;
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// Just above the wire, so that a packet that is repeated is stamped anew.
+const TAP_SLOT: usize = 3_500;
+
+/// Which way video goes, seen from the side that makes the offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VideoDirection {
+    /// Both ways on one track slot.
+    SendAndReceive,
+    /// Only from the other side.
+    ReceiveOnly,
+}
+
+/// The two ends of a connection's video on this side.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Video {
+    /// What this side sends; `None` when it only receives.
+    pub sender: Option<VideoSender>,
+    /// What this side receives; `None` when it only sends.
+    pub receiver: Option<VideoReceiver>,
+}
+
+/// What handles the engine's RTP and RTCP.
+pub(crate) fn interceptors(feedback: Arc<Feedback>) -> Registry {
+    let nack = NackGeneratorBuilder::new()
+        .with_interval(NACK_INTERVAL)
+        .with_max_nacks_per_packet(MOST_NACKS);
+    Registry::new()
+        .with(Slot::from(TAP_SLOT), feedback::Tap::new(feedback))
+        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build())
+        .with(Slot::NackGenerator, nack.build())
+        .with(
+            Slot::ReceiverReport,
+            ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build(),
+        )
+        .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())
+}

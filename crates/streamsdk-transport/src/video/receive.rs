@@ -1,0 +1,310 @@
+//! Receiving: packets become frames again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+use super::VideoCodec;
+use super::assemble::{Assembled, Assembler, VideoPacket};
+use super::feedback::{Feedback, SenderReport};
+use crate::life::Life;
+
+/// Frames that wait to be taken.
+const QUEUE: usize = 128;
+/// How long a stream may begin with something else than a key frame before one is asked for: its first
+/// packets may come out of order.
+const FIRST_KEY_FRAME: Duration = Duration::from_millis(50);
+/// A key frame that was asked for is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(400);
+
+/// A frame of video as it came, encoded.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct IncomingFrame {
+    /// The frame: for VP8 as a decoder takes it, for H264 with start codes.
+    pub data: Bytes,
+    /// The frame's time on the sender's RTP clock, 90 000 ticks a second; it wraps.
+    pub rtp_time: u32,
+    /// Whether a decoder can begin here.
+    pub key_frame: bool,
+    /// Whether no frame is missing between this one and the one before it.
+    pub continuous: bool,
+    /// Whether this is the first frame that the sender sent: a key frame that came before any was asked
+    /// for.
+    pub begins_stream: bool,
+    /// When the first packet of the frame came.
+    pub arrived: std::time::Instant,
+}
+
+/// What became of the frames that the other side sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VideoReceiveStats {
+    /// Bytes of payload received.
+    pub bytes: u64,
+    /// Whole frames.
+    pub frames: u64,
+    /// Frames dropped because something of them, or of a frame that they build on, was lost.
+    pub lost: u64,
+    /// Frames dropped because nobody took them in time.
+    pub overflowed: u64,
+    /// Key frames that were asked for.
+    pub key_frames_asked: u64,
+}
+
+/// Receives the frames of the other side's track.
+#[derive(Debug)]
+pub struct VideoReceiver {
+    shared: Arc<Shared>,
+    feedback: Arc<Feedback>,
+    codec: VideoCodec,
+    life: Life,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    inbox: Mutex<Inbox>,
+    changed: Notify,
+    key_frame_wanted: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    frames: VecDeque<IncomingFrame>,
+    stats: VideoReceiveStats,
+    ended: bool,
+    /// A frame was dropped for want of room: what builds on it is dropped as well.
+    broken: bool,
+}
+
+impl VideoReceiver {
+    pub(crate) fn start(
+        tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
+        codec: VideoCodec,
+        feedback: Arc<Feedback>,
+        life: Life,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), life.clone()));
+        Self { shared, feedback, codec, life }
+    }
+
+    /// How the frames are encoded.
+    pub fn codec(&self) -> VideoCodec {
+        self.codec
+    }
+
+    /// The next frame, whole and in order; `None` when the connection or the track is over. Cancelling
+    /// loses nothing.
+    ///
+    /// 128 frames wait to be taken; then frames are dropped up to the next key frame, and counted.
+    pub async fn recv(&mut self) -> Option<IncomingFrame> {
+        loop {
+            let changed = self.shared.changed.notified();
+            {
+                let mut inbox = self.shared.inbox();
+                if let Some(frame) = inbox.frames.pop_front() {
+                    return Some(frame);
+                }
+                if inbox.ended {
+                    return None;
+                }
+            }
+            tokio::select! {
+                () = changed => {}
+                _ = self.life.ended() => return self.shared.inbox().frames.pop_front(),
+            }
+        }
+    }
+
+    /// Asks the other side for a key frame.
+    pub fn request_key_frame(&self) {
+        self.shared.key_frame_wanted.notify_one();
+    }
+
+    /// What was received and what was lost.
+    pub fn stats(&self) -> VideoReceiveStats {
+        let stats = self.shared.inbox().stats;
+        VideoReceiveStats { bytes: self.feedback.received_bytes(), ..stats }
+    }
+
+    /// The newest report of the other side about what it sends.
+    pub fn sender_report(&self) -> Option<SenderReport> {
+        self.feedback.sender_report()
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        self.inbox().ended = true;
+        self.changed.notify_one();
+    }
+}
+
+async fn receive_frames(
+    mut tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
+    codec: VideoCodec,
+    shared: Arc<Shared>,
+    life: Life,
+) {
+    let receiving = async {
+        if let Some(track) = tracks.recv().await {
+            Reception::new(track, codec, &shared).await.run().await;
+        }
+    };
+    tokio::select! {
+        () = receiving => {}
+        _ = life.ended() => {}
+    }
+    shared.end();
+}
+
+/// One track being received.
+struct Reception<'a> {
+    track: Arc<dyn TrackRemote>,
+    ssrc: u32,
+    assembler: Assembler,
+    shared: &'a Shared,
+    began: bool,
+    /// When a key frame is to be asked for.
+    ask_at: Option<Instant>,
+}
+
+impl<'a> Reception<'a> {
+    async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
+        let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
+        let assembler = Assembler::new(codec);
+        Self { track, ssrc, assembler, shared, began: false, ask_at: None }
+    }
+
+    async fn run(mut self) {
+        loop {
+            let given_up = self.assembler.deadline().map(Instant::from_std);
+            tokio::select! {
+                biased;
+                event = self.track.poll() => match event {
+                    Some(TrackRemoteEvent::OnRtpPacket(packet)) => self.take(packet),
+                    Some(TrackRemoteEvent::OnEnded) | None => return,
+                    Some(_) => {}
+                },
+                () = due(given_up) => self.assembler.give_up(),
+                () = due(self.ask_at) => self.ask().await,
+                () = self.shared.key_frame_wanted.notified() => self.ask().await,
+            }
+            self.hand_over();
+            self.plan_request();
+        }
+    }
+
+    fn take(&mut self, packet: rtc::rtp::Packet) {
+        self.ssrc = packet.header.ssrc;
+        self.assembler.push(VideoPacket {
+            sequence: packet.header.sequence_number,
+            rtp_time: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: packet.payload,
+            arrived: std::time::Instant::now(),
+        });
+    }
+
+    fn hand_over(&mut self) {
+        let now = std::time::Instant::now();
+        while let Some(frame) = self.assembler.next_frame(now) {
+            let asked = self.shared.inbox().stats.key_frames_asked > 0;
+            let begins_stream = !self.began && frame.key_frame && !asked;
+            self.began = true;
+            let wants_key_frame = self.shared.inbox().push(frame, begins_stream);
+            if wants_key_frame && self.ask_at.is_none() {
+                self.ask_at = Some(Instant::now());
+            }
+            self.shared.changed.notify_one();
+        }
+        self.shared.inbox().stats.lost = self.assembler.lost_frames();
+    }
+
+    fn plan_request(&mut self) {
+        let wanted = self.assembler.wants_key_frame() || self.shared.inbox().broken;
+        if !wanted {
+            self.ask_at = None;
+        } else if self.ask_at.is_none() {
+            let patience = if self.began { Duration::ZERO } else { FIRST_KEY_FRAME };
+            self.ask_at = Some(Instant::now() + patience);
+        }
+    }
+
+    async fn ask(&mut self) {
+        self.ask_at = Some(Instant::now() + ASK_AGAIN);
+        self.shared.inbox().stats.key_frames_asked += 1;
+        let request = PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc };
+        // A connection that takes no request is over, and the next event says so.
+        let _ = self.track.write_rtcp(vec![Box::new(request)]).await;
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Inbox {
+    /// Adds a frame, if there is room for it. Returns whether a key frame is wanted.
+    fn push(&mut self, frame: Assembled, begins_stream: bool) -> bool {
+        self.stats.frames += 1;
+        let Assembled { rtp_time, key_frame, continuous, arrived, data } = frame;
+        if self.frames.len() >= QUEUE || self.broken && !key_frame {
+            self.broken = true;
+            self.stats.overflowed += 1;
+            return true;
+        }
+        let continuous = continuous && !self.broken;
+        self.broken = false;
+        self.frames.push_back(IncomingFrame {
+            data,
+            rtp_time,
+            key_frame,
+            continuous,
+            begins_stream,
+            arrived,
+        });
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(key_frame: bool) -> Assembled {
+        let arrived = std::time::Instant::now();
+        let data = Bytes::from_static(b"x");
+        Assembled { rtp_time: 0, key_frame, continuous: true, arrived, data }
+    }
+
+    #[test]
+    fn a_full_inbox_drops_up_to_the_next_key_frame_and_counts() {
+        let mut inbox = Inbox::default();
+        for _ in 0..QUEUE {
+            assert!(!inbox.push(frame(false), false));
+        }
+        assert!(inbox.push(frame(true), false), "full");
+        inbox.frames.clear();
+        assert!(inbox.push(frame(false), false), "builds on what was dropped");
+        assert!(!inbox.push(frame(true), false));
+        assert!(!inbox.push(frame(false), false));
+        let continuous: Vec<_> = inbox.frames.iter().map(|frame| frame.continuous).collect();
+        assert_eq!(continuous, [false, true]);
+        assert_eq!(inbox.stats.overflowed, 2);
+    }
+}

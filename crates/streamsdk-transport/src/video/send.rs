@@ -1,0 +1,252 @@
+//! Sending: frames become packets, and packets leave one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::rtp;
+use rtc::rtp::packetizer::Payloader;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+use super::codec::Negotiated;
+use super::feedback::{Feedback, VideoSendStats};
+use super::{VIDEO_CLOCK_RATE, VideoCodec};
+use crate::SendError;
+use crate::error::EngineError;
+use crate::life::Life;
+
+/// Payload of a packet: with all headers it stays under every usual limit of a path.
+const PAYLOAD: usize = 1150;
+/// Packets that leave at once.
+const BURST: usize = 8;
+/// Share of the time to the next frame over which a frame's packets are spread.
+const SPREAD: f64 = 0.6;
+const LONGEST_SPREAD: Duration = Duration::from_millis(50);
+/// Frames that wait for the one before them to leave.
+const QUEUE: usize = 2;
+
+/// The track that this side sends.
+pub(crate) struct OutgoingTrack {
+    pub(crate) engine: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+}
+
+impl OutgoingTrack {
+    pub(crate) fn new(codec: VideoCodec) -> Self {
+        let ssrc = random();
+        let encoding = RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..RTCRtpCodingParameters::default()
+            },
+            codec: codec.capability(),
+            ..RTCRtpEncodingParameters::default()
+        };
+        let name = format!("video-{:08x}", random());
+        let track = MediaStreamTrack::new(
+            format!("streamsdk-{:08x}", random()),
+            name.clone(),
+            name,
+            RtpCodecKind::Video,
+            vec![encoding],
+        );
+        Self { engine: Arc::new(TrackLocalStaticRTP::new(track)), ssrc }
+    }
+}
+
+/// Sends encoded frames on a track. Clones send on the same one.
+#[derive(Debug, Clone)]
+pub struct VideoSender {
+    frames: mpsc::Sender<(u32, Bytes)>,
+    feedback: Arc<Feedback>,
+    codec: VideoCodec,
+    life: Life,
+}
+
+impl VideoSender {
+    pub(crate) fn start(
+        track: &OutgoingTrack,
+        negotiated: Negotiated,
+        feedback: Arc<Feedback>,
+        life: Life,
+    ) -> Self {
+        let (frames, queue) = mpsc::channel(QUEUE);
+        let packets = Packets {
+            payloader: negotiated.codec.payloader(),
+            payload_type: negotiated.payload_type,
+            ssrc: track.ssrc,
+            sequence: random() as u16,
+            offset: random(),
+        };
+        let engine = Arc::clone(&track.engine);
+        tokio::spawn(send_frames(engine, packets, queue, life.clone()));
+        Self { frames, feedback, codec: negotiated.codec, life }
+    }
+
+    /// How frames must be encoded.
+    pub fn codec(&self) -> VideoCodec {
+        self.codec
+    }
+
+    /// Sends a frame: for VP8 as the encoder gives it, for H264 with start codes.
+    ///
+    /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`]; the receiver sees it with a random
+    /// offset. The packets of a frame are spread over half the time to the next. Waits while two frames
+    /// are waiting already. `Ok` means queued: what is lost on the way is not known here.
+    pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
+        match self.frames.send((rtp_time, frame)).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(SendError::Ended(self.life.ended().await)),
+        }
+    }
+
+    /// [`VideoSender::send`] for a thread that is no task. Must not be called from one.
+    pub fn blocking_send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
+        self.frames
+            .blocking_send((rtp_time, frame))
+            .map_err(|_| self.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
+    }
+
+    /// Whether the other side asked for a key frame since this was last called.
+    pub fn take_key_frame_request(&self) -> bool {
+        self.feedback.take_key_frame_request()
+    }
+
+    /// What was sent, and what the other side says about it.
+    pub fn stats(&self) -> VideoSendStats {
+        self.feedback.sent()
+    }
+}
+
+async fn send_frames(
+    track: Arc<TrackLocalStaticRTP>,
+    mut packets: Packets,
+    mut queue: mpsc::Receiver<(u32, Bytes)>,
+    life: Life,
+) {
+    let mut pace = Pace::default();
+    let sending = async {
+        while let Some((rtp_time, frame)) = queue.recv().await {
+            let packets = match packets.of(rtp_time, &frame) {
+                Ok(packets) => packets,
+                Err(error) => {
+                    tracing::warn!(%error, "a frame cannot be put into packets; dropped");
+                    continue;
+                }
+            };
+            let started = Instant::now();
+            let spread = pace.spread(rtp_time, started);
+            let bursts = packets.len().div_ceil(BURST) as u32;
+            for (index, packet) in packets.into_iter().enumerate() {
+                if index > 0 && index % BURST == 0 {
+                    let burst = (index / BURST) as u32;
+                    tokio::time::sleep_until(started + spread * burst / bursts).await;
+                }
+                if let Err(error) = track.write_rtp(packet).await {
+                    tracing::debug!(error = %EngineError::from(error), "a packet was not sent");
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        _ = life.ended() => {}
+    }
+}
+
+/// Over how long a frame may be spread.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<(u32, Instant)>,
+}
+
+impl Pace {
+    fn spread(&mut self, rtp_time: u32, now: Instant) -> Duration {
+        let Some((last_time, last)) = self.last.replace((rtp_time, now)) else {
+            return LONGEST_SPREAD / 2;
+        };
+        let ticks = rtp_time.wrapping_sub(last_time);
+        let interval = Duration::from_secs_f64(f64::from(ticks) / f64::from(VIDEO_CLOCK_RATE));
+        // A frame that is late already is not held up.
+        let late = now.saturating_duration_since(last).saturating_sub(interval);
+        interval.mul_f64(SPREAD).min(LONGEST_SPREAD).saturating_sub(late)
+    }
+}
+
+/// Puts frames into packets.
+struct Packets {
+    payloader: Box<dyn Payloader>,
+    payload_type: u8,
+    ssrc: u32,
+    sequence: u16,
+    offset: u32,
+}
+
+impl Packets {
+    fn of(&mut self, rtp_time: u32, frame: &Bytes) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
+        let payloads = self.payloader.payload(PAYLOAD, frame)?;
+        let last = payloads.len().saturating_sub(1);
+        let packet = |(index, payload)| {
+            let header = rtp::header::Header {
+                version: 2,
+                marker: index == last,
+                payload_type: self.payload_type,
+                sequence_number: self.sequence,
+                timestamp: rtp_time.wrapping_add(self.offset),
+                ssrc: self.ssrc,
+                ..rtp::header::Header::default()
+            };
+            self.sequence = self.sequence.wrapping_add(1);
+            rtp::Packet { header, payload }
+        };
+        Ok(payloads.into_iter().enumerate().map(packet).collect())
+    }
+}
+
+/// Random enough that two streams do not meet.
+fn random() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_spread_over_part_of_their_interval_unless_they_are_late() {
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        pace.spread(0, start);
+        let spread = pace.spread(3000, start + Duration::from_millis(33));
+        assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
+        assert_eq!(pace.spread(93_000, start + Duration::from_millis(1033)), LONGEST_SPREAD);
+        assert_eq!(pace.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_the_last_packet_of_a_frame_is_marked_and_numbers_go_on() {
+        let mut packets = Packets {
+            payloader: VideoCodec::Vp8.payloader(),
+            payload_type: 96,
+            ssrc: 1,
+            sequence: u16::MAX,
+            offset: u32::MAX,
+        };
+        let frame = Bytes::from(vec![0; PAYLOAD * 2]);
+        let made = packets.of(3000, &frame).unwrap();
+        let seen: Vec<_> = made
+            .iter()
+            .map(|packet| (packet.header.sequence_number, packet.header.marker))
+            .collect();
+        assert_eq!(seen, [(u16::MAX, false), (0, false), (1, true)]);
+        assert!(made.iter().all(|packet| packet.header.timestamp == 2999));
+    }
+}

@@ -1,0 +1,119 @@
+//! A network path that loses packets: stands between two peers on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// Passes packets between two peers; ends when it is dropped.
+pub(crate) struct Relay {
+    /// One in so many packets is lost each way; 0 loses none, 1 all.
+    lose_one_in: Arc<AtomicU32>,
+    /// Where the first peer finds the second, and the second the first.
+    doors: [SocketAddr; 2],
+    peers: Arc<[OnceLock<SocketAddr>; 2]>,
+    alive: Arc<()>,
+}
+
+/// One of the two ways.
+struct Path {
+    from: UdpSocket,
+    by: UdpSocket,
+    to: usize,
+    peers: Arc<[OnceLock<SocketAddr>; 2]>,
+    lose_one_in: Arc<AtomicU32>,
+    alive: Weak<()>,
+}
+
+impl Path {
+    fn pass(self) {
+        let mut buf = [0; 65_536];
+        let mut random: u32 = 1 + self.to as u32;
+        while self.alive.upgrade().is_some() {
+            let (Ok(len), Some(peer)) = (self.from.recv(&mut buf), self.peers[self.to].get())
+            else {
+                continue;
+            };
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let lose = self.lose_one_in.load(Ordering::Relaxed);
+            if lose == 0 || !(random >> 8).is_multiple_of(lose) {
+                // A packet that cannot be passed on is lost too.
+                let _ = self.by.send_to(&buf[..len], peer);
+            }
+        }
+    }
+}
+
+impl Relay {
+    pub(crate) fn new() -> Self {
+        let doors = [door(), door()];
+        let peers: Arc<[OnceLock<SocketAddr>; 2]> = Arc::default();
+        let relay = Self {
+            lose_one_in: Arc::default(),
+            doors: [0, 1].map(|side| doors[side].local_addr().unwrap()),
+            peers: Arc::clone(&peers),
+            alive: Arc::new(()),
+        };
+        for side in [0, 1] {
+            let path = Path {
+                from: doors[side].try_clone().unwrap(),
+                by: doors[1 - side].try_clone().unwrap(),
+                to: 1 - side,
+                peers: Arc::clone(&peers),
+                lose_one_in: Arc::clone(&relay.lose_one_in),
+                alive: Arc::downgrade(&relay.alive),
+            };
+            std::thread::spawn(move || path.pass());
+        }
+        relay
+    }
+
+    /// The second peer's description as the first must see it.
+    pub(crate) fn for_first(&self, second: &str) -> String {
+        self.peers[1].set(address(second)).unwrap();
+        through(second, self.doors[0])
+    }
+
+    /// The first peer's description as the second must see it.
+    pub(crate) fn for_second(&self, first: &str) -> String {
+        self.peers[0].set(address(first)).unwrap();
+        through(first, self.doors[1])
+    }
+
+    /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
+    pub(crate) fn lose_one_in(&self, count: u32) {
+        self.lose_one_in.store(count, Ordering::Relaxed);
+    }
+}
+
+fn door() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    socket
+}
+
+fn candidates(sdp: &str) -> impl Iterator<Item = Vec<&str>> {
+    sdp.lines()
+        .filter(|line| line.starts_with("a=candidate:"))
+        .map(|line| line.split_whitespace().collect())
+}
+
+fn address(sdp: &str) -> SocketAddr {
+    let candidate = candidates(sdp).next().expect("a description with a candidate");
+    format!("{}:{}", candidate[4], candidate[5]).parse().unwrap()
+}
+
+fn through(sdp: &str, door: SocketAddr) -> String {
+    let mut through = String::new();
+    for line in sdp.lines() {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        if line.starts_with("a=candidate:") {
+            words[4] = door.ip().to_string();
+            words[5] = door.port().to_string();
+        }
+        through += &words.join(" ");
+        through += "\r\n";
+    }
+    through
+}
