@@ -5,6 +5,7 @@
 //!
 //! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture;
 //! - [`jpeg`] decodes and encodes;
+//! - [`video`] encodes and decodes VP8 and H264 for live connections;
 //! - [`Timestamp`] says when a frame belongs, in ticks of a [`TimeBase`].
 //!
 //! ```
@@ -30,6 +31,8 @@
 //! - `image`: conversions from and to the buffers of the `image` crate.
 //! - `turbojpeg`: [`jpeg`] uses libjpeg-turbo, built from source; faster, above all for encoding.
 //! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages.
+//! - `vp8`: VP8 in [`video`]. Needs libvpx's and FFmpeg's development packages.
+//! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages.
 
 mod convert;
 #[cfg(feature = "ffmpeg")]
@@ -43,6 +46,7 @@ pub mod jpeg;
 pub mod mp4;
 mod rotate;
 mod time;
+pub mod video;
 
 pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
