@@ -1,5 +1,7 @@
 //! Encoded video over loopback, with and without loss.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+
 mod common;
 #[path = "common/relay.rs"]
 mod relay;

@@ -18,9 +18,9 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use super::codec::Negotiated;
 use super::feedback::{Feedback, VideoSendStats};
 use super::{VIDEO_CLOCK_RATE, VideoCodec};
-use crate::SendError;
 use crate::error::EngineError;
 use crate::life::Life;
+use crate::{EndReason, SendError};
 
 /// Payload of a packet: with all headers it stays under every usual limit of a path.
 const PAYLOAD: usize = 1150;
@@ -112,6 +112,16 @@ impl VideoSender {
         self.frames
             .blocking_send((rtp_time, frame))
             .map_err(|_| self.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
+    }
+
+    /// Why nothing more can be sent, if that is so.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.life.end_reason()
+    }
+
+    /// An error if nothing more can be sent.
+    pub fn check(&self) -> Result<(), SendError> {
+        self.end_reason().map_or(Ok(()), |reason| Err(SendError::Ended(reason)))
     }
 
     /// Whether the other side asked for a key frame since this was last called.

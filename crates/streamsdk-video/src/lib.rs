@@ -1,0 +1,48 @@
+//! What stands between frames and a video track: [`send_frames`] encodes the frames of a producer onto
+//! a track, at a bitrate that follows the network; [`DecodeChain`] decodes what comes back, when
+//! somebody asks for it.
+//!
+//! The client and the worker both stand on this crate; it knows neither.
+//!
+//! # Features
+//!
+//! None is on by default; without them no codec is [available](codecs).
+//!
+//! - `vp8`: VP8. Needs the development packages of libvpx and FFmpeg.
+//! - `h264`: H264. Needs FFmpeg's development packages.
+
+mod clock;
+mod decode;
+mod rate;
+mod send;
+
+pub use decode::{DecodeChain, DecodeStats, LazyPicture, PictureError};
+pub use rate::{BitrateLimits, RateControl};
+pub use send::{EncodeStats, SendFramesError, SendOptions, SentFrame, send_frames};
+
+use streamsdk_media::video::{self, Codec};
+use streamsdk_transport::VideoCodec;
+
+/// The codecs that can be both encoded and decoded here, the preferred one first.
+pub fn codecs() -> Vec<VideoCodec> {
+    let decoders = video::decoders();
+    let both = video::encoders().into_iter().filter(|codec| decoders.contains(codec));
+    both.filter_map(on_track).collect()
+}
+
+/// The codec's name on a track.
+fn on_track(codec: Codec) -> Option<VideoCodec> {
+    match codec {
+        Codec::Vp8 => Some(VideoCodec::Vp8),
+        Codec::H264 => Some(VideoCodec::H264),
+        _ => None,
+    }
+}
+
+/// The codec that does what a track asks for.
+fn off_track(codec: VideoCodec) -> Codec {
+    match codec {
+        VideoCodec::H264 => Codec::H264,
+        _ => Codec::Vp8,
+    }
+}

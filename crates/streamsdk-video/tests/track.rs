@@ -1,0 +1,113 @@
+//! Drawn frames over a real track, and back.
+
+#![cfg(all(feature = "vp8", feature = "h264"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use streamsdk_capture::{TestPattern, marker};
+use streamsdk_transport::{
+    Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
+    VideoReceiver, VideoSender,
+};
+use streamsdk_video::{DecodeChain, EncodeStats, PictureError, SendOptions, send_frames};
+use tokio::time::timeout;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+struct Bed {
+    sender: VideoSender,
+    receiver: VideoReceiver,
+    _peers: [Peer; 2],
+}
+
+async fn bed(codec: VideoCodec) -> Bed {
+    let mut config = PeerConfig::default();
+    config.interfaces = Interfaces::Loopback;
+    config.codecs = vec![codec];
+    let direction = Some(VideoDirection::SendAndReceive);
+    let offer = Offer::create(config.clone(), &["data"], direction).await.unwrap();
+    let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
+    let sdp = answer.sdp().to_owned();
+    let (other, _channels, incoming) = answer.into_parts();
+    let Connected { peer, video, .. } = offer.accept(&sdp).await.unwrap();
+    let (sender, receiver) = (video.unwrap().sender.unwrap(), incoming.unwrap().receiver.unwrap());
+    Bed { sender, receiver, _peers: [peer, other] }
+}
+
+/// Sends so many frames of a pattern as fast as they are taken; says when each was sent.
+fn send(sender: VideoSender, frames: u64) -> std::thread::JoinHandle<(EncodeStats, Vec<i64>)> {
+    std::thread::spawn(move || {
+        let mut pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(frames);
+        let (stats, mut times) = (EncodeStats::default(), Vec::new());
+        send_frames(&mut pattern, &sender, &SendOptions::default(), &stats, |sent| {
+            times.push(sent.time)
+        })
+        .unwrap();
+        (stats, times)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_frame_comes_back_with_its_number_and_its_time() {
+    for codec in [VideoCodec::Vp8, VideoCodec::H264] {
+        let mut bed = bed(codec).await;
+        let chain = Arc::new(DecodeChain::new(codec, || {}).unwrap());
+        let sending = send(bed.sender.clone(), 60);
+        let mut first = None;
+        for number in 0..60 {
+            let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+            let first = *first.get_or_insert(frame.rtp_time);
+            assert_eq!(frame.rtp_time.wrapping_sub(first), number * 3000);
+            let picture = chain.add(&frame).decode().unwrap();
+            assert_eq!((picture.width(), picture.height()), (320, 180));
+            assert_eq!(marker::read(&picture), Some(number), "{codec}");
+        }
+        let (stats, times) = sending.join().unwrap();
+        assert_eq!((stats.encoded(), stats.left_out(), stats.failed()), (60, 0, 0));
+        assert!(times.iter().eq((0..60).map(|n| n * 3000).collect::<Vec<_>>().iter()));
+        assert_eq!(chain.stats().decoded, 60);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_decoded_when_it_is_asked_for_and_with_it_what_it_builds_on() {
+    let mut bed = bed(VideoCodec::Vp8).await;
+    let chain = Arc::new(DecodeChain::new(VideoCodec::Vp8, || {}).unwrap());
+    let sending = send(bed.sender.clone(), 20);
+    let mut pictures = Vec::new();
+    for _ in 0..20 {
+        let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+        pictures.push(chain.add(&frame));
+    }
+    assert_eq!(chain.stats().decoded, 0);
+    assert_eq!(marker::read(&pictures[9].decode().unwrap()), Some(9));
+    assert_eq!(chain.stats().decoded, 10);
+    // Decoded on the way, and kept because it is still held.
+    assert_eq!(marker::read(&pictures[3].decode().unwrap()), Some(3));
+    assert_eq!(chain.stats().decoded, 10);
+    sending.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_asks_for_is_let_go_and_a_key_frame_asked_for_when_somebody_does() {
+    let mut bed = bed(VideoCodec::Vp8).await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let chain = DecodeChain::new(VideoCodec::Vp8, move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let chain = Arc::new(chain.unwrap());
+    let sending = send(bed.sender.clone(), 200);
+    let mut last = None;
+    for _ in 0..200 {
+        let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+        last = Some(chain.add(&frame));
+    }
+    assert!(chain.stats().let_go > 100 && asked.load(Ordering::Relaxed) == 0);
+    assert_eq!(last.unwrap().decode().unwrap_err(), PictureError::LetGo);
+    assert_eq!((chain.stats().decoded, asked.load(Ordering::Relaxed)), (0, 1));
+    sending.join().unwrap();
+}
