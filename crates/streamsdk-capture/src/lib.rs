@@ -1,27 +1,52 @@
-//! Producers of frames. Knows nothing of networks or servers, and can be used on its own.
+//! Producers of frames. Knows nothing of servers or sessions, and can be used on its own.
 //!
-//! With the feature `ffmpeg` there is [`VideoFile`], which decodes a file:
+//! Every producer is a [`FrameProducer`]:
 //!
-#![cfg_attr(feature = "ffmpeg", doc = "```no_run")]
-#![cfg_attr(not(feature = "ffmpeg"), doc = "```ignore")]
-//! use streamsdk_capture::VideoFile;
+//! - [`TestPattern`] draws moving pictures whose number a machine can read ([`marker`]);
+//! - [`manual`] gives the frames that the program itself makes;
+//! - `VideoFile` decodes a file (feature `ffmpeg`);
+//! - `NetworkStream` decodes RTSP, RTMP and HTTP streams (feature `ffmpeg`).
 //!
-//! let mut video = VideoFile::open("traffic.mp4")?;
-//! println!("{}x{}", video.info().width, video.info().height);
-//! while let Some(frame) = video.next_frame()? {
-//!     println!("{:?}", frame.timestamp());
+//! ```
+//! use streamsdk_capture::{FrameProducer, TestPattern};
+//!
+//! for captured in TestPattern::new(640, 360, 30.0).limit(3).frames() {
+//!     let captured = captured?;
+//!     println!("{} {:?}", captured.sequence, captured.frame.timestamp());
 //! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), streamsdk_capture::CaptureError>(())
 //! ```
 //!
 //! # Features
 //!
 //! None is on by default.
 //!
-//! - `ffmpeg`: video files. Needs FFmpeg's development packages.
+//! - `ffmpeg`: video files and network streams. Needs FFmpeg's development packages.
 
+mod adapters;
+mod error;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 #[cfg(feature = "ffmpeg")]
 mod file;
+mod manual;
+pub mod marker;
+#[cfg(feature = "ffmpeg")]
+mod network;
+mod pattern;
+mod producer;
+mod pump;
+mod queue;
+mod stopper;
 
+pub use adapters::{FrameStream, Frames, Latest};
+pub use error::CaptureError;
 #[cfg(feature = "ffmpeg")]
 pub use file::{VideoFile, VideoFileError, VideoFileOptions, VideoInfo};
+pub use manual::{ManualProducer, ManualSender, SendError, manual, manual_with};
+#[cfg(feature = "ffmpeg")]
+pub use network::{NetworkStream, NetworkStreamOptions, Reconnect, Transport};
+pub use pattern::TestPattern;
+pub use producer::{CapturedFrame, FrameProducer, ProducerFormat};
+pub use queue::WhenFull;
+pub use stopper::Stopper;

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use streamsdk_capture::{VideoFile, VideoFileError, VideoInfo};
+use streamsdk_capture::{
+    CaptureError, FrameProducer, ProducerFormat, VideoFile, VideoFileError, VideoInfo,
+};
 use streamsdk_media::{Frame, PixelFormat, Rotation};
 
 fn fixture(name: &str) -> PathBuf {
@@ -258,4 +260,69 @@ fn a_file_can_be_moved_to_another_thread() {
     video.next_frame().unwrap();
     let count = std::thread::spawn(move || frames(&mut video).len()).join().unwrap();
     assert_eq!(count, 2);
+}
+
+#[test]
+fn as_a_producer_it_gives_every_frame_and_ends() {
+    let video = open("plain_160x120.mp4");
+    let announced = ProducerFormat::new(PixelFormat::I420, 160, 120).frame_rate(30.0);
+    assert_eq!(video.format(), Some(&announced));
+    let captured: Vec<_> = video.frames().map(Result::unwrap).collect();
+    assert!(
+        captured
+            .iter()
+            .map(|captured| (captured.sequence, captured.dropped))
+            .eq((0..30).map(|number| (number, 0)))
+    );
+    let frames: Vec<_> = captured.into_iter().map(|captured| captured.frame).collect();
+    assert_near(&seconds(&frames), (0..30).map(|frame| f64::from(frame) / 30.0));
+}
+
+#[test]
+fn a_paced_file_takes_as_long_as_it_lasts_and_can_be_stopped() {
+    let producer = || VideoFile::options().paced(true).open(fixture("plain_160x120.mp4")).unwrap();
+    let started = Instant::now();
+    assert_eq!(producer().frames().count(), 30);
+    assert!(started.elapsed() >= Duration::from_millis(950), "{:?}", started.elapsed());
+
+    let second = Duration::from_secs(1);
+    let mut video = producer();
+    let mut next =
+        |timeout| FrameProducer::next_frame(&mut video, timeout).map(|captured| captured.sequence);
+    assert_eq!(next(Duration::ZERO), Ok(0));
+    assert!(next(Duration::ZERO).unwrap_err().is_timeout());
+    assert_eq!(next(second), Ok(1));
+    video.stopper().stop();
+    assert_eq!(FrameProducer::next_frame(&mut video, second).unwrap_err(), CaptureError::Stopped);
+}
+
+#[test]
+fn a_looped_file_begins_again_with_times_that_go_on() {
+    for name in ["plain_160x120.mp4", "two_sizes.h264"] {
+        let once = frames(&mut open(name));
+        let mut video = VideoFile::options().looped(true).open(fixture(name)).unwrap();
+        let frames: Vec<_> =
+            (0..once.len() * 3).map(|_| video.next_frame().unwrap().unwrap()).collect();
+        for round in frames.chunks(once.len()) {
+            assert!(round.iter().zip(&once).all(|(a, b)| a.to_packed() == b.to_packed()), "{name}");
+        }
+        let times = seconds(&frames);
+        assert!(times.is_sorted_by(|earlier, later| earlier < later), "{name}: {times:?}");
+    }
+    let expected = (0..90).map(|frame| f64::from(frame) / 30.0);
+    let mut video = VideoFile::options().looped(true).open(fixture("plain_160x120.mp4")).unwrap();
+    let frames: Vec<_> = (0..90).map(|_| video.next_frame().unwrap().unwrap()).collect();
+    assert_near(&seconds(&frames), expected);
+}
+
+#[test]
+fn a_looped_file_that_is_gone_is_an_error_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("clip.mp4");
+    std::fs::copy(fixture("plain_160x120.mp4"), &path).unwrap();
+    let mut video = VideoFile::options().looped(true).open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    (0..30).for_each(|_| drop(video.next_frame().unwrap().unwrap()));
+    assert!(matches!(video.next_frame(), Err(VideoFileError::NotFound { .. })));
+    assert_eq!(video.next_frame().unwrap().map(drop), None);
 }

@@ -3,19 +3,21 @@
 mod error;
 mod info;
 mod open;
-mod picture;
+mod playback;
+mod reading;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ffmpeg_next::error::{EAGAIN, ENOMEM};
-use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{Dictionary, Packet, codec, decoder, frame};
-use streamsdk_media::{Frame, Timestamp};
+use streamsdk_media::{Frame, PixelFormat, Timestamp};
 
 pub use self::error::VideoFileError;
 pub use self::info::VideoInfo;
-use self::picture::Pictures;
+use self::playback::Playback;
+use self::reading::Reading;
+use crate::ffmpeg::DecoderOptions;
+use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
 
 /// A video file that is being decoded, frame by frame, on the caller's thread.
 ///
@@ -25,28 +27,28 @@ use self::picture::Pictures;
 ///
 /// A damaged file gives the frames that can be decoded; [`VideoFile::skipped_packets`] counts what
 /// could not.
+///
+/// As a [`FrameProducer`] it leaves out no frame and gives, if it is [paced](VideoFileOptions::paced),
+/// each when its time has come.
 pub struct VideoFile {
     path: PathBuf,
-    input: Input,
-    stream: usize,
-    decoder: decoder::Video,
-    info: VideoInfo,
-    pictures: Pictures,
-    progress: Progress,
-    /// The timestamp of a frame that comes without one.
-    next_pts: i64,
-    delivered: u64,
-    skipped: u64,
-    /// Failures to read or decode since something last worked.
-    failures: u32,
+    options: VideoFileOptions,
+    reading: Reading,
+    repetition: Repetition,
+    playback: Playback,
+    format: Option<ProducerFormat>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Reading,
-    /// The file is at its end; the decoder still has frames.
-    Draining,
-    Ended,
+/// What the rounds before this one leave behind.
+#[derive(Default)]
+struct Repetition {
+    /// Where this round begins in the time of all of them; `None` if it has begun.
+    begin: Option<i64>,
+    /// What is added to the timestamps of this round.
+    shift: i64,
+    /// The timestamp that the frame after the newest one would have; `None` before the first.
+    next_pts: Option<i64>,
+    skipped: u64,
 }
 
 /// How a video file is opened.
@@ -57,10 +59,11 @@ enum Progress {
 /// let video = VideoFile::options().threads(2).open("traffic.mp4")?;
 /// # Ok::<(), streamsdk_capture::VideoFileError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct VideoFileOptions {
-    threads: usize,
-    max_pixels: u64,
+    decoding: DecoderOptions,
+    is_paced: bool,
+    is_looped: bool,
 }
 
 impl VideoFileOptions {
@@ -68,14 +71,27 @@ impl VideoFileOptions {
     /// threads are faster as long as cores are idle, and hold more frames in memory. Default is 1.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
-        Self { threads: threads.clamp(1, 64), ..self }
+        Self { decoding: self.decoding.threads(threads), ..self }
     }
 
     /// How many pixels a frame may have as it is stored, which is a little more than is shown. A small
     /// file can claim to hold huge frames. Default is 35,389,440, which is 8192 by 4320.
     #[must_use]
     pub fn max_pixels(self, pixels: u64) -> Self {
-        Self { max_pixels: pixels.clamp(1, i32::MAX as u64), ..self }
+        Self { decoding: self.decoding.max_pixels(pixels), ..self }
+    }
+
+    /// Whether [`FrameProducer::next_frame`] gives each frame at its time, counted from the first, or
+    /// as fast as it is asked. [`VideoFile::next_frame`] never waits. Default is `false`.
+    #[must_use]
+    pub fn paced(self, is_paced: bool) -> Self {
+        Self { is_paced, ..self }
+    }
+
+    /// Whether the file is read again when it ends. Timestamps go on. Default is `false`.
+    #[must_use]
+    pub fn looped(self, is_looped: bool) -> Self {
+        Self { is_looped, ..self }
     }
 
     /// Opens a file.
@@ -84,15 +100,7 @@ impl VideoFileOptions {
     ///
     /// As [`VideoFile::open`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<VideoFile, VideoFileError> {
-        VideoFile::open_with(path.as_ref(), &self)
-    }
-
-    /// What both the decoder and FFmpeg's search for streams are told.
-    fn for_decoder(&self) -> Dictionary<'static> {
-        let mut options = Dictionary::new();
-        options.set("threads", &self.threads.to_string());
-        options.set("max_pixels", &self.max_pixels.to_string());
-        options
+        VideoFile::open_with(path.as_ref(), self)
     }
 }
 
@@ -109,41 +117,31 @@ impl VideoFile {
 
     /// Opens a file otherwise than by default.
     pub fn options() -> VideoFileOptions {
-        VideoFileOptions { threads: 1, max_pixels: 8192 * 4320 }
+        VideoFileOptions::default()
     }
 
-    fn open_with(path: &Path, options: &VideoFileOptions) -> Result<Self, VideoFileError> {
-        streamsdk_media::ffmpeg::init();
-        let input = open::open(path, options)?;
-        let stream = open::video_stream(&input)
-            .ok_or_else(|| VideoFileError::NoVideoStream { path: path.to_owned() })?;
-        let decoder = open_decoder(path, &stream, options)?;
-        let info = VideoInfo::read(&input, &stream, &decoder)
-            .ok_or_else(|| VideoFileError::open(path, "the video has no size or no time base"))?;
-        let stream = stream.index();
+    fn open_with(path: &Path, options: VideoFileOptions) -> Result<Self, VideoFileError> {
+        let reading = Reading::open(path, &options.decoding)?;
+        let info = reading.info();
+        let format = ProducerFormat::new(PixelFormat::I420, info.width, info.height);
         Ok(Self {
             path: path.to_owned(),
-            pictures: Pictures::new(info.rotation),
-            input,
-            stream,
-            decoder,
-            info,
-            progress: Progress::Reading,
-            next_pts: 0,
-            delivered: 0,
-            skipped: 0,
-            failures: 0,
+            format: Some(format.frame_rate(info.declared_fps)),
+            playback: Playback::new(options.is_paced),
+            options,
+            reading,
+            repetition: Repetition::default(),
         })
     }
 
     /// What the file says about itself.
     pub fn info(&self) -> &VideoInfo {
-        &self.info
+        self.reading.info()
     }
 
     /// How many packets were damaged so far and gave no frame.
     pub fn skipped_packets(&self) -> u64 {
-        self.skipped
+        self.repetition.skipped.saturating_add(self.reading.skipped_packets())
     }
 
     /// The next frame in the order of display, in I420 and turned as the file says; `None` at the end
@@ -154,98 +152,74 @@ impl VideoFile {
     ///
     /// # Errors
     ///
-    /// If the file ends and nothing in it could be decoded, or if decoding cannot go on. After an error
-    /// there are no more frames.
+    /// If the file ends and nothing in it could be decoded, if decoding cannot go on, or if a
+    /// [looped](VideoFileOptions::looped) file cannot be opened again. After an error there are no more
+    /// frames.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, VideoFileError> {
-        let next = self.decode_next();
-        if !matches!(next, Ok(Some(_))) {
-            self.progress = Progress::Ended;
+        let next = self.next_of_all_rounds();
+        if next.is_err() {
+            self.options.is_looped = false;
         }
         next
     }
 
-    fn decode_next(&mut self) -> Result<Option<Frame>, VideoFileError> {
-        while self.progress != Progress::Ended {
-            let mut picture = frame::Video::empty();
-            match self.decoder.receive_frame(&mut picture) {
-                Ok(()) => return self.deliver(picture).map(Some),
-                Err(ffmpeg_next::Error::Eof) => return self.end(),
-                Err(ffmpeg_next::Error::Other { errno: EAGAIN }) => match self.progress {
-                    Progress::Reading => self.read()?,
-                    _ => return self.end(),
-                },
-                Err(error) => self.skip(error)?,
+    fn next_of_all_rounds(&mut self) -> Result<Option<Frame>, VideoFileError> {
+        match self.reading.next_frame()? {
+            Some(frame) => Ok(Some(self.shifted(frame))),
+            None if self.options.is_looped => {
+                self.begin_again()?;
+                // A round without a frame is an error, so there is no going round for ever.
+                Ok(self.reading.next_frame()?.map(|frame| self.shifted(frame)))
             }
-            if self.failures > MAX_FAILURES {
-                self.drain()?;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Hands one packet to the decoder.
-    fn read(&mut self) -> Result<(), VideoFileError> {
-        let mut packet = Packet::empty();
-        match packet.read(&mut self.input) {
-            Ok(()) => self.failures = 0,
-            Err(ffmpeg_next::Error::Eof) => return self.drain(),
-            Err(error) => return self.skip(error),
-        }
-        if packet.stream() != self.stream {
-            return Ok(());
-        }
-        if packet.is_corrupt() {
-            self.skipped += 1;
-            return Ok(());
-        }
-        match self.decoder.send_packet(&packet) {
-            Ok(()) => Ok(()),
-            Err(error) => self.skip(error),
+            None => Ok(None),
         }
     }
 
-    /// Counts what is damaged; lack of memory is no damage.
-    fn skip(&mut self, error: ffmpeg_next::Error) -> Result<(), VideoFileError> {
-        if error == (ffmpeg_next::Error::Other { errno: ENOMEM }) {
-            return Err(self.failed(error));
-        }
-        self.skipped += 1;
-        self.failures += 1;
+    /// Opening the file anew is possible in every container, unlike seeking.
+    fn begin_again(&mut self) -> Result<(), VideoFileError> {
+        let reading = Reading::open(&self.path, &self.options.decoding)?;
+        self.repetition.skipped = self.skipped_packets();
+        self.repetition.begin = self.repetition.next_pts;
+        self.reading = reading;
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), VideoFileError> {
-        if self.progress != Progress::Reading {
-            // Even without the rest of the frames there is nothing left to wait for.
-            self.progress = Progress::Ended;
-            return self.end().map(drop);
+    fn shifted(&mut self, frame: Frame) -> Frame {
+        let info = self.reading.info();
+        let pts = frame.timestamp().map_or(0, |timestamp| timestamp.pts);
+        let repetition = &mut self.repetition;
+        if let Some(begin) = repetition.begin.take() {
+            repetition.shift = begin.saturating_sub(pts);
         }
-        self.progress = Progress::Draining;
-        self.failures = 0;
-        self.decoder.send_eof().map_err(|error| self.failed(error))
+        let pts = pts.saturating_add(repetition.shift);
+        repetition.next_pts = Some(pts.saturating_add(info.ticks_per_frame()));
+        frame.at(Timestamp::new(pts, info.time_base))
+    }
+}
+
+impl FrameProducer for VideoFile {
+    fn format(&self) -> Option<&ProducerFormat> {
+        self.format.as_ref()
     }
 
-    fn end(&self) -> Result<Option<Frame>, VideoFileError> {
-        if self.delivered > 0 {
-            return Ok(None);
+    fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
+        if self.playback.is_empty() {
+            let frame = Self::next_frame(self).map_err(|error| self.undecodable(&error))?;
+            self.playback.put(frame.ok_or(CaptureError::EndOfStream)?);
         }
-        Err(VideoFileError::NothingDecoded {
-            path: self.path.clone(),
-            skipped_packets: self.skipped,
-        })
+        let captured = self.playback.take(timeout)?;
+        ProducerFormat::follow(&mut self.format, &captured.frame);
+        Ok(captured)
     }
 
-    fn deliver(&mut self, picture: frame::Video) -> Result<Frame, VideoFileError> {
-        let pts = picture.timestamp().unwrap_or(self.next_pts);
-        self.next_pts = pts.saturating_add(self.info.ticks_per_frame());
-        let frame = self.pictures.frame(picture).map_err(|reason| self.failed(reason))?;
-        self.failures = 0;
-        self.delivered += 1;
-        Ok(frame.at(Timestamp::new(pts, self.info.time_base)))
+    fn stopper(&self) -> Stopper {
+        self.playback.stopper()
     }
+}
 
-    fn failed(&self, reason: impl ToString) -> VideoFileError {
-        VideoFileError::Decode { path: self.path.clone(), reason: reason.to_string() }
+impl VideoFile {
+    fn undecodable(&self, error: &VideoFileError) -> CaptureError {
+        CaptureError::Decode { origin: self.path.display().to_string(), reason: error.to_string() }
     }
 }
 
@@ -253,27 +227,8 @@ impl fmt::Debug for VideoFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VideoFile")
             .field("path", &self.path)
-            .field("info", &self.info)
-            .field("skipped_packets", &self.skipped)
+            .field("info", self.info())
+            .field("skipped_packets", &self.skipped_packets())
             .finish_non_exhaustive()
     }
 }
-
-fn open_decoder(
-    path: &Path,
-    stream: &ffmpeg_next::Stream<'_>,
-    options: &VideoFileOptions,
-) -> Result<decoder::Video, VideoFileError> {
-    let parameters = stream.parameters();
-    let codec = decoder::find(parameters.id()).ok_or_else(|| VideoFileError::UnknownCodec {
-        path: path.to_owned(),
-        codec: parameters.id().name().to_owned(),
-    })?;
-    codec::Context::from_parameters(parameters)
-        .and_then(|context| context.decoder().open_as_with(codec, options.for_decoder()))
-        .and_then(|opened| opened.video())
-        .map_err(|error| VideoFileError::open(path, error))
-}
-
-/// Failures in a row after which a file is taken to be at its end: some errors come for ever.
-const MAX_FAILURES: u32 = 64;

@@ -14,18 +14,18 @@ use ffmpeg_next::software::scaling::{Context, Flags};
 use streamsdk_media::{Frame, PixelFormat, Plane, PlaneSize, Rotation};
 
 /// Makes frames of pictures, whatever format and size each of them has.
-pub(super) struct Pictures {
+pub(crate) struct Pictures {
     rotation: Rotation,
     converter: Option<Converter>,
 }
 
 impl Pictures {
-    pub(super) fn new(rotation: Rotation) -> Self {
+    pub(crate) fn new(rotation: Rotation) -> Self {
         Self { rotation, converter: None }
     }
 
     /// Shares the picture's memory where it is in I420 already; says what is wrong otherwise.
-    pub(super) fn frame(&mut self, picture: Video) -> Result<Frame, String> {
+    pub(crate) fn frame(&mut self, picture: Video) -> Result<Frame, String> {
         let picture = match is_limited_i420(&picture) {
             true => picture,
             false => self.convert(picture)?,

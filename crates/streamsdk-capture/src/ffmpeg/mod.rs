@@ -1,0 +1,22 @@
+//! What files and network streams have in common: opening, decoding, and pictures that become frames.
+
+mod decoder;
+mod input;
+mod picture;
+mod stream;
+
+pub(crate) use self::decoder::{DecoderError, DecoderOptions};
+pub(crate) use self::input::{OpenInput, find_streams, open};
+pub(crate) use self::picture::Pictures;
+pub(crate) use self::stream::{rate, rotation, shown_size, time_base, video};
+
+/// FFmpeg's names of the containers that hold their own frames. Playlists (`hls`, `concat`, `dash`,
+/// `image2` and others) would make FFmpeg read whatever they name.
+pub(crate) const CONTAINERS: &str = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,\
+    obu,ivf,flv,ogg,asf,mxf,mjpeg,gif,dv,nut,yuv4mpegpipe";
+
+/// Failures in a row after which nothing more is to be expected: some errors come for ever.
+pub(crate) const MAX_FAILURES: u32 = 64;
+
+/// 8192 by 4320: more than any camera gives.
+pub(crate) const DEFAULT_MAX_PIXELS: u64 = 8192 * 4320;

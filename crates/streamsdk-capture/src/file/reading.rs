@@ -1,0 +1,171 @@
+//! Reading a file once, from its beginning to its end.
+
+use std::path::{Path, PathBuf};
+
+use ffmpeg_next::error::{EAGAIN, ENOMEM};
+use ffmpeg_next::{Packet, decoder, frame};
+use streamsdk_media::{Frame, Timestamp};
+
+use super::{VideoFileError, VideoInfo, open};
+use crate::ffmpeg::{self, DecoderError, DecoderOptions, MAX_FAILURES, OpenInput, Pictures};
+
+/// A file that is being decoded.
+pub(super) struct Reading {
+    path: PathBuf,
+    input: OpenInput,
+    stream: usize,
+    decoder: decoder::Video,
+    info: VideoInfo,
+    pictures: Pictures,
+    progress: Progress,
+    /// The timestamp of a frame that comes without one.
+    next_pts: i64,
+    delivered: u64,
+    skipped: u64,
+    /// Failures to read or decode since something last worked.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Reading,
+    /// The file is at its end; the decoder still has frames.
+    Draining,
+    Ended,
+}
+
+impl Reading {
+    pub(super) fn open(path: &Path, decoding: &DecoderOptions) -> Result<Self, VideoFileError> {
+        streamsdk_media::ffmpeg::init();
+        let input = open::open(path, decoding)?;
+        let stream = ffmpeg::video(&input)
+            .ok_or_else(|| VideoFileError::NoVideoStream { path: path.to_owned() })?;
+        let decoder = decoding.open(&stream).map_err(|error| without_decoder(path, error))?;
+        let info = VideoInfo::read(&input, &stream, &decoder)
+            .ok_or_else(|| VideoFileError::open(path, "the video has no size or no time base"))?;
+        let stream = stream.index();
+        Ok(Self {
+            path: path.to_owned(),
+            pictures: Pictures::new(info.rotation),
+            input,
+            stream,
+            decoder,
+            info,
+            progress: Progress::Reading,
+            next_pts: 0,
+            delivered: 0,
+            skipped: 0,
+            failures: 0,
+        })
+    }
+
+    pub(super) fn info(&self) -> &VideoInfo {
+        &self.info
+    }
+
+    pub(super) fn skipped_packets(&self) -> u64 {
+        self.skipped
+    }
+
+    /// As [`VideoFile::next_frame`](super::VideoFile::next_frame) of a file that is read once.
+    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, VideoFileError> {
+        let next = self.decode_next();
+        if !matches!(next, Ok(Some(_))) {
+            self.progress = Progress::Ended;
+        }
+        next
+    }
+
+    fn decode_next(&mut self) -> Result<Option<Frame>, VideoFileError> {
+        while self.progress != Progress::Ended {
+            let mut picture = frame::Video::empty();
+            match self.decoder.receive_frame(&mut picture) {
+                Ok(()) => return self.deliver(picture).map(Some),
+                Err(ffmpeg_next::Error::Eof) => return self.end(),
+                Err(ffmpeg_next::Error::Other { errno: EAGAIN }) => match self.progress {
+                    Progress::Reading => self.read()?,
+                    _ => return self.end(),
+                },
+                Err(error) => self.skip(error)?,
+            }
+            if self.failures > MAX_FAILURES {
+                self.drain()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hands one packet to the decoder.
+    fn read(&mut self) -> Result<(), VideoFileError> {
+        let mut packet = Packet::empty();
+        match packet.read(&mut self.input) {
+            Ok(()) => self.failures = 0,
+            Err(ffmpeg_next::Error::Eof) => return self.drain(),
+            Err(error) => return self.skip(error),
+        }
+        if packet.stream() != self.stream {
+            return Ok(());
+        }
+        if packet.is_corrupt() {
+            self.skipped += 1;
+            return Ok(());
+        }
+        match self.decoder.send_packet(&packet) {
+            Ok(()) => Ok(()),
+            Err(error) => self.skip(error),
+        }
+    }
+
+    /// Counts what is damaged; lack of memory is no damage.
+    fn skip(&mut self, error: ffmpeg_next::Error) -> Result<(), VideoFileError> {
+        if error == (ffmpeg_next::Error::Other { errno: ENOMEM }) {
+            return Err(self.failed(error));
+        }
+        self.skipped += 1;
+        self.failures += 1;
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), VideoFileError> {
+        if self.progress != Progress::Reading {
+            // Even without the rest of the frames there is nothing left to wait for.
+            self.progress = Progress::Ended;
+            return self.end().map(drop);
+        }
+        self.progress = Progress::Draining;
+        self.failures = 0;
+        self.decoder.send_eof().map_err(|error| self.failed(error))
+    }
+
+    fn end(&self) -> Result<Option<Frame>, VideoFileError> {
+        if self.delivered > 0 {
+            return Ok(None);
+        }
+        Err(VideoFileError::NothingDecoded {
+            path: self.path.clone(),
+            skipped_packets: self.skipped,
+        })
+    }
+
+    fn deliver(&mut self, picture: frame::Video) -> Result<Frame, VideoFileError> {
+        let pts = picture.timestamp().unwrap_or(self.next_pts);
+        self.next_pts = pts.saturating_add(self.info.ticks_per_frame());
+        let frame = self.pictures.frame(picture).map_err(|reason| self.failed(reason))?;
+        self.failures = 0;
+        self.delivered += 1;
+        Ok(frame.at(Timestamp::new(pts, self.info.time_base)))
+    }
+
+    fn failed(&self, reason: impl ToString) -> VideoFileError {
+        VideoFileError::Decode { path: self.path.clone(), reason: reason.to_string() }
+    }
+}
+
+fn without_decoder(path: &Path, error: DecoderError) -> VideoFileError {
+    match error {
+        DecoderError::UnknownCodec(codec) => {
+            VideoFileError::UnknownCodec { path: path.to_owned(), codec: codec.to_owned() }
+        }
+        DecoderError::Failed(error) => VideoFileError::open(path, error),
+    }
+}

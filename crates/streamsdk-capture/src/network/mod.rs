@@ -1,0 +1,116 @@
+//! Frames from the network, through FFmpeg.
+
+mod address;
+mod connection;
+mod failure;
+mod options;
+mod receiver;
+mod timeline;
+mod watch;
+
+use std::fmt;
+use std::time::Duration;
+
+use self::address::Address;
+use self::connection::Connection;
+pub use self::options::{NetworkStreamOptions, Reconnect, Transport};
+use self::receiver::Receiver;
+use crate::pump::Pump;
+use crate::queue::Queue;
+use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+
+/// A video stream from the network: RTSP and RTMP cameras and servers, MJPEG and other video over HTTP,
+/// MPEG-TS over UDP, TCP and SRT.
+///
+/// A thread receives and decodes all the time, and keeps the newest frame; a slow consumer gets
+/// fewer frames, not older ones. [`CapturedFrame::dropped`] counts what it missed.
+///
+/// Frames are I420. Their timestamps are the stream's own, in its time base, or the time of arrival
+/// where it has none, as with MJPEG over HTTP. They never go back: where the stream's own do, after a
+/// reconnection for example, they go on by the time that has passed.
+///
+/// The server may be anybody's: it can make FFmpeg read nothing but other addresses of the same kind,
+/// and no frame larger than [`NetworkStreamOptions::max_pixels`]. Credentials in the address appear in
+/// no error and no debug output.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use streamsdk_capture::{FrameProducer, NetworkStream, Reconnect};
+///
+/// let mut camera = NetworkStream::options("rtsp://user:password@192.168.1.20/stream1")
+///     .read_timeout(Duration::from_secs(10))
+///     .reconnect(Reconnect::always())
+///     .open()?;
+/// let captured = camera.next_frame(Duration::from_secs(5))?;
+/// println!("{:?}", captured.frame);
+/// # Ok::<(), streamsdk_capture::CaptureError>(())
+/// ```
+///
+/// Dropping it closes the connection, which takes a moment.
+pub struct NetworkStream {
+    origin: String,
+    format: Option<ProducerFormat>,
+    pump: Pump,
+}
+
+impl NetworkStream {
+    /// Connects with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`NetworkStreamOptions::open`].
+    pub fn open(url: impl Into<String>) -> Result<Self, CaptureError> {
+        Self::options(url).open()
+    }
+
+    /// Connects otherwise than by default.
+    pub fn options(url: impl Into<String>) -> NetworkStreamOptions {
+        NetworkStreamOptions::new(url.into())
+    }
+
+    fn open_with(options: NetworkStreamOptions) -> Result<Self, CaptureError> {
+        let address = Address::parse(&options.url)?;
+        let origin = address.origin().to_owned();
+        let connection = Connection::open(&address, &options)?;
+        let format = connection.format();
+        let stopper = options.stopper.clone();
+        let receiver = Receiver::new(address, options, connection);
+        let pump = Pump::run(stopper, Queue::newest(), move |queue| receiver.run(queue));
+        Ok(Self { origin, format, pump })
+    }
+}
+
+impl FrameProducer for NetworkStream {
+    fn format(&self) -> Option<&ProducerFormat> {
+        self.format.as_ref()
+    }
+
+    /// The newest frame, as soon as there is one that was not given yet.
+    ///
+    /// # Errors
+    ///
+    /// Besides time-outs and the end by [`Stopper::stop`]: [`Silent`](CaptureError::Silent) if no
+    /// video came for [`NetworkStreamOptions::read_timeout`], and
+    /// [`Disconnected`](CaptureError::Disconnected) if the connection ended, both only after
+    /// reconnecting was tried as [`NetworkStreamOptions::reconnect`] says; the error is then that of
+    /// the last attempt. [`EndOfStream`](CaptureError::EndOfStream) at the end of a file over HTTP,
+    /// and [`Decode`](CaptureError::Decode) if nothing that comes can be decoded.
+    fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
+        let captured = self.pump.queue().pop(timeout)?;
+        ProducerFormat::follow(&mut self.format, &captured.frame);
+        Ok(captured)
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.pump.stopper()
+    }
+}
+
+impl fmt::Debug for NetworkStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkStream")
+            .field("origin", &self.origin)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,224 @@
+//! How a stream is opened and kept.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Address, NetworkStream};
+use crate::ffmpeg::DecoderOptions;
+use crate::{CaptureError, Stopper};
+
+/// How a [`NetworkStream`] is opened; made by [`NetworkStream::options`].
+#[derive(Clone)]
+pub struct NetworkStreamOptions {
+    pub(super) url: String,
+    pub(super) connect_timeout: Duration,
+    pub(super) read_timeout: Duration,
+    pub(super) transport: Transport,
+    pub(super) is_low_latency: bool,
+    pub(super) reconnect: Reconnect,
+    pub(super) decoding: DecoderOptions,
+    pub(super) stopper: Stopper,
+}
+
+/// What carries the video of an RTSP stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Transport {
+    /// The connection to the server: passes firewalls, loses nothing, may be late.
+    #[default]
+    Tcp,
+    /// Packets of its own, which may be lost or kept back by a firewall.
+    Udp,
+}
+
+impl NetworkStreamOptions {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(5),
+            transport: Transport::Tcp,
+            is_low_latency: true,
+            reconnect: Reconnect::never(),
+            decoding: DecoderOptions::default(),
+            stopper: Stopper::default(),
+        }
+    }
+
+    /// How long the server may take to answer that it has the stream. Looking up its name is the
+    /// system's business and not counted. Default is 5 seconds.
+    #[must_use]
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        Self { connect_timeout: timeout, ..self }
+    }
+
+    /// How long there may be no video, from the server's answer on; for nothing but video that cannot
+    /// be decoded it is twice as long. Default is 5 seconds.
+    #[must_use]
+    pub fn read_timeout(self, timeout: Duration) -> Self {
+        Self { read_timeout: timeout, ..self }
+    }
+
+    /// What carries the video of an RTSP stream; others pay no regard to it. Default is TCP.
+    #[must_use]
+    pub fn transport(self, transport: Transport) -> Self {
+        Self { transport, ..self }
+    }
+
+    /// Whether to start with as little looking ahead as possible and to decode each frame as soon as
+    /// it is there. Without it FFmpeg looks at up to two seconds of video first, which can be needed
+    /// where a stream says little about itself. Default is `true`.
+    #[must_use]
+    pub fn low_latency(mut self, is_low_latency: bool) -> Self {
+        self.is_low_latency = is_low_latency;
+        self
+    }
+
+    /// What happens when the stream breaks off. Default is [`Reconnect::never`]: the error is given.
+    #[must_use]
+    pub fn reconnect(self, reconnect: Reconnect) -> Self {
+        Self { reconnect, ..self }
+    }
+
+    /// How many threads decode, from 1 to 64; what lies outside is taken as the nearest of them.
+    /// Default is 1.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { decoding: self.decoding.threads(threads), ..self }
+    }
+
+    /// How many pixels a frame may have as it is sent. Default is 35,389,440, which is 8192 by 4320.
+    #[must_use]
+    pub fn max_pixels(self, pixels: u64) -> Self {
+        Self { decoding: self.decoding.max_pixels(pixels), ..self }
+    }
+
+    /// A stopper of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
+    /// that [`stopper`](crate::FrameProducer::stopper) gives out afterwards.
+    #[must_use]
+    pub fn stopper(self, stopper: Stopper) -> Self {
+        Self { stopper, ..self }
+    }
+
+    /// Connects, and waits until the server has told about its video.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`](CaptureError::InvalidUrl) and [`Unsupported`](CaptureError::Unsupported) before
+    /// anything is sent: the schemes are rtsp, rtsps, rtmp, rtmps, http, https, udp, tcp and srt, as
+    /// far as this FFmpeg knows them. Then [`Refused`](CaptureError::Refused),
+    /// [`Unreachable`](CaptureError::Unreachable), which is also a server that does not answer in
+    /// time, [`Unauthorized`](CaptureError::Unauthorized), [`NotFound`](CaptureError::NotFound),
+    /// [`Rejected`](CaptureError::Rejected), [`NotVideo`](CaptureError::NotVideo),
+    /// [`Silent`](CaptureError::Silent) and [`Disconnected`](CaptureError::Disconnected).
+    ///
+    /// There is one attempt, whatever [`NetworkStreamOptions::reconnect`] says.
+    pub fn open(self) -> Result<NetworkStream, CaptureError> {
+        NetworkStream::open_with(self)
+    }
+}
+
+impl fmt::Debug for NetworkStreamOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Address::parse(&self.url);
+        f.debug_struct("NetworkStreamOptions")
+            .field("url", &address.as_ref().map_or("(not valid)", Address::origin))
+            .field("connect_timeout", &self.connect_timeout)
+            .field("read_timeout", &self.read_timeout)
+            .field("transport", &self.transport)
+            .field("low_latency", &self.is_low_latency)
+            .field("reconnect", &self.reconnect)
+            .field("decoding", &self.decoding)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a stream does when it breaks off after it was opened.
+///
+/// While it tries, [`next_frame`](crate::FrameProducer::next_frame) times out. It does not try
+/// when the server asks for credentials, so that no account gets locked. A frame ends the counting of
+/// attempts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reconnect {
+    attempts: u32,
+    first_delay: Duration,
+    factor: f64,
+    max_delay: Duration,
+}
+
+impl Reconnect {
+    /// Gives up at once.
+    pub fn never() -> Self {
+        Self::attempts(0)
+    }
+
+    /// Tries until the stream is stopped.
+    pub fn always() -> Self {
+        Self::attempts(u32::MAX)
+    }
+
+    /// Tries so many times in a row.
+    pub fn attempts(attempts: u32) -> Self {
+        Self {
+            attempts,
+            first_delay: Duration::from_millis(500),
+            factor: 2.0,
+            max_delay: Duration::from_secs(30),
+        }
+    }
+
+    /// How long it waits before the first attempt. Default is half a second.
+    #[must_use]
+    pub fn first_delay(self, delay: Duration) -> Self {
+        Self { first_delay: delay, ..self }
+    }
+
+    /// By how much each wait is longer than the one before; at least 1. Default is 2.
+    #[must_use]
+    pub fn factor(self, factor: f64) -> Self {
+        Self { factor: factor.max(1.0), ..self }
+    }
+
+    /// The longest wait. Default is 30 seconds.
+    #[must_use]
+    pub fn max_delay(self, delay: Duration) -> Self {
+        Self { max_delay: delay, ..self }
+    }
+
+    /// How long to wait before that attempt, counted from 0; `None` if it is not to be made.
+    pub(super) fn delay(&self, attempt: u32) -> Option<Duration> {
+        if attempt >= self.attempts {
+            return None;
+        }
+        let growth = self.factor.powf(attempt.into());
+        let delay = Duration::try_from_secs_f64(self.first_delay.as_secs_f64() * growth);
+        Some(delay.unwrap_or(Duration::MAX).min(self.max_delay))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_longest_and_attempts_end() {
+        let second = Duration::from_secs(1);
+        let policy = Reconnect::attempts(5).first_delay(second).factor(3.0).max_delay(second * 10);
+        let delays: Vec<_> = (0..6).map(|attempt| policy.delay(attempt)).collect();
+        let expected = [1, 3, 9, 10, 10].map(|seconds| Some(second * seconds));
+        assert_eq!(delays[..5], expected);
+        assert_eq!(delays[5], None);
+        assert_eq!(Reconnect::never().delay(0), None);
+        assert_eq!(Reconnect::always().delay(1_000_000), Some(second * 30));
+        let odd = Reconnect::always().factor(f64::NAN).first_delay(Duration::MAX);
+        assert_eq!(odd.delay(0), Some(second * 30));
+    }
+
+    #[test]
+    fn debug_output_has_no_credentials() {
+        let shown = |url: &str| format!("{:?}", NetworkStream::options(url));
+        for url in ["rtsp://me:hunter2@cam/live?token=hunter2", "rtsp//hunter2", "hunter2://x"] {
+            assert!(!shown(url).contains("hunter2"), "{}", shown(url));
+        }
+        assert!(shown("rtsp://me:hunter2@cam/live").contains("rtsp://cam/live"));
+    }
+}

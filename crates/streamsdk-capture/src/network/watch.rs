@@ -1,0 +1,73 @@
+//! When FFmpeg has to give up waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Stopper;
+
+/// A deadline and a number of bytes that are renewed, and the flag that ends everything.
+#[derive(Clone)]
+pub(super) struct Watch {
+    stopper: Stopper,
+    started: Instant,
+    limits: Arc<Limits>,
+}
+
+#[derive(Default)]
+struct Limits {
+    /// Milliseconds after the start.
+    deadline: AtomicU64,
+    /// How many bytes had been read when the limits were renewed; `UNKNOWN` until FFmpeg asks.
+    begin: AtomicU64,
+    is_exceeded: AtomicBool,
+}
+
+impl Watch {
+    pub(super) fn new(stopper: Stopper) -> Self {
+        Self { stopper, started: Instant::now(), limits: Arc::default() }
+    }
+
+    /// From now on there is so much time, and room for one large frame.
+    pub(super) fn allow(&self, limit: Duration) {
+        let deadline = millis(self.started.elapsed().saturating_add(limit));
+        self.limits.deadline.store(deadline, Ordering::Relaxed);
+        self.limits.begin.store(UNKNOWN, Ordering::Relaxed);
+    }
+
+    /// What FFmpeg asks while it waits or reads, having read so many bytes.
+    pub(super) fn is_over_at(&self, bytes: u64) -> bool {
+        let begin = &self.limits.begin;
+        let first = begin.compare_exchange(UNKNOWN, bytes, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_err_and(|begin| bytes.saturating_sub(begin) > MAX_FRAME_BYTES) {
+            self.limits.is_exceeded.store(true, Ordering::Relaxed);
+        }
+        self.is_over()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_stopped() || self.has_expired() || self.is_exceeded()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopper.is_stopped()
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        millis(self.started.elapsed()) >= self.limits.deadline.load(Ordering::Relaxed)
+    }
+
+    /// Whether more came for one frame than any frame takes.
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.limits.is_exceeded.load(Ordering::Relaxed)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// A frame of 8192 by 4320 as a JPEG of high quality takes a third of that.
+const MAX_FRAME_BYTES: u64 = 64 << 20;

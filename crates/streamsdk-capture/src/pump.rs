@@ -1,0 +1,81 @@
+//! A thread that takes a producer's frames for somebody else.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::queue::Queue;
+use crate::{CaptureError, FrameProducer, Stopper};
+
+/// Ends the producer and waits for its thread when dropped.
+pub(crate) struct Pump {
+    queue: Arc<Queue>,
+    stopper: Stopper,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pump {
+    pub(crate) fn start(producer: impl FrameProducer + 'static, queue: Queue) -> Self {
+        let stopper = producer.stopper();
+        Self::run(stopper, queue, move |queue| take_all(producer, queue))
+    }
+
+    /// Runs `work`, which fills the queue until it ends or the stopper says so.
+    pub(crate) fn run(
+        stopper: Stopper,
+        queue: Queue,
+        work: impl FnOnce(&Queue) + Send + 'static,
+    ) -> Self {
+        let queue = Arc::new(queue);
+        let stopped = Arc::clone(&queue);
+        stopper.on_stop(move || stopped.stop());
+        let ending = EndWithThread(Arc::clone(&queue));
+        // If there is no thread to be had, the closure is dropped, and that ends the queue.
+        let thread = Builder::new().name("capture".to_owned()).spawn(move || work(&ending.0)).ok();
+        Self { queue, stopper, thread }
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(crate) fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.stopper.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the producer was told to the consumer already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn take_all(mut producer: impl FrameProducer, queue: &Queue) {
+    loop {
+        match producer.next_frame(PATIENCE) {
+            // A frame for which there was no room is counted.
+            Ok(frame) => drop(queue.push(frame)),
+            Err(error) if error.is_timeout() => {}
+            Err(error) => return queue.end(error),
+        }
+    }
+}
+
+/// Nobody waits for a thread that is gone.
+struct EndWithThread(Arc<Queue>);
+
+impl Drop for EndWithThread {
+    fn drop(&mut self) {
+        self.0.end(CaptureError::Failed {
+            origin: "the producer's thread".to_owned(),
+            reason: "it could not be started, or ended without a reason".to_owned(),
+        });
+    }
+}
+
+/// How often those who wait for ever look up. A stopper ends the wait at once all the same.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,155 @@
+//! Frames between two threads, or a thread and a task.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::{CaptureError, CapturedFrame};
+
+/// What happens to a frame for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WhenFull {
+    /// The oldest frame that waits makes room.
+    #[default]
+    DropOldest,
+    /// The new frame is left out.
+    DropNewest,
+    /// Whoever brings the frame waits until there is room.
+    Wait,
+}
+
+/// A bounded queue that counts what it leaves out, and ends with an error.
+pub(crate) struct Queue {
+    capacity: usize,
+    when_full: WhenFull,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    frames: VecDeque<CapturedFrame>,
+    /// Frames that were left out and belong between the last one in the queue and the next to come.
+    left_out: u64,
+    end: Option<CaptureError>,
+    waker: Option<Waker>,
+}
+
+/// Why a frame did not come into the queue.
+pub(crate) enum Rejection {
+    Full,
+    Ended,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize, when_full: WhenFull) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            when_full,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Keeps the newest frame only.
+    pub(crate) fn newest() -> Self {
+        Self::new(1, WhenFull::DropOldest)
+    }
+
+    pub(crate) fn push(&self, mut frame: CapturedFrame) -> Result<(), Rejection> {
+        let mut state = lock(&self.state);
+        while state.end.is_none() && state.frames.len() >= self.capacity {
+            match self.when_full {
+                WhenFull::DropOldest => state.drop_oldest(&mut frame),
+                WhenFull::DropNewest => {
+                    state.left_out = state.left_out.saturating_add(frame.dropped).saturating_add(1);
+                    return Err(Rejection::Full);
+                }
+                WhenFull::Wait => {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+        if state.end.is_some() {
+            return Err(Rejection::Ended);
+        }
+        frame.dropped = frame.dropped.saturating_add(std::mem::take(&mut state.left_out));
+        state.frames.push_back(frame);
+        self.tell(state);
+        Ok(())
+    }
+
+    /// The frames that wait, then the end.
+    pub(crate) fn pop(&self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
+        let is_empty = |state: &mut State| state.frames.is_empty() && state.end.is_none();
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(lock(&self.state), timeout, is_empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        match state.take() {
+            Some(taken) => {
+                self.tell(state);
+                taken
+            }
+            None => Err(CaptureError::TimedOut { waited: timeout }),
+        }
+    }
+
+    pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<Result<CapturedFrame, CaptureError>> {
+        let mut state = lock(&self.state);
+        match state.take() {
+            Some(taken) => {
+                self.tell(state);
+                Poll::Ready(taken)
+            }
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// No frame comes after those that wait. Only the first end counts.
+    pub(crate) fn end(&self, error: CaptureError) {
+        let mut state = lock(&self.state);
+        state.end.get_or_insert(error);
+        self.tell(state);
+    }
+
+    /// Nothing is given any more, not even what waits.
+    pub(crate) fn stop(&self) {
+        let mut state = lock(&self.state);
+        state.frames.clear();
+        state.end = Some(CaptureError::Stopped);
+        self.tell(state);
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let waker = state.waker.take();
+        drop(state);
+        self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// What was left out before a dropped frame is left out before the one that follows it.
+    fn drop_oldest(&mut self, newest: &mut CapturedFrame) {
+        let Some(oldest) = self.frames.pop_front() else { return };
+        let next = self.frames.front_mut().unwrap_or(newest);
+        next.dropped = next.dropped.saturating_add(oldest.dropped).saturating_add(1);
+    }
+
+    fn take(&mut self) -> Option<Result<CapturedFrame, CaptureError>> {
+        let frame = self.frames.pop_front().map(Ok);
+        frame.or_else(|| self.end.clone().map(Err))
+    }
+}
+
+/// A panic elsewhere leaves nothing here half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
