@@ -1,7 +1,11 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
+use streamsdk::VideoCodec;
+
+use crate::source::Source;
 
 /// Stream video to an inference server over WebRTC and get frames and predictions back.
 #[derive(Debug, Parser)]
@@ -13,9 +17,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Stream a video file and write down what comes back
+    /// Stream video and write down what comes back
     ///
-    /// Exit status: 0 done · 2 wrong usage · 3 the file cannot be used · 4 the server cannot be
+    /// Exit status: 0 done · 2 wrong usage · 3 the source cannot be used · 4 the server cannot be
     /// reached · 5 the server refused · 6 API key or quota · 7 something took too long · 8 the
     /// connection was lost · 9 the server could not process the file · 130 interrupted · 1 other.
     Run(Box<RunArguments>),
@@ -26,8 +30,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The video file
-    pub(crate) file: PathBuf,
+    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); or
+    /// pattern:WIDTHxHEIGHT[@FPS], drawn here
+    pub(crate) source: Source,
     /// URL of the server; without it, a worker is started inside
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
@@ -65,6 +70,24 @@ pub(crate) struct RunArguments {
     /// Play the file at its own speed, dropping what is late, instead of processing every frame
     #[arg(long)]
     pub(crate) realtime: bool,
+    /// Have every frame of a live source processed, instead of dropping what is late
+    #[arg(long, conflicts_with = "realtime")]
+    pub(crate) every_frame: bool,
+    /// Have a file's frames come back as video instead of single images
+    #[arg(long)]
+    pub(crate) frames_by_track: bool,
+    /// Codec for video: vp8 or h264
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) codec: Option<VideoCodec>,
+    /// Highest bitrate of video that is sent, in bits per second; 2500k and 2.5M are understood
+    #[arg(long, value_name = "RATE", value_parser = parse_bitrate)]
+    pub(crate) bitrate: Option<u32>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Read the number that is drawn into each frame, and add it to its line of JSON
+    #[arg(long, hide = true)]
+    pub(crate) read_markers: bool,
     /// API key
     #[arg(long, value_name = "KEY", env = "ROBOFLOW_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
@@ -76,6 +99,24 @@ pub(crate) struct WorkerArguments {
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     pub(crate) listen: String,
+}
+
+fn parse_bitrate(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(number) => (number, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |number| (number, 1e6)),
+    };
+    let bits = number.parse::<f64>().map_err(|error| error.to_string())? * unit;
+    if (10_000.0..=1e9).contains(&bits) {
+        Ok(bits as u32)
+    } else {
+        Err("expected 10k to 1000M".to_owned())
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 fn parse_parameter(text: &str) -> Result<(String, Value), String> {
@@ -96,6 +137,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn bitrates_have_units() {
+        assert_eq!(parse_bitrate("2500k"), Ok(2_500_000));
+        assert_eq!(parse_bitrate("2.5M"), Ok(2_500_000));
+        assert_eq!(parse_bitrate("300000"), Ok(300_000));
+        assert!(parse_bitrate("3").is_err() && parse_bitrate("x").is_err());
+        assert!(parse_bitrate("-3M").is_err() && parse_bitrate("NaN").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod args;
 mod failure;
 mod run;
+mod source;
 mod usage;
 #[cfg(feature = "worker")]
 mod worker;

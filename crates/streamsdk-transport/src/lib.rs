@@ -55,5 +55,5 @@ pub use offer::{Connected, Offer};
 pub use peer::{Peer, TransportStats};
 pub use video::{
     IncomingFrame, SenderReport, UnknownVideoCodec, VIDEO_CLOCK_RATE, Video, VideoCodec,
-    VideoDirection, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
+    VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
 };

@@ -64,11 +64,9 @@ impl EncodeStats {
 
     /// Time that a frame takes to be encoded, on average.
     pub fn time_per_frame(&self) -> Duration {
-        let Figures { encoded, left_out, time, .. } = self.figures();
-        u32::try_from(encoded + left_out)
-            .ok()
-            .and_then(|frames| time.checked_div(frames))
-            .unwrap_or_default()
+        let Figures { encoded, left_out, failed, time, .. } = self.figures();
+        let frames = u32::try_from(encoded + left_out + failed).ok();
+        frames.and_then(|frames| time.checked_div(frames)).unwrap_or_default()
     }
 
     /// The bitrate that the encoder is driven at, in bits per second; 0 before the first frame.
@@ -93,6 +91,13 @@ pub struct SentFrame {
     pub time: i64,
     /// When the producer had it.
     pub captured: Instant,
+}
+
+impl SentFrame {
+    /// A frame of that time on its track, which was there at that moment.
+    pub fn new(time: i64, captured: Instant) -> Self {
+        Self { time, captured }
+    }
 }
 
 /// Why frames are sent no longer.
@@ -127,6 +132,7 @@ pub fn send_frames(
             Ok(captured) => captured,
             Err(error) if error.is_timeout() && sender.end_reason().is_none() => continue,
             Err(error) if error.is_timeout() => return Ok(sender.check()?),
+            Err(CaptureError::Stopped) => return Ok(()),
             Err(error) if error.is_end() => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -177,21 +183,17 @@ impl<'a> Encoding<'a> {
         let frame = captured.frame.clone().at(Timestamp::new(time, TimeBase::RTP_VIDEO));
         let key_frame = self.sender.take_key_frame_request();
         let encoded = self.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
-        let took = now.elapsed();
+        self.stats.count(|figures| figures.time += now.elapsed());
         match encoded {
             Ok(Some(encoded)) => {
-                self.stats.count(|figures| {
-                    (figures.encoded, figures.time) = (figures.encoded + 1, figures.time + took)
-                });
-                on_sent(SentFrame { time, captured: now.checked_sub(waited).unwrap_or(now) });
+                self.stats.count(|figures| figures.encoded += 1);
+                on_sent(SentFrame::new(time, now.checked_sub(waited).unwrap_or(now)));
                 // The clock of a track wraps.
                 self.sender.blocking_send(time as u32, encoded.data)
             }
             Ok(None) => {
-                self.stats.count(|figures| {
-                    (figures.left_out, figures.time) = (figures.left_out + 1, figures.time + took)
-                });
-                Ok(())
+                self.stats.count(|figures| figures.left_out += 1);
+                self.sender.check()
             }
             Err(error) => {
                 tracing::warn!(%error, "a frame was left out");

@@ -43,7 +43,7 @@ fn send(sender: VideoSender, frames: u64) -> std::thread::JoinHandle<(EncodeStat
         let mut pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(frames);
         let (stats, mut times) = (EncodeStats::default(), Vec::new());
         send_frames(&mut pattern, &sender, &SendOptions::default(), &stats, |sent| {
-            times.push(sent.time)
+            times.push(sent.time);
         })
         .unwrap();
         (stats, times)

@@ -3,6 +3,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use streamsdk_protocol::Limits;
 use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest};
+use streamsdk_transport::VideoCodec;
+use streamsdk_video::{BitrateLimits, SendOptions};
 
 /// What a session asks of the server, and what it does with the answers.
 ///
@@ -28,6 +30,8 @@ pub struct StreamConfig {
     pub(crate) frame_policy: Option<FramePolicy>,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
+    pub(crate) video_codec: Option<VideoCodec>,
+    pub(crate) video: SendOptions,
 }
 
 impl Default for StreamConfig {
@@ -45,6 +49,8 @@ impl Default for StreamConfig {
             frame_policy: None,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            video_codec: None,
+            video: SendOptions::default(),
         }
     }
 }
@@ -127,6 +133,27 @@ impl StreamConfig {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The codec that is preferred on a video track, both ways. Default is VP8, then H264.
+    ///
+    /// Others that this build has are offered too; the server takes the first that it knows.
+    pub fn video_codec(mut self, codec: VideoCodec) -> Self {
+        self.video_codec = Some(codec);
+        self
+    }
+
+    /// Between which bitrates video is sent. Default is [`BitrateLimits::default`].
+    pub fn bitrate(mut self, limits: BitrateLimits) -> Self {
+        self.video.bitrate = limits;
+        self
+    }
+
+    /// The codecs to offer for a track, in order.
+    pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
+        let mut codecs = streamsdk_video::codecs();
+        codecs.sort_by_key(|codec| Some(*codec) != self.video_codec);
+        codecs
     }
 
     pub(crate) fn fill(&self, request: &mut InitRequest) {

@@ -6,7 +6,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::Summary;
-use crate::session::Progress;
+use crate::session::{Progress, VideoStatistics};
 
 /// Steers a session from anywhere. Clones steer the same one.
 #[derive(Debug, Clone)]
@@ -63,7 +63,17 @@ impl Control {
 
     /// What the session and its connection have done so far.
     pub fn statistics(&self) -> Statistics {
-        Statistics { session: self.inner.progress.summary(), transport: self.inner.peer.stats() }
+        Statistics {
+            session: self.inner.progress.summary(),
+            transport: self.inner.peer.stats(),
+            video: self.inner.progress.video(),
+        }
+    }
+
+    /// Asks the server for a frame of the returned video that a decoder can begin with. Does nothing in a
+    /// session without such video. Needed by none that takes its pictures from this crate.
+    pub fn request_key_frame(&self) {
+        self.inner.progress.request_key_frame();
     }
 
     /// Stops an upload. The session ends with
@@ -92,6 +102,8 @@ pub struct Statistics {
     pub session: Summary,
     /// Bytes on the data channels.
     pub transport: TransportStats,
+    /// The video track; `None` for a session without one.
+    pub video: Option<VideoStatistics>,
 }
 
 /// A wish that did not reach the server.

@@ -42,6 +42,7 @@ mod control;
 mod error;
 mod event;
 mod frame;
+mod latency;
 mod session;
 mod source;
 mod summary;
@@ -53,18 +54,25 @@ pub use control::{Control, ControlError, Statistics};
 pub use error::{Error, ErrorKind, Stage};
 pub use event::{Event, UploadProgress};
 pub use frame::{FrameData, ImageError, ReceivedFrame};
-pub use session::Session;
+pub use latency::Latency;
+pub use session::{Session, VideoStatistics};
 #[cfg(feature = "file")]
 pub use source::VideoFileSource;
-pub use source::{ConnectionShape, SourceError, SourceIo, StreamSource};
+pub use source::{
+    ConnectionShape, FrameSendError, FrameSender, ManualSource, MjpegSource, ProducerSource,
+    RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
+};
 pub use summary::{Drops, Ended, Summary};
 pub use workflow::Workflow;
 
+pub use streamsdk_capture as capture;
 pub use streamsdk_media as media;
 pub use streamsdk_protocol as protocol;
 pub use streamsdk_signaling as signaling;
 pub use streamsdk_signaling::ApiKeyTransport;
 pub use streamsdk_transport as transport;
+pub use streamsdk_transport::{VideoCodec, VideoDirection};
+pub use streamsdk_video::{BitrateLimits, DecodeStats, PictureError};
 
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "file"))]

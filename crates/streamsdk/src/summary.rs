@@ -29,6 +29,8 @@ pub struct Summary {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Drops {
+    /// They were there to be sent as video, and the encoder was not ready for them or left them out.
+    pub not_encoded: u64,
     /// The server said nothing about them: it dropped them as late, or could not read them.
     pub not_returned: u64,
     /// The caller was late, and newer ones took their place.
@@ -42,7 +44,7 @@ pub struct Drops {
 impl Drops {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.not_returned + self.queue_full + self.unreadable + self.not_taken
+        self.not_encoded + self.not_returned + self.queue_full + self.unreadable + self.not_taken
     }
 }
 
@@ -100,8 +102,9 @@ impl fmt::Display for Summary {
             self.frames_sent,
             self.fps()
         )?;
-        let Drops { not_returned, queue_full, unreadable, not_taken } = self.dropped;
+        let Drops { not_encoded, not_returned, queue_full, unreadable, not_taken } = self.dropped;
         for (count, cause) in [
+            (not_encoded, "not encoded"),
             (not_returned, "not returned by the server"),
             (queue_full, "dropped because the caller was late"),
             (unreadable, "unreadable"),

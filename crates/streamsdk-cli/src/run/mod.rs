@@ -7,8 +7,10 @@ mod save;
 mod setup;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use streamsdk::{Event, Session};
+use streamsdk::{Control, Event, Session};
+use tokio::task::JoinHandle;
 
 use self::jsonl::JsonLines;
 use self::report::{Progress, Report};
@@ -23,6 +25,8 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let server = setup::Server::find(&arguments).await?;
     let mut session = setup::start(&arguments, &server).await?;
 
+    let limit = arguments.duration.map(|duration| duration + arguments.source.grace());
+    let time_is_up = limit.map(|limit| end_after(session.control(), limit));
     let interrupt = tokio::spawn({
         let control = session.control();
         async move {
@@ -32,12 +36,14 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
         }
     });
     let streamed = stream(&mut session, &mut sinks).await;
+    time_is_up.into_iter().for_each(|task| task.abort());
     let interrupted = interrupt.is_finished() && interrupt.await.unwrap_or(false);
+    let statistics = session.control().statistics();
     let summary = session.close().await;
     let finished = sinks.finish().await;
     server.stop().await;
 
-    let report = Report::new(summary);
+    let report = Report::new(summary, statistics.video);
     report.print();
     if let Some(path) = summary_json {
         report.write(&path)?;
@@ -47,13 +53,20 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
 }
 
+fn end_after(control: Control, limit: Duration) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        tokio::time::sleep(limit).await;
+        control.close();
+    })
+}
+
 async fn stream(session: &mut Session, sinks: &mut Sinks) -> Result<(), Failure> {
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(session.control());
     while let Some(event) = session.next().await {
         match event? {
             Event::Upload(upload) => progress.uploaded(upload),
             Event::Frame(frame) => {
-                sinks.jsonl.write(&frame)?;
+                sinks.jsonl.write_frame(&frame)?;
                 #[cfg(feature = "save")]
                 sinks.saver.write(frame).await?;
                 progress.received();
@@ -79,7 +92,7 @@ impl Sinks {
     /// Opens the files first of all, so that a wrong path is found before anything is sent.
     fn open(arguments: &RunArguments) -> Result<Self, Failure> {
         Ok(Self {
-            jsonl: JsonLines::open(arguments.jsonl.as_deref())?,
+            jsonl: JsonLines::open(arguments.jsonl.as_deref(), arguments.read_markers)?,
             #[cfg(feature = "save")]
             saver: Saver::new(arguments.save.clone(), &arguments.stream_output)?,
         })

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
-use streamsdk::{Summary, UploadProgress};
+use streamsdk::{Control, Latency, Summary, UploadProgress, VideoStatistics};
 
 use crate::failure::Failure;
 use crate::usage::Usage;
@@ -14,6 +14,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(2);
 /// Shows how far a run is: bars on a terminal, a line now and then elsewhere.
 pub(super) struct Progress {
     bars: Option<Bars>,
+    control: Control,
     frames: u64,
     last_line: Instant,
 }
@@ -24,9 +25,9 @@ struct Bars {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(control: Control) -> Self {
         let bars = std::io::stderr().is_terminal().then(Bars::new);
-        Self { bars, frames: 0, last_line: Instant::now() }
+        Self { bars, control, frames: 0, last_line: Instant::now() }
     }
 
     pub(super) fn uploaded(&mut self, progress: UploadProgress) {
@@ -44,8 +45,17 @@ impl Progress {
         self.frames += 1;
         if let Some(bars) = &self.bars {
             bars.frames.inc(1);
-        } else if self.line_is_due() {
-            line(&format!("{} frames returned", self.frames));
+        }
+        if self.line_is_due() {
+            let video = self.control.statistics().video.as_ref().and_then(describe);
+            match &self.bars {
+                Some(bars) => bars.frames.set_message(video.unwrap_or_default()),
+                None => line(&format!(
+                    "{} frames returned{}",
+                    self.frames,
+                    video.map(|video| format!(", {video}")).unwrap_or_default()
+                )),
+            }
         }
     }
 
@@ -67,7 +77,7 @@ impl Bars {
         let upload = ProgressBar::new(0)
             .with_style(style("uploading  [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}"));
         let frames = ProgressBar::no_length()
-            .with_style(style("processing {spinner} {pos} frames {per_sec} {elapsed}"));
+            .with_style(style("processing {spinner} {pos} frames {per_sec} {elapsed} {msg}"));
         Self { upload: bars.add(upload), frames: bars.add(frames) }
     }
 
@@ -90,18 +100,22 @@ impl Drop for Bars {
 /// What a run came to.
 pub(super) struct Report {
     summary: Summary,
+    video: Option<VideoStatistics>,
     usage: Usage,
 }
 
 impl Report {
-    pub(super) fn new(summary: Summary) -> Self {
-        Self { summary, usage: Usage::now() }
+    pub(super) fn new(summary: Summary, video: Option<VideoStatistics>) -> Self {
+        Self { summary, video, usage: Usage::now() }
     }
 
     #[expect(clippy::print_stdout, reason = "the summary is the program's result")]
     pub(super) fn print(&self) {
         let Usage { cpu_s, peak_rss_mb } = self.usage;
         println!("{}", self.summary);
+        if let Some(video) = self.video.as_ref().and_then(describe) {
+            println!("{video}");
+        }
         println!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB");
     }
 
@@ -117,11 +131,66 @@ impl Report {
             "cpu_s": self.usage.cpu_s,
             "peak_rss_mb": self.usage.peak_rss_mb,
             "ended": summary.ended,
+            "video": self.video.as_ref().map(video_json),
         });
         std::fs::write(path, format!("{json:#}\n")).map_err(|error| {
             Failure::Internal(format!("{} cannot be written: {error}", path.display()))
         })
     }
+}
+
+/// The video of a session in a line, if there is anything to say.
+fn describe(video: &VideoStatistics) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut latency = |what: &str, Latency { count, p50, p95, .. }: Latency| {
+        if count > 0 {
+            parts.push(format!("{what} {} ms (95 %: {} ms)", p50.as_millis(), p95.as_millis()));
+        }
+    };
+    latency("data after", video.to_data);
+    latency("frame after", video.to_frame);
+    if video.encoded > 0 {
+        parts.push(format!("sending {:.1} Mbit/s", f64::from(video.target_bitrate) / 1e6));
+        parts.push(format!("loss {:.1} %", video.sent.loss.unwrap_or_default() * 100.0));
+    }
+    if video.received.lost > 0 {
+        parts.push(format!("{} frames lost on the way back", video.received.lost));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn video_json(video: &VideoStatistics) -> serde_json::Value {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let latency = |latency: Latency| {
+        json!({
+            "count": latency.count,
+            "p50_ms": ms(latency.p50),
+            "p95_ms": ms(latency.p95),
+            "p99_ms": ms(latency.p99),
+            "max_ms": ms(latency.max),
+        })
+    };
+    json!({
+        "encoded": video.encoded,
+        "not_encoded": video.not_encoded + video.left_out + video.unencodable,
+        "encode_ms": ms(video.encode_time),
+        "target_bitrate": video.target_bitrate,
+        "remb": video.sent.remb,
+        "loss": video.sent.loss,
+        "round_trip_ms": video.sent.round_trip.map(ms),
+        "packets_sent": video.sent.packets,
+        "bytes_sent": video.sent.bytes,
+        "bytes_received": video.received.bytes,
+        "frames_received": video.received.frames,
+        "frames_lost": video.received.lost,
+        "decoded": video.decoded.decoded,
+        "paired": video.pairing.paired,
+        "frames_without_data": video.pairing.frames_without_data,
+        "data_without_frame": video.pairing.data_without_frame,
+        "pairing_corrected": video.pairing.corrected,
+        "to_data": latency(video.to_data),
+        "to_frame": latency(video.to_frame),
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "progress is for people")]

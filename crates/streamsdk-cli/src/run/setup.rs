@@ -1,12 +1,17 @@
 use std::path::Path;
 
 use serde_json::Value;
-use streamsdk::{Client, Session, StreamConfig, VideoFileSource, Workflow};
+use streamsdk::capture::TestPattern;
+use streamsdk::{
+    BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, StreamBuilder,
+    StreamConfig, VideoFileSource, Workflow,
+};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
 use crate::args::RunArguments;
 use crate::failure::Failure;
+use crate::source::{Pattern, Source};
 
 /// What the embedded worker runs when nothing is asked for.
 #[cfg(feature = "worker")]
@@ -54,10 +59,10 @@ impl Server {
 }
 
 pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<Session, Failure> {
-    let source = VideoFileSource::open(&arguments.file)?.realtime_processing(arguments.realtime);
     let mut config = StreamConfig::default()
         .stream_output(&arguments.stream_output)
-        .data_output(data_output(arguments));
+        .data_output(data_output(arguments))
+        .realtime_processing(!arguments.every_frame);
     for (name, value) in &arguments.parameters {
         config = config.parameter(name, value.clone());
     }
@@ -65,15 +70,39 @@ pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<S
     if let Some(key) = &arguments.api_key {
         client = client.api_key(key.as_str());
     }
-    let session = client
-        .build()?
-        .stream(source)
+    if let Some(codec) = arguments.codec {
+        config = config.video_codec(codec);
+    }
+    if let Some(bitrate) = arguments.bitrate {
+        let BitrateLimits { min, start, .. } = BitrateLimits::default();
+        config = config.bitrate(BitrateLimits::new(min.min(bitrate), start, bitrate));
+    }
+    let session = stream(&client.build()?, arguments)?
         .workflow(workflow(arguments, server)?)
         .image_input(&arguments.image_input)
         .config(config)
         .start()
         .await?;
     Ok(session)
+}
+
+fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Failure> {
+    Ok(match &arguments.source {
+        Source::File(path) => {
+            let file = VideoFileSource::open(path)?.realtime_processing(arguments.realtime);
+            client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
+        }
+        Source::Rtsp(url) => client.stream(RtspSource::new(url)?),
+        Source::Mjpeg(url) => client.stream(MjpegSource::new(url)?),
+        Source::Pattern(Pattern { width, height, fps }) => {
+            let pattern = TestPattern::new(*width, *height, *fps);
+            let frames = arguments.duration.map(|duration| duration.as_secs_f64() * fps);
+            client.stream(ProducerSource::new(match frames {
+                Some(frames) => pattern.limit(frames.ceil() as u64),
+                None => pattern,
+            }))
+        }
+    })
 }
 
 /// Everything but images, when nothing is asked for: results without results surprise.

@@ -50,6 +50,8 @@ pub(super) struct Assembler {
     missing_since: Option<Instant>,
     continuous: bool,
     lost_frames: u64,
+    expected_packets: u64,
+    missing_packets: u64,
     last_lost: Option<u32>,
 }
 
@@ -63,6 +65,8 @@ impl Assembler {
             missing_since: None,
             continuous: false,
             lost_frames: 0,
+            expected_packets: 0,
+            missing_packets: 0,
             last_lost: None,
         }
     }
@@ -70,6 +74,11 @@ impl Assembler {
     /// Frames that were dropped because a packet of theirs, or of one that they build on, was lost.
     pub(super) fn lost_frames(&self) -> u64 {
         self.lost_frames
+    }
+
+    /// Packets that were sent as far as their numbers tell, and how many of them did not come in their turn.
+    pub(super) fn packets(&self) -> (u64, u64) {
+        (self.expected_packets, self.missing_packets)
     }
 
     /// Whether nothing can be given out before the other side sends a key frame.
@@ -208,6 +217,9 @@ impl Assembler {
         let highest = *self.highest.get_or_insert(u64::from(sequence) + (1 << 16));
         let ahead = sequence.wrapping_sub(highest as u16).cast_signed();
         let number = highest.saturating_add_signed(i64::from(ahead));
+        let news = number.saturating_sub(highest);
+        self.expected_packets += news;
+        self.missing_packets += news.saturating_sub(1);
         self.highest = Some(highest.max(number));
         number
     }

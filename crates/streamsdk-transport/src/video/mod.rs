@@ -1,6 +1,7 @@
 //! Video on tracks: encoded frames go in on one side and come out, whole and in order, on the other.
 
 mod assemble;
+mod bandwidth;
 mod codec;
 mod feedback;
 mod packet;
@@ -19,7 +20,7 @@ pub(crate) use codec::{Negotiated, media_engine, sends_video};
 pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 pub(crate) use feedback::Feedback;
 pub use feedback::{SenderReport, VideoSendStats};
-pub use receive::{IncomingFrame, VideoReceiveStats, VideoReceiver};
+pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};
 pub(crate) use send::OutgoingTrack;
 pub use send::VideoSender;
 

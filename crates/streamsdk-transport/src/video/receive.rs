@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::VideoCodec;
 use super::assemble::{Assembled, Assembler, VideoPacket};
+use super::bandwidth::Estimate;
 use super::feedback::{Feedback, SenderReport};
 use crate::life::Life;
 
@@ -22,6 +24,7 @@ const QUEUE: usize = 128;
 const FIRST_KEY_FRAME: Duration = Duration::from_millis(50);
 /// A key frame that was asked for is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(400);
+const ESTIMATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A frame of video as it came, encoded.
 #[derive(Debug, Clone)]
@@ -61,10 +64,16 @@ pub struct VideoReceiveStats {
 /// Receives the frames of the other side's track.
 #[derive(Debug)]
 pub struct VideoReceiver {
-    shared: Arc<Shared>,
-    feedback: Arc<Feedback>,
+    monitor: VideoMonitor,
     codec: VideoCodec,
     life: Life,
+}
+
+/// Looks at what a [`VideoReceiver`] receives, from anywhere. Clones look at the same one.
+#[derive(Debug, Clone)]
+pub struct VideoMonitor {
+    shared: Arc<Shared>,
+    feedback: Arc<Feedback>,
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +101,7 @@ impl VideoReceiver {
     ) -> Self {
         let shared = Arc::new(Shared::default());
         tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), life.clone()));
-        Self { shared, feedback, codec, life }
+        Self { monitor: VideoMonitor { shared, feedback }, codec, life }
     }
 
     /// How the frames are encoded.
@@ -106,9 +115,10 @@ impl VideoReceiver {
     /// 128 frames wait to be taken; then frames are dropped up to the next key frame, and counted.
     pub async fn recv(&mut self) -> Option<IncomingFrame> {
         loop {
-            let changed = self.shared.changed.notified();
+            let shared = &self.monitor.shared;
+            let changed = shared.changed.notified();
             {
-                let mut inbox = self.shared.inbox();
+                let mut inbox = shared.inbox();
                 if let Some(frame) = inbox.frames.pop_front() {
                     return Some(frame);
                 }
@@ -118,11 +128,33 @@ impl VideoReceiver {
             }
             tokio::select! {
                 () = changed => {}
-                _ = self.life.ended() => return self.shared.inbox().frames.pop_front(),
+                _ = self.life.ended() => return shared.inbox().frames.pop_front(),
             }
         }
     }
 
+    /// What was received, and the way to ask for a key frame.
+    pub fn monitor(&self) -> VideoMonitor {
+        self.monitor.clone()
+    }
+
+    /// See [`VideoMonitor::request_key_frame`].
+    pub fn request_key_frame(&self) {
+        self.monitor.request_key_frame();
+    }
+
+    /// See [`VideoMonitor::stats`].
+    pub fn stats(&self) -> VideoReceiveStats {
+        self.monitor.stats()
+    }
+
+    /// The newest report of the other side about what it sends.
+    pub fn sender_report(&self) -> Option<SenderReport> {
+        self.monitor.feedback.sender_report()
+    }
+}
+
+impl VideoMonitor {
     /// Asks the other side for a key frame.
     pub fn request_key_frame(&self) {
         self.shared.key_frame_wanted.notify_one();
@@ -132,11 +164,6 @@ impl VideoReceiver {
     pub fn stats(&self) -> VideoReceiveStats {
         let stats = self.shared.inbox().stats;
         VideoReceiveStats { bytes: self.feedback.received_bytes(), ..stats }
-    }
-
-    /// The newest report of the other side about what it sends.
-    pub fn sender_report(&self) -> Option<SenderReport> {
-        self.feedback.sender_report()
     }
 }
 
@@ -178,16 +205,19 @@ struct Reception<'a> {
     began: bool,
     /// When a key frame is to be asked for.
     ask_at: Option<Instant>,
+    estimate: Estimate,
 }
 
 impl<'a> Reception<'a> {
     async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
         let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
         let assembler = Assembler::new(codec);
-        Self { track, ssrc, assembler, shared, began: false, ask_at: None }
+        let estimate = Estimate::new();
+        Self { track, ssrc, assembler, shared, began: false, ask_at: None, estimate }
     }
 
     async fn run(mut self) {
+        let mut estimates = tokio::time::interval(ESTIMATE_INTERVAL);
         loop {
             let given_up = self.assembler.deadline().map(Instant::from_std);
             tokio::select! {
@@ -200,6 +230,7 @@ impl<'a> Reception<'a> {
                 () = due(given_up) => self.assembler.give_up(),
                 () = due(self.ask_at) => self.ask().await,
                 () = self.shared.key_frame_wanted.notified() => self.ask().await,
+                _ = estimates.tick() => self.tell_estimate().await,
             }
             self.hand_over();
             self.plan_request();
@@ -242,12 +273,26 @@ impl<'a> Reception<'a> {
         }
     }
 
+    async fn tell_estimate(&mut self) {
+        let (packets, missing) = self.assembler.packets();
+        let bitrate = self.estimate.update(packets, missing) as f32;
+        self.tell(ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: 0,
+            bitrate,
+            ssrcs: vec![self.ssrc],
+        })
+        .await;
+    }
+
     async fn ask(&mut self) {
         self.ask_at = Some(Instant::now() + ASK_AGAIN);
         self.shared.inbox().stats.key_frames_asked += 1;
-        let request = PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc };
-        // A connection that takes no request is over, and the next event says so.
-        let _ = self.track.write_rtcp(vec![Box::new(request)]).await;
+        self.tell(PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc }).await;
+    }
+
+    async fn tell(&self, packet: impl rtc::rtcp::Packet + 'static) {
+        // A connection that takes no packet is over, and the next event says so.
+        let _ = self.track.write_rtcp(vec![Box::new(packet)]).await;
     }
 }
 

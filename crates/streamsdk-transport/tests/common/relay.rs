@@ -8,12 +8,37 @@ use std::time::Duration;
 
 /// Passes packets between two peers; ends when it is dropped.
 pub(crate) struct Relay {
-    /// One in so many packets is lost each way; 0 loses none, 1 all.
-    lose_one_in: Arc<AtomicU32>,
+    loss: Arc<Loss>,
     /// Where the first peer finds the second, and the second the first.
     doors: [SocketAddr; 2],
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
     alive: Arc<()>,
+}
+
+/// What is lost.
+#[derive(Default)]
+struct Loss {
+    /// One in so many packets is lost each way; 0 loses none, 1 all.
+    one_in: AtomicU32,
+    /// So many packets of media on the way to the first peer are lost, and then no more.
+    media_to_first: AtomicU32,
+}
+
+impl Loss {
+    fn takes(&self, packet: &[u8], to: usize, random: u32) -> bool {
+        let one_in = self.one_in.load(Ordering::Relaxed);
+        let by_chance = one_in != 0 && (random >> 8).is_multiple_of(one_in);
+        let less = |left: u32| left.checked_sub(1);
+        let planned = to == 0
+            && is_media(packet)
+            && self.media_to_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        by_chance || planned
+    }
+}
+
+/// RTP shares the path with RTCP, DTLS and STUN (RFC 7983, RFC 5761).
+fn is_media(packet: &[u8]) -> bool {
+    matches!(packet, [128..=191, kind, ..] if !(64..=95).contains(&(kind & 0x7f)))
 }
 
 /// One of the two ways.
@@ -22,7 +47,7 @@ struct Path {
     by: UdpSocket,
     to: usize,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
-    lose_one_in: Arc<AtomicU32>,
+    loss: Arc<Loss>,
     alive: Weak<()>,
 }
 
@@ -36,8 +61,7 @@ impl Path {
                 continue;
             };
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let lose = self.lose_one_in.load(Ordering::Relaxed);
-            if lose == 0 || !(random >> 8).is_multiple_of(lose) {
+            if !self.loss.takes(&buf[..len], self.to, random) {
                 // A packet that cannot be passed on is lost too.
                 let _ = self.by.send_to(&buf[..len], peer);
             }
@@ -50,7 +74,7 @@ impl Relay {
         let doors = [door(), door()];
         let peers: Arc<[OnceLock<SocketAddr>; 2]> = Arc::default();
         let relay = Self {
-            lose_one_in: Arc::default(),
+            loss: Arc::default(),
             doors: [0, 1].map(|side| doors[side].local_addr().unwrap()),
             peers: Arc::clone(&peers),
             alive: Arc::new(()),
@@ -61,7 +85,7 @@ impl Relay {
                 by: doors[1 - side].try_clone().unwrap(),
                 to: 1 - side,
                 peers: Arc::clone(&peers),
-                lose_one_in: Arc::clone(&relay.lose_one_in),
+                loss: Arc::clone(&relay.loss),
                 alive: Arc::downgrade(&relay.alive),
             };
             std::thread::spawn(move || path.pass());
@@ -83,7 +107,13 @@ impl Relay {
 
     /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
     pub(crate) fn lose_one_in(&self, count: u32) {
-        self.lose_one_in.store(count, Ordering::Relaxed);
+        self.loss.one_in.store(count, Ordering::Relaxed);
+    }
+
+    /// Loses the next `count` packets of media on the way to the first peer.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn lose_media_to_first(&self, count: u32) {
+        self.loss.media_to_first.store(count, Ordering::Relaxed);
     }
 }
 

@@ -4,10 +4,12 @@
 //! the connection; `supervise` owns both, watches the time limits, and when either is done or fails
 //! ends the session: closes the connection, cleans up, and closes the queue with the outcome.
 
+mod live;
 mod progress;
 mod queue;
 mod receive;
 mod supervise;
+mod track;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,16 +18,20 @@ use std::task::{Context, Poll};
 use futures::Stream;
 use streamsdk_protocol::INFERENCE_CHANNEL;
 use streamsdk_protocol::init::SessionDescription;
-use streamsdk_transport::{Connected, Offer, PeerConfig};
+use streamsdk_transport::{Connected, Offer, PeerConfig, Video};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use live::Live;
+pub use live::VideoStatistics;
 pub(crate) use progress::Progress;
 use queue::EventQueue;
 
+use self::track::Track;
 use crate::client::StreamBuilder;
 use crate::control::Control;
-use crate::{Error, Event, Summary};
+use crate::source::VideoOut;
+use crate::{Error, ErrorKind, Event, Stage, StreamConfig, Summary};
 
 /// A session: a stream of events.
 ///
@@ -91,9 +97,15 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     peer_config.ice_servers = config.ice_servers.clone();
     peer_config.connect_timeout = config.timeouts.connect;
     peer_config.dead_after = config.timeouts.dead_after;
+    peer_config.codecs = config.codecs();
+    let shape = builder.source.shape(&config);
+    if shape.video.is_some() && peer_config.codecs.is_empty() {
+        let what = "this build has no video codec: enable the feature `video`";
+        return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
+    }
     let mut labels = vec![INFERENCE_CHANNEL];
-    labels.extend(builder.source.shape().channels);
-    let offer = Offer::create(peer_config, &labels, None).await?;
+    labels.extend(shape.channels);
+    let offer = Offer::create(peer_config, &labels, shape.video).await?;
 
     request.webrtc_offer =
         SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
@@ -104,11 +116,20 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
             return Err(error.into());
         }
     };
-    let Connected { peer, mut channels, .. } = offer.accept(&answer.sdp).await?;
+    let Connected { peer, mut channels, video, .. } = offer.accept(&answer.sdp).await?;
     let inference = channels.remove(0);
+    let live = Arc::new(Live::default());
+    let (video_out, track) = match video.map(|video| wire(video, &live, &config)).transpose() {
+        Ok(video) => video.unwrap_or_default(),
+        Err(error) => {
+            peer.abort().await;
+            return Err(error);
+        }
+    };
 
     let queue = Arc::new(EventQueue::default());
-    let progress = Arc::new(Progress::new(Arc::clone(&queue)));
+    let has_video = shape.video.is_some().then(|| Arc::clone(&live));
+    let progress = Arc::new(Progress::new(Arc::clone(&queue), has_video));
     let close = CancellationToken::new();
     let upload = close.child_token();
     let control = Control::new(
@@ -123,6 +144,9 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
         inference,
         source: builder.source,
         source_channels: channels,
+        track,
+        video_out,
+        live,
         queue: Arc::clone(&queue),
         progress: Arc::clone(&progress),
         acks: !realtime,
@@ -133,4 +157,22 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     };
     let supervisor = tokio::spawn(supervisor.run());
     Ok(Session { queue, progress, control, supervisor: Some(supervisor) })
+}
+
+/// Puts the two ends of a video track where they belong.
+fn wire(
+    video: Video,
+    live: &Arc<Live>,
+    config: &StreamConfig,
+) -> Result<(Option<VideoOut>, Option<Track>), Error> {
+    let out = video.sender.map(|sender| {
+        live.sends(&sender);
+        VideoOut { sender, options: config.video.clone(), live: Arc::clone(live) }
+    });
+    // Without a stream output nothing comes back, and data waits for no frame.
+    let wanted = config.stream_output.first();
+    let receiver = video.receiver.filter(|_| wanted.is_some());
+    let image_name = wanted.map_or("", String::as_str).into();
+    let track = receiver.map(|receiver| Track::new(receiver, Arc::clone(live), image_name));
+    Ok((out, track.transpose()?))
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::live::{Live, VideoStatistics};
 use super::queue::EventQueue;
 use crate::{Drops, Ended, Stage, Summary, Timeouts, UploadProgress};
 
@@ -10,6 +11,8 @@ use crate::{Drops, Ended, Stage, Summary, Timeouts, UploadProgress};
 #[derive(Debug)]
 pub(crate) struct Progress {
     queue: Arc<EventQueue>,
+    /// The video track, if the session has one.
+    live: Option<Arc<Live>>,
     state: Mutex<State>,
 }
 
@@ -34,7 +37,7 @@ struct State {
 }
 
 impl Progress {
-    pub(crate) fn new(queue: Arc<EventQueue>) -> Self {
+    pub(crate) fn new(queue: Arc<EventQueue>, live: Option<Arc<Live>>) -> Self {
         let state = State {
             stage: Stage::FirstFrame,
             since: Instant::now(),
@@ -49,7 +52,7 @@ impl Progress {
             caller_is_late: false,
             ended: None,
         };
-        Self { queue, state: Mutex::new(state) }
+        Self { queue, live, state: Mutex::new(state) }
     }
 
     pub(crate) fn uploaded(&self, progress: UploadProgress) {
@@ -108,6 +111,19 @@ impl Progress {
         state.since = Instant::now();
     }
 
+    pub(crate) fn video(&self) -> Option<VideoStatistics> {
+        self.live.as_ref().map(|live| live.statistics())
+    }
+
+    pub(crate) fn request_key_frame(&self) {
+        self.live.iter().for_each(|live| live.request_key_frame());
+    }
+
+    /// When the server last sent a result; `None` if it has sent none.
+    pub(crate) fn last_result(&self) -> Option<Instant> {
+        self.state().last_result
+    }
+
     pub(crate) fn end(&self, ended: Ended) {
         self.state().ended = Some(ended);
     }
@@ -118,6 +134,11 @@ impl Progress {
 
     /// When the current stage is over its limit; `None` while it may take as long as it likes.
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Stage, Duration)> {
+        // Nobody owes an answer to frames that were not sent.
+        let asked = match self.live.as_ref().filter(|live| live.is_sending()) {
+            Some(live) => Some(live.outstanding()?.into()),
+            None => None,
+        };
         let state = self.state();
         let limit = match state.stage {
             Stage::Uploading => timeouts.upload_progress,
@@ -125,7 +146,7 @@ impl Progress {
             _ if state.caller_is_late => return None,
             _ => timeouts.idle,
         };
-        Some((state.since + limit, state.stage, limit))
+        Some((Some(state.since).max(asked)? + limit, state.stage, limit))
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -135,13 +156,19 @@ impl Progress {
             (Some(from), Some(to)) => to.saturating_duration_since(from),
             _ => Duration::ZERO,
         };
+        let arrived = state.arrived + state.unreadable;
+        let video = self.live.as_ref().filter(|live| live.is_sending());
+        let sent = match video {
+            Some(live) => live.encode_stats().encoded(),
+            None => u64::from(state.last_frame),
+        };
         let upload_end = state.upload_ended.or_else(|| state.upload.map(|_| state.since));
         Summary {
-            frames_sent: u64::from(state.last_frame).max(state.arrived + state.unreadable),
+            frames_sent: sent.max(arrived),
             frames_returned: taken,
             dropped: Drops {
-                not_returned: u64::from(state.last_frame)
-                    .saturating_sub(state.arrived + state.unreadable),
+                not_encoded: video.map_or(0, |live| live.not_encoded()),
+                not_returned: sent.saturating_sub(arrived),
                 queue_full: state.queue_full,
                 unreadable: state.unreadable,
                 not_taken: if state.ended.is_some() { waiting } else { 0 },
@@ -168,7 +195,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_stage_has_its_limit_counted_from_when_it_last_got_on() {
-        let progress = Progress::new(Arc::default());
+        let progress = Progress::new(Arc::default(), None);
         let timeouts = Timeouts::default();
         let due = || {
             let (at, stage, _) = progress.deadline(&timeouts).unwrap();
@@ -190,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_before_the_upload_is_over_is_streaming() {
-        let progress = Progress::new(Arc::default());
+        let progress = Progress::new(Arc::default(), None);
         progress.uploaded(upload(50));
         progress.result_arrived(1);
         progress.uploaded(upload(100));
@@ -199,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn frames_that_the_server_never_named_again_are_counted() {
-        let progress = Progress::new(Arc::default());
+        let progress = Progress::new(Arc::default(), None);
         progress.result_arrived(1);
         progress.result_arrived(3);
         progress.result_unreadable();

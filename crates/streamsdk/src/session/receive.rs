@@ -3,9 +3,11 @@ use streamsdk_protocol::ack::AckSender;
 use streamsdk_protocol::chunk::{Message as ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
-use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, Message};
+use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::track::Track;
 use super::{EventQueue, Progress};
 use crate::{Event, FrameData, FramePolicy, ReceivedFrame};
 
@@ -19,42 +21,78 @@ pub(super) struct Receiver<'a> {
     pub(super) frame_outputs: &'a [String],
     /// Where acks go; `None` when the server does not wait for them.
     pub(super) acks: Option<(ChannelSender, AckSender)>,
+    /// Where frames come back as video.
+    pub(super) track: Option<Track>,
+    /// Cancelled when nothing more is to come.
+    pub(super) finish: CancellationToken,
 }
 
 /// How the channel ended.
 pub(super) enum ChannelEnd {
     /// The server said that it is done.
     Complete { reason: Option<String>, errors: Vec<String> },
+    /// Everything that this side sent was answered.
+    Answered,
     /// It closed without a word.
     Closed(Option<EndReason>),
 }
 
 impl Receiver<'_> {
-    pub(super) async fn run(mut self, mut channel: ChannelReceiver) -> ChannelEnd {
+    pub(super) async fn run(mut self, channel: ChannelReceiver) -> ChannelEnd {
+        let end = self.receive(channel).await;
+        if let Some(track) = &mut self.track {
+            track.finish().await;
+        }
+        self.enqueue_paired().await;
+        end
+    }
+
+    async fn receive(&mut self, mut channel: ChannelReceiver) -> ChannelEnd {
         let mut reassembler = Reassembler::new(self.limits);
-        while let Some(message) = channel.recv().await {
-            let Message::Binary(chunk) = message else {
-                debug!("the server sent text on the inference channel; ignored");
-                continue;
-            };
-            let abandoned = reassembler.abandoned();
-            match reassembler.push(chunk) {
-                Ok(Some(message)) => {
-                    if let Some(end) = self.handle(message).await {
+        let finish = self.finish.clone();
+        loop {
+            tokio::select! {
+                message = channel.recv() => {
+                    let Some(message) = message else {
+                        return ChannelEnd::Closed(channel.end_reason());
+                    };
+                    if let Some(end) = self.take(message, &mut reassembler).await {
                         return end;
                     }
                 }
-                Ok(None) => {}
-                Err(error) => {
-                    warn!(%error, "a message of the server was dropped");
-                    self.progress.result_unreadable();
+                frame = next_frame(&mut self.track) => {
+                    if let Some(track) = &mut self.track {
+                        track.push_frame(&frame);
+                    }
+                    self.enqueue_paired().await;
                 }
-            }
-            for _ in abandoned..reassembler.abandoned() {
-                self.progress.result_unreadable();
+                () = finish.cancelled() => return ChannelEnd::Answered,
             }
         }
-        ChannelEnd::Closed(channel.end_reason())
+    }
+
+    async fn take(
+        &mut self,
+        message: Message,
+        reassembler: &mut Reassembler,
+    ) -> Option<ChannelEnd> {
+        let Message::Binary(chunk) = message else {
+            debug!("the server sent text on the inference channel; ignored");
+            return None;
+        };
+        let abandoned = reassembler.abandoned();
+        let pushed = reassembler.push(chunk);
+        for _ in abandoned..reassembler.abandoned() {
+            self.progress.result_unreadable();
+        }
+        match pushed {
+            Ok(message) => self.handle(message?).await,
+            Err(error) => {
+                warn!(%error, "a message of the server was dropped");
+                self.progress.result_unreadable();
+                None
+            }
+        }
     }
 
     async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
@@ -76,17 +114,25 @@ impl Receiver<'_> {
             return Some(ChannelEnd::Complete { reason, errors });
         }
         self.progress.result_arrived(frame_id);
-        self.enqueue(message).await;
+        let data = FrameData::new(message);
+        match &mut self.track {
+            Some(track) => {
+                track.push_data(data);
+                self.enqueue_paired().await;
+            }
+            None => self.enqueue(event(data, self.frame_outputs)).await,
+        }
         self.ack(frame_id).await;
         None
     }
 
-    async fn enqueue(&self, message: OutputMessage) {
-        let data = FrameData::new(message);
-        let event = match ReceivedFrame::find(&data, self.frame_outputs) {
-            Some(frame) => Event::Frame(frame),
-            None => Event::Data(data),
-        };
+    async fn enqueue_paired(&mut self) {
+        while let Some(event) = self.track.as_mut().and_then(Track::pop) {
+            self.enqueue(event).await;
+        }
+    }
+
+    async fn enqueue(&self, event: Event) {
         match self.policy {
             FramePolicy::Lossless => {
                 self.progress.caller_is_late(true);
@@ -106,5 +152,20 @@ impl Receiver<'_> {
         let Some(due) = acks.frame_is_safe(frame_id) else { return };
         // A connection that takes no more acks is over; reading on finds out why.
         let _ = sender.send_text(&ControlMessage::ack(due).to_text()).await;
+    }
+}
+
+/// What a message without a track is for the caller.
+fn event(data: FrameData, frame_outputs: &[String]) -> Event {
+    match ReceivedFrame::find(&data, frame_outputs) {
+        Some(frame) => Event::Frame(frame),
+        None => Event::Data(data),
+    }
+}
+
+async fn next_frame(track: &mut Option<Track>) -> IncomingFrame {
+    match track {
+        Some(track) => track.recv().await,
+        None => std::future::pending().await,
     }
 }

@@ -3,12 +3,15 @@ use std::time::Duration;
 
 use streamsdk_protocol::ack::AckSender;
 use streamsdk_transport::{Channel, Peer};
+use streamsdk_video::SendFramesError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::live::Live;
 use super::receive::{ChannelEnd, Receiver};
+use super::track::Track;
 use super::{EventQueue, Progress};
-use crate::source::SourceIo;
+use crate::source::{SourceIo, VideoOut};
 use crate::{
     Ended, Error, ErrorKind, FramePolicy, SourceError, Stage, StreamConfig, StreamSource, Timeouts,
 };
@@ -16,12 +19,21 @@ use crate::{
 /// The longest that a changed time limit may go unnoticed.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
+const ANSWER_POLL: Duration = Duration::from_millis(20);
+/// After the answer to the last frame, what else may come on other ways.
+const ANSWERED_SILENCE: Duration = Duration::from_millis(200);
+/// A server that skips late frames never answers the last one.
+const UNANSWERED_SILENCE: Duration = Duration::from_secs(2);
+
 /// Owns a session until it is over.
 pub(super) struct Supervisor {
     pub(super) peer: Peer,
     pub(super) inference: Channel,
     pub(super) source: Box<dyn StreamSource>,
     pub(super) source_channels: Vec<Channel>,
+    pub(super) track: Option<Track>,
+    pub(super) video_out: Option<VideoOut>,
+    pub(super) live: Arc<Live>,
     pub(super) queue: Arc<EventQueue>,
     pub(super) progress: Arc<Progress>,
     pub(super) acks: bool,
@@ -35,6 +47,8 @@ impl Supervisor {
     pub(super) async fn run(self) {
         let Self { peer, inference, mut source, source_channels, queue, progress, .. } = self;
         let (sender, receiver) = inference.split();
+        let finish = CancellationToken::new();
+        let sends = self.video_out.is_some();
         let receive = Receiver {
             queue: &queue,
             progress: &progress,
@@ -42,9 +56,18 @@ impl Supervisor {
             policy: self.policy,
             frame_outputs: &self.config.stream_output,
             acks: self.acks.then(|| (sender, AckSender::new())),
+            track: self.track,
+            finish: finish.clone(),
+        };
+        let answers = async {
+            if sends {
+                answered(&progress, &self.live).await;
+                finish.cancel();
+            }
         };
         let io = SourceIo {
             channels: source_channels,
+            video: self.video_out,
             progress: Arc::clone(&progress),
             cancel: self.upload,
         };
@@ -53,7 +76,7 @@ impl Supervisor {
             biased;
             () = self.close.cancelled() => Ok(Ended::ByCaller),
             end = receive.run(receiver) => outcome(end, progress.stage()),
-            failed = run_to_failure(&mut *source, io) => failed,
+            failed = run_to_failure(&mut *source, io, answers) => failed,
             error = overdue(&progress, &self.config.timeouts) => Err(error),
         };
 
@@ -77,22 +100,46 @@ fn outcome(end: ChannelEnd, stage: Stage) -> Result<Ended, Error> {
         ChannelEnd::Complete { errors, .. } if !errors.is_empty() => {
             Err(Error::new(ErrorKind::Processing, stage, errors.join("; ")))
         }
-        ChannelEnd::Complete { reason: None, .. } => Ok(Ended::Complete),
+        ChannelEnd::Complete { reason: None, .. } | ChannelEnd::Answered => Ok(Ended::Complete),
         ChannelEnd::Complete { reason: Some(reason), .. } => Ok(Ended::ByServer(reason)),
         ChannelEnd::Closed(reason) => Err(Error::lost(stage, reason)),
     }
 }
 
-/// Runs the source; resolves only when that is a reason to end the session.
-async fn run_to_failure(source: &mut dyn StreamSource, io: SourceIo) -> Result<Ended, Error> {
+/// Runs the source, and waits for the answers to what it sent; resolves only when the source gives a reason
+/// to end the session.
+async fn run_to_failure(
+    source: &mut dyn StreamSource,
+    io: SourceIo,
+    answers: impl Future<Output = ()>,
+) -> Result<Ended, Error> {
     match source.run(io).await {
-        Ok(()) => {}
+        // Where sending failed, the inference channel ends as well, and knows why.
+        Ok(())
+        | Err(SourceError::Send(_) | SourceError::Frames(SendFramesError::Connection(_))) => {
+            answers.await;
+        }
         Err(SourceError::Cancelled) => return Ok(Ended::UploadCancelled),
-        // The inference channel ends as well, and knows why.
-        Err(SourceError::Send(_)) => {}
         Err(error) => return Err(Error::new(ErrorKind::Source, Stage::Uploading, error)),
     }
     std::future::pending().await
+}
+
+/// Resolves when no more answers to what was sent are to be expected: the last frame was answered, or the
+/// server has been silent for a while.
+async fn answered(progress: &Progress, live: &Live) {
+    loop {
+        tokio::time::sleep(ANSWER_POLL).await;
+        let silence = progress.last_result().map_or(Duration::MAX, |last| last.elapsed());
+        let patience = match live.outstanding() {
+            None => ANSWERED_SILENCE,
+            Some(left) if left.elapsed() < UNANSWERED_SILENCE => continue,
+            Some(_) => UNANSWERED_SILENCE,
+        };
+        if silence >= patience {
+            return;
+        }
+    }
 }
 
 /// Resolves when the session has stood still for longer than it may.

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use streamsdk_protocol::UPLOAD_CHANNEL;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::upload::{HEADER_LEN, PlanError, UploadPlan};
-use streamsdk_transport::{ChannelSender, SendError};
+use streamsdk_transport::{ChannelSender, SendError, VideoDirection};
 use tokio::sync::mpsc;
 
 use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
@@ -30,6 +30,7 @@ pub struct VideoFileSource {
     file: Option<File>,
     plan: UploadPlan,
     realtime: bool,
+    by_track: bool,
 }
 
 impl VideoFileSource {
@@ -54,13 +55,20 @@ impl VideoFileSource {
             PlanError::Empty => SourceError::Empty { path: path.clone() },
             _ => SourceError::TooLarge { path: path.clone(), bytes },
         })?;
-        Ok(Self { path, file: Some(file), plan, realtime: false })
+        Ok(Self { path, file: Some(file), plan, realtime: false, by_track: false })
     }
 
     /// Whether the server plays the file at its own speed and drops what is late (`true`), or
     /// processes every frame (`false`). Default is `false`.
     pub fn realtime_processing(mut self, realtime: bool) -> Self {
         self.realtime = realtime;
+        self
+    }
+
+    /// Has the frames of the stream output come back on a video track instead of the data channel: smaller
+    /// and with less effort, but compressed again, and not safe from loss. Default is the data channel.
+    pub fn frames_by_track(mut self) -> Self {
+        self.by_track = true;
         self
     }
 
@@ -72,13 +80,20 @@ impl VideoFileSource {
 
 #[async_trait]
 impl StreamSource for VideoFileSource {
-    fn shape(&self) -> ConnectionShape {
-        ConnectionShape { channels: vec![UPLOAD_CHANNEL] }
+    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+        let on_track = self.by_track && !config.stream_output.is_empty();
+        ConnectionShape {
+            channels: vec![UPLOAD_CHANNEL],
+            video: on_track.then_some(VideoDirection::ReceiveOnly),
+        }
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
         request.video_file_upload = true;
         request.webrtc_realtime_processing = self.realtime;
+        if self.by_track {
+            return;
+        }
         // Frames travel as data: the stream's outputs are data outputs too, and there is no track.
         let streamed = request.stream_output.replace(Vec::new()).unwrap_or_default();
         let data = request.data_output.get_or_insert_default();

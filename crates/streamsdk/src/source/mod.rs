@@ -2,18 +2,27 @@
 
 #[cfg(feature = "file")]
 mod file;
+mod manual;
+mod producer;
+mod pulled;
+mod video_out;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamsdk_protocol::init::InitRequest;
-use streamsdk_transport::{Channel, SendError};
+use streamsdk_transport::{Channel, SendError, VideoDirection};
+use streamsdk_video::SendFramesError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "file")]
 pub use file::VideoFileSource;
+pub use manual::{FrameSendError, FrameSender, ManualSource};
+pub use producer::ProducerSource;
+pub use pulled::{MjpegSource, RtspSource};
+pub use video_out::VideoOut;
 
 use crate::session::Progress;
 use crate::{StreamConfig, UploadProgress};
@@ -26,7 +35,8 @@ use crate::{StreamConfig, UploadProgress};
 #[async_trait]
 pub trait StreamSource: Send + 'static {
     /// What the source needs of the connection. Default is nothing.
-    fn shape(&self) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+        let _ = config;
         ConnectionShape::default()
     }
 
@@ -34,7 +44,8 @@ pub trait StreamSource: Send + 'static {
     fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest);
 
     /// Feeds the connection, and returns when there is nothing more to send. The session goes on
-    /// until the server has answered everything.
+    /// until the server has answered everything: it ends when the server says so, or, where this
+    /// side sends video, when no more answers come.
     ///
     /// Must return soon after [`SourceIo::cancelled`] resolves; it may be dropped instead.
     async fn run(&mut self, io: SourceIo) -> Result<(), SourceError>;
@@ -49,12 +60,15 @@ pub trait StreamSource: Send + 'static {
 pub struct ConnectionShape {
     /// Labels of data channels to be opened for the source.
     pub channels: Vec<&'static str>,
+    /// Which way video goes on a track. Default is that there is none.
+    pub video: Option<VideoDirection>,
 }
 
 /// The connection as a running source sees it.
 #[derive(Debug)]
 pub struct SourceIo {
     pub(crate) channels: Vec<Channel>,
+    pub(crate) video: Option<VideoOut>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) cancel: CancellationToken,
 }
@@ -65,6 +79,12 @@ impl SourceIo {
     pub fn take_channel(&mut self, label: &str) -> Option<Channel> {
         let place = self.channels.iter().position(|channel| channel.label() == label)?;
         Some(self.channels.swap_remove(place))
+    }
+
+    /// Takes the track to send video on; `None` if [`StreamSource::shape`] asked for none, if the server
+    /// refused it, or if it was taken.
+    pub fn take_video(&mut self) -> Option<VideoOut> {
+        self.video.take()
     }
 
     /// Tells the caller and the session's time limit how far an upload is.
@@ -137,6 +157,20 @@ pub enum SourceError {
     /// The connection took no more.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// The URL is not of the kind that the source takes.
+    #[error("the URL must begin with {expected}, not with {found:?}")]
+    Scheme {
+        /// What it may begin with.
+        expected: &'static str,
+        /// The scheme that was given; empty if there was none.
+        found: String,
+    },
+    /// Frames could not be made, encoded or sent.
+    #[error(transparent)]
+    Frames(#[from] SendFramesError),
+    /// The server takes no video.
+    #[error("the server refused the video track")]
+    NoVideo,
     /// The caller stopped it.
     #[error("the upload was cancelled")]
     Cancelled,

@@ -1,0 +1,124 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use streamsdk_protocol::pairing::{
+    DataStamp, FrameStamp, Paired, Pairing, PairingConfig, Place, SenderReport, pts_to_90khz,
+};
+use streamsdk_transport::{IncomingFrame, VideoReceiver};
+use streamsdk_video::{DecodeChain, LazyPicture};
+use tokio::time::timeout;
+
+use super::live::Live;
+use crate::{Error, ErrorKind, Event, FrameData, ReceivedFrame, Stage};
+
+/// How long the track may be silent after the end of the stream before it counts as over.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// The track on which frames come back, and the data that they wait for.
+pub(super) struct Track {
+    receiver: VideoReceiver,
+    chain: Arc<DecodeChain>,
+    pairing: Pairing<Returned, FrameData>,
+    report: Option<SenderReport>,
+    live: Arc<Live>,
+    image_name: Arc<str>,
+    started: Instant,
+}
+
+/// A frame that came back.
+struct Returned {
+    picture: LazyPicture,
+    at: Instant,
+}
+
+impl Track {
+    pub(super) fn new(
+        receiver: VideoReceiver,
+        live: Arc<Live>,
+        image_name: Arc<str>,
+    ) -> Result<Self, Error> {
+        let monitor = receiver.monitor();
+        let asking = monitor.clone();
+        let chain = DecodeChain::new(receiver.codec(), move || asking.request_key_frame())
+            .map_err(|error| Error::new(ErrorKind::Config, Stage::Connecting, error))?;
+        let chain = Arc::new(chain);
+        live.receives(monitor, Arc::clone(&chain));
+        Ok(Self {
+            receiver,
+            chain,
+            pairing: Pairing::new(PairingConfig::default()),
+            report: None,
+            live,
+            image_name,
+            started: Instant::now(),
+        })
+    }
+
+    /// The next frame; never resolves once the track is over. Cancelling loses nothing.
+    pub(super) async fn recv(&mut self) -> IncomingFrame {
+        match self.receiver.recv().await {
+            Some(frame) => frame,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn push_frame(&mut self, frame: &IncomingFrame) {
+        let report = self.receiver.sender_report();
+        let report = report.map(|r| SenderReport { rtp_time: r.rtp_time, ntp_time: r.ntp_time });
+        if report != self.report {
+            self.report = report;
+            report.into_iter().for_each(|report| self.pairing.push_report(report));
+        }
+        let place = match frame {
+            IncomingFrame { begins_stream: true, .. } => Place::First,
+            IncomingFrame { continuous: true, .. } => Place::Next,
+            _ => Place::AfterGap,
+        };
+        let arrived = frame.arrived.saturating_duration_since(self.started);
+        let stamp = FrameStamp { rtp_time: frame.rtp_time, place, arrived };
+        let returned = Returned { picture: self.chain.add(frame), at: Instant::now() };
+        self.pairing.push_frame(stamp, returned);
+    }
+
+    pub(super) fn push_data(&mut self, data: FrameData) {
+        let now = Instant::now();
+        if let Some(time) = time_of(&data) {
+            self.live.data_arrived(time, now);
+        }
+        let stamp = DataStamp::new(data.metadata(), now.saturating_duration_since(self.started));
+        self.pairing.push_data(stamp, data);
+    }
+
+    /// Takes what still comes after the end of the stream, and gives out everything that waits.
+    pub(super) async fn finish(&mut self) {
+        while let Ok(Some(frame)) = timeout(LINGER, self.receiver.recv()).await {
+            self.push_frame(&frame);
+        }
+        self.pairing.finish();
+    }
+
+    /// What is ready for the caller. To be called until there is nothing, after each of the others.
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let paired = self.pairing.pop();
+        self.live.paired(self.pairing.statistics());
+        let frame = |returned: Returned, data| {
+            ReceivedFrame::of_track(returned.picture, Arc::clone(&self.image_name), data)
+        };
+        Some(match paired? {
+            Paired::Both(returned, data) => {
+                if let Some(time) = time_of(&data) {
+                    self.live.frame_arrived(time, returned.at);
+                }
+                Event::Frame(frame(returned, Some(data)))
+            }
+            Paired::FrameOnly(returned) => Event::Frame(frame(returned, None)),
+            Paired::DataOnly(data) => Event::Data(data),
+        })
+    }
+}
+
+/// The time of the frame that the data is about, in ticks of 90 kHz.
+fn time_of(data: &FrameData) -> Option<i64> {
+    let metadata = data.metadata()?;
+    pts_to_90khz(metadata.pts?, metadata.time_base?)
+}

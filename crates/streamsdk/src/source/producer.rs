@@ -1,0 +1,59 @@
+use async_trait::async_trait;
+use streamsdk_capture::FrameProducer;
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_transport::VideoDirection;
+
+use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use crate::StreamConfig;
+
+/// The frames of any [`FrameProducer`], sent on a video track: a camera, a drawing, one of the program's own.
+///
+/// ```no_run
+/// # fn example(client: streamsdk::Client) {
+/// use streamsdk::ProducerSource;
+/// use streamsdk::capture::TestPattern;
+///
+/// let session = client.stream(ProducerSource::new(TestPattern::new(1280, 720, 30.0)));
+/// # }
+/// ```
+pub struct ProducerSource {
+    producer: Option<Box<dyn FrameProducer>>,
+    frame_rate: Option<f64>,
+}
+
+impl ProducerSource {
+    /// Takes a producer. The server is told its frame rate, if it knows one.
+    pub fn new(producer: impl FrameProducer + 'static) -> Self {
+        let frame_rate = producer.format().and_then(|format| format.frame_rate);
+        Self { producer: Some(Box::new(producer)), frame_rate }
+    }
+}
+
+#[async_trait]
+impl StreamSource for ProducerSource {
+    fn shape(&self, _config: &StreamConfig) -> ConnectionShape {
+        ConnectionShape {
+            video: Some(VideoDirection::SendAndReceive),
+            ..ConnectionShape::default()
+        }
+    }
+
+    fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
+        request.declared_fps = request.declared_fps.or(self.frame_rate);
+    }
+
+    async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
+        match (io.take_video(), self.producer.take()) {
+            (Some(video), Some(producer)) => video.send_frames(producer).await,
+            _ => Err(SourceError::NoVideo),
+        }
+    }
+}
+
+impl std::fmt::Debug for ProducerSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProducerSource")
+            .field("frame_rate", &self.frame_rate)
+            .finish_non_exhaustive()
+    }
+}
