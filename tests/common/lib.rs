@@ -2,16 +2,19 @@
 //! plays whatever a test needs.
 
 mod fake_server;
+mod lossy_server;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use streamsdk::{
-    Client, Error, Event, FrameData, Session, StreamConfig, Summary, VideoFileSource, Workflow,
+    Client, Error, Event, FrameData, Session, StreamConfig, StreamSource, Summary, VideoFileSource,
+    Workflow,
 };
 use streamsdk_worker::{Worker, WorkerConfig};
 
 pub use fake_server::{FakeServer, Script};
+pub use lossy_server::LossyServer;
 
 /// A test that waits longer than this has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +47,7 @@ pub async fn start(
 /// Starts a session of any source.
 pub async fn start_source(
     url: &str,
-    source: VideoFileSource,
+    source: impl StreamSource,
     processor: &str,
     config: StreamConfig,
 ) -> Result<Session, Error> {

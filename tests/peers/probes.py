@@ -42,6 +42,10 @@ class Timeline:
     def has(self, name: str) -> bool:
         return name in self._moments
 
+    def at(self, name: str):
+        """When it was, or None."""
+        return self._moments[name][0] if self.has(name) else None
+
     def wall(self, begin: str, end: str):
         """Seconds between two moments, or None when one of them never came."""
         return self._difference(begin, end, 0)

@@ -30,7 +30,7 @@ impl Answer {
         offer: &str,
         send_video: bool,
     ) -> Result<Self, AnswerError> {
-        let wanted = Negotiated::of(offer);
+        let wanted = Negotiated::offered(offer, &config.codecs);
         let receive_video = sends_video(offer);
         if !send_video && !receive_video {
             // Without a codec the engine refuses the slot.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use streamsdk_protocol::Limits;
-use streamsdk_transport::{Interfaces, PeerConfig};
+use streamsdk_transport::{Interfaces, PeerConfig, VideoCodec};
 
 use crate::Processors;
 
@@ -29,6 +29,8 @@ pub struct WorkerConfig {
     pub idle_timeout: Duration,
     /// How long a client may be silent on the network before it counts as dead. Default is 15 s.
     pub dead_after: Duration,
+    /// How long a camera that the worker pulls may take to answer, and later be silent. Default is 5 s.
+    pub source_timeout: Duration,
     /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
     pub jpeg_quality: u8,
     /// Whether results are compressed. Default is [`Gzip::ForPrograms`].
@@ -48,6 +50,7 @@ impl Default for WorkerConfig {
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),
+            source_timeout: Duration::from_secs(5),
             jpeg_quality: 80,
             gzip: Gzip::ForPrograms,
             ack_window: 1,
@@ -83,6 +86,15 @@ impl WorkerConfig {
         config.interfaces = self.interfaces.unwrap_or(interfaces);
         config.connect_timeout = self.connect_timeout;
         config.dead_after = self.dead_after;
+        config.codecs = codecs();
         config
     }
+}
+
+/// The codecs of video tracks that this build knows, the preferred one first.
+pub(crate) fn codecs() -> Vec<VideoCodec> {
+    #[cfg(feature = "video")]
+    return streamsdk_video::codecs();
+    #[cfg(not(feature = "video"))]
+    Vec::new()
 }

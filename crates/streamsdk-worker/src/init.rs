@@ -8,7 +8,8 @@ use streamsdk_protocol::sdp;
 
 use crate::processor::Processors;
 use crate::refusal::Refusal;
-use crate::workflow::{DataSelection, Workflow};
+use crate::source_plan::SourcePlan;
+use crate::workflow::{DataSelection, Selection, StreamOutput, Workflow};
 
 /// What a client wants, checked.
 #[derive(Debug)]
@@ -17,7 +18,9 @@ pub(crate) struct SessionPlan {
     pub(crate) workflow: Workflow,
     pub(crate) parameters: Map<String, Value>,
     pub(crate) realtime: bool,
-    pub(crate) selection: DataSelection,
+    pub(crate) source: SourcePlan,
+    pub(crate) stream: StreamOutput,
+    pub(crate) data: DataSelection,
     pub(crate) declared_fps: Option<f64>,
     pub(crate) time_limit: Option<Duration>,
     /// Whether results are compressed.
@@ -25,6 +28,16 @@ pub(crate) struct SessionPlan {
 }
 
 impl SessionPlan {
+    /// What travels when the session begins.
+    pub(crate) fn selection(&self) -> Selection {
+        let image = match &self.stream {
+            StreamOutput::None => None,
+            StreamOutput::Auto => self.workflow.first_image().map(str::to_owned),
+            StreamOutput::Named(name) => Some(name.clone()),
+        };
+        Selection { data: self.data.clone(), image }
+    }
+
     pub(crate) fn read(body: &[u8], processors: &Processors, gzip: bool) -> Result<Self, Refusal> {
         let request = parse(body)?;
         if request.webrtc_offer.kind != "offer" {
@@ -34,21 +47,18 @@ impl SessionPlan {
             Refusal::configuration(format!("The offer cannot be used: {error}."))
         })?;
         let workflow = Workflow::find(&request.workflow_configuration, processors)?;
-        check_source(&request)?;
-        let stream = request.stream_output.unwrap_or_default();
-        if let Some(unknown) = stream.iter().find(|name| !workflow.has_output(name)) {
+        let source = SourcePlan::of(&request)?;
+        let stream = StreamOutput::new(request.stream_output);
+        if let StreamOutput::Named(name) = &stream
+            && !workflow.has_output(name)
+        {
             return Err(Refusal::configuration(format!(
-                "Invalid stream_output field: '{unknown}'. Available workflow outputs: {}",
+                "Invalid stream_output field: '{name}'. Available workflow outputs: {}",
                 workflow.listed_outputs()
             )));
         }
-        if !stream.is_empty() {
-            return Err(Refusal::configuration(
-                "This worker sends frames over the data channel: stream_output must be empty.",
-            ));
-        }
-        let selection = DataSelection::new(request.data_output.unwrap_or_default());
-        let unknown = selection.unknown(&workflow);
+        let data = DataSelection::new(request.data_output.unwrap_or_default());
+        let unknown = data.unknown(&workflow);
         if !unknown.is_empty() {
             return Err(Refusal::configuration(format!(
                 "Invalid data_output fields: ['{}']. Available workflow outputs: {}",
@@ -61,27 +71,13 @@ impl SessionPlan {
             workflow,
             parameters: request.workflow_configuration.workflows_parameters,
             realtime: request.webrtc_realtime_processing,
-            selection,
+            source,
+            stream,
+            data,
             declared_fps: request.declared_fps,
             time_limit: request.processing_timeout.map(Duration::from_secs),
             gzip,
         })
-    }
-}
-
-/// A request that names no other source brings a file, whether it says so or not: like the real
-/// server, the worker goes by the upload channel.
-fn check_source(request: &InitRequest) -> Result<(), Refusal> {
-    let other = [
-        ("rtsp_url", request.rtsp_url.is_some()),
-        ("mjpeg_url", request.mjpeg_url.is_some()),
-        ("manual_mode", request.manual_mode),
-    ];
-    match other.into_iter().find(|(_, is_set)| *is_set) {
-        None => Ok(()),
-        Some((field, _)) => Err(Refusal::configuration(format!(
-            "This worker takes uploaded video files only, so {field} cannot be set."
-        ))),
     }
 }
 

@@ -18,9 +18,17 @@
 //! # A session
 //!
 //! The request names a processor, as `workflow_id` or as the `type` of the single step of a
-//! specification, and the outputs that the client wants. The client uploads a video file, the
-//! worker decodes it with FFmpeg, runs the processor on every frame, and sends the outputs back. It
-//! paces itself by the client's acks, or, in a realtime session, by the clock, dropping what is late.
+//! specification, and the outputs that the client wants. The frames come from an uploaded video
+//! file, from a video track that the client sends, or from a camera that the worker pulls by RTSP or
+//! as MJPEG. The processor runs on every frame, and its outputs go back as data messages; one image
+//! can go back on a video track as well. A lossless session is paced by the client's acks; a realtime
+//! one leaves out what it has no time for.
+//!
+//! # Features
+//!
+//! - `video` (default): video tracks, in VP8 and H264. Needs the development packages of libvpx and
+//!   FFmpeg. Without it, requests that need a track are refused.
+//! - `turbojpeg`: JPEG by libjpeg-turbo, built from source with cmake and nasm.
 
 mod config;
 mod init;
@@ -28,6 +36,7 @@ pub mod processor;
 mod refusal;
 mod server;
 mod session;
+mod source_plan;
 mod workflow;
 
 pub use config::{Gzip, WorkerConfig};

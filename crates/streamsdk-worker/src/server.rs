@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, http::header};
 use serde_json::json;
+use streamsdk_capture::{NetworkStream, Stopper};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::InitResponse;
-use streamsdk_transport::{Answer, AnswerError, Interfaces};
+use streamsdk_transport::{Answer, AnswerError, IncomingChannels, Interfaces, Peer};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,7 +24,9 @@ use tracing::{info, warn};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
 use crate::refusal::Refusal;
-use crate::session::{self, Session};
+use crate::session::{self, Session, StopOnDrop};
+use crate::source_plan::SourcePlan;
+use crate::workflow::StreamOutput;
 
 /// Largest init request: a workflow with everything in it is far smaller.
 const REQUEST_LIMIT: usize = 8 << 20;
@@ -158,8 +161,11 @@ impl Endpoint {
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| Refusal::busy(self.config.max_sessions))?;
+        let camera = self.open_camera(&plan.source).await?;
         let offer = std::mem::take(&mut plan.offer);
-        let answer = Answer::create(self.config.peer(self.interfaces), &offer, false).await;
+        let config = self.config.peer(self.interfaces);
+        let returns_video = plan.stream != StreamOutput::None && !config.codecs.is_empty();
+        let answer = Answer::create(config, &offer, returns_video).await;
         let answer = answer.map_err(|error| match error {
             AnswerError::UnusableOffer(_) => {
                 Refusal::configuration(format!("The offer cannot be used: {error}."))
@@ -167,18 +173,45 @@ impl Endpoint {
             error => Refusal::internal(&error.to_string()),
         })?;
         let response = InitResponse::answer(answer.sdp());
-        self.run(plan, answer, place);
-        Ok(response)
+        let (peer, channels, video) = answer.into_parts();
+        let (config, stop) = (Arc::clone(&self.config), self.stop.child_token());
+        match Session::new(plan, config, peer.clone(), video, camera, stop) {
+            Ok(session) => {
+                self.run(session, channels, peer, place);
+                Ok(response)
+            }
+            Err(refusal) => {
+                peer.abort().await;
+                Err(refusal)
+            }
+        }
     }
 
-    fn run(&self, plan: SessionPlan, answer: Answer, place: OwnedSemaphorePermit) {
-        let (peer, channels, _) = answer.into_parts();
-        let session = Session {
-            plan,
-            config: Arc::clone(&self.config),
-            peer: peer.clone(),
-            stop: self.stop.child_token(),
+    /// Connects to the camera, if the plan names one. Whoever stops waiting stops that, too.
+    async fn open_camera(&self, source: &SourcePlan) -> Result<Option<NetworkStream>, Refusal> {
+        let SourcePlan::Network(options) = source else { return Ok(None) };
+        let (limit, stopper) = (self.config.source_timeout, Stopper::default());
+        let options = options.clone().stopper(stopper.clone());
+        let options = options.connect_timeout(limit).read_timeout(limit);
+        let opening = tokio::task::spawn_blocking(move || options.open());
+        let stop = StopOnDrop::new(stopper);
+        let opened = tokio::select! {
+            opened = opening => opened.map_err(|error| Refusal::internal(&error.to_string()))?,
+            () = self.stop.cancelled() => return Err(Refusal::internal("The worker is shutting down.")),
         };
+        let camera = opened
+            .map_err(|error| Refusal::internal(&format!("The camera cannot be used: {error}.")))?;
+        stop.disarm();
+        Ok(Some(camera))
+    }
+
+    fn run(
+        &self,
+        session: Session,
+        channels: IncomingChannels,
+        peer: Peer,
+        place: OwnedSemaphorePermit,
+    ) {
         self.tasks.spawn(async move {
             match session::run(session, channels).await {
                 Ok(frames) => info!(frames, "session complete"),

@@ -52,6 +52,12 @@ impl Workflow {
         self.outputs.iter().any(|output| output.name == name)
     }
 
+    /// The name of the first output that is an image.
+    pub(crate) fn first_image(&self) -> Option<&str> {
+        let image = self.outputs.iter().find(|output| output.kind == OutputKind::Image);
+        image.map(|output| output.name.as_str())
+    }
+
     /// The names of all outputs, as the real server lists them.
     pub(crate) fn listed_outputs(&self) -> String {
         let names: Vec<&str> = self.outputs.iter().map(|output| output.name.as_str()).collect();
@@ -204,4 +210,38 @@ impl DataSelection {
             Self::Named(names) => names.contains(&output.name),
         }
     }
+}
+
+/// What the client wants on the video track when the session begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StreamOutput {
+    /// No track.
+    None,
+    /// The first output that is an image, if there is a track.
+    Auto,
+    /// This output.
+    Named(String),
+}
+
+impl StreamOutput {
+    /// Like the real server, takes the first name and pays no regard to the others.
+    pub(crate) fn new(names: Option<Vec<String>>) -> Self {
+        match names {
+            None => Self::Auto,
+            Some(names) => first_name(names).map_or(Self::None, Self::Named),
+        }
+    }
+}
+
+/// The first name that is not empty.
+pub(crate) fn first_name(names: Vec<String>) -> Option<String> {
+    names.into_iter().find(|name| !name.is_empty())
+}
+
+/// Which outputs travel at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) data: DataSelection,
+    /// The image on the track, in sessions that have one.
+    pub(crate) image: Option<String>,
 }

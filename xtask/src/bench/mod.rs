@@ -13,6 +13,7 @@ mod python;
 mod receive;
 mod report;
 mod stats;
+mod track;
 mod upload_loopback;
 mod upload_real;
 
@@ -21,7 +22,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use self::lab::Lab;
-use self::programs::{BOUND, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK};
+use self::programs::{
+    BOUND, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK, TRACK,
+};
 use self::report::{Report, Row};
 use crate::peers::Peers;
 use crate::{network, setup};
@@ -93,6 +96,30 @@ const BENCHES: &[Bench] = &[
         figures: &["receive-1080p", "receive-1080p-turbojpeg", "receive-data-1080p"],
         programs: &[CLI, CLIENT, CLIENT_TURBOJPEG],
         measure: |lab| receive::measure(lab, "1080p", 1920, 1080),
+    },
+    Bench {
+        figures: &[
+            "track-vp8",
+            "track-vp8-data",
+            "track-vp8-data-p95",
+            "track-vp8-frame",
+            "track-vp8-frame-p95",
+            "track-vp8-memory",
+        ],
+        programs: &[CLI, TRACK],
+        measure: |lab| track::measure(lab, &track::VP8),
+    },
+    Bench {
+        figures: &[
+            "track-h264",
+            "track-h264-data",
+            "track-h264-data-p95",
+            "track-h264-frame",
+            "track-h264-frame-p95",
+            "track-h264-memory",
+        ],
+        programs: &[CLI, TRACK],
+        measure: |lab| track::measure(lab, &track::H264),
     },
     Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
 ];

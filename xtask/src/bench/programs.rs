@@ -11,6 +11,7 @@ pub const CLIENT_TURBOJPEG: &str = "bench-client-turbojpeg";
 pub const CONNECT: &str = "bench-connect";
 pub const BOUND: &str = "bench-bound";
 pub const SINK: &str = "bench-sink";
+pub const TRACK: &str = "bench-track";
 /// The command-line program with every feature, the worker among them.
 pub const CLI: &str = "streamsdk";
 /// The command-line program as it is built by default.
@@ -34,6 +35,10 @@ impl Programs {
         for name in MEASURING.iter().filter(|name| wanted.contains(name)) {
             build("streamsdk-benches", &["--bin", name])?;
             programs.keep(&built(name)?, name)?;
+        }
+        if wanted.contains(&TRACK) {
+            build("streamsdk-benches", &["--bin", TRACK, "--features", "video"])?;
+            programs.keep(&built(TRACK)?, TRACK)?;
         }
         if wanted.contains(&CLI_DEFAULT) {
             build("streamsdk-cli", &[])?;

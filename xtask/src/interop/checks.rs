@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::expect;
+use super::{expect, tracks};
 use crate::peers::{CliRun, InferenceServer, Mode, Peers, PythonRun, Worker};
 use crate::tally::Tally;
 
@@ -12,6 +12,8 @@ const LIMIT: Duration = Duration::from_secs(150);
 pub struct Bench<'a> {
     pub peers: &'a Peers,
     pub clip: &'a Path,
+    /// A clip whose frames show their numbers.
+    pub marked_clip: &'a Path,
     pub directory: &'a Path,
 }
 
@@ -39,6 +41,7 @@ pub fn with_the_real_server(
     if let Some(cli) = cli {
         our_client_with_the_real_server(tally, bench, server, cli);
     }
+    tracks::with_the_real_server(tally, bench, server, cli);
     tally.check("the real server's sessions have all ended", || {
         server.wait_until_idle()?;
         Ok("no session process is left".into())
@@ -87,9 +90,10 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
         let report = run.stream_output("image").data_output("no_such_output").run(LIMIT)?;
         expect::python_was_refused(&report, &["HTTP 400", "no_such_output", "predictions"])
     });
+    tracks::with_our_worker(tally, bench, worker);
     tally.check("our worker keeps the API key to itself", || {
         anyhow::ensure!(!worker.told_the_key(), "it is in its log");
         let usage = worker.program().usage();
-        Ok(format!("after three sessions it has cost {usage:?}"))
+        Ok(format!("after all sessions it has cost {usage:?}"))
     });
 }

@@ -2,12 +2,14 @@
 
 mod checks;
 mod expect;
+mod expect_tracks;
+mod tracks;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{InferenceServer, Peers, Worker};
+use crate::peers::{InferenceServer, Peers, Worker, write_marked_clip};
 use crate::tally::{Tally, closing_line};
 use crate::{clip, network, project, setup};
 
@@ -63,8 +65,10 @@ fn check(options: &Options, peers: &Peers) -> Result<bool> {
     let directory = project::work_directory("interop")?;
     println!("logs are in {}", directory.display());
     let mut tally = Tally::new(options.only.clone());
-    let clip = clip_path()?;
-    let bench = checks::Bench { peers, clip: &clip, directory: &directory };
+    let (clip, marked_clip) = (clip_path()?, directory.join("marked.mp4"));
+    write_marked_clip(peers, &marked_clip)?;
+    let bench =
+        checks::Bench { peers, clip: &clip, marked_clip: &marked_clip, directory: &directory };
 
     let cli = tally.necessary("streamsdk is built", || {
         let cli = options.cli.clone().context("it could not be built")?;

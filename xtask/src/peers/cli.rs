@@ -1,3 +1,4 @@
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,11 +13,12 @@ use crate::process::{Finished, Job, Output};
 pub struct CliRun {
     cli: PathBuf,
     server: String,
-    video: PathBuf,
+    source: OsString,
     workflow: PathBuf,
     stream_output: Vec<String>,
     data_output: Vec<String>,
     parameters: Vec<String>,
+    video: Vec<String>,
     /// Where the files go that it writes, without their endings.
     outputs: PathBuf,
 }
@@ -32,15 +34,21 @@ pub struct CliReport {
 
 impl CliRun {
     /// `outputs` is a path without an ending: what it writes is put beside each other there.
-    pub fn new(cli: &Path, server: impl Into<String>, video: &Path, outputs: PathBuf) -> Self {
+    pub fn new(
+        cli: &Path,
+        server: impl Into<String>,
+        source: impl AsRef<OsStr>,
+        outputs: PathBuf,
+    ) -> Self {
         Self {
             cli: cli.into(),
             server: server.into(),
-            video: video.into(),
+            source: source.as_ref().into(),
             workflow: workflow("motion"),
             stream_output: Vec::new(),
             data_output: Vec::new(),
             parameters: Vec::new(),
+            video: Vec::new(),
             outputs,
         }
     }
@@ -69,6 +77,12 @@ impl CliRun {
         self
     }
 
+    /// How video is carried on tracks. Default is nothing.
+    pub fn video_options(mut self, options: &[&str]) -> Self {
+        self.video.extend(options.iter().map(|&option| option.into()));
+        self
+    }
+
     /// Runs it. A session that fails is no error: the report says how it failed.
     pub fn run(self, limit: Duration) -> Result<CliReport> {
         let (frames, summary) =
@@ -78,13 +92,14 @@ impl CliRun {
         }
         let finished = Job::new(self.cli)
             .arg("run")
-            .arg(self.video)
+            .arg(self.source)
             .args(["--server", &self.server])
             .arg("--workflow")
             .arg(self.workflow)
             .args(repeated("--stream-output", &self.stream_output))
             .args(repeated("--data-output", &self.data_output))
             .args(repeated("--param", &self.parameters))
+            .args(self.video)
             .arg("--jsonl")
             .arg(&frames)
             .arg("--summary-json")

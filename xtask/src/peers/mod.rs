@@ -2,7 +2,10 @@
 
 mod cli;
 mod http;
+mod marked_clip;
 mod python_sdk;
+mod python_tracks;
+mod rtsp;
 mod server;
 mod worker;
 
@@ -17,7 +20,10 @@ use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
 
 pub use cli::{CliReport, CliRun};
+pub use marked_clip::{MARKED_FRAMES, write_marked_clip};
 pub use python_sdk::{Mode, PythonReport, PythonRun};
+pub use python_tracks::{PythonTracks, TrackSource};
+pub use rtsp::RtspServer;
 pub use server::InferenceServer;
 pub use worker::Worker;
 

@@ -78,17 +78,26 @@ impl<'a> PythonRun<'a> {
             Mode::File => "file",
             Mode::FileAcknowledged => "file_ack",
         };
-        // A little less than the limit, so that the script itself can still report.
-        let own_limit = limit.mul_f32(0.8).as_secs().to_string();
-        let finished = Job::new(self.peers.python("client"))
+        let job = Job::new(self.peers.python("client"))
             .arg(project::peers_directory().join("python_client.py"))
-            .args([mode, "--server", &self.server, "--api-key", API_KEY, "--timeout", &own_limit])
+            .args([mode, "--server", &self.server])
             .arg("--video")
             .arg(self.video)
             .arg("--workflow")
             .arg(self.workflow)
             .args(repeated("--stream-output", &self.stream_output))
-            .args(repeated("--data-output", &self.data_output))
+            .args(repeated("--data-output", &self.data_output));
+        PythonReport::of(job, limit)
+    }
+}
+
+impl PythonReport {
+    /// Runs one of the scripts that print a report, which have these options in common.
+    pub(super) fn of(script: Job, limit: Duration) -> Result<Self> {
+        // A little less than the limit, so that the script itself can still report.
+        let own_limit = limit.mul_f32(0.8).as_secs().to_string();
+        let finished = script
+            .args(["--api-key", API_KEY, "--timeout", &own_limit])
             .output(Output::Capture)
             .limit(limit)
             .run()?;
@@ -96,11 +105,9 @@ impl<'a> PythonRun<'a> {
         let report = serde_json::from_str(line).with_context(|| {
             format!("the Python client ended with {}: {}", finished.ending(), finished.last_words())
         })?;
-        Ok(PythonReport { finished, report })
+        Ok(Self { finished, report })
     }
-}
 
-impl PythonReport {
     pub fn cost(&self) -> String {
         cost(&self.finished)
     }

@@ -55,6 +55,7 @@ pub const NEEDS: &[Need] = &[
         Probe::Library("libswscale", "6.7"),
         ffmpeg(&["libswscale-dev"]),
     ),
+    need("libvpx", Scope::Demo, Probe::Library("vpx", "1.12"), LIBVPX),
     need("libclang", Scope::Demo, Probe::Libclang, LIBCLANG),
     need("clang's own headers", Scope::Demo, Probe::ClangHeaders, CLANG_HEADERS),
     need("cmake", Scope::Demo, Probe::Program("cmake"), everywhere(&["cmake"])),
@@ -69,6 +70,7 @@ pub const NEEDS: &[Need] = &[
     need("Python 3.11 or 3.12 with venv", Scope::Everything, Probe::Python, PYTHON),
     need("libGL", Scope::Everything, Probe::SharedLibrary("libGL.so.1"), LIBGL),
     need("libgthread", Scope::Everything, Probe::SharedLibrary("libgthread-2.0.so.0"), GLIB),
+    need("GStreamer's RTSP server", Scope::Everything, Probe::RtspServer, RTSP_SERVER),
 ];
 
 const fn need(name: &'static str, scope: Scope, probe: Probe, packages: Packages) -> Need {
@@ -98,6 +100,13 @@ const PKG_CONFIG: Packages = Packages {
     fedora: &["pkgconf-pkg-config"],
     arch: &["pkgconf"],
     macos: &["pkgconf"],
+};
+
+const LIBVPX: Packages = Packages {
+    debian: &["libvpx-dev"],
+    fedora: &["libvpx-devel"],
+    arch: &["libvpx"],
+    macos: &["libvpx"],
 };
 
 const LIBCLANG: Packages = Packages {
@@ -136,6 +145,26 @@ const LIBGL: Packages =
 
 const GLIB: Packages =
     Packages { debian: &["libglib2.0-0"], fedora: &["glib2"], arch: &["glib2"], macos: &[] };
+
+/// With its bindings for Python, and the elements that take H264 out of MP4.
+const RTSP_SERVER: Packages = Packages {
+    debian: &[
+        "python3-gi",
+        "gir1.2-gst-rtsp-server-1.0",
+        "gstreamer1.0-plugins-base",
+        "gstreamer1.0-plugins-good",
+        "gstreamer1.0-plugins-bad",
+    ],
+    fedora: &[
+        "python3-gobject",
+        "gstreamer1-rtsp-server",
+        "gstreamer1-plugins-base",
+        "gstreamer1-plugins-good",
+        "gstreamer1-plugins-bad-free",
+    ],
+    arch: &["python-gobject", "gst-rtsp-server", "gst-plugins-good", "gst-plugins-bad"],
+    macos: &[],
+};
 
 #[cfg(test)]
 mod tests {

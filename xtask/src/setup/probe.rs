@@ -23,6 +23,8 @@ pub enum Probe {
     SharedLibrary(&'static str),
     /// A Python that the real peers can be installed with.
     Python,
+    /// The distribution's Python can serve video over RTSP.
+    RtspServer,
 }
 
 impl Probe {
@@ -41,6 +43,10 @@ impl Probe {
             Self::ClangHeaders => cfg!(target_os = "macos") || clang_headers_found(),
             Self::SharedLibrary(name) => loader_knows(name),
             Self::Python => PYTHONS.iter().any(|name| is_usable_python(name)),
+            Self::RtspServer => {
+                let script = project::peers_directory().join("rtsp/serve.py");
+                succeeds(Job::new(script).arg("--check"))
+            }
         }
     }
 }

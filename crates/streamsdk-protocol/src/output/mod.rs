@@ -18,7 +18,7 @@ pub(crate) const SERIALIZATION_ERROR: &str = "__serialization_error__";
 /// What the server knows about the frame that a message is about.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct VideoMetadata {
-    /// Number of the frame, from 1. Frames that a realtime session skips leave gaps.
+    /// Number of the frame, from 1. Frames that a server skips as late are not counted by most.
     pub frame_id: u32,
     /// When the server took the frame: ISO 8601 in the server's own time, without a zone.
     pub received_at: Option<String>,

@@ -119,19 +119,28 @@ pub(crate) struct Negotiated {
 }
 
 impl Negotiated {
+    /// The first variant of an offer's video section whose codec is among `codecs`.
+    pub(crate) fn offered(sdp: &str, codecs: &[VideoCodec]) -> Option<Self> {
+        Self::all(sdp).find(|variant| codecs.contains(&variant.codec))
+    }
+
     /// Reads the first video section of a description: its first payload type is the one that is used. `None`
     /// if there is no such section, if it is refused, or if it begins with another codec.
     pub(crate) fn of(sdp: &str) -> Option<Self> {
-        let section = video_section(sdp)?;
-        let mut media = section.lines().next()?.split_whitespace().skip(1);
-        if media.next()? == "0" {
-            return None;
-        }
-        let payload_type: u8 = media.nth(1)?.parse().ok()?;
-        let prefix = format!("a=rtpmap:{payload_type} ");
-        let name = section.lines().find_map(|line| line.trim().strip_prefix(&prefix))?;
-        let codec = name.split('/').next()?.parse().ok()?;
-        Some(Self { codec, payload_type })
+        let first = payload_types(sdp).next()?;
+        Self::all(sdp).find(|variant| variant.payload_type == first)
+    }
+
+    /// All variants of a video section that is in use, in its order; codecs that are not known here are
+    /// left out.
+    fn all(sdp: &str) -> impl Iterator<Item = Self> {
+        let section = video_section(sdp).unwrap_or_default();
+        payload_types(sdp).filter_map(move |payload_type| {
+            let prefix = format!("a=rtpmap:{payload_type} ");
+            let name = section.lines().find_map(|line| line.trim().strip_prefix(&prefix))?;
+            let codec = name.split('/').next()?.parse().ok()?;
+            Some(Self { codec, payload_type })
+        })
     }
 }
 
@@ -139,6 +148,14 @@ impl Negotiated {
 pub(crate) fn sends_video(sdp: &str) -> bool {
     let silent = |line: &str| matches!(line.trim(), "a=recvonly" | "a=inactive");
     video_section(sdp).is_some_and(|section| !section.lines().any(silent))
+}
+
+/// The payload types of a video section; none if there is no such section, or if it is refused.
+fn payload_types(sdp: &str) -> impl Iterator<Item = u8> {
+    let line = video_section(sdp).and_then(|section| section.lines().next()).unwrap_or_default();
+    let mut words = line.split_whitespace().skip(1);
+    let in_use = words.next().is_some_and(|port| port != "0");
+    words.skip(1).map_while(|word| word.parse().ok()).take_while(move |_| in_use)
 }
 
 fn video_section(sdp: &str) -> Option<&str> {
@@ -158,6 +175,9 @@ mod tests {
         assert_eq!(Negotiated::of(&sdp.replace("video 9", "video 0")), None);
         assert_eq!(Negotiated::of(&sdp.replace("H264", "AV1")), None);
         assert_eq!(Negotiated::of("v=0\r\n"), None);
+        let vp8 = Negotiated { codec: VideoCodec::Vp8, payload_type: 97 };
+        assert_eq!(Negotiated::offered(sdp, &[VideoCodec::Vp8]), Some(vp8));
+        assert_eq!(Negotiated::offered(sdp, &[]), None);
     }
 
     #[test]

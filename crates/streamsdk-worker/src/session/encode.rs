@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use streamsdk_media::{Frame, jpeg};
 use streamsdk_protocol::output::{OutgoingValue, VideoMetadata};
 
@@ -6,21 +6,26 @@ use crate::processor::{OutputValue, Outputs};
 use crate::workflow::{DataSelection, OutputSource, WorkflowOutput};
 
 /// Turns what a processor made into what travels.
-pub(crate) struct Encoder {
+pub(super) struct Encoder {
     outputs: Vec<WorkflowOutput>,
     jpeg: jpeg::Encoder,
+    comes_from_file: bool,
 }
 
 impl Encoder {
-    pub(crate) fn new(outputs: Vec<WorkflowOutput>, jpeg_quality: u8) -> Self {
-        Self { outputs, jpeg: jpeg::Encoder::new(jpeg_quality) }
+    pub(super) fn new(
+        outputs: Vec<WorkflowOutput>,
+        jpeg_quality: u8,
+        comes_from_file: bool,
+    ) -> Self {
+        Self { outputs, jpeg: jpeg::Encoder::new(jpeg_quality), comes_from_file }
     }
 
     /// The selected outputs under the workflow's names; `None` when only metadata is wanted.
-    pub(crate) fn encode(
+    pub(super) fn encode(
         &mut self,
         frame: &Frame,
-        made: Outputs,
+        made: &Outputs,
         selection: &DataSelection,
         metadata: &VideoMetadata,
     ) -> Option<Vec<(String, OutgoingValue)>> {
@@ -30,21 +35,60 @@ impl Encoder {
         let jpeg = &mut self.jpeg;
         let selected = self.outputs.iter().filter(|output| selection.includes(output));
         let encoded = selected.map(|output| {
-            let value = match &output.from {
-                OutputSource::Frame => image(jpeg, frame, metadata),
-                OutputSource::Processor(name) => match made.get(name) {
-                    Some(OutputValue::Image(frame)) => image(jpeg, frame, metadata),
-                    Some(OutputValue::Json(value)) => OutgoingValue::Json(value.clone()),
-                    None => OutgoingValue::Failed(format!("the processor made no output '{name}'")),
-                },
+            let value = match find(output, frame, made) {
+                Ok(Found::Image(frame)) => image(jpeg, frame, metadata, self.comes_from_file),
+                Ok(Found::Json(value)) => OutgoingValue::Json(value.clone()),
+                Err(missing) => OutgoingValue::Failed(missing),
             };
             (output.name.clone(), value)
         });
         Some(encoded.collect())
     }
+
+    /// The image that is called `name`, or why there is none.
+    pub(super) fn picture(
+        &self,
+        name: Option<&str>,
+        frame: &Frame,
+        made: &Outputs,
+    ) -> Result<Frame, String> {
+        let name = name.ok_or("no output is selected for the video track")?;
+        let output = self.outputs.iter().find(|output| output.name == name);
+        let output = output.ok_or_else(|| format!("the workflow has no output '{name}'"))?;
+        match find(output, frame, made)? {
+            Found::Image(frame) => Ok(frame.clone()),
+            Found::Json(_) => Err(format!("the output '{name}' is no image")),
+        }
+    }
 }
 
-fn image(encoder: &mut jpeg::Encoder, frame: &Frame, metadata: &VideoMetadata) -> OutgoingValue {
+/// The value of an output.
+enum Found<'a> {
+    Image(&'a Frame),
+    Json(&'a Value),
+}
+
+fn find<'a>(
+    output: &WorkflowOutput,
+    frame: &'a Frame,
+    made: &'a Outputs,
+) -> Result<Found<'a>, String> {
+    match &output.from {
+        OutputSource::Frame => Ok(Found::Image(frame)),
+        OutputSource::Processor(name) => match made.get(name) {
+            Some(OutputValue::Image(frame)) => Ok(Found::Image(frame)),
+            Some(OutputValue::Json(value)) => Ok(Found::Json(value)),
+            None => Err(format!("the processor made no output '{name}'")),
+        },
+    }
+}
+
+fn image(
+    encoder: &mut jpeg::Encoder,
+    frame: &Frame,
+    metadata: &VideoMetadata,
+    comes_from_file: bool,
+) -> OutgoingValue {
     match encoder.encode(frame) {
         Ok(jpeg) => OutgoingValue::Image {
             jpeg: jpeg.into(),
@@ -54,7 +98,7 @@ fn image(encoder: &mut jpeg::Encoder, frame: &Frame, metadata: &VideoMetadata) -
                 "frame_timestamp": metadata.received_at,
                 "fps": metadata.declared_fps,
                 "measured_fps": metadata.measured_fps,
-                "comes_from_video_file": true,
+                "comes_from_video_file": comes_from_file,
             }),
         },
         Err(error) => OutgoingValue::Failed(error.to_string()),

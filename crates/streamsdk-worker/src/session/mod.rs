@@ -1,46 +1,94 @@
 //! One client's session, from its channels to its last frame.
 //!
-//! The session's own task takes the channels, receives the upload, and sends what the pipeline makes;
-//! the pipeline ([`pipeline`]) decodes and processes on a blocking thread; [`pace`] is what the two
-//! share: acks and the selection of outputs go in, permission to produce comes out.
+//! The session's own task takes the channels, receives the upload, and sends what the pipeline makes
+//! ([`work`]);
+//! the pipeline ([`pipeline`]) takes frames from a source ([`source`]) and processes them on a thread, and
+//! hands pictures to the thread that encodes them for the video track ([`returned`]); [`pace`] is what
+//! the task and the pipeline share: acks and the selection of outputs go in, permission to produce comes
+//! out.
 
 mod encode;
 mod pace;
 mod pipeline;
+mod processing;
+mod returned;
+mod source;
 mod upload;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamsdk_protocol::chunk::split;
+use streamsdk_capture::NetworkStream;
 use streamsdk_protocol::control::ControlMessage;
-use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_protocol::{INFERENCE_CHANNEL, UPLOAD_CHANNEL};
 use streamsdk_transport::{
-    Channel, ChannelReceiver, ChannelSender, EndReason, IncomingChannels, Message, Peer, SendError,
+    Channel, ChannelReceiver, EndReason, IncomingChannels, Message, Peer, SendError, Video,
+    VideoSender,
 };
 use thiserror::Error;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
 
-use self::encode::timestamp;
 use self::pace::Pace;
-use self::pipeline::{Pipeline, PipelineEnd};
+pub(crate) use self::source::StopOnDrop;
+use self::source::{Origin, Source};
 use self::upload::UploadFailure;
+use self::work::Work;
 use crate::WorkerConfig;
+use crate::config::codecs;
 use crate::init::SessionPlan;
+use crate::refusal::Refusal;
+use crate::source_plan::SourcePlan;
+use crate::workflow::StreamOutput;
 
-/// Messages that are made before the channel takes them.
-const OUTGOING: usize = 2;
+/// How long threads may take to end once they were told to; a processor may be in the middle of a frame.
+const THREADS_END: Duration = Duration::from_secs(5);
+/// How long a client whose stream is complete may ask for lost packets of its last frames.
+const AFTERGLOW: Duration = Duration::from_secs(2);
 
 /// What a session is made of.
 pub(crate) struct Session {
-    pub(crate) plan: SessionPlan,
-    pub(crate) config: Arc<WorkerConfig>,
-    pub(crate) peer: Peer,
-    pub(crate) stop: CancellationToken,
+    plan: SessionPlan,
+    config: Arc<WorkerConfig>,
+    peer: Peer,
+    origin: Origin,
+    track: Option<VideoSender>,
+    stop: CancellationToken,
+}
+
+impl Session {
+    /// Puts together what the plan wants and what was agreed on with the client.
+    pub(crate) fn new(
+        plan: SessionPlan,
+        config: Arc<WorkerConfig>,
+        peer: Peer,
+        video: Option<Video>,
+        camera: Option<NetworkStream>,
+        stop: CancellationToken,
+    ) -> Result<Self, Refusal> {
+        let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
+        let origin = match (&plan.source, receiver, camera) {
+            (_, _, Some(camera)) => Origin::Network(camera),
+            (SourcePlan::Track, Some(receiver), _) => Origin::Track(receiver),
+            (SourcePlan::Track, None, _) => return Err(no_track("sends no video")),
+            _ => Origin::Upload,
+        };
+        if matches!(plan.stream, StreamOutput::Named(_)) && sender.is_none() {
+            return Err(no_track("takes no video, as stream_output needs it,"));
+        }
+        Ok(Self { plan, config, peer, origin, track: sender, stop })
+    }
+}
+
+fn no_track(what: &str) -> Refusal {
+    let known: Vec<String> = codecs().iter().map(ToString::to_string).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Refusal::configuration(format!(
+        "The offer {what} in a codec that this worker knows (it knows {known})."
+    ))
 }
 
 /// Why a session ended before it was complete.
@@ -69,36 +117,61 @@ impl From<SendError> for SessionError {
 
 /// Runs a session to its end; returns the number of frames. The caller closes the connection.
 pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<u32, SessionError> {
-    let stop = session.stop.clone();
-    let peer = session.peer.clone();
-    tokio::select! {
-        frames = serve(session, channels) => frames,
+    let (stop, peer) = (session.stop.clone(), session.peer.clone());
+    let has_track = session.track.is_some();
+    let threads = TaskTracker::new();
+    // Whichever ends first drops the others, and that tells the threads to end.
+    let served = tokio::select! {
+        frames = serve(session, channels, &threads) => frames,
         reason = peer.ended() => Err(SessionError::Ended(reason)),
         () = stop.cancelled() => Err(SessionError::Stopped),
+    };
+    threads.close();
+    if timeout(THREADS_END, threads.wait()).await.is_err() {
+        warn!("a session's threads did not end in time; the processor is slow or hangs");
     }
+    if has_track && served.is_ok() {
+        tokio::select! {
+            _ = peer.ended() => {}
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(AFTERGLOW) => {}
+        }
+    }
+    served
 }
 
-async fn serve(session: Session, mut channels: IncomingChannels) -> Result<u32, SessionError> {
-    let Session { plan, config, .. } = session;
-    let (inference, upload) = take_channels(&mut channels, config.connect_timeout).await?;
+async fn serve(
+    session: Session,
+    mut channels: IncomingChannels,
+    threads: &TaskTracker,
+) -> Result<u32, SessionError> {
+    let Session { plan, config, origin, track, .. } = session;
+    // Before the channels are open, so that a lossless session has the frames that come meanwhile.
+    let live = Source::live(origin, plan.realtime, threads);
+    let uploads = live.is_none();
+    let (inference, upload) = take_channels(&mut channels, uploads, config.connect_timeout).await?;
     let (sender, control) = inference.split();
-    let pace = Arc::new(Pace::new(config.ack_window, plan.selection.clone(), plan.time_limit));
+    let has_track = track.is_some();
+    let pace = Pace::new(config.ack_window, plan.selection(), has_track, plan.time_limit);
+    let pace = Arc::new(pace);
     // Cancels the pipeline however this function is left, being dropped included.
     let _cancel = pace.cancel_on_drop();
 
+    let work = Work { plan, config: &config, sender: &sender, pace: Arc::clone(&pace), threads };
     tokio::select! {
-        frames = work(plan, &config, &sender, upload, Arc::clone(&pace)) => frames,
+        frames = work.run(live, upload, track) => frames,
         closed = obey(control, &pace) => Err(closed),
     }
 }
 
 async fn take_channels(
     channels: &mut IncomingChannels,
+    uploads: bool,
     limit: Duration,
-) -> Result<(Channel, Channel), SessionError> {
+) -> Result<(Channel, Option<Channel>), SessionError> {
     let (mut inference, mut upload) = (None, None);
     let taken = timeout(limit, async {
-        while inference.is_none() || upload.is_none() {
+        while inference.is_none() || uploads && upload.is_none() {
             let Some(channel) = channels.next().await else { break };
             match channel.label() {
                 INFERENCE_CHANNEL => inference = Some(channel),
@@ -110,7 +183,9 @@ async fn take_channels(
     // Whether time ran out or the connection ended shows in what is missing.
     let _ = taken.await;
     let inference = inference.ok_or(SessionError::NoChannel(INFERENCE_CHANNEL))?;
-    let upload = upload.ok_or(SessionError::NoChannel(UPLOAD_CHANNEL))?;
+    if uploads && upload.is_none() {
+        return Err(SessionError::NoChannel(UPLOAD_CHANNEL));
+    }
     Ok((inference, upload))
 }
 
@@ -124,69 +199,4 @@ async fn obey(mut control: ChannelReceiver, pace: &Pace) -> SessionError {
         }
     }
     control.end_reason().map_or(SessionError::ChannelClosed, SessionError::Ended)
-}
-
-async fn work(
-    plan: SessionPlan,
-    config: &WorkerConfig,
-    sender: &ChannelSender,
-    upload: Channel,
-    pace: Arc<Pace>,
-) -> Result<u32, SessionError> {
-    let (echo, mut chunks) = upload.split();
-    let file = match upload::receive(&echo, &mut chunks, config.limits, config.idle_timeout).await {
-        Ok(file) => file,
-        Err(failure) => {
-            let end = PipelineEnd::failed(0, "upload_failed", failure.to_string());
-            send(sender, 1, &farewell(end)).await?;
-            return Err(failure.into());
-        }
-    };
-
-    let (outgoing, mut messages) = mpsc::channel(OUTGOING);
-    let pipeline = Pipeline { plan, jpeg_quality: config.jpeg_quality, pace, outgoing };
-    let running = tokio::task::spawn_blocking(move || pipeline.run(file.path()));
-    while let Some((frame_id, payload)) = messages.recv().await {
-        send_payload(sender, frame_id, &payload).await?;
-    }
-    let end = running.await.unwrap_or_else(|_| {
-        PipelineEnd::failed(0, "processing_failed", "the processor panicked".to_owned())
-    });
-    let frames = end.frames;
-    send(sender, frames.saturating_add(1), &farewell(end)).await?;
-    Ok(frames)
-}
-
-async fn send(
-    sender: &ChannelSender,
-    frame_id: u32,
-    message: &OutgoingMessage,
-) -> Result<(), SessionError> {
-    send_payload(sender, frame_id, &message.encode(false)).await
-}
-
-async fn send_payload(
-    sender: &ChannelSender,
-    frame_id: u32,
-    payload: &[u8],
-) -> Result<(), SessionError> {
-    for chunk in split(frame_id, payload) {
-        sender.send(chunk).await?;
-    }
-    Ok(())
-}
-
-/// The message that ends the stream.
-fn farewell(end: PipelineEnd) -> OutgoingMessage {
-    OutgoingMessage {
-        outputs: None,
-        metadata: VideoMetadata {
-            frame_id: end.frames,
-            received_at: Some(timestamp()),
-            ..VideoMetadata::default()
-        },
-        errors: end.errors,
-        processing_complete: true,
-        termination_reason: end.termination_reason,
-    }
 }

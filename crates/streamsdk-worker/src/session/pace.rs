@@ -3,21 +3,26 @@ use std::time::{Duration, Instant};
 
 use streamsdk_protocol::ack::AckWindow;
 use streamsdk_protocol::control::ControlMessage;
+use tracing::debug;
 
-use crate::workflow::DataSelection;
+use crate::workflow::{DataSelection, Selection, first_name};
+
+/// How long is waited at a time; whatever changes is noticed at once all the same.
+const LOOK_UP: Duration = Duration::from_secs(10);
 
 /// What the client says about the pace and the outputs, for the pipeline to follow.
 #[derive(Debug)]
 pub(crate) struct Pace {
     state: Mutex<State>,
     changed: Condvar,
+    has_track: bool,
     time_limit: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct State {
     window: AckWindow,
-    selection: DataSelection,
+    selection: Selection,
     cancelled: bool,
 }
 
@@ -33,7 +38,8 @@ pub(crate) enum Stop {
 impl Pace {
     pub(crate) fn new(
         ack_window: u32,
-        selection: DataSelection,
+        selection: Selection,
+        has_track: bool,
         time_limit: Option<Duration>,
     ) -> Self {
         Self {
@@ -43,6 +49,7 @@ impl Pace {
                 cancelled: false,
             }),
             changed: Condvar::new(),
+            has_track,
             time_limit: time_limit.map(|limit| Instant::now() + limit),
         }
     }
@@ -52,25 +59,47 @@ impl Pace {
         if let Some(frame_id) = message.ack {
             state.window.ack(frame_id);
         }
+        if let Some(names) = message.stream_output {
+            match self.has_track {
+                true => state.selection.image = first_name(names),
+                false => debug!("there is no video track for a stream_output"),
+            }
+        }
         if let Some(names) = message.data_output {
-            state.selection = DataSelection::new(names);
+            state.selection.data = DataSelection::new(names);
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    pub(crate) fn selection(&self) -> DataSelection {
+    pub(crate) fn selection(&self) -> Selection {
         self.state().selection.clone()
+    }
+
+    /// Whether the pipeline may go on.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        self.reason_to_stop(&self.state()).map_or(Ok(()), Err)
     }
 
     /// Blocks until frame `frame_id` may be produced.
     pub(crate) fn wait_for_turn(&self, frame_id: u32) -> Result<(), Stop> {
-        self.wait(None, |state| state.window.admits(frame_id))
+        let mut state = self.state();
+        loop {
+            if let Some(stop) = self.reason_to_stop(&state) {
+                return Err(stop);
+            }
+            if state.window.admits(frame_id) {
+                return Ok(());
+            }
+            let waited = self.changed.wait_timeout(state, self.at_most(LOOK_UP));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
-    /// Blocks until `instant`.
-    pub(crate) fn wait_until(&self, instant: Instant) -> Result<(), Stop> {
-        self.wait(Some(instant), |_| Instant::now() >= instant)
+    /// So long, or the rest of the session's time if that is shorter.
+    pub(crate) fn at_most(&self, time: Duration) -> Duration {
+        let left = |limit: Instant| limit.saturating_duration_since(Instant::now());
+        self.time_limit.map_or(time, |limit| left(limit).min(time))
     }
 
     /// Cancels when dropped.
@@ -78,27 +107,12 @@ impl Pace {
         CancelOnDrop(Arc::clone(self))
     }
 
-    fn wait(&self, until: Option<Instant>, done: impl Fn(&State) -> bool) -> Result<(), Stop> {
-        let mut state = self.state();
-        loop {
-            if state.cancelled {
-                return Err(Stop::Cancelled);
-            }
-            if self.time_limit.is_some_and(|limit| Instant::now() >= limit) {
-                return Err(Stop::TimeLimit);
-            }
-            if done(&state) {
-                return Ok(());
-            }
-            let wake = [until, self.time_limit].into_iter().flatten().min();
-            state = match wake.map(|at| at.saturating_duration_since(Instant::now())) {
-                Some(time) => self
-                    .changed
-                    .wait_timeout(state, time)
-                    .map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state),
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+    fn reason_to_stop(&self, state: &State) -> Option<Stop> {
+        if state.cancelled {
+            return Some(Stop::Cancelled);
         }
+        let is_over = self.time_limit.is_some_and(|limit| Instant::now() >= limit);
+        is_over.then_some(Stop::TimeLimit)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -121,13 +135,14 @@ impl Drop for CancelOnDrop {
 mod tests {
     use super::*;
 
-    fn pace(time_limit: Option<Duration>) -> Arc<Pace> {
-        Arc::new(Pace::new(1, DataSelection::Metadata, time_limit))
+    fn pace(has_track: bool, time_limit: Option<Duration>) -> Arc<Pace> {
+        let selection = Selection { data: DataSelection::Metadata, image: Some("image".into()) };
+        Arc::new(Pace::new(1, selection, has_track, time_limit))
     }
 
     #[test]
     fn an_ack_lets_the_waiting_frame_through() {
-        let pace = pace(None);
+        let pace = pace(false, None);
         pace.obey(ControlMessage::ack(1));
         assert_eq!(pace.wait_for_turn(2), Ok(()));
         let waiting = std::thread::spawn({
@@ -140,20 +155,24 @@ mod tests {
 
     #[test]
     fn waiting_ends_with_the_session_and_with_its_time_limit() {
-        let pace_of_session = pace(None);
+        let pace_of_session = pace(false, None);
         pace_of_session.obey(ControlMessage::ack(1));
         drop(pace_of_session.cancel_on_drop());
         assert_eq!(pace_of_session.wait_for_turn(3), Err(Stop::Cancelled));
 
-        let limited = pace(Some(Duration::from_millis(20)));
+        let limited = pace(false, Some(Duration::from_millis(20)));
         limited.obey(ControlMessage::ack(1));
         assert_eq!(limited.wait_for_turn(3), Err(Stop::TimeLimit));
     }
 
     #[test]
-    fn the_selection_follows_the_client() {
-        let pace = pace(None);
-        pace.obey(ControlMessage::data_output(vec!["*".into()]));
-        assert_eq!(pace.selection(), DataSelection::AllData);
+    fn the_selection_follows_the_client_as_far_as_there_is_a_track() {
+        for (has_track, image) in [(true, Some("other")), (false, Some("image"))] {
+            let pace = pace(has_track, None);
+            pace.obey(ControlMessage::data_output(vec!["*".into()]));
+            pace.obey(ControlMessage::stream_output(vec![String::new(), "other".into()]));
+            let Selection { data, image: selected } = pace.selection();
+            assert_eq!((data, selected.as_deref()), (DataSelection::AllData, image));
+        }
     }
 }

@@ -1,40 +1,47 @@
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::{Map, Value};
-use streamsdk_capture::VideoFile;
-use streamsdk_media::Frame;
-use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
+use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, ManualSender};
 use tokio::sync::mpsc;
+use tracing::debug;
 
-use super::encode::{Encoder, timestamp};
 use super::pace::{Pace, Stop};
-use crate::init::SessionPlan;
-use crate::processor::Processor;
-use crate::workflow::DataSelection;
+use super::processing::Processing;
+use super::source::{Source, SourceKind};
 
-/// Decodes a file, processes every frame, and encodes what the client wants of it. Blocks.
-pub(crate) struct Pipeline {
-    pub(crate) plan: SessionPlan,
-    pub(crate) jpeg_quality: u8,
-    pub(crate) pace: Arc<Pace>,
+/// How long the source may be silent before the session's state is looked at. Its end is noticed at once.
+const LOOK_UP: Duration = Duration::from_millis(500);
+
+/// Takes frames from a source, processes them one by one, and hands on what the client wants of them.
+pub(super) struct Pipeline {
+    pub(super) source: Source,
+    pub(super) processing: Processing,
+    /// Whether every frame is to be processed, at the pace of the client's acks.
+    pub(super) lossless: bool,
+    pub(super) pace: Arc<Pace>,
     /// Takes payloads with the number of their frame.
-    pub(crate) outgoing: mpsc::Sender<(u32, Vec<u8>)>,
+    pub(super) outgoing: mpsc::Sender<(u32, Vec<u8>)>,
+    /// Takes pictures for the video track. Waits while it is full: what is processed also goes back, and
+    /// what there is no time for is left out at the source.
+    pub(super) returned: Option<ManualSender>,
 }
 
 /// How a pipeline ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct PipelineEnd {
+pub(super) struct PipelineEnd {
     /// Number of the last frame.
-    pub(crate) frames: u32,
-    pub(crate) errors: Vec<String>,
-    pub(crate) termination_reason: Option<String>,
+    pub(super) frames: u32,
+    pub(super) errors: Vec<String>,
+    pub(super) termination_reason: Option<String>,
 }
 
 impl PipelineEnd {
-    pub(crate) fn failed(frames: u32, reason: &str, error: String) -> Self {
+    pub(super) fn failed(frames: u32, reason: &str, error: String) -> Self {
         Self { frames, errors: vec![error], termination_reason: Some(reason.to_owned()) }
+    }
+
+    fn complete(frames: u32) -> Self {
+        Self { frames, ..Self::default() }
     }
 
     fn stopped(frames: u32, stop: Stop) -> Self {
@@ -46,115 +53,73 @@ impl PipelineEnd {
     }
 }
 
+/// Why there is no next frame.
+enum NoFrame {
+    Stop(Stop),
+    Source(CaptureError),
+}
+
 impl Pipeline {
-    pub(crate) fn run(self, file: &Path) -> PipelineEnd {
-        let undecodable = |frames, error: &dyn std::fmt::Display| {
-            PipelineEnd::failed(frames, "video_decode_failed", error.to_string())
+    /// Blocks until the frames end, or the session does.
+    pub(super) fn run(mut self) -> PipelineEnd {
+        let (mut frames, mut left_out) = (0_u32, 0_u64);
+        let end = loop {
+            let captured = match self.next() {
+                Ok(captured) => captured,
+                Err(reason) => break self.end(frames, reason),
+            };
+            // Frames that are left out are not counted: that is how the real server does it.
+            left_out = left_out.saturating_add(captured.dropped);
+            let frame_id = frames.saturating_add(1);
+            let turn = match self.lossless {
+                true => self.pace.wait_for_turn(frame_id),
+                false => Ok(()),
+            };
+            if let Err(stop) = turn.and_then(|()| self.process(&captured, frame_id)) {
+                break PipelineEnd::stopped(frames, stop);
+            }
+            frames = frame_id;
         };
-        let mut video = match VideoFile::open(file) {
-            Ok(video) => video,
-            Err(error) => return undecodable(0, &error),
-        };
-        let fps = self.plan.declared_fps.or(video.info().declared_fps);
-        let mut processing = Processing::new(&self.plan, self.jpeg_quality, fps);
-        let mut clock = Clock::default();
-        let mut frames = 0;
+        debug!(frames, left_out, "the frames have ended");
+        end
+    }
+
+    fn next(&mut self) -> Result<CapturedFrame, NoFrame> {
         loop {
-            let frame = match video.next_frame() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return PipelineEnd { frames, ..PipelineEnd::default() },
-                Err(error) => return undecodable(frames, &error),
-            };
-            frames += 1;
-            let turn = if self.plan.realtime {
-                clock.wait(&frame, fps, &self.pace)
-            } else {
-                self.pace.wait_for_turn(frames).map(|()| Turn::Process)
-            };
-            match turn {
-                Ok(Turn::Process) => {}
-                Ok(Turn::Late) => continue,
-                Err(stop) => return PipelineEnd::stopped(frames - 1, stop),
-            }
-            let payload = processing.run(&frame, frames, &self.pace.selection());
-            if self.outgoing.blocking_send((frames, payload)).is_err() {
-                return PipelineEnd::stopped(frames, Stop::Cancelled);
+            self.pace.check().map_err(NoFrame::Stop)?;
+            match self.source.producer.next_frame(self.pace.at_most(LOOK_UP)) {
+                Ok(captured) => return Ok(captured),
+                Err(error) if error.is_timeout() => {}
+                Err(error) => return Err(NoFrame::Source(error)),
             }
         }
     }
-}
 
-/// What is to be done with a frame of a realtime session.
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    Process,
-    Late,
-}
-
-/// Plays a file at its own speed.
-#[derive(Default)]
-struct Clock {
-    /// When playing began, and the presentation time of the frame that it began with.
-    started: Option<(Instant, f64)>,
-}
-
-impl Clock {
-    /// Blocks until the frame is due; says whether its time has passed already.
-    fn wait(&mut self, frame: &Frame, fps: Option<f64>, pace: &Pace) -> Result<Turn, Stop> {
-        let seconds = frame.timestamp().map_or(0.0, |timestamp| timestamp.seconds());
-        let (started, first) = *self.started.get_or_insert((Instant::now(), seconds));
-        let into = Duration::try_from_secs_f64(seconds - first).unwrap_or_default();
-        let due = started + into;
-        let frame_time = Duration::try_from_secs_f64(1.0 / fps.unwrap_or(30.0).max(1.0));
-        if Instant::now() > due + frame_time.unwrap_or_default() {
-            return Ok(Turn::Late);
+    fn process(&mut self, captured: &CapturedFrame, frame_id: u32) -> Result<(), Stop> {
+        let processed = self.processing.run(&captured.frame, frame_id, &self.pace.selection());
+        let message = (frame_id, processed.payload);
+        self.outgoing.blocking_send(message).map_err(|_| Stop::Cancelled)?;
+        if let (Some(returned), Some(picture)) = (&self.returned, processed.picture)
+            && returned.send(picture).is_err()
+        {
+            // The connection may stand all the same; if not, the next message says so.
+            self.returned = None;
         }
-        pace.wait_until(due).map(|()| Turn::Process)
-    }
-}
-
-/// The processor of one session with its parameters, and the encoder behind it.
-struct Processing {
-    processor: Box<dyn Processor>,
-    parameters: Map<String, Value>,
-    encoder: Encoder,
-    fps: Option<f64>,
-    gzip: bool,
-}
-
-impl Processing {
-    fn new(plan: &SessionPlan, jpeg_quality: u8, fps: Option<f64>) -> Self {
-        let mut parameters = plan.workflow.step_parameters.clone();
-        parameters.extend(plan.parameters.clone());
-        Self {
-            processor: plan.workflow.processor.create(),
-            parameters,
-            encoder: Encoder::new(plan.workflow.outputs.clone(), jpeg_quality),
-            fps,
-            gzip: plan.gzip,
-        }
+        Ok(())
     }
 
-    fn run(&mut self, frame: &Frame, frame_id: u32, selection: &DataSelection) -> Vec<u8> {
-        let metadata = VideoMetadata {
-            frame_id,
-            received_at: Some(timestamp()),
-            pts: frame.timestamp().map(|timestamp| timestamp.pts),
-            time_base: frame.timestamp().map(|timestamp| timestamp.time_base.seconds()),
-            declared_fps: self.fps,
-            measured_fps: None,
-            width: Some(frame.width()),
-            height: Some(frame.height()),
-        };
-        let mut errors = Vec::new();
-        let outputs = match self.processor.process(frame, &self.parameters) {
-            Ok(outputs) => self.encoder.encode(frame, outputs, selection, &metadata),
-            Err(error) => {
-                errors.push(error.to_string());
-                None
+    fn end(&self, frames: u32, reason: NoFrame) -> PipelineEnd {
+        match reason {
+            NoFrame::Stop(stop) => PipelineEnd::stopped(frames, stop),
+            NoFrame::Source(CaptureError::EndOfStream) => PipelineEnd::complete(frames),
+            NoFrame::Source(CaptureError::Stopped) => PipelineEnd::stopped(frames, Stop::Cancelled),
+            NoFrame::Source(error) => {
+                let reason = match self.source.kind {
+                    SourceKind::File => "video_decode_failed",
+                    SourceKind::Live => "source_failed",
+                };
+                PipelineEnd::failed(frames, reason, error.to_string())
             }
-        };
-        let message = OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() };
-        message.encode(self.gzip)
+        }
     }
 }

@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use streamsdk_protocol::pairing::PairingStatistics;
-use streamsdk_transport::{VideoMonitor, VideoReceiveStats, VideoSendStats, VideoSender};
+use streamsdk_transport::{
+    VideoCodec, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
+};
 use streamsdk_video::{DecodeChain, DecodeStats, EncodeStats, SentFrame};
 
 use crate::latency::{Latency, LatencySamples};
@@ -16,6 +18,7 @@ const TOLERANCE: i64 = 90;
 /// What is known about the video of a session, both ways.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
+    codec: OnceLock<VideoCodec>,
     encode: EncodeStats,
     sender: OnceLock<VideoSender>,
     monitor: OnceLock<VideoMonitor>,
@@ -37,6 +40,8 @@ struct State {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct VideoStatistics {
+    /// The codec that both sides agreed on; `None` if the server refused the track.
+    pub codec: Option<VideoCodec>,
     /// Frames that were encoded and sent.
     pub encoded: u64,
     /// Frames that were dropped because the encoder was not ready for them.
@@ -71,10 +76,12 @@ impl Live {
     pub(crate) fn sends(&self, sender: &VideoSender) {
         // Set once, when the session starts; so are the others.
         let _ = self.sender.set(sender.clone());
+        let _ = self.codec.set(sender.codec());
     }
 
-    pub(crate) fn receives(&self, monitor: VideoMonitor, chain: Arc<DecodeChain>) {
-        let _ = self.monitor.set(monitor);
+    pub(crate) fn receives(&self, receiver: &VideoReceiver, chain: Arc<DecodeChain>) {
+        let _ = self.monitor.set(receiver.monitor());
+        let _ = self.codec.set(receiver.codec());
         let _ = self.chain.set(chain);
     }
 
@@ -134,6 +141,7 @@ impl Live {
     pub(crate) fn statistics(&self) -> VideoStatistics {
         let state = self.state();
         VideoStatistics {
+            codec: self.codec.get().copied(),
             encoded: self.encode.encoded(),
             not_encoded: self.encode.not_taken(),
             left_out: self.encode.left_out(),

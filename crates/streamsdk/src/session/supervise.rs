@@ -76,7 +76,11 @@ impl Supervisor {
             biased;
             () = self.close.cancelled() => Ok(Ended::ByCaller),
             end = receive.run(receiver) => outcome(end, progress.stage()),
-            failed = run_to_failure(&mut *source, io, answers) => failed,
+            failed = run_to_failure(&mut *source, io, answers) => failed.map(|ended| match ended {
+                // Closing cancels the upload as well, and may be seen there first.
+                Ended::UploadCancelled if self.close.is_cancelled() => Ended::ByCaller,
+                ended => ended,
+            }),
             error = overdue(&progress, &self.config.timeouts) => Err(error),
         };
 

@@ -37,12 +37,11 @@ impl Track {
         live: Arc<Live>,
         image_name: Arc<str>,
     ) -> Result<Self, Error> {
-        let monitor = receiver.monitor();
-        let asking = monitor.clone();
+        let asking = receiver.monitor();
         let chain = DecodeChain::new(receiver.codec(), move || asking.request_key_frame())
             .map_err(|error| Error::new(ErrorKind::Config, Stage::Connecting, error))?;
         let chain = Arc::new(chain);
-        live.receives(monitor, Arc::clone(&chain));
+        live.receives(&receiver, Arc::clone(&chain));
         Ok(Self {
             receiver,
             chain,

@@ -1,0 +1,95 @@
+use serde_json::{Map, Value};
+use streamsdk_media::Frame;
+use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
+
+use super::encode::{Encoder, timestamp};
+use super::source::{Source, SourceKind};
+use crate::init::SessionPlan;
+use crate::processor::{Outputs, Processor};
+use crate::workflow::Selection;
+
+/// The processor of one session with its parameters, and the encoder behind it.
+pub(super) struct Processing {
+    processor: Box<dyn Processor>,
+    parameters: Map<String, Value>,
+    encoder: Encoder,
+    fps: Option<f64>,
+    gzip: bool,
+    /// Whether frames go back on a video track.
+    returns_frames: bool,
+}
+
+/// What goes back to the client.
+pub(super) struct Processed {
+    pub(super) payload: Vec<u8>,
+    /// The picture for the video track, with the time of the frame.
+    pub(super) picture: Option<Frame>,
+}
+
+impl Processing {
+    pub(super) fn new(
+        plan: &SessionPlan,
+        source: &Source,
+        jpeg_quality: u8,
+        returns_frames: bool,
+    ) -> Self {
+        let mut parameters = plan.workflow.step_parameters.clone();
+        parameters.extend(plan.parameters.clone());
+        let comes_from_file = source.kind == SourceKind::File;
+        Self {
+            processor: plan.workflow.processor.create(),
+            parameters,
+            encoder: Encoder::new(plan.workflow.outputs.clone(), jpeg_quality, comes_from_file),
+            fps: plan.declared_fps.or_else(|| source.declared_fps()),
+            gzip: plan.gzip,
+            returns_frames,
+        }
+    }
+
+    pub(super) fn run(&mut self, frame: &Frame, frame_id: u32, selection: &Selection) -> Processed {
+        let metadata = self.metadata(frame, frame_id);
+        let mut errors = Vec::new();
+        let made = self.processor.process(frame, &self.parameters);
+        let made = made.map_err(|error| errors.push(error.to_string())).ok();
+        let picture =
+            self.returns_frames.then(|| self.picture(frame, made.as_ref(), selection, &mut errors));
+        let outputs =
+            made.and_then(|made| self.encoder.encode(frame, &made, &selection.data, &metadata));
+        let message = OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() };
+        Processed { payload: message.encode(self.gzip), picture }
+    }
+
+    fn metadata(&self, frame: &Frame, frame_id: u32) -> VideoMetadata {
+        VideoMetadata {
+            frame_id,
+            received_at: Some(timestamp()),
+            pts: frame.timestamp().map(|timestamp| timestamp.pts),
+            time_base: frame.timestamp().map(|timestamp| timestamp.time_base.seconds()),
+            declared_fps: self.fps,
+            measured_fps: None,
+            width: Some(frame.width()),
+            height: Some(frame.height()),
+        }
+    }
+
+    /// The selected image. Like the real server, the worker returns a frame as it came when there is none,
+    /// and says why.
+    fn picture(
+        &self,
+        frame: &Frame,
+        made: Option<&Outputs>,
+        selection: &Selection,
+        errors: &mut Vec<String>,
+    ) -> Frame {
+        let picture = match made {
+            Some(made) => self.encoder.picture(selection.image.as_deref(), frame, made),
+            // Why has been said already.
+            None => Ok(frame.clone()),
+        };
+        let picture = picture.unwrap_or_else(|missing| {
+            errors.push(missing);
+            frame.clone()
+        });
+        picture.at(frame.timestamp())
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a session's frames come from: every source is a [`FrameProducer`] in the end.
+
+mod brought;
+mod file;
+mod network;
+mod track;
+
+use streamsdk_capture::{FrameProducer, NetworkStream, Stopper, VideoFileError};
+use streamsdk_transport::VideoReceiver;
+use tempfile::NamedTempFile;
+use tokio_util::task::TaskTracker;
+
+use self::file::UploadedFile;
+
+/// What a session begins with, before there are frames.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A file that will be uploaded.
+    Upload,
+    /// The client's video track.
+    Track(VideoReceiver),
+    /// A camera that has answered.
+    Network(NetworkStream),
+}
+
+/// The frames of a session.
+pub(super) struct Source {
+    pub(super) producer: Box<dyn FrameProducer>,
+    pub(super) kind: SourceKind,
+}
+
+/// What the frames are, as far as the client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceKind {
+    File,
+    Live,
+}
+
+impl Source {
+    /// An uploaded file, which is deleted when the source is dropped; `realtime` plays it at its own speed.
+    /// Blocks.
+    pub(super) fn file(file: NamedTempFile, realtime: bool) -> Result<Self, VideoFileError> {
+        let file = UploadedFile::open(file, realtime)?;
+        Ok(Self { producer: Box::new(file), kind: SourceKind::File })
+    }
+
+    /// Frames that come by themselves, from now on; `None` where a file has to be uploaded first.
+    /// `realtime` keeps the newest frame only.
+    pub(super) fn live(origin: Origin, realtime: bool, threads: &TaskTracker) -> Option<Self> {
+        let producer: Box<dyn FrameProducer> = match origin {
+            Origin::Upload => return None,
+            Origin::Track(receiver) => Box::new(track::receive(receiver, realtime, threads)),
+            Origin::Network(camera) => network::frames(camera, realtime, threads),
+        };
+        Some(Self { producer, kind: SourceKind::Live })
+    }
+
+    /// Frames per second that the source itself declares. Like the real server, the worker believes only
+    /// files.
+    pub(super) fn declared_fps(&self) -> Option<f64> {
+        match self.kind {
+            SourceKind::File => self.producer.format().and_then(|format| format.frame_rate),
+            SourceKind::Live => None,
+        }
+    }
+
+    /// Ends the frames when dropped.
+    pub(super) fn stop_on_drop(&self) -> StopOnDrop {
+        StopOnDrop::new(self.producer.stopper())
+    }
+}
+
+/// Stops a producer when dropped.
+#[derive(Debug)]
+pub(crate) struct StopOnDrop(Option<Stopper>);
+
+impl StopOnDrop {
+    pub(crate) fn new(stopper: Stopper) -> Self {
+        Self(Some(stopper))
+    }
+
+    /// Lets the producer go on.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stopper) = &self.0 {
+            stopper.stop();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use std::time::{Duration, Instant};
+
+use streamsdk_capture::{CaptureError, ManualSender, Stopper, WhenFull};
+use streamsdk_media::video::{self, Codec, DecodeError, DecoderConfig, VideoDecoder};
+use streamsdk_media::{Frame, TimeBase, Timestamp};
+use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::brought::Brought;
+use crate::source_plan::MAX_LIVE_PIXELS;
+
+/// Decoded frames that a lossless session keeps; the connection keeps more, encoded.
+const ROOM: usize = 8;
+/// A key frame takes a while to come: it is not asked for again in this time.
+const KEY_FRAME_TIME: Duration = Duration::from_millis(500);
+
+/// The frames of the client's track, decoded on a thread. Their times begin at 0 with the first frame that
+/// came.
+pub(super) fn receive(receiver: VideoReceiver, realtime: bool, threads: &TaskTracker) -> Brought {
+    let room = match realtime {
+        true => (1, WhenFull::DropOldest),
+        false => (ROOM, WhenFull::Wait),
+    };
+    let (stopper, stopped) = (Stopper::default(), CancellationToken::new());
+    let cancel = stopped.clone();
+    stopper.on_stop(move || cancel.cancel());
+    let runtime = Handle::current();
+    let next = move |receiver: &mut VideoReceiver| {
+        runtime.block_on(stopped.run_until_cancelled(receiver.recv())).flatten()
+    };
+    Brought::start(threads, room, stopper, move |frames| decode_all(receiver, next, frames))
+}
+
+fn decode_all(
+    mut receiver: VideoReceiver,
+    mut next: impl FnMut(&mut VideoReceiver) -> Option<IncomingFrame>,
+    frames: &ManualSender,
+) -> CaptureError {
+    let codec = match receiver.codec() {
+        VideoCodec::H264 => Codec::H264,
+        _ => Codec::Vp8,
+    };
+    let mut decoding =
+        match video::decoder(codec, DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS)) {
+            Ok(decoder) => Decoding { decoder, clock: Clock::default(), asked: None },
+            Err(error) => {
+                let origin = "the client's video".to_owned();
+                return CaptureError::Failed { origin, reason: error.to_string() };
+            }
+        };
+    while let Some(incoming) = next(&mut receiver) {
+        let sent = match decoding.decode(&incoming, &receiver) {
+            Some(frame) => frames.send(frame),
+            None => Ok(()),
+        };
+        if sent.is_err() {
+            return CaptureError::Stopped;
+        }
+    }
+    debug!(stats = ?receiver.stats(), "the client's video is over");
+    CaptureError::EndOfStream
+}
+
+struct Decoding {
+    decoder: Box<dyn VideoDecoder>,
+    clock: Clock,
+    /// When a key frame was last asked for.
+    asked: Option<Instant>,
+}
+
+impl Decoding {
+    fn decode(&mut self, incoming: &IncomingFrame, receiver: &VideoReceiver) -> Option<Frame> {
+        let timestamp = self.clock.time_of(incoming.rtp_time);
+        let decoded = self.decoder.decode(&incoming.data, timestamp);
+        decoded.unwrap_or_else(|error| {
+            debug!(%error, "a frame of the client's was not decoded");
+            if self.key_frame_is_due(&error) {
+                receiver.request_key_frame();
+            }
+            None
+        })
+    }
+
+    fn key_frame_is_due(&mut self, error: &DecodeError) -> bool {
+        let is_coming = self.asked.is_some_and(|asked| asked.elapsed() < KEY_FRAME_TIME);
+        let is_due = error.needs_key_frame() && !is_coming;
+        if is_due {
+            self.asked = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Turns RTP times, which begin anywhere and wrap, into times that begin at 0.
+#[derive(Default)]
+struct Clock {
+    last: Option<u32>,
+    time: i64,
+}
+
+impl Clock {
+    fn time_of(&mut self, rtp_time: u32) -> Timestamp {
+        let last = self.last.replace(rtp_time).unwrap_or(rtp_time);
+        // As a signed number the difference is right whichever way the clock went.
+        self.time += i64::from(rtp_time.wrapping_sub(last) as i32);
+        Timestamp::new(self.time, TimeBase::RTP_VIDEO)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_begin_at_zero_and_go_on_where_the_clock_wraps() {
+        let mut clock = Clock::default();
+        let rtp_times = [0, 3001, 2, 1 << 30, 1 << 31, 3 << 30, 0];
+        assert_eq!(clock.time_of(u32::MAX - 2999).pts, 0);
+        let times = rtp_times.map(|rtp_time| clock.time_of(rtp_time).pts);
+        let since_wrap = [0, 3001, 2, 1 << 30, 1 << 31, 3 << 30, 1_i64 << 32];
+        assert_eq!(times, since_wrap.map(|time| time + 3000));
+    }
+}

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use streamsdk_protocol::UPLOAD_CHANNEL;
+use streamsdk_protocol::chunk::split;
+use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
+use streamsdk_transport::{Channel, ChannelSender, VideoSender};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use super::SessionError;
+use super::encode::timestamp;
+use super::pace::Pace;
+use super::pipeline::{Pipeline, PipelineEnd};
+use super::processing::Processing;
+use super::returned::ReturnTrack;
+use super::source::Source;
+use super::upload;
+use crate::WorkerConfig;
+use crate::init::SessionPlan;
+
+/// Messages that are made before the channel takes them.
+const OUTGOING: usize = 2;
+
+/// What a session does once its channels are open.
+pub(super) struct Work<'a> {
+    pub(super) plan: SessionPlan,
+    pub(super) config: &'a WorkerConfig,
+    pub(super) sender: &'a ChannelSender,
+    pub(super) pace: Arc<Pace>,
+    pub(super) threads: &'a TaskTracker,
+}
+
+impl Work<'_> {
+    /// Takes the frames, of an uploaded file unless they are live, and returns how many there were once the
+    /// client has been told that the stream is complete.
+    pub(super) async fn run(
+        self,
+        live: Option<Source>,
+        upload: Option<Channel>,
+        track: Option<VideoSender>,
+    ) -> Result<u32, SessionError> {
+        let opened = match live {
+            Some(source) => Ok(source),
+            None => self.receive_file(upload).await?,
+        };
+        let end = match opened {
+            Ok(source) => self.process(source, track).await?,
+            Err(end) => end,
+        };
+        let frames = end.frames;
+        send(self.sender, frames.saturating_add(1), &farewell(end)).await?;
+        Ok(frames)
+    }
+
+    /// The uploaded file, or how the session ends without one that can be decoded.
+    async fn receive_file(
+        &self,
+        upload: Option<Channel>,
+    ) -> Result<Result<Source, PipelineEnd>, SessionError> {
+        let upload = upload.ok_or(SessionError::NoChannel(UPLOAD_CHANNEL))?;
+        let (echo, mut chunks) = upload.split();
+        let (limits, idle) = (self.config.limits, self.config.idle_timeout);
+        let file = match upload::receive(&echo, &mut chunks, limits, idle).await {
+            Ok(file) => file,
+            Err(failure) => {
+                let end = PipelineEnd::failed(0, "upload_failed", failure.to_string());
+                send(self.sender, 1, &farewell(end)).await?;
+                return Err(failure.into());
+            }
+        };
+        let realtime = self.plan.realtime;
+        let opening = self.threads.spawn_blocking(move || Source::file(file, realtime));
+        let opened = opening.await.map_err(|panic| panic.to_string());
+        let opened = opened.and_then(|opened| opened.map_err(|error| error.to_string()));
+        Ok(opened.map_err(|error| PipelineEnd::failed(0, "video_decode_failed", error)))
+    }
+
+    /// Runs the pipeline, and sends what it makes.
+    async fn process(
+        &self,
+        source: Source,
+        track: Option<VideoSender>,
+    ) -> Result<PipelineEnd, SessionError> {
+        let track = track.map(|track| ReturnTrack::start(track, self.threads));
+        let (track, returned) = track.unzip();
+        let _stop = source.stop_on_drop();
+        let quality = self.config.jpeg_quality;
+        let (outgoing, mut messages) = mpsc::channel(OUTGOING);
+        let pipeline = Pipeline {
+            processing: Processing::new(&self.plan, &source, quality, returned.is_some()),
+            source,
+            lossless: !self.plan.realtime,
+            pace: Arc::clone(&self.pace),
+            outgoing,
+            returned,
+        };
+        let running = self.threads.spawn_blocking(move || pipeline.run());
+        while let Some((frame_id, payload)) = messages.recv().await {
+            send_payload(self.sender, frame_id, &payload).await?;
+        }
+        let end = running.await.unwrap_or_else(|_| {
+            PipelineEnd::failed(0, "processing_failed", "the processor panicked".to_owned())
+        });
+        if let Some(track) = track {
+            track.drain().await;
+        }
+        Ok(end)
+    }
+}
+
+async fn send(
+    sender: &ChannelSender,
+    frame_id: u32,
+    message: &OutgoingMessage,
+) -> Result<(), SessionError> {
+    send_payload(sender, frame_id, &message.encode(false)).await
+}
+
+async fn send_payload(
+    sender: &ChannelSender,
+    frame_id: u32,
+    payload: &[u8],
+) -> Result<(), SessionError> {
+    for chunk in split(frame_id, payload) {
+        sender.send(chunk).await?;
+    }
+    Ok(())
+}
+
+/// The message that ends the stream.
+fn farewell(end: PipelineEnd) -> OutgoingMessage {
+    OutgoingMessage {
+        outputs: None,
+        metadata: VideoMetadata {
+            frame_id: end.frames,
+            received_at: Some(timestamp()),
+            ..VideoMetadata::default()
+        },
+        errors: end.errors,
+        processing_complete: true,
+        termination_reason: end.termination_reason,
+    }
+}

@@ -1,0 +1,67 @@
+//! What is left when a session ends: nothing.
+
+use std::time::Duration;
+
+use streamsdk_capture::TestPattern;
+use streamsdk_worker::WorkerConfig;
+use tokio::time::{Instant, sleep};
+
+use crate::client::{PATIENCE, Wish, shut_down, worker, worker_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_shuts_down_in_the_middle_of_sessions() {
+    let worker = worker().await;
+    let mut clients = Vec::new();
+    for realtime in [true, false] {
+        let wish = Wish::of("motion").ask(|request| request.webrtc_realtime_processing = realtime);
+        let mut client = wish.connect(&worker).await.unwrap();
+        let sending = client.send(TestPattern::new(640, 360, 30.0));
+        client.picture().await;
+        clients.push((client, sending));
+    }
+    // One that sends nothing, so that the worker waits for its first frame.
+    let silent = Wish::of("motion").connect(&worker).await.unwrap();
+    shut_down(worker).await;
+    silent.peer.abort().await;
+    for (client, sending) in clients {
+        client.peer.abort().await;
+        sending.join().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_frees_its_place() {
+    let mut config = WorkerConfig::default();
+    config.max_sessions = 1;
+    let worker = worker_with(config).await;
+    for leave_politely in [true, false, true] {
+        let deadline = Instant::now() + PATIENCE;
+        let mut client = loop {
+            match Wish::of("passthrough").connect(&worker).await {
+                Ok(client) => break client,
+                Err(refused) => assert!(Instant::now() < deadline, "{refused}"),
+            }
+            sleep(Duration::from_millis(20)).await;
+        };
+        let sending = client.send(TestPattern::new(320, 180, 30.0));
+        client.picture().await;
+        match leave_politely {
+            true => client.peer.close().await,
+            false => client.peer.abort().await,
+        }
+        sending.join().unwrap();
+    }
+    shut_down(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_limit_ends_a_live_session_even_without_frames() {
+    let worker = worker().await;
+    let wish = Wish::of("passthrough").ask(|request| request.processing_timeout = Some(1));
+    let mut client = wish.connect(&worker).await.unwrap();
+    let data = client.data().await;
+    assert!(data.processing_complete);
+    assert_eq!((data.frame_id, data.termination_reason.as_deref()), (1, Some("timeout_reached")));
+    client.peer.close().await;
+    shut_down(worker).await;
+}

@@ -1,0 +1,57 @@
+//! A server that is reached over a path that loses packets.
+
+#[path = "../../crates/streamsdk-transport/tests/common/relay.rs"]
+mod relay;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use relay::Relay;
+use streamsdk::protocol::init::{InitRequest, InitResponse};
+use streamsdk::signaling::{HttpSignaling, Signaling};
+
+/// Stands in front of a server: takes one session, and puts a lossy path under it.
+pub struct LossyServer {
+    url: String,
+    relay: Arc<Relay>,
+}
+
+impl LossyServer {
+    /// Stands in front of the server at `server`.
+    pub async fn before(server: &str) -> Self {
+        let relay = Arc::new(Relay::new());
+        let signaling = Arc::new(HttpSignaling::builder(server).build().unwrap());
+        let state = (Arc::clone(&relay), signaling);
+        let router = Router::new().fallback(post(initialise)).with_state(state);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, relay }
+    }
+
+    /// Where clients find it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
+    pub fn lose_one_in(&self, count: u32) {
+        self.relay.lose_one_in(count);
+    }
+
+    /// Loses the next `count` packets of video on the way to the client.
+    pub fn lose_returned_video(&self, count: u32) {
+        self.relay.lose_media_to_first(count);
+    }
+}
+
+async fn initialise(
+    State((relay, signaling)): State<(Arc<Relay>, Arc<HttpSignaling>)>,
+    Json(mut request): Json<InitRequest>,
+) -> Json<InitResponse> {
+    request.webrtc_offer.sdp = relay.for_second(&request.webrtc_offer.sdp);
+    let answer = signaling.exchange(request).await.unwrap();
+    Json(InitResponse::answer(relay.for_first(&answer.sdp)))
+}
