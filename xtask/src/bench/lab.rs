@@ -14,7 +14,7 @@ pub struct Lab {
     pub peers: Peers,
     pub programs: Programs,
     pub directory: PathBuf,
-    quick: bool,
+    pub quick: bool,
 }
 
 impl Lab {
