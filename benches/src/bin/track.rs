@@ -16,7 +16,7 @@ use streamsdk::{
 use streamsdk_benches::{Moment, Usage, conclude, read_json, runtime};
 
 /// Frames that are drawn beforehand and sent over and over.
-const DRAWN: u64 = 8;
+const DRAWN: u64 = 2;
 
 #[derive(Parser)]
 struct Options {
