@@ -30,8 +30,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); or
-    /// pattern:WIDTHxHEIGHT[@FPS], drawn here
+    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); or a drawing, as
+    /// `pattern:1280x720` or `pattern:1280x720@30`
     pub(crate) source: Source,
     /// URL of the server; without it, a worker is started inside
     #[arg(long, value_name = "URL")]
