@@ -3,5 +3,5 @@
 mod setup;
 mod usage;
 
-pub use setup::{conclude, read_json, runtime};
+pub use setup::{conclude, read_json, runtime, workflow};
 pub use usage::{Moment, Usage};

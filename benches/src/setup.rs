@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use streamsdk::Workflow;
 use tokio::runtime::{Builder, Runtime};
 
 /// Reads a file that holds one JSON value.
@@ -10,6 +11,14 @@ pub fn read_json(path: &Path) -> Result<Value> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// The workflow of a specification in a file, or else of an id.
+pub fn workflow(specification: Option<&Path>, id: Option<&str>) -> Result<Workflow> {
+    match (specification, id) {
+        (Some(path), _) => read_json(path).map(Workflow::specification),
+        (None, id) => Ok(Workflow::id("local", id.context("no workflow was given")?)),
+    }
 }
 
 /// A runtime like that of the command-line program, which has two threads.

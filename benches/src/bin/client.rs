@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::{Value, json};
-use streamsdk::{Client, Event, ReceivedFrame, Session, StreamConfig, VideoFileSource, Workflow};
-use streamsdk_benches::{Moment, Usage, conclude, read_json, runtime};
+use streamsdk::{Client, Event, ReceivedFrame, Session, StreamConfig, VideoFileSource};
+use streamsdk_benches::{Moment, Usage, conclude, runtime, workflow};
 
 #[derive(Parser)]
 struct Options {
@@ -93,11 +93,7 @@ async fn measure(options: &Options) -> Result<Value> {
 }
 
 async fn start(options: &Options) -> Result<Session> {
-    let workflow = match (&options.workflow, &options.workflow_id) {
-        (Some(path), _) => Workflow::specification(read_json(path)?),
-        (None, Some(id)) => Workflow::id("local", id),
-        (None, None) => bail!("no workflow was given"),
-    };
+    let workflow = workflow(options.workflow.as_deref(), options.workflow_id.as_deref())?;
     let mut client = Client::builder(&options.url);
     if let Some(key) = &options.api_key {
         client = client.api_key(key.as_str());

@@ -11,9 +11,8 @@ use streamsdk::capture::{FrameProducer, TestPattern};
 use streamsdk::media::{Frame, PixelFormat};
 use streamsdk::{
     BitrateLimits, Client, Event, FrameSender, Latency, ManualSource, StreamConfig, VideoCodec,
-    Workflow,
 };
-use streamsdk_benches::{Moment, Usage, conclude, read_json, runtime};
+use streamsdk_benches::{Moment, Usage, conclude, runtime, workflow};
 
 /// Frames that are drawn beforehand and sent over and over.
 const DRAWN: u64 = 2;
@@ -63,10 +62,7 @@ fn main() -> ExitCode {
 async fn measure(options: &Options) -> Result<Value> {
     let drawn = draw(options)?;
     let (source, sender) = ManualSource::new();
-    let workflow = match (&options.workflow, &options.workflow_id) {
-        (Some(path), _) => Workflow::specification(read_json(path)?),
-        (None, id) => Workflow::id("local", id.clone().context("no workflow was given")?),
-    };
+    let workflow = workflow(options.workflow.as_deref(), options.workflow_id.as_deref())?;
     let mut config = StreamConfig::default()
         .stream_output([&options.stream_output])
         .data_output(options.data_output.iter())

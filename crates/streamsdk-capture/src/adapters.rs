@@ -59,7 +59,12 @@ pub struct Latest {
 impl Latest {
     pub(crate) fn new(producer: impl FrameProducer + 'static) -> Self {
         let format = producer.format().copied();
-        Self { pump: Pump::start(producer, Queue::newest()), format }
+        Self::of(Pump::start(producer, Queue::newest()), format)
+    }
+
+    /// The frames that a thread puts into a queue of the newest.
+    pub(crate) fn of(pump: Pump, format: Option<ProducerFormat>) -> Self {
+        Self { pump, format }
     }
 }
 

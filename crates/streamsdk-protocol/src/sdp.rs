@@ -50,6 +50,17 @@ pub fn check_offer(offer: &str) -> Result<(), SdpError> {
     check_description(offer).map(|_| ())
 }
 
+/// Whether the side that wrote the description wants to send video: in its first video section.
+pub fn sends_video(sdp: &str) -> bool {
+    let silent = |line: &str| matches!(line.trim(), "a=recvonly" | "a=inactive");
+    video_section(sdp).is_some_and(|section| !section.lines().any(silent))
+}
+
+/// The first video section, from what follows its `m=`.
+pub fn video_section(sdp: &str) -> Option<&str> {
+    sdp.split("\nm=").skip(1).find(|section| section.starts_with("video "))
+}
+
 /// Returns the number of media sections.
 fn check_description(sdp: &str) -> Result<usize, SdpError> {
     if !sdp.trim_start().starts_with("v=0") {
@@ -102,6 +113,19 @@ mod tests {
 
     const USABLE: &str = "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 AA\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n";
+
+    #[test]
+    fn video_is_sent_unless_its_section_says_otherwise() {
+        let offer = |direction: &str| {
+            format!("v=0\r\nm=application 9\r\na=recvonly\r\nm=video 9 X 96\r\n{direction}")
+        };
+        for (direction, sends) in
+            [("a=sendrecv\r\n", true), ("", true), ("a=recvonly\r\n", false), ("a=inactive", false)]
+        {
+            assert_eq!(sends_video(&offer(direction)), sends, "{direction:?}");
+        }
+        assert!(!sends_video(USABLE));
+    }
 
     #[test]
     fn a_usable_answer_passes() {

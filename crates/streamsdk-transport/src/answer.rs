@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use streamsdk_protocol::sdp::sends_video;
 use tokio::sync::mpsc;
 use webrtc::data_channel::DataChannel;
 use webrtc::peer_connection::RTCSdpType;
@@ -8,7 +9,7 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
 use crate::offer::description;
-use crate::video::{Negotiated, OutgoingTrack, sends_video};
+use crate::video::{Negotiated, OutgoingTrack};
 use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 
 /// An answer to the other side's offer.

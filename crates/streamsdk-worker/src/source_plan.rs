@@ -1,5 +1,6 @@
 use streamsdk_capture::{NetworkStream, NetworkStreamOptions};
 use streamsdk_protocol::init::InitRequest;
+use streamsdk_protocol::sdp::sends_video;
 
 use crate::refusal::Refusal;
 
@@ -28,8 +29,8 @@ impl SourcePlan {
         if let Some(url) = &request.mjpeg_url {
             return camera("mjpeg_url", url, &["http://", "https://"]);
         }
-        let sends_video = request.manual_mode || offers_to_send_video(&request.webrtc_offer.sdp);
-        Ok(match sends_video && !request.video_file_upload {
+        let is_track = request.manual_mode || sends_video(&request.webrtc_offer.sdp);
+        Ok(match is_track && !request.video_file_upload {
             true => Self::Track,
             false => Self::Upload,
         })
@@ -46,12 +47,6 @@ fn camera(field: &str, url: &str, schemes: &[&str]) -> Result<SourcePlan, Refusa
         return Err(Refusal::internal(&format!("The field {field} must begin with {schemes}.")));
     }
     Ok(SourcePlan::Network(NetworkStream::options(url).max_pixels(MAX_LIVE_PIXELS.into())))
-}
-
-fn offers_to_send_video(sdp: &str) -> bool {
-    let silent = |line: &str| matches!(line.trim(), "a=recvonly" | "a=inactive");
-    let sends = |section: &str| section.starts_with("video ") && !section.lines().any(silent);
-    sdp.split("\nm=").skip(1).any(sends)
 }
 
 #[cfg(test)]

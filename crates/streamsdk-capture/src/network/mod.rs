@@ -17,7 +17,7 @@ pub use self::options::{NetworkStreamOptions, Reconnect, Transport};
 use self::receiver::Receiver;
 use crate::pump::Pump;
 use crate::queue::Queue;
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, FrameProducer, Latest, ProducerFormat, Stopper};
 
 /// A video stream from the network: RTSP and RTMP cameras and servers, MJPEG and other video over HTTP,
 /// MPEG-TS over UDP, TCP and SRT.
@@ -49,8 +49,7 @@ use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper}
 /// Dropping it closes the connection, which takes a moment.
 pub struct NetworkStream {
     origin: String,
-    format: Option<ProducerFormat>,
-    pump: Pump,
+    frames: Latest,
 }
 
 impl NetworkStream {
@@ -76,13 +75,13 @@ impl NetworkStream {
         let stopper = options.stopper.clone();
         let receiver = Receiver::new(address, options, connection);
         let pump = Pump::run(stopper, Queue::newest(), move |queue| receiver.run(queue));
-        Ok(Self { origin, format, pump })
+        Ok(Self { origin, frames: Latest::of(pump, format) })
     }
 }
 
 impl FrameProducer for NetworkStream {
     fn format(&self) -> Option<&ProducerFormat> {
-        self.format.as_ref()
+        self.frames.format()
     }
 
     /// The newest frame, as soon as there is one that was not given yet.
@@ -96,13 +95,11 @@ impl FrameProducer for NetworkStream {
     /// the last attempt. [`EndOfStream`](CaptureError::EndOfStream) at the end of a file over HTTP,
     /// and [`Decode`](CaptureError::Decode) if nothing that comes can be decoded.
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
-        let captured = self.pump.queue().pop(timeout)?;
-        ProducerFormat::follow(&mut self.format, &captured.frame);
-        Ok(captured)
+        self.frames.next_frame(timeout)
     }
 
     fn stopper(&self) -> Stopper {
-        self.pump.stopper()
+        self.frames.stopper()
     }
 }
 
@@ -110,7 +107,7 @@ impl fmt::Debug for NetworkStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetworkStream")
             .field("origin", &self.origin)
-            .field("format", &self.format)
+            .field("format", &self.format())
             .finish_non_exhaustive()
     }
 }

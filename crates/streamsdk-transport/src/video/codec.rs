@@ -9,6 +9,7 @@ use rtc::rtp::packetizer::Payloader;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
+use streamsdk_protocol::sdp::video_section;
 use webrtc::peer_connection::MediaEngine;
 
 /// Ticks of an RTP clock for video in a second.
@@ -144,22 +145,12 @@ impl Negotiated {
     }
 }
 
-/// Whether the side that wrote the description wants to send video.
-pub(crate) fn sends_video(sdp: &str) -> bool {
-    let silent = |line: &str| matches!(line.trim(), "a=recvonly" | "a=inactive");
-    video_section(sdp).is_some_and(|section| !section.lines().any(silent))
-}
-
 /// The payload types of a video section; none if there is no such section, or if it is refused.
 fn payload_types(sdp: &str) -> impl Iterator<Item = u8> {
     let line = video_section(sdp).and_then(|section| section.lines().next()).unwrap_or_default();
     let mut words = line.split_whitespace().skip(1);
     let in_use = words.next().is_some_and(|port| port != "0");
     words.skip(1).map_while(|word| word.parse().ok()).take_while(move |_| in_use)
-}
-
-fn video_section(sdp: &str) -> Option<&str> {
-    sdp.split("\nm=").skip(1).find(|section| section.starts_with("video "))
 }
 
 #[cfg(test)]

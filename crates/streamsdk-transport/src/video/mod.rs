@@ -16,7 +16,7 @@ use rtc::interceptor::{
     SenderReportBuilder, Slot,
 };
 
-pub(crate) use codec::{Negotiated, media_engine, sends_video};
+pub(crate) use codec::{Negotiated, media_engine};
 pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 pub(crate) use feedback::Feedback;
 pub use feedback::{SenderReport, VideoSendStats};

@@ -254,10 +254,7 @@ impl<'a> Reception<'a> {
             let asked = self.shared.inbox().stats.key_frames_asked > 0;
             let begins_stream = !self.began && frame.key_frame && !asked;
             self.began = true;
-            let wants_key_frame = self.shared.inbox().push(frame, begins_stream);
-            if wants_key_frame && self.ask_at.is_none() {
-                self.ask_at = Some(Instant::now());
-            }
+            self.shared.inbox().push(frame, begins_stream);
             self.shared.changed.notify_one();
         }
         self.shared.inbox().stats.lost = self.assembler.lost_frames();
@@ -304,14 +301,14 @@ async fn due(at: Option<Instant>) {
 }
 
 impl Inbox {
-    /// Adds a frame, if there is room for it. Returns whether a key frame is wanted.
-    fn push(&mut self, frame: Assembled, begins_stream: bool) -> bool {
+    /// Adds a frame, if there is room for it and it builds on none that was dropped.
+    fn push(&mut self, frame: Assembled, begins_stream: bool) {
         self.stats.frames += 1;
         let Assembled { rtp_time, key_frame, continuous, arrived, data } = frame;
         if self.frames.len() >= QUEUE || self.broken && !key_frame {
             self.broken = true;
             self.stats.overflowed += 1;
-            return true;
+            return;
         }
         let continuous = continuous && !self.broken;
         self.broken = false;
@@ -323,7 +320,6 @@ impl Inbox {
             begins_stream,
             arrived,
         });
-        false
     }
 }
 
@@ -341,13 +337,18 @@ mod tests {
     fn a_full_inbox_drops_up_to_the_next_key_frame_and_counts() {
         let mut inbox = Inbox::default();
         for _ in 0..QUEUE {
-            assert!(!inbox.push(frame(false), false));
+            inbox.push(frame(false), false);
         }
-        assert!(inbox.push(frame(true), false), "full");
+        assert!(!inbox.broken && inbox.frames.len() == QUEUE);
+        inbox.push(frame(true), false);
+        assert!(inbox.broken, "full");
         inbox.frames.clear();
-        assert!(inbox.push(frame(false), false), "builds on what was dropped");
-        assert!(!inbox.push(frame(true), false));
-        assert!(!inbox.push(frame(false), false));
+        inbox.push(frame(false), false);
+        assert!(inbox.broken && inbox.frames.is_empty(), "builds on what was dropped");
+        inbox.push(frame(true), false);
+        assert!(!inbox.broken);
+        inbox.push(frame(false), false);
+        assert!(!inbox.broken);
         let continuous: Vec<_> = inbox.frames.iter().map(|frame| frame.continuous).collect();
         assert_eq!(continuous, [false, true]);
         assert_eq!(inbox.stats.overflowed, 2);

@@ -98,8 +98,8 @@ impl VideoSender {
     /// Sends a frame: for VP8 as the encoder gives it, for H264 with start codes.
     ///
     /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`]; the receiver sees it with a random
-    /// offset. The packets of a frame are spread over half the time to the next. Waits while two frames
-    /// are waiting already. `Ok` means queued: what is lost on the way is not known here.
+    /// offset. The packets of a large frame are spread over part of the time to the next, 50 ms at most.
+    /// Waits while two frames are waiting already. `Ok` means queued: what is lost on the way is not known here.
     pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
         match self.frames.send((rtp_time, frame)).await {
             Ok(()) => Ok(()),

@@ -163,9 +163,8 @@ impl Live {
 }
 
 impl State {
-    /// When the frame of that time was there. Those before it are forgotten, a few seconds of them
-    /// excepted: data and frames come by two ways.
-    fn captured(&mut self, time: i64) -> Option<Instant> {
+    /// When the frame of that time was there, if it is among the newest.
+    fn captured(&self, time: i64) -> Option<Instant> {
         let place = self.unanswered.partition_point(|frame| frame.time < time - TOLERANCE);
         let frame = *self.unanswered.get(place)?;
         (frame.time <= time + TOLERANCE).then_some(frame.captured)
