@@ -5,6 +5,7 @@ use std::io::{self, IoSliceMut};
 
 use webrtc::runtime::RecvMeta;
 
+use crate::acknowledgement::is_acknowledgement;
 use crate::socket::Kernel;
 
 /// Packets that are taken from the kernel at once.
@@ -17,6 +18,14 @@ pub(crate) struct Inbox {
     /// The buffers that hold something, in the order of arrival.
     waiting: VecDeque<(usize, RecvMeta)>,
     wants_batch: bool,
+}
+
+/// What becomes of acknowledgements that a later one of the same batch repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    Kept,
+    /// An acknowledgement says up to where everything has arrived, so the last one says it all.
+    Dropped,
 }
 
 /// What a read left in the kernel.
@@ -46,6 +55,7 @@ impl Inbox {
         kernel: &Kernel,
         buf: &mut [u8],
         meta: &mut RecvMeta,
+        repeated: Repeated,
     ) -> io::Result<Filled> {
         let others = if self.wants_batch { BATCH - 1 } else { 0 };
         if self.buffers.len() < others {
@@ -56,10 +66,34 @@ impl Inbox {
             .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
             .collect();
         let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
+        let is_repeated = match repeated {
+            Repeated::Kept => [false; BATCH],
+            Repeated::Dropped => find_repeated(&bufs[..count], &metas),
+        };
+        drop(bufs);
+
         *meta = metas[0];
-        self.waiting.extend(metas[..count].iter().skip(1).copied().enumerate());
+        let kept = (1..count).filter(|index| !is_repeated[*index]);
+        self.waiting.extend(kept.map(|index| (index - 1, metas[index])));
+        if is_repeated[0] {
+            // The one that repeats it waits.
+            self.take(buf, meta);
+        }
         // Packets that the kernel has joined are a batch already, and large to copy.
         self.wants_batch = metas[..count].iter().all(|meta| meta.len <= meta.stride);
         Ok(if count > others { Filled::Whole } else { Filled::Drained })
     }
+}
+
+/// Which acknowledgements another one follows.
+fn find_repeated(bufs: &[IoSliceMut<'_>], metas: &[RecvMeta; BATCH]) -> [bool; BATCH] {
+    let mut is_repeated = [false; BATCH];
+    let mut is_followed = false;
+    for (index, (buf, meta)) in bufs.iter().zip(metas).enumerate().rev() {
+        if is_acknowledgement(&buf[..meta.len]) {
+            is_repeated[index] = is_followed;
+            is_followed = true;
+        }
+    }
+    is_repeated
 }

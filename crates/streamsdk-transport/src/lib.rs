@@ -27,6 +27,7 @@
 //! * **Nothing arrives too early.** Packets of a peer that is ahead of its answer wait in the kernel
 //!   until the answer is applied.
 
+mod acknowledgement;
 mod answer;
 mod candidates;
 mod channel;

@@ -39,6 +39,11 @@ impl Outflow {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Whether data leaves in bulk.
+    pub(crate) fn is_bulk(&self) -> bool {
+        self.per_second() >= BULK
+    }
+
     /// How long acknowledgements can be left alone: so long that the peer, which has up to
     /// `send_buffer` bytes to work on, uses up no more than half of them.
     pub(crate) fn pause(&self) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! The runtime that the engine sees: tokio's, with four things done to it.
+//! The runtime that the engine sees: tokio's, with some things done to it.
 //!
 //! * Sockets get a large receive buffer. The engine leaves them at the kernel's default, a burst of
 //!   SCTP overflows that, and the shortest retransmission time-out is a second.
@@ -8,7 +8,7 @@
 //! * While a connection is being made, the engine's timers fire after [`NUDGE`] at the latest. It
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
-//! * Sockets are read in batches, and a slow peer's acknowledgements are gathered
+//! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out
 //!   ([`GatheringSocket`]).
 
 use std::fmt;

@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::time::Sleep;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use crate::inbox::{Filled, Inbox};
+use crate::inbox::{Filled, Inbox, Repeated};
 use crate::outflow::Outflow;
 use crate::seam::Seam;
 
@@ -57,6 +57,11 @@ impl GatheringSocket {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What becomes of acknowledgements that say nothing new. Few come unless much leaves.
+    fn repeated(&self) -> Repeated {
+        if self.outflow.is_bulk() { Repeated::Dropped } else { Repeated::Kept }
+    }
+
     /// What to watch once everything is read.
     fn next_watch(&self, watch: Watch) -> io::Result<Watch> {
         match (self.outflow.pause(), watch) {
@@ -82,12 +87,15 @@ impl AsyncUdpSocket for GatheringSocket {
         if inbox.take(buf, meta) {
             return Poll::Ready(Ok(1));
         }
+        let repeated = self.repeated();
         loop {
             let filled = match watch {
-                Watch::Nothing => inbox.fill(&self.kernel, buf, meta),
+                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, repeated),
                 Watch::Events(events) => {
                     ready!(events.poll_recv_ready(cx))?;
-                    events.try_io(Interest::READABLE, || inbox.fill(&self.kernel, buf, meta))
+                    events.try_io(Interest::READABLE, || {
+                        inbox.fill(&self.kernel, buf, meta, repeated)
+                    })
                 }
                 Watch::Clock(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
@@ -188,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::PeerConfig;
+    use crate::acknowledgement::tests::acknowledgement;
 
     struct Bed {
         socket: GatheringSocket,
@@ -260,5 +269,37 @@ mod tests {
 
         let quiet = tokio::time::timeout(Duration::from_millis(200), bed.receive()).await;
         assert!(quiet.is_err() && !on_the_clock(&bed));
+    }
+
+    /// Reads until nothing more comes.
+    async fn receive_all(bed: &Bed) -> Vec<Vec<u8>> {
+        let mut packets = Vec::new();
+        let quiet = Duration::from_millis(50);
+        while let Ok(packet) = tokio::time::timeout(quiet, bed.receive()).await {
+            packets.push(packet);
+        }
+        packets
+    }
+
+    #[tokio::test]
+    async fn a_bulk_sender_skips_acknowledgements_that_a_later_one_repeats() {
+        let packets = [b"x".to_vec(), acknowledgement(1), b"y".to_vec(), acknowledgement(2)];
+        let send = |bed: &Bed| {
+            packets.iter().for_each(|packet| drop(bed.other.send_to(packet, bed.address)));
+        };
+        let bed = Bed::new();
+        send(&bed);
+        assert_eq!(receive_all(&bed).await, packets);
+
+        bed.send_bulk().await;
+        send(&bed);
+        assert_eq!(
+            receive_all(&bed).await,
+            [&packets[0], &packets[2], &packets[3]].map(Clone::clone)
+        );
+
+        bed.send_bulk().await;
+        (0..9).for_each(|n| drop(bed.other.send_to(&acknowledgement(n), bed.address)));
+        assert_eq!(receive_all(&bed).await, [acknowledgement(8)]);
     }
 }

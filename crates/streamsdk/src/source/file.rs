@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
 use crate::{StreamConfig, UploadProgress};
 
-/// Chunks that are read before the connection takes them.
-const READ_AHEAD: usize = 8;
+/// Chunks that are read at once: a thread is woken for each batch.
+const BATCH: usize = 8;
 const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 
@@ -117,30 +117,50 @@ impl StreamSource for VideoFileSource {
     }
 }
 
-/// Reads the file on a thread of its own, a few chunks ahead of the connection. Ends when the
+/// Reads the file on a thread of its own, one batch of chunks ahead of the connection. Ends when the
 /// receiver is dropped.
 fn read_chunks(
     path: PathBuf,
-    mut file: File,
+    file: File,
     plan: UploadPlan,
-) -> mpsc::Receiver<Result<BytesMut, SourceError>> {
-    let (chunks, receiver) = mpsc::channel(READ_AHEAD);
+) -> mpsc::Receiver<Vec<Result<BytesMut, SourceError>>> {
+    let (batches, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
-        for index in 0..plan.chunks() {
-            let chunk = read_chunk(&path, &mut file, plan, index);
-            let failed = chunk.is_err();
-            if chunks.blocking_send(chunk).is_err() || failed {
+        let mut chunks = chunks(path, file, plan).fuse().peekable();
+        while chunks.peek().is_some() {
+            if batches.blocking_send(chunks.by_ref().take(BATCH).collect()).is_err() {
                 return;
             }
         }
-        // The last chunk may be followed by what somebody appended meanwhile.
-        if file.read(&mut [0]).is_ok_and(|more| more > 0) {
-            let grew = SourceError::Grew { path, expected: plan.file_bytes() };
-            // Nobody waits for it if the session is over.
-            let _ = chunks.blocking_send(Err(grew));
-        }
     });
     receiver
+}
+
+/// The chunks of the file. Ends with the first error.
+fn chunks(
+    path: PathBuf,
+    mut file: File,
+    plan: UploadPlan,
+) -> impl Iterator<Item = Result<BytesMut, SourceError>> {
+    let mut indexes = 0..plan.chunks();
+    let mut has_failed = false;
+    std::iter::from_fn(move || {
+        if has_failed {
+            return None;
+        }
+        let chunk = match indexes.next() {
+            Some(index) => read_chunk(&path, &mut file, plan, index),
+            // The last chunk may be followed by what somebody appended meanwhile.
+            None => match file.read(&mut [0]) {
+                Ok(more) if more > 0 => {
+                    Err(SourceError::Grew { path: path.clone(), expected: plan.file_bytes() })
+                }
+                _ => return None,
+            },
+        };
+        has_failed = chunk.is_err();
+        Some(chunk)
+    })
 }
 
 fn read_chunk(
@@ -165,22 +185,24 @@ fn read_chunk(
 
 async fn upload(
     sender: &ChannelSender,
-    mut chunks: mpsc::Receiver<Result<BytesMut, SourceError>>,
+    mut batches: mpsc::Receiver<Vec<Result<BytesMut, SourceError>>>,
     plan: UploadPlan,
     io: &SourceIo,
 ) -> Result<(), SourceError> {
     io.report_upload(progress(plan, 0));
     let mut handed = 0;
     let mut reported = Instant::now();
-    while let Some(chunk) = chunks.recv().await {
-        let chunk = chunk?;
-        let len = (chunk.len() - HEADER_LEN) as u64;
-        sender.send(chunk).await?;
-        handed += len;
-        if reported.elapsed() >= REPORT_INTERVAL {
-            let waiting = sender.unacknowledged().await as u64;
-            io.report_upload(progress(plan, handed.saturating_sub(waiting)));
-            reported = Instant::now();
+    while let Some(batch) = batches.recv().await {
+        for chunk in batch {
+            let chunk = chunk?;
+            let len = (chunk.len() - HEADER_LEN) as u64;
+            sender.send(chunk).await?;
+            handed += len;
+            if reported.elapsed() >= REPORT_INTERVAL {
+                let waiting = sender.unacknowledged().await as u64;
+                io.report_upload(progress(plan, handed.saturating_sub(waiting)));
+                reported = Instant::now();
+            }
         }
     }
     loop {
@@ -219,14 +241,8 @@ mod tests {
         file
     }
 
-    async fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, SourceError>> {
-        let file = source.file.take().unwrap();
-        let mut receiver = read_chunks(source.path.clone(), file, source.plan);
-        let mut chunks = Vec::new();
-        while let Some(chunk) = receiver.recv().await {
-            chunks.push(chunk);
-        }
-        chunks
+    fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, SourceError>> {
+        chunks(source.path.clone(), source.file.take().unwrap(), source.plan).collect()
     }
 
     #[test]
@@ -268,12 +284,12 @@ mod tests {
         assert!(request.video_file_upload && !request.webrtc_realtime_processing);
     }
 
-    #[tokio::test]
-    async fn a_file_that_shrinks_or_grows_is_noticed() {
+    #[test]
+    fn a_file_that_shrinks_or_grows_is_noticed() {
         let file = file_of(100_000);
         let mut source = VideoFileSource::open(file.path()).unwrap();
         file.as_file().set_len(60_000).unwrap();
-        let chunks = chunks_of(&mut source).await;
+        let chunks = chunks_of(&mut source);
         assert!(matches!(
             chunks.last(),
             Some(Err(SourceError::Shrank { expected: 100_000, found: 60_000, .. }))
@@ -281,7 +297,7 @@ mod tests {
 
         let mut source = VideoFileSource::open(file.path()).unwrap();
         file.as_file().set_len(60_001).unwrap();
-        let chunks = chunks_of(&mut source).await;
+        let chunks = chunks_of(&mut source);
         assert!(matches!(chunks.last(), Some(Err(SourceError::Grew { expected: 60_000, .. }))));
     }
 
