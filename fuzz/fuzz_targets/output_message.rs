@@ -27,8 +27,6 @@ fuzz_target!(|chunk: &[u8]| {
 });
 
 fn read(output: &Output) {
-    // An output is cut out of a message that was valid as a whole.
-    assert!(!output.json().is_empty());
     let _ = output.serialization_error();
     let _ = output.parse::<Detections>();
     if let Some(image) = output.image() {

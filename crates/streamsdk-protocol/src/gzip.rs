@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use libdeflater::{CompressionLvl, Compressor, DecompressionError, Decompressor};
+use libdeflater::{CompressionLvl, Compressor};
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What a gzip member claims as its size is believed up to this many times what arrived: base64 of
@@ -23,30 +23,86 @@ pub(crate) enum InflateError {
 /// Memory is proportional to what arrived, and to what comes out of it: a claimed size is not
 /// believed.
 pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> {
-    let mut inflater = Decompressor::new();
-    let mut room = claimed_size(data).min(data.len().saturating_mul(BELIEVED_RATIO)).min(limit);
+    let Member { mut deflated, trailer } = Member::find(data).ok_or(InflateError::Corrupt)?;
+    let claimed = trailer.size as usize;
+    let mut out = vec![0; claimed.min(data.len().saturating_mul(BELIEVED_RATIO)).min(limit)];
+    let mut len = 0;
+    let mut inflater = zlib_inflater()?;
     loop {
-        let mut out = vec![0; room];
-        match inflater.gzip_decompress(data, &mut out) {
-            Ok(len) => {
-                out.truncate(len);
-                return Ok(out.into());
-            }
-            Err(DecompressionError::BadData) => return Err(InflateError::Corrupt),
-            Err(DecompressionError::InsufficientSpace) if room == limit => {
-                return Err(InflateError::TooLarge);
-            }
-            Err(DecompressionError::InsufficientSpace) => {
-                room = room.max(data.len()).saturating_mul(4).min(limit);
+        let (taken, given) = inflater.read(deflated, &mut out, len, true).map_err(corrupt)?;
+        deflated = &deflated[taken..];
+        len += given;
+        if inflater.is_done() {
+            break;
+        }
+        if out.len() >= limit {
+            return Err(InflateError::TooLarge);
+        }
+        out.resize(out.len().max(data.len()).saturating_mul(2).min(limit), 0);
+    }
+    out.truncate(len);
+    let is_whole = len as u32 == trailer.size && crc32fast::hash(&out) == trailer.checksum;
+    if is_whole { Ok(out.into()) } else { Err(InflateError::Corrupt) }
+}
+
+/// It takes deflated data in the wrapper of zlib only, whose checksum a gzip member does not have.
+fn zlib_inflater() -> Result<fdeflate::Decompressor, InflateError> {
+    const HEADER: [u8; 2] = [0x78, 0x01];
+    let mut inflater = fdeflate::Decompressor::new();
+    inflater.ignore_adler32();
+    inflater.read(&HEADER, &mut [], 0, false).map_err(corrupt)?;
+    Ok(inflater)
+}
+
+fn corrupt(_: fdeflate::DecompressionError) -> InflateError {
+    InflateError::Corrupt
+}
+
+/// The one member that a message is (RFC 1952).
+struct Member<'a> {
+    /// With the trailer behind it.
+    deflated: &'a [u8],
+    trailer: Trailer,
+}
+
+struct Trailer {
+    checksum: u32,
+    /// Modulo 2³².
+    size: u32,
+}
+
+impl<'a> Member<'a> {
+    fn find(data: &'a [u8]) -> Option<Self> {
+        let (header, mut deflated) = data.split_first_chunk::<10>()?;
+        let [_, _, method, flags, ..] = *header;
+        if method != DEFLATE || flags & !(TEXT | HEADER_CHECKSUM | EXTRA | NAME | COMMENT) != 0 {
+            return None;
+        }
+        if flags & EXTRA != 0 {
+            let (length, rest) = deflated.split_first_chunk()?;
+            deflated = rest.get(usize::from(u16::from_le_bytes(*length))..)?;
+        }
+        for text in [NAME, COMMENT] {
+            if flags & text != 0 {
+                deflated = &deflated[memchr::memchr(0, deflated)? + 1..];
             }
         }
+        if flags & HEADER_CHECKSUM != 0 {
+            deflated = deflated.get(2..)?;
+        }
+        let word = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
+        let (before, size) = deflated.split_last_chunk()?;
+        let trailer = Trailer { checksum: word(before.last_chunk()?), size: word(size) };
+        Some(Self { deflated, trailer })
     }
 }
 
-/// The size that a gzip member ends with, modulo 2³².
-fn claimed_size(data: &[u8]) -> usize {
-    data.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize)
-}
+const DEFLATE: u8 = 8;
+const TEXT: u8 = 1;
+const HEADER_CHECKSUM: u8 = 2;
+const EXTRA: u8 = 4;
+const NAME: u8 = 8;
+const COMMENT: u8 = 16;
 
 /// Compresses `data` at the lowest level: what travels is mostly base64 of JPEG, in which only
 /// the six-bit alphabet can be squeezed, and any level does that.
@@ -79,6 +135,21 @@ mod tests {
         let whole = deflate(b"hello hello hello hello");
         for len in 0..whole.len() {
             assert_eq!(inflate(&whole[..len], 100), Err(InflateError::Corrupt), "{len}");
+        }
+    }
+
+    #[test]
+    fn optional_parts_of_the_header_are_skipped_and_a_changed_checksum_is_noticed() {
+        let plain = deflate(b"hello hello");
+        let mut long = plain[..10].to_vec();
+        long[3] = TEXT | HEADER_CHECKSUM | EXTRA | NAME | COMMENT;
+        long.extend_from_slice(b"\x03\x00abcname\0comment\0\x12\x34");
+        long.extend_from_slice(&plain[10..]);
+        assert_eq!(inflate(&long, 100).unwrap(), "hello hello");
+        for at in [2, 3, plain.len() - 1, plain.len() - 5] {
+            let mut changed = plain.clone();
+            changed[at] ^= 0x80;
+            assert_eq!(inflate(&changed, 100), Err(InflateError::Corrupt), "byte {at}");
         }
     }
 

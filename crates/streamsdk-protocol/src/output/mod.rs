@@ -4,6 +4,7 @@
 //! leaves every output where it is: an [`Output`] is a slice of the message, parsed when somebody
 //! asks, and an image stays base64 until [`EncodedImage::jpeg`] is called.
 
+mod outline;
 mod read;
 mod write;
 

@@ -2,11 +2,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, de};
-use serde_json::value::RawValue;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use super::outline::{members, optional, plain_string};
 use super::{SERIALIZATION_ERROR, VideoMetadata};
 use crate::chunk::Message;
 use crate::{Limits, gzip};
@@ -43,30 +43,29 @@ impl OutputMessage {
         } else {
             payload
         };
-        let wire: Wire<'_> = serde_json::from_slice(&json).map_err(OutputError::Json)?;
-        Ok(Self {
-            frame_id,
-            outputs: wire.serialized_output_data.map(|outputs| outputs.share(&json)),
-            metadata: wire.video_metadata.map(|metadata| metadata.into_metadata(frame_id)),
-            errors: wire.errors.unwrap_or_default(),
-            processing_complete: wire.processing_complete.unwrap_or_default(),
-            termination_reason: wire.termination_reason,
-        })
+        Self::read(frame_id, &json).map_err(OutputError::Json)
     }
-}
 
-#[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow, default)]
-    serialized_output_data: Option<RawOutputs<'a>>,
-    #[serde(default)]
-    video_metadata: Option<WireMetadata>,
-    #[serde(default)]
-    errors: Option<Vec<String>>,
-    #[serde(default)]
-    processing_complete: Option<bool>,
-    #[serde(default)]
-    termination_reason: Option<String>,
+    fn read(frame_id: u32, json: &Bytes) -> Result<Self, serde_json::Error> {
+        let mut message = Self { frame_id, ..Self::default() };
+        for member in members(json) {
+            let (name, value) = member?;
+            match &*name {
+                "serialized_output_data" => message.outputs = Outputs::read(value, json)?,
+                "video_metadata" => {
+                    let metadata = optional::<WireMetadata>(value)?;
+                    message.metadata = metadata.map(|metadata| metadata.into_metadata(frame_id));
+                }
+                "errors" => message.errors = optional(value)?.unwrap_or_default(),
+                "processing_complete" => {
+                    message.processing_complete = optional(value)?.unwrap_or_default();
+                }
+                "termination_reason" => message.termination_reason = optional(value)?,
+                _ => {}
+            }
+        }
+        Ok(message)
+    }
 }
 
 /// [`VideoMetadata`] with every field optional, as servers of other versions may leave some out.
@@ -97,65 +96,6 @@ impl WireMetadata {
     }
 }
 
-/// The outputs in the order of the message, not parsed further.
-struct RawOutputs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl RawOutputs<'_> {
-    fn share(self, json: &Bytes) -> Outputs {
-        let entries = self.0.into_iter().map(|(name, raw)| {
-            (name.into_owned(), Output { json: json.slice_ref(raw.get().as_bytes()) })
-        });
-        Outputs { entries: entries.collect() }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for RawOutputs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = RawOutputs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of outputs by name")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    entries.push((entry.0.0, entry.1));
-                }
-                Ok(RawOutputs(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-/// Text that borrows when it has no escapes. (`Cow` by itself never borrows in serde.)
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyText;
-        impl<'de> Visitor<'de> for AnyText {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(AnyText)
-    }
-}
-
 /// The outputs of one message by name, in the server's order. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Outputs {
@@ -163,6 +103,18 @@ pub struct Outputs {
 }
 
 impl Outputs {
+    /// `None` where the server wrote null. `json` is the message that `value` is a part of.
+    fn read(value: &[u8], json: &Bytes) -> Result<Option<Self>, serde_json::Error> {
+        if value == b"null" {
+            return Ok(None);
+        }
+        let entry = |(name, value): (Cow<'_, str>, &[u8])| {
+            (name.into_owned(), Output { json: json.slice_ref(value) })
+        };
+        let entries: Result<_, _> = members(value).map(|member| member.map(entry)).collect();
+        Ok(Some(Self { entries: entries? }))
+    }
+
     /// The output called `name`.
     pub fn get(&self, name: &str) -> Option<&Output> {
         self.iter().find_map(|(known, output)| (known == name).then_some(output))
@@ -191,9 +143,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// The output as the server wrote it, as JSON text.
+    /// The output as the server wrote it, as JSON text; empty if it is no text at all. Whether it is valid
+    /// is found out by [`Output::parse`].
     pub fn json(&self) -> &str {
-        // The slice was text when it was cut out of the message.
         std::str::from_utf8(&self.json).unwrap_or_default()
     }
 
@@ -207,13 +159,24 @@ impl Output {
         if !self.json.starts_with(b"{") {
             return None;
         }
-        let image: WireImage<'_> = serde_json::from_slice(&self.json).ok()?;
-        (image.kind.0 == "base64").then(|| EncodedImage {
-            base64: match image.value.0 {
-                Cow::Borrowed(text) => self.json.slice_ref(text.as_bytes()),
-                Cow::Owned(text) => text.into(),
-            },
-        })
+        let (mut is_image, mut base64) = (false, None);
+        for member in members(&self.json) {
+            let (name, value) = member.ok()?;
+            match &*name {
+                "type" => is_image = value == b"\"base64\"",
+                "value" => base64 = self.text(value),
+                _ => {}
+            }
+        }
+        base64.filter(|_| is_image).map(|base64| EncodedImage { base64 })
+    }
+
+    /// What a string in the output says. It is copied only if there are escapes in it.
+    fn text(&self, string: &[u8]) -> Option<Bytes> {
+        match plain_string(string) {
+            Some(text) => Some(self.json.slice_ref(text)),
+            None => serde_json::from_slice::<String>(string).ok().map(Bytes::from),
+        }
     }
 
     /// What the server says if it could not serialise this output.
@@ -239,14 +202,6 @@ impl fmt::Debug for Output {
             None => f.write_str(json),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct WireImage<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    value: Text<'a>,
 }
 
 /// An image as it travels: base64 of JPEG. Cloning is cheap.
