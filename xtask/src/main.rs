@@ -2,6 +2,7 @@
 
 mod bench;
 mod clip;
+mod counts;
 mod demo;
 mod interop;
 mod network;

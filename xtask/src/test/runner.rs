@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use super::counts::{Counts, from_libtest, from_nextest};
+use crate::counts::{Counts, from_libtest, from_nextest};
 use crate::process::{Finished, Output};
 use crate::{project, setup};
 

@@ -1,6 +1,10 @@
 //! How many tests passed, from what the test runners print.
 
+use std::collections::BTreeMap;
 use std::iter::Sum;
+
+use crate::steps::Steps;
+use crate::tally;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -48,6 +52,16 @@ fn of_result((number, word): (usize, &str)) -> Counts {
     }
 }
 
+/// The line that closes a task whose steps are named as their counts are.
+///
+/// A step that failed without a failed test counts as one failure, so that the line never looks clean by mistake.
+pub fn closing_line(steps: &Steps, counts: &BTreeMap<&'static str, Counts>) -> String {
+    let tests: Counts = counts.values().copied().sum();
+    let is_counted = |name: &&str| counts.get(name).is_some_and(|counts| counts.failed > 0);
+    let other_failures = steps.failures().filter(|name| !is_counted(name)).count();
+    tally::closing_line(tests.passed, tests.failed + other_failures)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +89,15 @@ mod tests {
         let text = "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
                     test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
         assert_eq!(from_libtest(text), Counts { passed: 7, failed: 1 });
+    }
+
+    #[test]
+    fn a_failed_step_never_leaves_a_clean_closing_line() {
+        let mut steps = Steps::new(true);
+        steps.take("clippy", || anyhow::bail!("a lint"));
+        steps.take("tests", || anyhow::bail!("two tests failed"));
+        let counts = BTreeMap::from([("tests", Counts { passed: 10, failed: 2 })]);
+        assert_eq!(closing_line(&steps, &counts), "10 passed, 3 failed");
+        assert_eq!(closing_line(&steps, &BTreeMap::new()), "0 passed, 2 failed");
     }
 }
