@@ -20,6 +20,11 @@ pub fn install(needs: &[&Need]) -> Result<()> {
     }
 }
 
+/// Has apt learn which packages there are now. Does nothing where that takes a password.
+pub fn refresh_package_lists() -> Result<()> {
+    administrator().map_or(Ok(()), |administrator| update_apt(&administrator))
+}
+
 fn add_rust_components(needs: &[&Need]) -> Result<()> {
     if needs.is_empty() {
         return Ok(());
@@ -46,13 +51,17 @@ fn as_administrator(administrator: &[&str], program: &str) -> Job {
 }
 
 fn install_with_apt(needs: &[&Need], administrator: &[&str]) -> Result<()> {
-    let apt = || as_administrator(administrator, "apt-get");
-    apt().args(["update", "--quiet"]).run_successfully()?;
+    update_apt(administrator)?;
     let packages = debian_packages(needs, is_known_to_apt);
     println!("installing {}", words(&packages));
     let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
-    apt().args(install).args(&packages).run_successfully()?;
-    Ok(())
+    let apt = as_administrator(administrator, "apt-get");
+    apt.args(install).args(&packages).run_successfully().map(drop)
+}
+
+fn update_apt(administrator: &[&str]) -> Result<()> {
+    let apt = as_administrator(administrator, "apt-get");
+    apt.args(["update", "--quiet"]).run_successfully().map(drop)
 }
 
 /// Packages that this release does not know are left out: some needs list alternatives.

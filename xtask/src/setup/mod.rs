@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use needs::{NEEDS, Need};
 
+pub use install::refresh_package_lists;
 pub use needs::Scope;
 pub use probe::find_program;
 
@@ -29,7 +30,7 @@ pub fn ensure(scope: Scope) -> Result<()> {
 }
 
 fn missing(scope: Scope) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| need.scope <= scope && !need.probe.is_met()).collect()
+    NEEDS.iter().filter(|need| scope.includes(need.scope) && !need.probe.is_met()).collect()
 }
 
 fn names(needs: &[&Need]) -> String {

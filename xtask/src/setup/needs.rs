@@ -1,6 +1,6 @@
 use super::probe::Probe;
 
-/// How much is going to be done. Each scope includes those before it.
+/// How much is going to be done. Each scope up to [`Scope::Everything`] includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Scope {
     /// Building with all features, and making video clips.
@@ -9,6 +9,17 @@ pub enum Scope {
     Test,
     /// The real peers as well.
     Everything,
+    /// A virtual machine with cameras, and what runs in it: beside the others, since it is rarely wanted.
+    Webcam,
+}
+
+impl Scope {
+    pub fn includes(self, other: Self) -> bool {
+        match self {
+            Self::Webcam => matches!(other, Self::Webcam | Self::Demo),
+            _ => other <= self,
+        }
+    }
 }
 
 /// Something the machine must have, and the packages that bring it.
@@ -71,6 +82,12 @@ pub const NEEDS: &[Need] = &[
     need("libGL", Scope::Everything, Probe::SharedLibrary("libGL.so.1"), LIBGL),
     need("libgthread", Scope::Everything, Probe::SharedLibrary("libgthread-2.0.so.0"), GLIB),
     need("GStreamer's RTSP server", Scope::Everything, Probe::RtspServer, RTSP_SERVER),
+    need("qemu", Scope::Webcam, Probe::Program("qemu-system-x86_64"), QEMU),
+    need("cpio", Scope::Webcam, Probe::Program("cpio"), everywhere(&["cpio"])),
+    // What the kernel of Debian 12 was built with, and its modules have to be.
+    need("gcc 12", Scope::Webcam, Probe::Program("gcc-12"), GCC_12),
+    // For the programs that come with the kernel's headers.
+    need("libelf", Scope::Webcam, Probe::SharedLibrary("libelf.so.1"), LIBELF),
 ];
 
 const fn need(name: &'static str, scope: Scope, probe: Probe, packages: Packages) -> Need {
@@ -166,6 +183,19 @@ const RTSP_SERVER: Packages = Packages {
     macos: &[],
 };
 
+const QEMU: Packages = Packages {
+    debian: &["qemu-system-x86"],
+    fedora: &["qemu-system-x86"],
+    arch: &["qemu-system-x86"],
+    macos: &["qemu"],
+};
+
+const GCC_12: Packages =
+    Packages { debian: &["gcc-12"], fedora: &["gcc"], arch: &["gcc"], macos: &["gcc@12"] };
+
+const LIBELF: Packages =
+    Packages { debian: &["libelf1"], fedora: &["elfutils-libelf"], arch: &["libelf"], macos: &[] };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +210,13 @@ mod tests {
 
     #[test]
     fn every_scope_includes_the_smaller_ones() {
-        assert!(Scope::Demo < Scope::Test && Scope::Test < Scope::Everything);
+        assert!(Scope::Test.includes(Scope::Demo) && Scope::Everything.includes(Scope::Test));
+        assert!(!Scope::Demo.includes(Scope::Test) && !Scope::Test.includes(Scope::Everything));
+    }
+
+    #[test]
+    fn a_machine_with_cameras_is_only_made_when_it_is_asked_for() {
+        assert!(!Scope::Everything.includes(Scope::Webcam));
+        assert!(Scope::Webcam.includes(Scope::Demo) && !Scope::Webcam.includes(Scope::Everything));
     }
 }
