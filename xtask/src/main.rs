@@ -13,6 +13,7 @@ mod setup;
 mod steps;
 mod tally;
 mod test;
+mod webcam;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Task {
     Test(test::Options),
     /// Runs our client and worker against the real Roboflow server and the real Python SDK
     Interop(interop::Options),
+    /// Tests what reads cameras, in a virtual machine that has some
+    Webcam(webcam::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
     Bench(bench::Options),
 }
@@ -59,6 +62,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Demo => demo::run().map(|()| true),
         Task::Test(options) => test::run(&options),
         Task::Interop(options) => interop::run(&options),
+        Task::Webcam(options) => webcam::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

@@ -44,6 +44,13 @@ pub fn work_directory(name: &str) -> Result<PathBuf> {
     Ok(directory)
 }
 
+/// A directory for what is fetched once and serves every checkout. It need not exist yet.
+pub fn cache_directory() -> Result<PathBuf> {
+    let named = env::var_os("XDG_CACHE_HOME").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let cache = named.or_else(|| Some(env::home_dir()?.join(".cache")));
+    Ok(cache.context("there is neither a cache nor a home directory")?.join("streamsdk"))
+}
+
 /// What `cargo metadata` says.
 pub fn metadata(arguments: &[&str]) -> Result<Value> {
     let job = cargo().args(["metadata", "--format-version", "1"]).args(arguments);
@@ -58,6 +65,42 @@ pub fn build_cli() -> Result<PathBuf> {
     Ok(target_directory()?.join("release").join("streamsdk"))
 }
 
+/// Builds the integration test of this name, and says where its program is.
+pub fn build_test(package: &str, features: &str, test: &str) -> Result<PathBuf> {
+    let wanted = ["--package", package, "--features", features, "--test", test];
+    let build = || cargo().args(["test", "--no-run"]).args(wanted);
+    build().run_successfully()?;
+    // Nothing is left to be built: this only asks what was.
+    let messages = build().arg("--message-format=json").output(Output::Capture);
+    let messages = messages.run_successfully()?.stdout;
+    test_program(&messages, test).with_context(|| format!("cargo names no program for {test}"))
+}
+
+/// The program among cargo's messages, of which each is a line of JSON.
+fn test_program(messages: &str, test: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut tests = messages.filter(|message| message["target"]["name"] == test);
+    tests.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
 fn cargo_program() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_test_is_found_in_what_cargo_says() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"v4l"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"webcam"},"executable":"/t/webcam-1f"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(test_program(messages, "webcam"), Some("/t/webcam-1f".into()));
+        assert_eq!(test_program(messages, "other"), None);
+    }
 }

@@ -108,7 +108,7 @@ impl CliRun {
             .output(Output::Capture)
             .limit(limit)
             .run()?;
-        Ok(CliReport { finished, summary: read_summary(&summary)?, frames: read_lines(&frames)? })
+        Ok(CliReport { finished, summary: read_summary(&summary)?, frames: read_frames(&frames)? })
     }
 }
 
@@ -126,12 +126,14 @@ impl CliReport {
     }
 }
 
-fn read_summary(path: &Path) -> Result<Value> {
+/// What it wrote with `--summary-json`; `Null` when it wrote nothing.
+pub fn read_summary(path: &Path) -> Result<Value> {
     let Ok(text) = fs::read_to_string(path) else { return Ok(Value::Null) };
     serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
 }
 
-fn read_lines(path: &Path) -> Result<Vec<Value>> {
+/// What it wrote with `--jsonl`.
+pub fn read_frames(path: &Path) -> Result<Vec<Value>> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines().enumerate();
     lines

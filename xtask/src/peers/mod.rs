@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
 
-pub use cli::{CliReport, CliRun};
+pub use cli::{CliReport, CliRun, read_frames, read_summary};
 pub use marked_clip::{MARKED_FRAMES, write_marked_clip};
 pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
