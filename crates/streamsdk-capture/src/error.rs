@@ -44,6 +44,20 @@ pub enum CaptureError {
         /// The device.
         origin: String,
     },
+    /// This user may not use the device.
+    #[error("{origin} may not be used by this user, who may have to be in the group \"video\"")]
+    PermissionDenied {
+        /// The device.
+        origin: String,
+    },
+    /// What was asked for may be any of several.
+    #[error("which {wanted} is not clear; there are {candidates}")]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Those that it may be.
+        candidates: String,
+    },
     /// What was asked for cannot be had.
     #[error("{wanted} is not supported; there is {offered}")]
     Unsupported {

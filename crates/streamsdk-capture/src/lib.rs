@@ -5,7 +5,8 @@
 //! - [`TestPattern`] draws moving pictures whose number a machine can read ([`marker`]);
 //! - [`manual`] gives the frames that the program itself makes;
 //! - `VideoFile` decodes a file (feature `ffmpeg`);
-//! - `NetworkStream` decodes RTSP, RTMP and HTTP streams (feature `ffmpeg`).
+//! - `NetworkStream` decodes RTSP, RTMP and HTTP streams (feature `ffmpeg`);
+//! - `Webcam` gives the pictures of a camera of this machine (feature `webcam`, Linux).
 //!
 //! ```
 //! use streamsdk_capture::{FrameProducer, TestPattern};
@@ -22,6 +23,8 @@
 //! None is on by default.
 //!
 //! - `ffmpeg`: video files and network streams. Needs FFmpeg's development packages.
+//! - `webcam`: the cameras of this machine, through Video4Linux. Needs no library, and adds nothing on
+//!   other systems than Linux.
 
 mod adapters;
 mod error;
@@ -38,6 +41,8 @@ mod producer;
 mod pump;
 mod queue;
 mod stopper;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+mod webcam;
 
 pub use adapters::{FrameStream, Frames, Latest};
 pub use error::CaptureError;
@@ -50,3 +55,9 @@ pub use pattern::TestPattern;
 pub use producer::{CapturedFrame, FrameProducer, ProducerFormat};
 pub use queue::WhenFull;
 pub use stopper::Stopper;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub use webcam::{
+    Webcam, WebcamControl, WebcamControlError, WebcamControlKind, WebcamFormat, WebcamFormatInfo,
+    WebcamId, WebcamInfo, WebcamMenuItem, WebcamMode, WebcamOptions, WebcamRates, WebcamSize,
+    WebcamSteps, webcams,
+};

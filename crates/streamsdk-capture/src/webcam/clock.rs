@@ -1,0 +1,83 @@
+//! When a picture was taken.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Gives pictures their times, which never go back.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    last: Option<i64>,
+}
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Microseconds of the monotonic clock, which is the one that cameras use.
+    pub(super) monotonic: i64,
+    pub(super) time_of_day: SystemTime,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        let monotonic = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
+        let monotonic = i64::try_from(monotonic.as_micros()).unwrap_or(i64::MAX);
+        Self { monotonic, time_of_day: SystemTime::now() }
+    }
+}
+
+impl Clock {
+    /// The monotonic time of a picture in microseconds, and the time of day that it was. A driver that
+    /// does not tell, or tells what cannot be, gives its pictures when they are asked for.
+    pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: Moment) -> (i64, SystemTime) {
+        let plausible = taken_at.filter(|&micros| micros > 0 && micros <= now.monotonic);
+        let taken_at = plausible.unwrap_or(now.monotonic);
+        let age = u64::try_from(now.monotonic.saturating_sub(taken_at)).unwrap_or(0);
+        let arrived = now.time_of_day.checked_sub(Duration::from_micros(age));
+        let after_last = self.last.map_or(i64::MIN, |last| last.saturating_add(1));
+        let stamp = taken_at.max(after_last);
+        self.last = Some(stamp);
+        (stamp, arrived.unwrap_or(now.time_of_day))
+    }
+}
+
+/// Microseconds of a time in two parts; `None` if it is none.
+pub(super) fn micros(seconds: i64, microseconds: i64) -> Option<i64> {
+    let is_part = (0..1_000_000).contains(&microseconds);
+    seconds.checked_mul(1_000_000)?.checked_add(microseconds).filter(|_| is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_as_old_as_its_camera_says() {
+        let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH + HOUR };
+        let mut clock = Clock::default();
+        let ago = |micros| now.time_of_day - Duration::from_micros(micros);
+        assert_eq!(clock.stamp(Some(4_990_000), now), (4_990_000, ago(10_000)));
+        // Twice the same time, and back.
+        assert_eq!(clock.stamp(Some(4_990_000), now), (4_990_001, ago(10_000)));
+        assert_eq!(clock.stamp(Some(4_000_000), now), (4_990_002, ago(1_000_000)));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_is_replaced() {
+        let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH };
+        for odd in [None, Some(0), Some(-1), Some(i64::MIN), Some(i64::MAX), Some(5_000_001)] {
+            let stamped = Clock::default().stamp(odd, now);
+            assert_eq!(stamped, (5_000_000, SystemTime::UNIX_EPOCH), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn two_parts_are_one_time_or_none() {
+        assert_eq!(micros(3, 500_000), Some(3_500_000));
+        for (seconds, microseconds) in [(i64::MAX, 0), (i64::MIN, 0), (1, -1), (1, 1_000_000)] {
+            assert_eq!(micros(seconds, microseconds), None);
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+}

@@ -1,0 +1,97 @@
+//! How a camera is opened.
+
+use std::time::Duration;
+
+use super::{Webcam, WebcamFormat, WebcamId};
+use crate::{CaptureError, Stopper};
+
+/// How a [`Webcam`] is opened; made by [`Webcam::options`].
+///
+/// Resolution and frame rate are wishes: a camera takes what comes closest, and
+/// [`format`](crate::FrameProducer::format) says what that is.
+#[derive(Debug, Clone)]
+pub struct WebcamOptions {
+    pub(super) which: WebcamId,
+    pub(super) resolution: (u32, u32),
+    pub(super) frame_rate: f64,
+    pub(super) format: Option<WebcamFormat>,
+    pub(super) read_timeout: Duration,
+    pub(super) stopper: Stopper,
+}
+
+impl WebcamOptions {
+    pub(super) fn new(which: WebcamId) -> Self {
+        Self {
+            which,
+            resolution: (640, 480),
+            frame_rate: DEFAULT_RATE,
+            format: None,
+            read_timeout: Duration::from_secs(5),
+            stopper: Stopper::default(),
+        }
+    }
+
+    /// Width and height in pixels. Default is 640 by 480.
+    #[must_use]
+    pub fn resolution(self, width: u32, height: u32) -> Self {
+        Self { resolution: (width, height), ..self }
+    }
+
+    /// Frames per second; what is no rate is taken as the default. Default is 30.
+    #[must_use]
+    pub fn frame_rate(self, frame_rate: f64) -> Self {
+        let is_rate = frame_rate.is_finite() && frame_rate > 0.0;
+        Self { frame_rate: if is_rate { frame_rate } else { DEFAULT_RATE }, ..self }
+    }
+
+    /// How the camera sends its pictures; this is not only a wish. Default is the first of YUYV, NV12,
+    /// BGR3 and RGB3 in which the camera offers the rate at the resolution, or else MJPG, or what is
+    /// fastest at that resolution. Pictures without colours are taken only from cameras that have no
+    /// others.
+    #[must_use]
+    pub fn format(self, format: WebcamFormat) -> Self {
+        Self { format: Some(format), ..self }
+    }
+
+    /// How long there may be no frame. Default is 5 seconds.
+    #[must_use]
+    pub fn read_timeout(self, timeout: Duration) -> Self {
+        Self { read_timeout: timeout, ..self }
+    }
+
+    /// A stopper of the caller's. Default is one that [`stopper`](crate::FrameProducer::stopper) gives
+    /// out afterwards.
+    #[must_use]
+    pub fn stopper(self, stopper: Stopper) -> Self {
+        Self { stopper, ..self }
+    }
+
+    /// Opens the camera and has it start.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](CaptureError::NotFound) and [`Ambiguous`](CaptureError::Ambiguous), which say what
+    /// there is, [`PermissionDenied`](CaptureError::PermissionDenied), [`Busy`](CaptureError::Busy),
+    /// [`Disconnected`](CaptureError::Disconnected); [`Unsupported`](CaptureError::Unsupported) for
+    /// what is no camera, and for a format that the camera does not offer. A driver that contradicts
+    /// itself is [`Failed`](CaptureError::Failed).
+    pub fn open(self) -> Result<Webcam, CaptureError> {
+        Webcam::open_with(self)
+    }
+}
+
+const DEFAULT_RATE: f64 = 30.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_that_is_none_is_not_wished_for() {
+        let rate = |wanted| Webcam::options(0).frame_rate(wanted).frame_rate;
+        assert_eq!(rate(12.5), 12.5);
+        for odd in [0.0, -5.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(rate(odd), DEFAULT_RATE);
+        }
+    }
+}
