@@ -1,8 +1,8 @@
 //! Cameras of the kernel's own: vivid, which draws its pictures, and v4l2loopback, which passes on those
 //! of the ffmpeg program. They take root, a vivid with one node that captures, and two loopback devices
-//! with the labels loopA and loopB.
+//! with the labels loopA and loopB that nobody has fed yet.
 #![cfg(all(feature = "webcam", target_os = "linux"))]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/cameras.rs"]
 mod cameras;
@@ -11,7 +11,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use cameras::{Feed, bind_vivid, descriptors, loopback, mappings, unbind_vivid, until, vivid};
+use cameras::{
+    Feed, bind_vivid, descriptors, fed_loopback, loopback, mappings, unbind_vivid, until, vivid,
+};
 use streamsdk_capture::{
     CaptureError, CapturedFrame, FrameProducer, Stopper, Webcam, WebcamControl, WebcamControlError,
     WebcamControlKind, WebcamFormat, WebcamId, WebcamSize, webcams,
@@ -45,7 +47,7 @@ fn dropped(frames: &[CapturedFrame]) -> u64 {
 }
 
 fn control(webcam: &Webcam, name: &str) -> WebcamControl {
-    let controls = webcam.controls();
+    let controls = webcam.controls().unwrap();
     let found = controls.iter().find(|control| control.name == name).cloned();
     found.unwrap_or_else(|| panic!("no control {name} in {controls:#?}"))
 }
@@ -61,22 +63,28 @@ fn rgb_at(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
 fn uncompressed_frames_come_without_a_gap() {
     let mut webcam = Webcam::options(vivid())
         .resolution(320, 180)
-        .frame_rate(10.0)
+        .frame_rate(5.0)
         .format(WebcamFormat::Yuyv)
         .open()
         .unwrap();
     let format = *webcam.format().unwrap();
     assert_eq!((format.width, format.height), (320, 180));
-    assert_eq!((format.pixel_format, format.frame_rate), (PixelFormat::Yuyv, Some(10.0)));
+    assert_eq!((format.pixel_format, format.frame_rate), (PixelFormat::Yuyv, Some(5.0)));
 
-    let frames = frames(&mut webcam, 60);
-    assert_in_order(&frames);
-    assert_eq!((frames[0].sequence, dropped(&frames)), (0, 0));
+    let first = webcam.next_frame(LONG).unwrap();
+    assert_eq!((first.sequence, first.dropped), (0, 0));
+    let age = SystemTime::now().duration_since(first.arrived).unwrap();
+    assert!(age < Duration::from_secs(1), "the first frame arrived {age:?} ago");
+
+    // A machine that is busy with other things may lose a frame.
+    let frames = (0..3).map(|_| frames(&mut webcam, 60)).find(|frames| {
+        assert_in_order(frames);
+        dropped(frames) == 0
+    });
+    let frames = frames.expect("sixty frames without a gap, in one of three attempts");
     assert!(frames.iter().all(|captured| captured.frame.format() == PixelFormat::Yuyv));
     let passed = micros(&frames[59]) - micros(&frames[0]);
-    assert!((5_800_000..6_000_000).contains(&passed), "59 intervals took {passed} µs");
-    let age = SystemTime::now().duration_since(frames[59].arrived).unwrap();
-    assert!(age < Duration::from_secs(1), "the last frame arrived {age:?} ago");
+    assert!((11_700_000..11_900_000).contains(&passed), "59 intervals took {passed} µs");
 }
 
 #[test]
@@ -108,8 +116,8 @@ fn every_uncompressed_format_shows_the_same_picture() {
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn jpegs_are_decoded() {
-    let feed = Feed::start("loopA");
-    let mut webcam = Webcam::open(feed.path()).unwrap();
+    let path = fed_loopback();
+    let mut webcam = Webcam::open(path.as_path()).unwrap();
     let format = *webcam.format().unwrap();
     assert_eq!((format.pixel_format, format.width, format.height), (PixelFormat::Rgb24, 320, 240));
     let frames = frames(&mut webcam, 60);
@@ -120,7 +128,7 @@ fn jpegs_are_decoded() {
     }
     // The ffmpeg program draws a picture with many colours, which move.
     assert!(frames[0].frame.to_packed() != frames[59].frame.to_packed());
-    let only_jpegs = Webcam::options(feed.path()).format(WebcamFormat::Yuyv).open().unwrap_err();
+    let only_jpegs = Webcam::options(path).format(WebcamFormat::Yuyv).open().unwrap_err();
     assert!(matches!(&only_jpegs, CaptureError::Unsupported { offered, .. } if offered == "MJPG"));
 }
 
@@ -171,7 +179,8 @@ fn unplugging_ends_the_frames() {
     assert!(matches!(error, CaptureError::Disconnected { .. }), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(4), "after {:?}", started.elapsed());
     assert_eq!(webcam.next_frame(LONG).unwrap_err(), error);
-    assert_eq!(webcam.controls(), []);
+    let gone = webcam.controls().unwrap_err();
+    assert!(matches!(gone, CaptureError::Disconnected { .. }), "{gone:?}");
     thread.join().unwrap();
     drop(webcam);
     bind_vivid();
@@ -191,12 +200,34 @@ fn a_camera_in_use_is_busy() {
 
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
-fn a_camera_that_falls_silent_times_out_and_then_ends() {
-    let mut feed = Feed::start("loopA");
+fn damaged_pictures_are_counted_and_a_dead_camera_is_silent() {
+    let feed = Feed::damaging("loopB");
     let limit = Duration::from_secs(2);
-    let mut webcam = Webcam::options(feed.path()).read_timeout(limit).open().unwrap();
-    frames(&mut webcam, 3);
-    feed.kill();
+    let open = || Webcam::options(feed.path()).read_timeout(limit).open().unwrap();
+    assert_counts_damage(&mut open());
+    let mut whole = until("pictures are whole again", || {
+        let mut webcam = open();
+        webcam.next_frame(LONG).is_ok().then_some(webcam)
+    });
+    drop(feed);
+    assert_falls_silent(&mut whole, limit);
+}
+
+/// Some pictures cannot be decoded, and later none.
+fn assert_counts_damage(webcam: &mut Webcam) {
+    let first = frames(webcam, 30);
+    assert_in_order(&first);
+    assert!(dropped(&first) >= 2, "{} dropped", dropped(&first));
+    let error = loop {
+        if let Err(error) = webcam.next_frame(LONG) {
+            break error;
+        }
+    };
+    assert!(matches!(error, CaptureError::Decode { .. }), "{error:?}");
+    assert_eq!(webcam.next_frame(LONG).unwrap_err(), error);
+}
+
+fn assert_falls_silent(webcam: &mut Webcam, limit: Duration) {
     let mut time_outs = 0;
     let error = loop {
         match webcam.next_frame(SHORT) {
@@ -216,11 +247,9 @@ fn a_camera_that_falls_silent_times_out_and_then_ends() {
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn stopping_ends_a_wait_at_once() {
-    let mut feed = Feed::start("loopA");
-    let mut webcam = Webcam::options(feed.path()).read_timeout(LONG).open().unwrap();
+    let mut webcam = Webcam::options(vivid()).frame_rate(1.0).open().unwrap();
+    assert_eq!(webcam.format().unwrap().frame_rate, Some(1.0));
     frames(&mut webcam, 1);
-    feed.kill();
-    while webcam.next_frame(SHORT).is_ok() {}
     let stopper = webcam.stopper();
     let thread = thread::spawn(move || {
         thread::sleep(SHORT);
@@ -345,26 +374,26 @@ fn controls_of_every_kind_are_listed() {
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn cameras_are_listed_in_order_and_only_what_captures() {
-    let feed = Feed::start("loopB");
+    let fed = fed_loopback();
     let listed = webcams().unwrap();
     assert!(listed.is_sorted_by_key(|webcam| webcam.index));
     let names: Vec<_> = listed.iter().map(|webcam| webcam.name.as_str()).collect();
-    assert_eq!(names, ["vivid", "loopB"], "loopA is not fed");
+    assert_eq!(names, ["vivid", "loopA"], "nobody feeds loopB");
 
-    let [vivid, fed] = &listed[..] else { panic!("{listed:?}") };
-    assert_eq!((vivid.driver.as_str(), fed.path.as_path()), ("vivid", feed.path()));
+    let [vivid, loopback] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((vivid.driver.as_str(), &loopback.path), ("vivid", &fed));
     let yuyv = vivid.formats().iter().find(|info| info.format == Some(WebcamFormat::Yuyv)).unwrap();
     assert_eq!(yuyv.fourcc, "YUYV");
     assert!(!yuyv.description.is_empty());
     assert!(yuyv.modes.len() > 3);
     assert!(yuyv.modes.iter().all(|mode| mode.rates.fastest().is_some()), "{yuyv:?}");
-    assert_eq!(fed.formats()[0].format, Some(WebcamFormat::Mjpeg));
+    assert_eq!(loopback.formats()[0].format, Some(WebcamFormat::Mjpeg));
 }
 
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn cameras_are_opened_by_name_path_and_number() {
-    let feed = Feed::start("loopA");
+    let fed = fed_loopback();
     let index = webcams().unwrap().iter().find(|webcam| webcam.name == "vivid").unwrap().index;
     for which in [
         WebcamId::from("vivid"),
@@ -372,7 +401,7 @@ fn cameras_are_opened_by_name_path_and_number() {
         WebcamId::from(index),
         WebcamId::from(format!("/dev/video{index}")),
         WebcamId::from("loopA"),
-        WebcamId::from(feed.path()),
+        WebcamId::from(fed),
     ] {
         frames(&mut Webcam::open(which).unwrap(), 1);
     }
@@ -386,12 +415,10 @@ fn what_is_not_there_and_what_is_no_camera_are_told_apart() {
     assert!(absent.to_string().contains("vivid"), "{absent}");
     let absent = Webcam::open(63).unwrap_err();
     assert_eq!(absent, CaptureError::NotFound { origin: "/dev/video63".to_owned() });
-    for path in [Path::new("/dev/null"), &loopback("loopA")] {
-        until("nobody feeds it", || match Webcam::open(path).unwrap_err() {
-            CaptureError::Unsupported { wanted, .. } => {
-                wanted.starts_with("capturing video from").then_some(())
-            }
-            error => panic!("{error}"),
-        });
+    // Nobody feeds loopB.
+    for path in [Path::new("/dev/null"), &loopback("loopB")] {
+        let error = Webcam::open(path).unwrap_err();
+        let CaptureError::Unsupported { wanted, .. } = error else { panic!("{error}") };
+        assert!(wanted.starts_with("capturing video from"), "{wanted}");
     }
 }

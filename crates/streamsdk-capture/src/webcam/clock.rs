@@ -27,10 +27,12 @@ impl Moment {
 }
 
 impl Clock {
-    /// The monotonic time of a picture in microseconds, and the time of day that it was. A driver that
-    /// does not tell, or tells what cannot be, gives its pictures when they are asked for.
+    /// The monotonic time of a picture in microseconds, and the time of day that it was, which is never
+    /// in the future. A driver that does not tell, or tells what cannot be, gives its pictures when
+    /// they are asked for.
     pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: Moment) -> (i64, SystemTime) {
-        let plausible = taken_at.filter(|&micros| micros > 0 && micros <= now.monotonic);
+        let latest = now.monotonic.saturating_add(EARLY);
+        let plausible = taken_at.filter(|micros| (1..=latest).contains(micros));
         let taken_at = plausible.unwrap_or(now.monotonic);
         let age = u64::try_from(now.monotonic.saturating_sub(taken_at)).unwrap_or(0);
         let arrived = now.time_of_day.checked_sub(Duration::from_micros(age));
@@ -47,6 +49,9 @@ pub(super) fn micros(seconds: i64, microseconds: i64) -> Option<i64> {
     seconds.checked_mul(1_000_000)?.checked_add(microseconds).filter(|_| is_part)
 }
 
+/// Some drivers give a picture before the end of the time that it shows. In microseconds.
+const EARLY: i64 = 1_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,12 +65,14 @@ mod tests {
         // Twice the same time, and back.
         assert_eq!(clock.stamp(Some(4_990_000), now), (4_990_001, ago(10_000)));
         assert_eq!(clock.stamp(Some(4_000_000), now), (4_990_002, ago(1_000_000)));
+        // Ahead of its time.
+        assert_eq!(clock.stamp(Some(5_100_000), now), (5_100_000, now.time_of_day));
     }
 
     #[test]
     fn a_time_that_cannot_be_is_replaced() {
         let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH };
-        for odd in [None, Some(0), Some(-1), Some(i64::MIN), Some(i64::MAX), Some(5_000_001)] {
+        for odd in [None, Some(0), Some(-1), Some(i64::MIN), Some(i64::MAX), Some(6_000_001)] {
             let stamped = Clock::default().stamp(odd, now);
             assert_eq!(stamped, (5_000_000, SystemTime::UNIX_EPOCH), "{odd:?}");
         }

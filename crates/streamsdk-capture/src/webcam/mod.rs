@@ -94,7 +94,11 @@ impl Webcam {
 
     /// Its controls (brightness, exposure and so on) as they are now, in the driver's order. Those that
     /// it disabled are left out.
-    pub fn controls(&self) -> Vec<WebcamControl> {
+    ///
+    /// # Errors
+    ///
+    /// If the camera was unplugged, or the driver gives an error.
+    pub fn controls(&self) -> Result<Vec<WebcamControl>, CaptureError> {
         control::list(self.stream.device())
     }
 
@@ -118,10 +122,10 @@ impl FrameProducer for Webcam {
     ///
     /// # Errors
     ///
-    /// Besides time-outs and the end by [`Stopper::stop`]: [`Silent`](CaptureError::Silent) if there
-    /// was no frame for [`WebcamOptions::read_timeout`], [`Disconnected`](CaptureError::Disconnected)
-    /// if the camera was unplugged, and [`Decode`](CaptureError::Decode) if nothing that comes can be
-    /// decoded.
+    /// Besides time-outs and the end by [`Stopper::stop`]: [`Silent`](CaptureError::Silent) if no
+    /// picture came for [`WebcamOptions::read_timeout`], [`Disconnected`](CaptureError::Disconnected)
+    /// if the camera was unplugged, and [`Decode`](CaptureError::Decode) if 64 pictures in a row could
+    /// not be decoded; fewer are counted as dropped.
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
         if let Some(end) = &self.end {
             return Err(end.clone());

@@ -53,7 +53,7 @@ impl WebcamOptions {
         Self { format: Some(format), ..self }
     }
 
-    /// How long there may be no frame. Default is 5 seconds.
+    /// How long there may be no picture that is whole. Default is 5 seconds.
     #[must_use]
     pub fn read_timeout(self, timeout: Duration) -> Self {
         Self { read_timeout: timeout, ..self }

@@ -27,7 +27,8 @@ pub(super) struct Stream {
     patience: Duration,
     numbering: Numbering,
     clock: Clock,
-    last_frame: Instant,
+    /// When one was taken, whether or not it could be decoded.
+    last_picture: Instant,
     /// Pictures since the last frame that could not be decoded.
     undecodable: u32,
 }
@@ -58,7 +59,7 @@ impl Stream {
             patience: patience(rate),
             numbering: Numbering::default(),
             clock: Clock::default(),
-            last_frame: Instant::now(),
+            last_picture: Instant::now(),
             undecodable: 0,
         })
     }
@@ -128,12 +129,12 @@ impl Stream {
         let now = Moment::now();
         let bytes = self.buffers.copy(&filled, self.pictures.useful_bytes(filled.bytes));
         self.give_back(&filled)?;
+        self.last_picture = Instant::now();
         let frame = match self.pictures.frame(bytes) {
             Ok(frame) => frame,
             Err(reason) => return self.skip(reason).map(|()| None),
         };
         self.undecodable = 0;
-        self.last_frame = Instant::now();
         let (pts, arrived) = self.clock.stamp(filled.taken_at, now);
         let (sequence, dropped) = self.numbering.number(filled.sequence);
         let frame = frame.at(Timestamp::new(pts, TimeBase::MICROSECONDS));
@@ -157,7 +158,7 @@ impl Stream {
 
     /// Waits until there may be a picture, unless there was time enough for one.
     fn wait(&self, started: Instant, timeout: Duration) -> Result<(), CaptureError> {
-        let until_silent = self.read_timeout.saturating_sub(self.last_frame.elapsed());
+        let until_silent = self.read_timeout.saturating_sub(self.last_picture.elapsed());
         let left = timeout.saturating_sub(started.elapsed());
         if until_silent.is_zero() {
             let origin = self.device.origin().to_owned();

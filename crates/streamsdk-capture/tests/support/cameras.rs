@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use streamsdk_capture::{Webcam, WebcamId};
 const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
 const DEVICE: &str = "vivid.0";
 const NODES: &str = "/sys/class/video4linux";
+/// How many bytes of a picture stay as they are for each that is changed, by the picture's number.
+const DAMAGE: &str = r"noise=amount=if(eq(mod(n\,10)\,9)+between(n\,150\,255)\,1\,1000000000)";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The camera that draws its own pictures.
@@ -46,14 +49,27 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Waits until the first pictures are there.
+    /// Waits until the first pictures are there. Once the feed has ended, the device takes no other:
+    /// the driver forgets that it could.
     pub(crate) fn start(label: &str) -> Self {
+        Self::altered(label, "null")
+    }
+
+    /// Every tenth picture is no JPEG; after the first ten seconds none is for seven.
+    pub(crate) fn damaging(label: &str) -> Self {
+        Self::altered(label, DAMAGE)
+    }
+
+    fn altered(label: &str, filter: &str) -> Self {
         let path = loopback(label);
         let process = Command::new("ffmpeg")
             .args(["-nostdin", "-loglevel", "error", "-re", "-f", "lavfi"])
             .args(["-i", "testsrc=size=320x240:rate=15", "-c:v", "mjpeg", "-q:v", "5"])
-            .args(["-pix_fmt", "yuvj420p", "-f", "v4l2"])
+            .args(["-pix_fmt", "yuvj420p", "-bsf:v", filter, "-f", "v4l2"])
             .arg(&path)
+            // One that outlives the test's process shall hold none of its pipes.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let feed = Self { path, process };
@@ -64,11 +80,6 @@ impl Feed {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-
-    pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
 }
 
 impl Drop for Feed {
@@ -76,6 +87,17 @@ impl Drop for Feed {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// loopA with a feed that does not end.
+pub(crate) fn fed_loopback() -> PathBuf {
+    static FEED: Mutex<Option<Feed>> = Mutex::new(None);
+    let mut feed = FEED.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = loopback("loopA");
+    if Webcam::open(path.as_path()).is_err() {
+        *feed = Some(Feed::start("loopA"));
+    }
+    path
 }
 
 /// How many descriptors this process has open.

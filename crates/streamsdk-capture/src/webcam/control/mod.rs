@@ -1,0 +1,133 @@
+//! What can be set on a camera: brightness, exposure, focus.
+
+mod error;
+mod kind;
+
+use rustix::io::Errno;
+
+pub use self::error::WebcamControlError;
+pub use self::kind::{WebcamControlKind, WebcamMenuItem};
+use super::device::{Device, text};
+use super::v4l2::{ControlQuery, ControlValue, control, requests};
+use crate::CaptureError;
+
+/// Something that can be set on a camera, as it is now; listed by
+/// [`Webcam::controls`](super::Webcam::controls).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WebcamControl {
+    /// By what it is set. Those of usual controls are the same for all cameras.
+    pub id: u32,
+    /// What the driver calls it.
+    pub name: String,
+    /// What it can be set to.
+    pub kind: WebcamControlKind,
+    /// What it is set to; `None` if it has no value, or none that can be read.
+    pub value: Option<i64>,
+    /// Whether it only tells something.
+    pub is_read_only: bool,
+    /// Whether it has no effect as long as another one is set as it is.
+    pub is_inactive: bool,
+}
+
+pub(super) fn list(device: &Device) -> Result<Vec<WebcamControl>, CaptureError> {
+    let mut controls = Vec::new();
+    let mut id = 0;
+    for _ in 0..MAX_CONTROLS {
+        let Some(query) = after(device, id)? else { break };
+        id = query.id;
+        let is_hidden = query.flags & control::DISABLED != 0 || query.kind == control::CLASS;
+        if !is_hidden {
+            controls.push(describe(device, &query));
+        }
+    }
+    Ok(controls)
+}
+
+/// The control with the next id; `None` if that was the last.
+fn after(device: &Device, id: u32) -> Result<Option<ControlQuery>, CaptureError> {
+    let mut query = ControlQuery::new(id | control::NEXT);
+    match device.ask(&requests::QUERY_CONTROL, &mut query) {
+        Ok(()) => Ok(Some(query).filter(|query| query.id > id)),
+        Err(Errno::INVAL | Errno::NOTTY) => Ok(None),
+        Err(errno) => Err(device.failed("asking for its controls", errno)),
+    }
+}
+
+fn describe(device: &Device, query: &ControlQuery) -> WebcamControl {
+    let kind = WebcamControlKind::read(device, query);
+    let has = |flag| query.flags & flag != 0;
+    let has_value = !matches!(kind, WebcamControlKind::Button | WebcamControlKind::Other);
+    let is_readable = has_value && !has(control::WRITE_ONLY);
+    WebcamControl {
+        id: query.id,
+        name: text(&query.name),
+        value: is_readable
+            .then(|| value(device, query.id))
+            .flatten()
+            .map(|value| kind.decode(value)),
+        kind,
+        is_read_only: has(control::READ_ONLY),
+        is_inactive: has(control::INACTIVE),
+    }
+}
+
+fn value(device: &Device, id: u32) -> Option<i32> {
+    let mut answer = ControlValue { id, value: 0 };
+    device.ask(&requests::GET_CONTROL, &mut answer).ok().map(|()| answer.value)
+}
+
+pub(super) fn set(device: &Device, id: u32, value: i64) -> Result<(), WebcamControlError> {
+    let query = query(device, id)?;
+    let name = text(&query.name);
+    let kind = WebcamControlKind::read(device, &query);
+    if kind == WebcamControlKind::Other {
+        return Err(WebcamControlError::Unsupported { name });
+    }
+    if query.flags & control::READ_ONLY != 0 {
+        return Err(WebcamControlError::ReadOnly { name });
+    }
+    let Some(encoded) = kind.encode(value) else {
+        return Err(WebcamControlError::OutOfRange { name, value, allowed: kind.allowed() });
+    };
+    let set = device.ask(&requests::SET_CONTROL, &mut ControlValue { id, value: encoded });
+    set.map_err(|errno| refused(device, name, (value, &kind), errno))
+}
+
+fn query(device: &Device, id: u32) -> Result<ControlQuery, WebcamControlError> {
+    let mut query = ControlQuery::new(id);
+    let asked = match id & control::NEXT {
+        0 => device.ask(&requests::QUERY_CONTROL, &mut query),
+        _ => Err(Errno::INVAL),
+    };
+    match asked {
+        Ok(()) if query.flags & control::DISABLED == 0 && query.kind != control::CLASS => Ok(query),
+        Ok(()) | Err(Errno::INVAL | Errno::NOTTY) => Err(WebcamControlError::Unknown { id }),
+        Err(errno) => {
+            let source = device.failed("asking for the control", errno);
+            Err(WebcamControlError::Device { name: format!("{id:#x}"), source })
+        }
+    }
+}
+
+fn refused(
+    device: &Device,
+    name: String,
+    (value, kind): (i64, &WebcamControlKind),
+    errno: Errno,
+) -> WebcamControlError {
+    match errno {
+        Errno::BUSY => WebcamControlError::Busy { name },
+        Errno::ACCESS => WebcamControlError::ReadOnly { name },
+        Errno::RANGE | Errno::INVAL => {
+            WebcamControlError::OutOfRange { name, value, allowed: kind.allowed() }
+        }
+        errno => {
+            let source = device.failed("setting the control", errno);
+            WebcamControlError::Device { name, source }
+        }
+    }
+}
+
+/// A driver that never comes to an end is left at some point.
+const MAX_CONTROLS: usize = 1024;
