@@ -183,26 +183,28 @@ impl Stream {
     }
 }
 
-/// Two frames' time, as far as that can be known.
+/// Two frames' time, as far as that can be known, and long enough for a machine that is busy.
 fn patience(rate: Option<f64>) -> Duration {
     let two_frames = rate.and_then(|rate| Duration::try_from_secs_f64(2.0 / rate).ok());
-    two_frames.unwrap_or(MAX_PATIENCE).min(MAX_PATIENCE)
+    two_frames.unwrap_or_default().clamp(MIN_PATIENCE, MAX_PATIENCE)
 }
 
 /// As with streams from the network.
 const MAX_UNDECODABLE: u32 = 64;
 
-const MAX_PATIENCE: Duration = Duration::from_millis(500);
+const MIN_PATIENCE: Duration = Duration::from_millis(500);
+const MAX_PATIENCE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn patience_is_two_frames_and_never_long() {
-        assert_eq!(patience(Some(10.0)), Duration::from_millis(200));
-        for odd in [None, Some(0.5), Some(0.0), Some(-1.0), Some(f64::NAN)] {
-            assert_eq!(patience(odd), MAX_PATIENCE, "{odd:?}");
+    fn patience_is_two_frames_within_limits() {
+        assert_eq!(patience(Some(2.0)), Duration::from_secs(1));
+        assert_eq!(patience(Some(0.5)), MAX_PATIENCE);
+        for fast_or_odd in [Some(60.0), None, Some(0.0), Some(-1.0), Some(f64::NAN)] {
+            assert_eq!(patience(fast_or_odd), MIN_PATIENCE, "{fast_or_odd:?}");
         }
     }
 }
