@@ -50,9 +50,11 @@ pub use error::CaptureError;
 pub use file::{VideoFile, VideoFileError, VideoFileOptions, VideoInfo};
 pub use manual::{ManualProducer, ManualSender, SendError, manual, manual_with};
 #[cfg(feature = "ffmpeg")]
-pub use network::{NetworkStream, NetworkStreamOptions, Reconnect, Transport};
+pub use network::{
+    EncodedStream, H264Profile, NetworkStream, NetworkStreamOptions, Reconnect, Transport,
+};
 pub use pattern::TestPattern;
-pub use producer::{CapturedFrame, FrameProducer, ProducerFormat};
+pub use producer::{CapturedFrame, EncodedProducer, FrameProducer, ProducerFormat};
 pub use queue::WhenFull;
 pub use stopper::Stopper;
 #[cfg(all(feature = "webcam", target_os = "linux"))]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use streamsdk_media::video::EncodedFrame;
 use streamsdk_media::{Frame, PixelFormat};
 
 use crate::{CaptureError, FrameStream, Frames, Latest, Stopper, WhenFull};
@@ -69,6 +70,19 @@ pub trait FrameProducer: Send {
     {
         FrameStream::new(self, capacity, when_full)
     }
+}
+
+/// Something that gives video as it was encoded elsewhere.
+pub trait EncodedProducer: Send {
+    /// The next frame. Waits for it; [`EncodedProducer::stopper`] ends that at once.
+    ///
+    /// # Errors
+    ///
+    /// After any error there are no more frames.
+    fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError>;
+
+    /// Ends the producer from another thread.
+    fn stopper(&self) -> Stopper;
 }
 
 /// What a producer gives.

@@ -5,6 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 use streamsdk::VideoCodec;
 
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+use crate::source::Size;
 use crate::source::Source;
 
 /// Stream video to an inference server over WebRTC and get frames and predictions back.
@@ -23,6 +25,9 @@ pub(crate) enum Command {
     /// reached · 5 the server refused · 6 API key or quota · 7 something took too long · 8 the
     /// connection was lost · 9 the server could not process the file · 130 interrupted · 1 other.
     Run(Box<RunArguments>),
+    /// List this machine's cameras and what they offer
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    Devices(DevicesArguments),
     /// Serve sessions until interrupted
     #[cfg(feature = "worker")]
     Worker(WorkerArguments),
@@ -30,8 +35,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); or a drawing, as
-    /// `pattern:1280x720` or `pattern:1280x720@30`
+    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); one that this machine
+    /// pulls (local:rtsp://… or local:rtmp://…); a camera of this machine (`webcam`, `webcam:1`,
+    /// `webcam:/dev/video1`, `webcam:NAME`); or a drawing (`pattern:1280x720` or `pattern:1280x720@30`)
     pub(crate) source: Source,
     /// URL of the server; without it, a worker is started inside
     #[arg(long, value_name = "URL")]
@@ -76,6 +82,18 @@ pub(crate) struct RunArguments {
     /// Have a file's frames come back as video instead of single images
     #[arg(long)]
     pub(crate) frames_by_track: bool,
+    /// What a webcam should give: WIDTHxHEIGHT; it takes what comes closest
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) resolution: Option<Size>,
+    /// Frames per second that a webcam should give; it takes what comes closest
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    #[arg(long, value_name = "FPS")]
+    pub(crate) fps: Option<f64>,
+    /// Decode a `local:` stream and encode it anew even where it could be passed on
+    #[cfg(feature = "local-stream")]
+    #[arg(long)]
+    pub(crate) transcode: bool,
     /// Codec for video: vp8 or h264
     #[arg(long, value_name = "CODEC")]
     pub(crate) codec: Option<VideoCodec>,
@@ -91,6 +109,14 @@ pub(crate) struct RunArguments {
     /// API key
     #[arg(long, value_name = "KEY", env = "ROBOFLOW_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+}
+
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArguments {
+    /// As JSON: one array of cameras
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(feature = "worker")]

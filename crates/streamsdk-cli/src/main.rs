@@ -1,6 +1,8 @@
 //! `streamsdk`: streams video to an inference server and shows what comes back.
 
 mod args;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+mod devices;
 mod failure;
 mod run;
 mod source;
@@ -39,6 +41,8 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         match arguments.command {
             Command::Run(arguments) => run::run(*arguments).await,
+            #[cfg(all(feature = "webcam", target_os = "linux"))]
+            Command::Devices(arguments) => devices::run(&arguments),
             #[cfg(feature = "worker")]
             Command::Worker(arguments) => worker::run(arguments).await,
         }

@@ -1,6 +1,6 @@
-//! What stands between frames and a video track: [`send_frames`] encodes the frames of a producer onto
-//! a track, at a bitrate that follows the network; [`DecodeChain`] decodes what comes back, when
-//! somebody asks for it.
+//! What stands between frames and a video track: a [`TrackFeed`] encodes the frames of a producer onto
+//! a track, at a bitrate that follows the network, or passes on what is encoded already; a
+//! [`DecodeChain`] decodes what comes back, when somebody asks for it.
 //!
 //! The client and the worker both stand on this crate; it knows neither.
 //!
@@ -13,12 +13,15 @@
 
 mod clock;
 mod decode;
+mod pace;
 mod rate;
 mod send;
+mod stats;
 
 pub use decode::{DecodeChain, DecodeStats, LazyPicture, PictureError};
 pub use rate::{BitrateLimits, RateControl};
-pub use send::{EncodeStats, SendFramesError, SendOptions, SentFrame, send_frames};
+pub use send::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackFeed};
+pub use stats::EncodeStats;
 
 use streamsdk_media::video::{self, Codec};
 use streamsdk_transport::VideoCodec;

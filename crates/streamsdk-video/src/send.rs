@@ -1,19 +1,21 @@
-//! Frames of a producer onto a track.
+//! Frames onto a track.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer};
+use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer};
 use streamsdk_media::video::{self, EncodeOptions, EncoderConfig, OpenError, VideoEncoder};
 use streamsdk_media::{TimeBase, Timestamp};
 use streamsdk_transport::{SendError, VideoSender};
 use thiserror::Error;
 
 use crate::clock::TrackClock;
-use crate::{BitrateLimits, RateControl, off_track};
+use crate::pace::Pace;
+use crate::{BitrateLimits, EncodeStats, RateControl, off_track};
 
 /// How long a producer may be silent before the connection is looked at.
 const SILENCE: Duration = Duration::from_millis(500);
+/// In bytes: 104 packets of the track's, where 128 is a common limit.
+const LARGEST_FRAME: usize = 120_000;
 
 /// How frames are sent.
 #[derive(Debug, Clone, Default)]
@@ -23,64 +25,6 @@ pub struct SendOptions {
     pub bitrate: BitrateLimits,
     /// Threads of the encoder. Default is 1: more pay only where as many cores are idle.
     pub threads: Option<u32>,
-}
-
-/// What encoding has come to. Clones share the same figures.
-#[derive(Debug, Clone, Default)]
-pub struct EncodeStats {
-    figures: Arc<Mutex<Figures>>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Figures {
-    encoded: u64,
-    left_out: u64,
-    failed: u64,
-    not_taken: u64,
-    time: Duration,
-    target: u32,
-}
-
-impl EncodeStats {
-    /// Frames that were encoded and sent.
-    pub fn encoded(&self) -> u64 {
-        self.figures().encoded
-    }
-
-    /// Frames that the encoder left out to keep the bitrate.
-    pub fn left_out(&self) -> u64 {
-        self.figures().left_out
-    }
-
-    /// Frames that could not be encoded.
-    pub fn failed(&self) -> u64 {
-        self.figures().failed
-    }
-
-    /// Frames that the producer gave up because the encoder was not ready for them.
-    pub fn not_taken(&self) -> u64 {
-        self.figures().not_taken
-    }
-
-    /// Time that a frame takes to be encoded, on average.
-    pub fn time_per_frame(&self) -> Duration {
-        let Figures { encoded, left_out, failed, time, .. } = self.figures();
-        let frames = u32::try_from(encoded + left_out + failed).ok();
-        frames.and_then(|frames| time.checked_div(frames)).unwrap_or_default()
-    }
-
-    /// The bitrate that the encoder is driven at, in bits per second; 0 before the first frame.
-    pub fn target_bitrate(&self) -> u32 {
-        self.figures().target
-    }
-
-    fn figures(&self) -> Figures {
-        *self.figures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn count(&self, count: impl FnOnce(&mut Figures)) {
-        count(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner));
-    }
 }
 
 /// A frame that is on its way.
@@ -115,54 +59,105 @@ pub enum SendFramesError {
     Connection(#[from] SendError),
 }
 
-/// Encodes the frames of a producer onto a track, until the producer ends (`Ok`) or something fails.
-/// Blocks: it is to run on a thread of its own. [`FrameProducer::stopper`] ends it.
+/// How passing on ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PassedOn {
+    /// The producer ended.
+    Everything,
+    /// The next frame is larger than what receivers can put together. It was not sent: the video has to be
+    /// encoded anew.
+    UpToOneTooLarge,
+}
+
+/// A track, and what has been sent on it by one producer after another.
 ///
-/// `on_sent` is told of each frame before it leaves. A frame that cannot be encoded is left out and counted.
-pub fn send_frames(
-    producer: &mut dyn FrameProducer,
-    sender: &VideoSender,
-    options: &SendOptions,
-    stats: &EncodeStats,
-    mut on_sent: impl FnMut(SentFrame),
-) -> Result<(), SendFramesError> {
-    let mut encoding = Encoding::new(sender, options, stats)?;
-    loop {
-        let captured = match producer.next_frame(SILENCE) {
-            Ok(captured) => captured,
-            Err(error) if error.is_timeout() && sender.end_reason().is_none() => continue,
-            Err(error) if error.is_timeout() => return Ok(sender.check()?),
-            Err(CaptureError::Stopped) => return Ok(()),
-            Err(error) if error.is_end() => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        encoding.send(&captured, &mut on_sent)?;
+/// Its methods block: they are to run on a thread of their own. [`FrameProducer::stopper`] ends them.
+#[derive(Debug)]
+pub struct TrackFeed {
+    sender: VideoSender,
+    options: SendOptions,
+    stats: EncodeStats,
+    clock: TrackClock,
+}
+
+impl TrackFeed {
+    /// Prepares to send on a track. The figures go to `stats`.
+    pub fn new(sender: VideoSender, options: SendOptions, stats: EncodeStats) -> Self {
+        Self { sender, options, stats, clock: TrackClock::default() }
+    }
+
+    /// Encodes the frames of a producer onto the track, until the producer ends (`Ok`) or something fails.
+    ///
+    /// `on_sent` is told of each frame before it leaves. A frame that cannot be encoded is left out and
+    /// counted.
+    pub fn send_frames(
+        &mut self,
+        producer: &mut dyn FrameProducer,
+        mut on_sent: impl FnMut(SentFrame),
+    ) -> Result<(), SendFramesError> {
+        self.clock.restart();
+        let mut encoding = Encoding::new(self)?;
+        loop {
+            match producer.next_frame(SILENCE) {
+                Ok(captured) => encoding.send(&captured, &mut on_sent)?,
+                Err(error) if error.is_timeout() => encoding.feed.sender.check()?,
+                Err(error) if error.is_end() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends frames as they are, until the producer ends or something fails. They must be in the track's
+    /// codec. Nobody can make the producer's encoder follow the network, nor give a key frame when
+    /// one is asked for: after a loss the receiver waits for the next one that comes. Frames that come in
+    /// a burst leave no more than a quarter faster than they were taken.
+    ///
+    /// `on_sent` is told of each frame before it leaves.
+    pub fn pass_on(
+        &mut self,
+        producer: &mut dyn EncodedProducer,
+        mut on_sent: impl FnMut(SentFrame),
+    ) -> Result<PassedOn, SendFramesError> {
+        self.clock.restart();
+        let (mut pace, stopper) = (Pace::default(), producer.stopper());
+        loop {
+            let frame = match producer.next_encoded() {
+                Ok(frame) => frame,
+                Err(error) if error.is_end() => return Ok(PassedOn::Everything),
+                Err(error) => return Err(error.into()),
+            };
+            if frame.data.len() > LARGEST_FRAME {
+                return Ok(PassedOn::UpToOneTooLarge);
+            }
+            let now = Instant::now();
+            let time = self.clock.next(frame.timestamp, now);
+            if stopper.wait(pace.wait(time, now)) {
+                return Ok(PassedOn::Everything);
+            }
+            self.stats.count(|figures| figures.passed_on += 1);
+            on_sent(SentFrame::new(time, now));
+            // The clock of a track wraps.
+            self.sender.blocking_send(time as u32, frame.data)?;
+        }
     }
 }
 
 struct Encoding<'a> {
+    feed: &'a mut TrackFeed,
     encoder: Box<dyn VideoEncoder>,
-    sender: &'a VideoSender,
-    stats: &'a EncodeStats,
     rate: RateControl,
-    clock: TrackClock,
     frame_rate: FrameRate,
 }
 
 impl<'a> Encoding<'a> {
-    fn new(
-        sender: &'a VideoSender,
-        options: &SendOptions,
-        stats: &'a EncodeStats,
-    ) -> Result<Self, OpenError> {
-        let config = EncoderConfig::default()
-            .bitrate(options.bitrate.start)
-            .threads(options.threads.unwrap_or(1));
-        let encoder = video::encoder(off_track(sender.codec()), config)?;
-        let rate = RateControl::new(options.bitrate);
-        stats.count(|figures| figures.target = rate.target());
-        let (clock, frame_rate) = (TrackClock::default(), FrameRate::default());
-        Ok(Self { encoder, sender, stats, rate, clock, frame_rate })
+    fn new(feed: &'a mut TrackFeed) -> Result<Self, OpenError> {
+        let SendOptions { bitrate, threads } = feed.options;
+        let config = EncoderConfig::default().bitrate(bitrate.start).threads(threads.unwrap_or(1));
+        let encoder = video::encoder(off_track(feed.sender.codec()), config)?;
+        let rate = RateControl::new(bitrate);
+        feed.stats.count(|figures| figures.target = rate.target());
+        Ok(Self { feed, encoder, rate, frame_rate: FrameRate::default() })
     }
 
     fn send(
@@ -172,41 +167,41 @@ impl<'a> Encoding<'a> {
     ) -> Result<(), SendError> {
         let now = Instant::now();
         let waited = captured.arrived.elapsed().unwrap_or_default();
-        self.stats.count(|figures| figures.not_taken += captured.dropped);
+        self.feed.stats.count(|figures| figures.not_taken += captured.dropped);
         let Some(timestamp) = captured.frame.timestamp() else {
-            self.stats.count(|figures| figures.failed += 1);
+            self.feed.stats.count(|figures| figures.failed += 1);
             return Ok(());
         };
-        let time = self.clock.next(timestamp);
+        let time = self.feed.clock.next(timestamp, now);
         self.follow_rates(time, now);
 
         let frame = captured.frame.clone().at(Timestamp::new(time, TimeBase::RTP_VIDEO));
-        let key_frame = self.sender.take_key_frame_request();
+        let key_frame = self.feed.sender.take_key_frame_request();
         let encoded = self.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
-        self.stats.count(|figures| figures.time += now.elapsed());
+        self.feed.stats.count(|figures| figures.time += now.elapsed());
         match encoded {
             Ok(Some(encoded)) => {
-                self.stats.count(|figures| figures.encoded += 1);
+                self.feed.stats.count(|figures| figures.encoded += 1);
                 on_sent(SentFrame::new(time, now.checked_sub(waited).unwrap_or(now)));
                 // The clock of a track wraps.
-                self.sender.blocking_send(time as u32, encoded.data)
+                self.feed.sender.blocking_send(time as u32, encoded.data)
             }
             Ok(None) => {
-                self.stats.count(|figures| figures.left_out += 1);
-                self.sender.check()
+                self.feed.stats.count(|figures| figures.left_out += 1);
+                self.feed.sender.check()
             }
             Err(error) => {
                 tracing::warn!(%error, "a frame was left out");
-                self.stats.count(|figures| figures.failed += 1);
-                self.sender.check()
+                self.feed.stats.count(|figures| figures.failed += 1);
+                self.feed.sender.check()
             }
         }
     }
 
     fn follow_rates(&mut self, time: i64, now: Instant) {
-        if let Some(bitrate) = self.rate.update(&self.sender.stats(), now) {
+        if let Some(bitrate) = self.rate.update(&self.feed.sender.stats(), now) {
             self.encoder.set_bitrate(bitrate);
-            self.stats.count(|figures| figures.target = bitrate);
+            self.feed.stats.count(|figures| figures.target = bitrate);
         }
         if let Some(frame_rate) = self.frame_rate.update(time) {
             self.encoder.set_frame_rate(frame_rate);

@@ -12,7 +12,7 @@ use streamsdk_transport::{
     Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, PictureError, SendOptions, send_frames};
+use streamsdk_video::{DecodeChain, EncodeStats, PictureError, SendOptions, TrackFeed};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -42,10 +42,8 @@ fn send(sender: VideoSender, frames: u64) -> std::thread::JoinHandle<(EncodeStat
     std::thread::spawn(move || {
         let mut pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(frames);
         let (stats, mut times) = (EncodeStats::default(), Vec::new());
-        send_frames(&mut pattern, &sender, &SendOptions::default(), &stats, |sent| {
-            times.push(sent.time);
-        })
-        .unwrap();
+        let mut feed = TrackFeed::new(sender, SendOptions::default(), stats.clone());
+        feed.send_frames(&mut pattern, |sent| times.push(sent.time)).unwrap();
         (stats, times)
     })
 }

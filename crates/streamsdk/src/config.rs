@@ -135,7 +135,8 @@ impl StreamConfig {
         self
     }
 
-    /// The codec that is preferred on a video track, both ways. Default is VP8, then H264.
+    /// The codec that is preferred on a video track, both ways. Default is what the source likes best, or
+    /// else VP8, then H264.
     ///
     /// Others that this build has are offered too; the server takes the first that it knows.
     pub fn video_codec(mut self, codec: VideoCodec) -> Self {
@@ -149,10 +150,11 @@ impl StreamConfig {
         self
     }
 
-    /// The codecs to offer for a track, in order.
-    pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
+    /// The codecs to offer for a track, in order; `liked` is what the source would like best.
+    pub(crate) fn codecs(&self, liked: Option<VideoCodec>) -> Vec<VideoCodec> {
         let mut codecs = streamsdk_video::codecs();
-        codecs.sort_by_key(|codec| Some(*codec) != self.video_codec);
+        let preferred = self.video_codec.or(liked);
+        codecs.sort_by_key(|codec| Some(*codec) != preferred);
         codecs
     }
 

@@ -58,10 +58,14 @@ pub use latency::Latency;
 pub use session::{Session, VideoStatistics};
 #[cfg(feature = "file")]
 pub use source::VideoFileSource;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub use source::WebcamSource;
 pub use source::{
     ConnectionShape, FrameSendError, FrameSender, ManualSource, MjpegSource, ProducerSource,
     RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
 };
+#[cfg(feature = "local-stream")]
+pub use source::{LocalStreamSource, Transcode};
 pub use summary::{Drops, Ended, Summary};
 pub use workflow::Workflow;
 

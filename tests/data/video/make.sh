@@ -57,3 +57,11 @@ ff -f lavfi -i "color=c=0x405060:s=160x120:r=30:d=10" -f lavfi -i "color=c=0xf0e
     -f lavfi -i "color=c=0x20c0f0:s=16x30:r=30:d=10" -filter_complex \
     "[0][1]overlay=x='68+60*sin(t*1.3)':y='48+40*cos(t*1.7)'[a];[a][2]overlay=x='70+66*cos(t*0.9)':y='44+40*sin(t*1.1)'" \
     $x264 -crf 30 -movflags +faststart moving_300.mp4
+
+# 90 frames at 30 fps with their numbers in them, as live receivers take it: baseline profile, a key frame a second.
+# Needs the environment of the peers' client (tests/peers/install.py) as $PYTHON.
+"${PYTHON:-python3}" ../../peers/make_marked_clip.py --frames 90 --size 640x160 marked.tmp.mp4
+ff -i marked.tmp.mp4 -c:v libx264 -preset slow -profile:v baseline -bf 0 -g 30 -crf 34 -movflags +faststart \
+    numbered_baseline.mp4
+ff -i numbered_baseline.mp4 -c copy -f mpegts numbered_baseline.ts
+rm -f marked.tmp.mp4

@@ -2,11 +2,13 @@
 
 mod decoder;
 mod input;
+mod parameters;
 mod picture;
 mod stream;
 
 pub(crate) use self::decoder::{DecoderError, DecoderOptions};
 pub(crate) use self::input::{OpenInput, find_streams, open};
+pub(crate) use self::parameters::{encoded_size, extra_data};
 pub(crate) use self::picture::Pictures;
 pub(crate) use self::stream::{rate, rotation, shown_size, time_base, video};
 

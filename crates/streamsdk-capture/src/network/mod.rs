@@ -2,7 +2,10 @@
 
 mod address;
 mod connection;
+mod decoding;
+mod encoded;
 mod failure;
+mod h264;
 mod options;
 mod receiver;
 mod timeline;
@@ -12,9 +15,11 @@ use std::fmt;
 use std::time::Duration;
 
 use self::address::Address;
-use self::connection::Connection;
+use self::decoding::Decoding;
+pub use self::encoded::EncodedStream;
+pub use self::h264::H264Profile;
 pub use self::options::{NetworkStreamOptions, Reconnect, Transport};
-use self::receiver::Receiver;
+use self::receiver::{Link, Receiver};
 use crate::pump::Pump;
 use crate::queue::Queue;
 use crate::{CaptureError, CapturedFrame, FrameProducer, Latest, ProducerFormat, Stopper};
@@ -70,12 +75,24 @@ impl NetworkStream {
     fn open_with(options: NetworkStreamOptions) -> Result<Self, CaptureError> {
         let address = Address::parse(&options.url)?;
         let origin = address.origin().to_owned();
-        let connection = Connection::open(&address, &options)?;
-        let format = connection.format();
+        let decoding = Decoding::open(&address, &options)?;
+        let format = decoding.format();
         let stopper = options.stopper.clone();
-        let receiver = Receiver::new(address, options, connection);
-        let pump = Pump::run(stopper, Queue::newest(), move |queue| receiver.run(queue));
+        let receiver = Receiver::new(address, options, decoding);
+        let pump = Pump::run(stopper, Queue::newest(), move |queue| fill(queue, receiver));
         Ok(Self { origin, frames: Latest::of(pump, format) })
+    }
+}
+
+fn fill(queue: &Queue, mut receiver: Receiver<Decoding>) {
+    for sequence in 0.. {
+        match receiver.next() {
+            Ok((frame, timestamp)) => {
+                // The newest frame always has room.
+                let _ = queue.push(CapturedFrame::new(frame.at(timestamp), sequence));
+            }
+            Err(error) => return queue.end(error),
+        }
     }
 }
 

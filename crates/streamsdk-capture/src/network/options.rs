@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Address, NetworkStream};
+use super::{Address, EncodedStream, NetworkStream};
 use crate::ffmpeg::DecoderOptions;
 use crate::{CaptureError, Stopper};
 
@@ -114,6 +114,16 @@ impl NetworkStreamOptions {
     /// There is one attempt, whatever [`NetworkStreamOptions::reconnect`] says.
     pub fn open(self) -> Result<NetworkStream, CaptureError> {
         NetworkStream::open_with(self)
+    }
+
+    /// Connects as [`NetworkStreamOptions::open`] does, to get the video as it was encoded. Settings
+    /// that are about decoding have no effect.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Unsupported`](CaptureError::Unsupported) for everything but H264.
+    pub fn open_encoded(self) -> Result<EncodedStream, CaptureError> {
+        EncodedStream::open_with(self)
     }
 }
 

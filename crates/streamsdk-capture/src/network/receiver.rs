@@ -1,72 +1,89 @@
-//! The thread of a stream: frames from one connection after another.
+//! Frames from one connection after another.
 
 use std::time::Instant;
 
+use streamsdk_media::Timestamp;
+
 use super::Address;
-use super::connection::Connection;
+use super::connection::Clock;
 use super::options::NetworkStreamOptions;
 use super::timeline::Timeline;
-use crate::queue::Queue;
-use crate::{CaptureError, CapturedFrame};
+use crate::CaptureError;
 
-/// Receives until the stream ends for good.
-pub(super) struct Receiver {
+/// A connection and what is made of its packets.
+pub(super) trait Link: Sized {
+    type Frame;
+
+    fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError>;
+
+    fn clock(&self) -> Clock;
+
+    /// The next frame. After an error there is none.
+    fn next(&mut self) -> Result<Received<Self::Frame>, CaptureError>;
+}
+
+/// A frame, perhaps with a timestamp of the stream's.
+pub(super) struct Received<F> {
+    pub(super) frame: F,
+    pub(super) timestamp: Option<Timestamp>,
+}
+
+/// Connects again as often as the options say, and gives all frames a common time.
+pub(super) struct Receiver<L> {
     address: Address,
     options: NetworkStreamOptions,
-    connection: Option<Connection>,
+    link: Option<L>,
     timeline: Timeline,
-    sequence: u64,
     /// Attempts to reconnect since the last frame.
     attempts: u32,
 }
 
-impl Receiver {
-    pub(super) fn new(
-        address: Address,
-        options: NetworkStreamOptions,
-        connection: Connection,
-    ) -> Self {
-        let timeline = Timeline::new(connection.time_base());
-        let connection = Some(connection);
-        Self { address, options, connection, timeline, sequence: 0, attempts: 0 }
+impl<L: Link> Receiver<L> {
+    pub(super) fn new(address: Address, options: NetworkStreamOptions, link: L) -> Self {
+        let timeline = Timeline::new(link.clock().time_base());
+        Self { address, options, link: Some(link), timeline, attempts: 0 }
     }
 
-    pub(super) fn run(mut self, queue: &Queue) {
+    /// The next frame, after as many attempts as it takes. After an error there is none.
+    pub(super) fn next(&mut self) -> Result<(L::Frame, Timestamp), CaptureError> {
         loop {
-            match self.next() {
-                // The newest frame always has room.
-                Ok(frame) => drop(queue.push(frame)),
-                Err(error) => match self.give_up(error) {
-                    Some(error) => return queue.end(error),
-                    None => self.attempts = self.attempts.saturating_add(1),
-                },
+            match self.attempt() {
+                Ok(received) => {
+                    self.attempts = 0;
+                    let timestamp = self.timeline.stamp(received.timestamp, Instant::now());
+                    return Ok((received.frame, timestamp));
+                }
+                Err(error) => self.prepare_another(error)?,
             }
         }
     }
 
-    fn next(&mut self) -> Result<CapturedFrame, CaptureError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(Connection::open(&self.address, &self.options)?),
+    fn attempt(&mut self) -> Result<Received<L::Frame>, CaptureError> {
+        let link = match &mut self.link {
+            Some(link) => link,
+            None => self.link.insert(L::open(&self.address, &self.options)?),
         };
-        let frame = connection.next()?;
-        let timestamp = self.timeline.stamp(frame.timestamp(), Instant::now());
-        let captured = CapturedFrame::new(frame.at(timestamp), self.sequence);
-        self.sequence = self.sequence.saturating_add(1);
-        self.attempts = 0;
-        Ok(captured)
+        link.next()
     }
 
     /// Waits until it is time for another attempt, or says why there is none.
-    fn give_up(&mut self, error: CaptureError) -> Option<CaptureError> {
+    fn prepare_another(&mut self, error: CaptureError) -> Result<(), CaptureError> {
         // Many cameras serve few at a time: the old connection has to go first.
-        self.connection = None;
-        let is_final = error.is_end() || matches!(error, CaptureError::Unauthorized { .. });
-        let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final);
-        match delay {
-            Some(delay) if self.options.stopper.wait(delay) => Some(CaptureError::Stopped),
-            Some(_) => None,
-            None => Some(error),
+        self.link = None;
+        let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final(&error));
+        let Some(delay) = delay else { return Err(error) };
+        if self.options.stopper.wait(delay) {
+            return Err(CaptureError::Stopped);
         }
+        self.attempts = self.attempts.saturating_add(1);
+        Ok(())
     }
+}
+
+/// Whether trying again is of no use, or, with credentials that are wrong, of harm.
+fn is_final(error: &CaptureError) -> bool {
+    let is_refused = |error| {
+        matches!(error, &CaptureError::Unauthorized { .. } | &CaptureError::Unsupported { .. })
+    };
+    error.is_end() || is_refused(error)
 }

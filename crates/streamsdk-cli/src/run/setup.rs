@@ -6,11 +6,15 @@ use streamsdk::{
     BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, StreamBuilder,
     StreamConfig, VideoFileSource, Workflow,
 };
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+use streamsdk::{SourceError, WebcamSource};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
 use crate::args::RunArguments;
 use crate::failure::Failure;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+use crate::source::WebcamName;
 use crate::source::{Pattern, Source};
 
 /// What the embedded worker runs when nothing is asked for.
@@ -77,7 +81,8 @@ pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<S
         let BitrateLimits { min, start, .. } = BitrateLimits::default();
         config = config.bitrate(BitrateLimits::new(min.min(bitrate), start, bitrate));
     }
-    let session = stream(&client.build()?, arguments)?
+    let session = stream(&client.build()?, arguments)
+        .await?
         .workflow(workflow(arguments, server)?)
         .image_input(&arguments.image_input)
         .config(config)
@@ -86,7 +91,7 @@ pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<S
     Ok(session)
 }
 
-fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Failure> {
+async fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Failure> {
     Ok(match &arguments.source {
         Source::File(path) => {
             let file = VideoFileSource::open(path)?.realtime_processing(arguments.realtime);
@@ -94,8 +99,20 @@ fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Fa
         }
         Source::Rtsp(url) => client.stream(RtspSource::new(url)?),
         Source::Mjpeg(url) => client.stream(MjpegSource::new(url)?),
-        Source::Pattern(Pattern { width, height, fps }) => {
-            let pattern = TestPattern::new(*width, *height, *fps);
+        #[cfg(feature = "local-stream")]
+        Source::Local(url) => {
+            use streamsdk::{LocalStreamSource, Transcode};
+            let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
+            client.stream(LocalStreamSource::open(url).await?.transcode(transcode))
+        }
+        #[cfg(not(feature = "local-stream"))]
+        Source::Local(_) => return Err(not_built("local streams", "local-stream")),
+        #[cfg(all(feature = "webcam", target_os = "linux"))]
+        Source::Webcam(name) => client.stream(webcam(name, arguments)?),
+        #[cfg(not(all(feature = "webcam", target_os = "linux")))]
+        Source::Webcam(_) => return Err(not_built("webcams on Linux", "webcam")),
+        Source::Pattern(Pattern { size, fps }) => {
+            let pattern = TestPattern::new(size.width, size.height, *fps);
             let frames = arguments.duration.map(|duration| duration.as_secs_f64() * fps);
             client.stream(ProducerSource::new(match frames {
                 Some(frames) => pattern.limit(frames.ceil() as u64),
@@ -103,6 +120,28 @@ fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Fa
             }))
         }
     })
+}
+
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+fn webcam(name: &WebcamName, arguments: &RunArguments) -> Result<WebcamSource, Failure> {
+    use streamsdk::capture::Webcam;
+
+    let mut options = match name {
+        WebcamName::Number(number) => Webcam::options(*number),
+        WebcamName::Text(text) => Webcam::options(text.as_str()),
+    };
+    if let Some(size) = arguments.resolution {
+        options = options.resolution(size.width, size.height);
+    }
+    if let Some(fps) = arguments.fps {
+        options = options.frame_rate(fps);
+    }
+    Ok(WebcamSource::new(options.open().map_err(SourceError::from)?))
+}
+
+#[cfg(not(all(feature = "local-stream", feature = "webcam", target_os = "linux")))]
+fn not_built(what: &str, feature: &str) -> Failure {
+    Failure::Usage(format!("this program was built without {what} (feature `{feature}`)"))
 }
 
 /// Everything but images, when nothing is asked for: results without results surprise.

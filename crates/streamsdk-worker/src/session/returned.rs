@@ -18,7 +18,7 @@ impl ReturnTrack {
     pub(super) fn start(track: VideoSender, threads: &TaskTracker) -> (Self, ManualSender) {
         // Room for one, so that the next frame is processed meanwhile.
         let (pictures, producer) = manual_with(1, WhenFull::Wait);
-        let encoding = threads.spawn_blocking(move || encode(producer, &track));
+        let encoding = threads.spawn_blocking(move || encode(producer, track));
         (Self { encoding }, pictures)
     }
 
@@ -31,14 +31,15 @@ impl ReturnTrack {
 }
 
 #[cfg(feature = "video")]
-fn encode(mut pictures: ManualProducer, track: &VideoSender) {
-    use streamsdk_video::{EncodeStats, SendOptions, send_frames};
+fn encode(mut pictures: ManualProducer, track: VideoSender) {
+    use streamsdk_video::{EncodeStats, SendOptions, TrackFeed};
 
     let stats = EncodeStats::default();
-    let sent = send_frames(&mut pictures, track, &SendOptions::default(), &stats, |_| {});
+    let mut feed = TrackFeed::new(track, SendOptions::default(), stats.clone());
+    let sent = feed.send_frames(&mut pictures, |_| {});
     tracing::debug!(?sent, encoded = stats.encoded(), left_out = stats.left_out(), "track ended");
 }
 
 /// Without codecs no track is ever agreed on.
 #[cfg(not(feature = "video"))]
-fn encode(_pictures: ManualProducer, _track: &VideoSender) {}
+fn encode(_pictures: ManualProducer, _track: VideoSender) {}

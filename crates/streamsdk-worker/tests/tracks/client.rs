@@ -15,7 +15,7 @@ use streamsdk_transport::{
     Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, SendOptions, send_frames};
+use streamsdk_video::{DecodeChain, EncodeStats, SendOptions, TrackFeed};
 use streamsdk_worker::{Worker, WorkerConfig};
 use tokio::time::timeout;
 
@@ -120,9 +120,9 @@ impl Client {
         let sender = self.sender.clone().expect("the worker takes a track");
         std::thread::spawn(move || {
             let stats = EncodeStats::default();
-            let options = SendOptions::default();
+            let mut feed = TrackFeed::new(sender, SendOptions::default(), stats.clone());
             // A test that is over closes the connection.
-            let _ = send_frames(&mut frames, &sender, &options, &stats, |_| {});
+            let _ = feed.send_frames(&mut frames, |_| {});
             stats
         })
     }

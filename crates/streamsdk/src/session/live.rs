@@ -44,6 +44,8 @@ pub struct VideoStatistics {
     pub codec: Option<VideoCodec>,
     /// Frames that were encoded and sent.
     pub encoded: u64,
+    /// Frames that were sent as they came, encoded by a camera.
+    pub passed_on: u64,
     /// Frames that were dropped because the encoder was not ready for them.
     pub not_encoded: u64,
     /// Frames that the encoder left out to keep the bitrate.
@@ -52,7 +54,7 @@ pub struct VideoStatistics {
     pub unencodable: u64,
     /// Time that a frame takes to be encoded, on average.
     pub encode_time: Duration,
-    /// The bitrate that the encoder is driven at, in bits per second; 0 where nothing is sent.
+    /// The bitrate that the encoder is driven at, in bits per second; 0 where nothing is encoded.
     pub target_bitrate: u32,
     /// What left, and what the server says about it: loss, round trip, bandwidth.
     pub sent: VideoSendStats,
@@ -125,6 +127,10 @@ impl Live {
         self.sender.get().is_some()
     }
 
+    pub(crate) fn frames_sent(&self) -> u64 {
+        self.encode.encoded() + self.encode.passed_on()
+    }
+
     /// Frames that were there and were not sent.
     pub(crate) fn not_encoded(&self) -> u64 {
         self.encode.not_taken() + self.encode.left_out() + self.encode.failed()
@@ -143,6 +149,7 @@ impl Live {
         VideoStatistics {
             codec: self.codec.get().copied(),
             encoded: self.encode.encoded(),
+            passed_on: self.encode.passed_on(),
             not_encoded: self.encode.not_taken(),
             left_out: self.encode.left_out(),
             unencodable: self.encode.failed(),

@@ -97,8 +97,8 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     peer_config.ice_servers = config.ice_servers.clone();
     peer_config.connect_timeout = config.timeouts.connect;
     peer_config.dead_after = config.timeouts.dead_after;
-    peer_config.codecs = config.codecs();
     let shape = builder.source.shape(&config);
+    peer_config.codecs = config.codecs(shape.codec);
     if shape.video.is_some() && peer_config.codecs.is_empty() {
         let what = "this build has no video codec: enable the feature `video`";
         return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));

@@ -159,7 +159,7 @@ impl Progress {
         let arrived = state.arrived + state.unreadable;
         let video = self.live.as_ref().filter(|live| live.is_sending());
         let sent = match video {
-            Some(live) => live.encode_stats().encoded(),
+            Some(live) => live.frames_sent(),
             None => u64::from(state.last_frame),
         };
         let upload_end = state.upload_ended.or_else(|| state.upload.map(|_| state.since));

@@ -85,6 +85,7 @@ impl StreamSource for VideoFileSource {
         ConnectionShape {
             channels: vec![UPLOAD_CHANNEL],
             video: on_track.then_some(VideoDirection::ReceiveOnly),
+            ..ConnectionShape::default()
         }
     }
 

@@ -2,27 +2,36 @@
 
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "local-stream")]
+mod local_stream;
 mod manual;
 mod producer;
 mod pulled;
 mod video_out;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+mod webcam;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use streamsdk_capture::CaptureError;
 use streamsdk_protocol::init::InitRequest;
-use streamsdk_transport::{Channel, SendError, VideoDirection};
+use streamsdk_transport::{Channel, SendError, VideoCodec, VideoDirection};
 use streamsdk_video::SendFramesError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "file")]
 pub use file::VideoFileSource;
+#[cfg(feature = "local-stream")]
+pub use local_stream::{LocalStreamSource, Transcode};
 pub use manual::{FrameSendError, FrameSender, ManualSource};
 pub use producer::ProducerSource;
 pub use pulled::{MjpegSource, RtspSource};
 pub use video_out::VideoOut;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub use webcam::WebcamSource;
 
 use crate::session::Progress;
 use crate::{StreamConfig, UploadProgress};
@@ -62,6 +71,9 @@ pub struct ConnectionShape {
     pub channels: Vec<&'static str>,
     /// Which way video goes on a track. Default is that there is none.
     pub video: Option<VideoDirection>,
+    /// The codec that the source would like the track to have, if the caller does not say
+    /// ([`StreamConfig::video_codec`]). Default is that it does not matter.
+    pub codec: Option<VideoCodec>,
 }
 
 /// The connection as a running source sees it.
@@ -165,6 +177,9 @@ pub enum SourceError {
         /// The scheme that was given; empty if there was none.
         found: String,
     },
+    /// A camera or a stream cannot be used.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// Frames could not be made, encoded or sent.
     #[error(transparent)]
     Frames(#[from] SendFramesError),

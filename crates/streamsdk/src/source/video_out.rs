@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use streamsdk_capture::FrameProducer;
+use streamsdk_capture::{CaptureError, EncodedProducer, FrameProducer, Stopper};
 use streamsdk_transport::{VideoCodec, VideoSender};
-use streamsdk_video::{SendOptions, send_frames};
+use streamsdk_video::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackFeed};
 
 use super::SourceError;
 use crate::session::Live;
@@ -32,12 +32,50 @@ impl VideoOut {
         mut producer: impl FrameProducer + 'static,
     ) -> Result<(), SourceError> {
         let stopper = producer.stopper();
+        self.on_thread(stopper, move |feed, on_sent| feed.send_frames(&mut producer, on_sent)).await
+    }
+
+    /// Sends frames that are encoded in [`VideoOut::codec`] as they are, until they end, on a thread of
+    /// its own. Where that cannot go on, because one is too large or they are in no order that can be
+    /// sent, what `otherwise` opens is encoded and sent instead.
+    ///
+    /// `stopper` has to stop both: dropping the future uses it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`VideoOut::send_frames`].
+    pub async fn pass_on<P: FrameProducer>(
+        self,
+        mut encoded: impl EncodedProducer + 'static,
+        stopper: Stopper,
+        otherwise: impl FnOnce() -> Result<P, CaptureError> + Send + 'static,
+    ) -> Result<(), SourceError> {
+        let send = move |feed: &mut TrackFeed, on_sent: &mut dyn FnMut(SentFrame)| {
+            match feed.pass_on(&mut encoded, &mut *on_sent) {
+                Ok(PassedOn::UpToOneTooLarge) => {}
+                Err(SendFramesError::Producer(CaptureError::Unsupported { .. })) => {}
+                done => return done.map(drop),
+            }
+            // Many cameras serve few at a time.
+            drop(encoded);
+            tracing::info!("the video cannot be passed on as it is: it is encoded anew");
+            feed.send_frames(&mut otherwise()?, on_sent)
+        };
+        self.on_thread(stopper, send).await
+    }
+
+    async fn on_thread(
+        self,
+        stopper: Stopper,
+        send: impl FnOnce(&mut TrackFeed, &mut dyn FnMut(SentFrame)) -> Result<(), SendFramesError>
+        + Send
+        + 'static,
+    ) -> Result<(), SourceError> {
         let _stop = OnDrop(move || stopper.stop());
         let Self { sender, options, live } = self;
         let sending = tokio::task::spawn_blocking(move || {
-            send_frames(&mut producer, &sender, &options, live.encode_stats(), |frame| {
-                live.sent(frame);
-            })
+            let mut feed = TrackFeed::new(sender, options, live.encode_stats().clone());
+            send(&mut feed, &mut |frame| live.sent(frame))
         });
         match sending.await {
             Ok(sent) => Ok(sent?),

@@ -1,8 +1,4 @@
-//! Streams from servers of the tests' own.
-#![cfg(feature = "ffmpeg")]
-#![allow(clippy::unwrap_used)]
-
-mod support;
+//! Streams that are decoded.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -16,7 +12,7 @@ use streamsdk_capture::{
 };
 use streamsdk_media::PixelFormat;
 
-use support::{answering, begin_mjpeg, hang, http, send_part, send_pattern, server};
+use crate::support::{answering, begin_mjpeg, hang, http, send_part, send_pattern, server};
 
 const LONG: Duration = Duration::from_secs(30);
 /// How long a test waits for something not to happen.
@@ -156,7 +152,7 @@ fn refusals_are_told_apart_and_tell_no_secrets() {
     for (protocol, scheme) in [("RTSP/1.0", "rtsp"), ("HTTP/1.1", "http")] {
         for status in ["401 Unauthorized", "404 Not Found", "403 Forbidden", "500 Oops"] {
             let server = server(move |mut client, _| {
-                while let Some(request) = support::read_request(&client) {
+                while let Some(request) = crate::support::read_request(&client) {
                     let number = request.iter().find(|line| line.starts_with("CSeq")).cloned();
                     let head = format!(
                         "{protocol} {status}\r\n{}\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
@@ -184,7 +180,7 @@ fn refusals_are_told_apart_and_tell_no_secrets() {
 fn credentials_are_sent_as_they_are_meant() {
     let (sender, seen) = channel();
     let server = server(move |mut client, _| {
-        while let Some(request) = support::read_request(&client) {
+        while let Some(request) = crate::support::read_request(&client) {
             let header = |name: &str| request.iter().find(|line| line.starts_with(name)).cloned();
             sender.send(header("Authorization")).unwrap();
             let status = match header("Authorization") {

@@ -1,0 +1,142 @@
+//! What a connection gives, decoded.
+
+use std::time::{Duration, Instant};
+
+use ffmpeg_next::error::{EAGAIN, ENOMEM};
+use ffmpeg_next::{Error, Stream, decoder, frame};
+use streamsdk_media::{Frame, PixelFormat, Rotation};
+
+use super::Address;
+use super::connection::{Clock, Connection};
+use super::options::NetworkStreamOptions;
+use super::receiver::{Link, Received};
+use crate::ffmpeg::{self, DecoderError, MAX_FAILURES, Pictures};
+use crate::{CaptureError, ProducerFormat};
+
+/// A stream that is being received and decoded, on the caller's thread.
+pub(super) struct Decoding {
+    connection: Connection,
+    decoder: decoder::Video,
+    pictures: Pictures,
+    format: Option<ProducerFormat>,
+    /// How the stream ended, once the decoder's last frames are out.
+    end: Option<CaptureError>,
+    read_timeout: Duration,
+    /// Failures to decode since the last frame, and when that came.
+    failures: u32,
+    last_frame: Instant,
+}
+
+impl Link for Decoding {
+    type Frame = Frame;
+
+    fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError> {
+        let connection = Connection::open(address, options)?;
+        let stream = connection.stream()?;
+        let rotation = ffmpeg::rotation(&stream);
+        let decoding = options.decoding.clone().immediate(options.is_low_latency);
+        let decoder =
+            decoding.open(&stream).map_err(|error| without_decoder(address.origin(), error))?;
+        let format = announced(&stream, &decoder, rotation, connection.clock());
+        Ok(Self {
+            decoder,
+            pictures: Pictures::new(rotation),
+            format,
+            end: None,
+            read_timeout: options.read_timeout,
+            failures: 0,
+            last_frame: Instant::now(),
+            connection,
+        })
+    }
+
+    fn clock(&self) -> Clock {
+        self.connection.clock()
+    }
+
+    fn next(&mut self) -> Result<Received<Frame>, CaptureError> {
+        loop {
+            let mut picture = frame::Video::empty();
+            match self.decoder.receive_frame(&mut picture) {
+                Ok(()) => return self.deliver(picture),
+                Err(Error::Other { errno: EAGAIN }) => self.read()?,
+                Err(Error::Eof) => {
+                    return Err(self.end.take().unwrap_or(CaptureError::EndOfStream));
+                }
+                Err(error) => self.skip(error)?,
+            }
+        }
+    }
+}
+
+impl Decoding {
+    /// What the server says, which the frames need not keep to.
+    pub(super) fn format(&self) -> Option<ProducerFormat> {
+        self.format
+    }
+
+    /// Hands one packet of the video to the decoder.
+    fn read(&mut self) -> Result<(), CaptureError> {
+        match self.connection.next() {
+            Ok(packet) => match self.decoder.send_packet(&packet) {
+                Ok(()) => Ok(()),
+                Err(error) => self.skip(error),
+            },
+            Err(end) => self.drain(end),
+        }
+    }
+
+    /// What the decoder still has comes out, and then the end.
+    fn drain(&mut self, end: CaptureError) -> Result<(), CaptureError> {
+        self.decoder.send_eof().map_err(|_| end.clone())?;
+        self.end = Some(end);
+        Ok(())
+    }
+
+    /// Damage is to be expected where packets get lost, or as long as the decoder waits for a key
+    /// frame, but not for ever.
+    fn skip(&mut self, error: Error) -> Result<(), CaptureError> {
+        self.failures = self.failures.saturating_add(1);
+        let is_late = self.last_frame.elapsed() > self.read_timeout.saturating_mul(2);
+        let is_hopeless = is_late && self.failures > MAX_FAILURES;
+        match error {
+            Error::Other { errno: ENOMEM } => Err(self.cannot_decode(error)),
+            _ if is_hopeless => Err(self.cannot_decode(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn deliver(&mut self, picture: frame::Video) -> Result<Received<Frame>, CaptureError> {
+        let timestamp = self.connection.clock().timestamp(picture.timestamp());
+        let frame = self.pictures.frame(picture).map_err(|error| self.cannot_decode(error))?;
+        self.failures = 0;
+        self.last_frame = Instant::now();
+        Ok(Received { frame, timestamp })
+    }
+
+    fn cannot_decode(&self, reason: impl ToString) -> CaptureError {
+        let origin = self.connection.origin().to_owned();
+        CaptureError::Decode { origin, reason: reason.to_string() }
+    }
+}
+
+fn without_decoder(origin: &str, error: DecoderError) -> CaptureError {
+    let origin = origin.to_owned();
+    match error {
+        DecoderError::UnknownCodec(codec) => CaptureError::NotVideo {
+            origin,
+            reason: format!("it is in a codec that this FFmpeg cannot decode: {codec}"),
+        },
+        DecoderError::Failed(error) => CaptureError::Decode { origin, reason: error.to_string() },
+    }
+}
+
+fn announced(
+    stream: &Stream<'_>,
+    decoder: &decoder::Video,
+    rotation: Rotation,
+    clock: Clock,
+) -> Option<ProducerFormat> {
+    let (width, height) = ffmpeg::shown_size(decoder, rotation)?;
+    Some(ProducerFormat::new(PixelFormat::I420, width, height).frame_rate(clock.frame_rate(stream)))
+}

@@ -1,0 +1,156 @@
+//! Video from the network as it was encoded.
+
+use std::fmt;
+
+use ffmpeg_next::codec::Id;
+use streamsdk_media::video::{Codec, EncodedFrame};
+use streamsdk_media::{PixelFormat, Timestamp};
+
+use super::connection::{Clock, Connection};
+use super::h264::{AccessUnit, Repackager, profile};
+use super::options::NetworkStreamOptions;
+use super::receiver::{Link, Received, Receiver};
+use super::{Address, H264Profile};
+use crate::ffmpeg;
+use crate::{CaptureError, EncodedProducer, ProducerFormat, Stopper};
+
+/// The H264 of a stream from the network, to be passed on without decoding it; opened by
+/// [`NetworkStreamOptions::open_encoded`].
+///
+/// Begins with a key frame, also after a reconnection. Every key frame has its parameter sets, whatever
+/// the stream does. Nothing is dropped: what is not taken waits at the server, which may not wait for
+/// long. Timestamps are as those of [`NetworkStream`](super::NetworkStream).
+pub struct EncodedStream {
+    origin: String,
+    format: Option<ProducerFormat>,
+    profile: Option<H264Profile>,
+    stopper: Stopper,
+    receiver: Receiver<Encoded>,
+}
+
+impl EncodedStream {
+    pub(super) fn open_with(options: NetworkStreamOptions) -> Result<Self, CaptureError> {
+        let address = Address::parse(&options.url)?;
+        let encoded = Encoded::open(&address, &options)?;
+        Ok(Self {
+            origin: address.origin().to_owned(),
+            format: encoded.format,
+            profile: encoded.repackager.profile(),
+            stopper: options.stopper.clone(),
+            receiver: Receiver::new(address, options, encoded),
+        })
+    }
+
+    /// What the stream says about itself; `None` if that is nothing.
+    pub fn format(&self) -> Option<&ProducerFormat> {
+        self.format.as_ref()
+    }
+
+    /// The profile of the frame that came last, or before the first one what is announced. `None` if
+    /// nobody can know yet.
+    pub fn profile(&self) -> Option<H264Profile> {
+        self.profile
+    }
+}
+
+impl EncodedProducer for EncodedStream {
+    /// The next frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`NetworkStream`](super::NetworkStream) gives them. Also
+    /// [`Unsupported`](CaptureError::Unsupported) when frames come in another order than they are to be
+    /// shown in: live receivers cannot deal with that, and the stream has to be decoded.
+    fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError> {
+        let (AccessUnit { data, key_frame }, timestamp) = self.receiver.next()?;
+        if key_frame {
+            self.profile = profile(&data).or(self.profile);
+        }
+        Ok(EncodedFrame { codec: Codec::H264, data, key_frame, timestamp })
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+}
+
+impl fmt::Debug for EncodedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodedStream")
+            .field("origin", &self.origin)
+            .field("format", &self.format)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection whose packets stay as they are.
+struct Encoded {
+    connection: Connection,
+    repackager: Repackager,
+    format: Option<ProducerFormat>,
+    /// Whether there was a key frame.
+    has_begun: bool,
+    /// The time of the frame before, in the stream's own time base.
+    last: Option<i64>,
+}
+
+impl Link for Encoded {
+    type Frame = AccessUnit;
+
+    fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError> {
+        let connection = Connection::open(address, options)?;
+        let stream = connection.stream()?;
+        let codec = stream.parameters().id();
+        if codec != Id::H264 {
+            return Err(unsupported(codec.name()));
+        }
+        let repackager = Repackager::new(ffmpeg::extra_data(&stream));
+        let format = ffmpeg::encoded_size(&stream).map(|(width, height)| {
+            let format = ProducerFormat::new(PixelFormat::I420, width, height);
+            format.frame_rate(connection.clock().frame_rate(&stream))
+        });
+        Ok(Self { repackager, format, has_begun: false, last: None, connection })
+    }
+
+    fn clock(&self) -> Clock {
+        self.connection.clock()
+    }
+
+    fn next(&mut self) -> Result<Received<AccessUnit>, CaptureError> {
+        loop {
+            let packet = self.connection.next()?;
+            let unit = packet.data().and_then(|data| self.repackager.access_unit(data));
+            let Some(frame) = unit else { continue };
+            self.has_begun |= frame.key_frame;
+            if self.has_begun {
+                let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
+                self.check_order(timestamp)?;
+                return Ok(Received { frame, timestamp });
+            }
+        }
+    }
+}
+
+impl Encoded {
+    fn check_order(&mut self, timestamp: Option<Timestamp>) -> Result<(), CaptureError> {
+        let Some(Timestamp { pts, time_base }) = timestamp else { return Ok(()) };
+        let before = self.last.replace(pts);
+        // A clock that was set back is no reordering.
+        let back = before.map_or(0.0, |last| last.saturating_sub(pts) as f64 * time_base.seconds());
+        match back > 0.0 && back < LONGEST_REORDERING {
+            true => Err(unsupported("H264 with frames out of order")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn unsupported(offered: &str) -> CaptureError {
+    CaptureError::Unsupported {
+        wanted: "video that can be passed on as it is (H264 with its frames in order)".to_owned(),
+        offered: offered.to_owned(),
+    }
+}
+
+/// In seconds: more than any stream's.
+const LONGEST_REORDERING: f64 = 2.0;

@@ -1,0 +1,197 @@
+//! H264 as live receivers want it: behind start codes, with the parameter sets in front of every key
+//! frame.
+
+use bytes::Bytes;
+
+/// Brings the packets of one stream into that form.
+pub(super) struct Repackager {
+    /// Those that the container has, behind start codes.
+    parameters: Vec<u8>,
+    /// How many bytes tell a unit's length, where units have lengths instead of start codes.
+    length_bytes: Option<usize>,
+}
+
+/// What belongs to one frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AccessUnit {
+    pub(super) data: Bytes,
+    pub(super) key_frame: bool,
+}
+
+/// Which of its tools H264 uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum H264Profile {
+    /// Baseline or constrained baseline: every WebRTC receiver has it.
+    Baseline,
+    /// Main.
+    Main,
+    /// High.
+    High,
+    /// Another one, by its number in the standard.
+    Other(u8),
+}
+
+impl H264Profile {
+    fn of(sequence_parameters: &[u8]) -> Option<Self> {
+        Some(match *sequence_parameters.get(1)? {
+            66 => Self::Baseline,
+            77 => Self::Main,
+            100 => Self::High,
+            other => Self::Other(other),
+        })
+    }
+}
+
+impl Repackager {
+    /// Takes what the container says about the stream, which may be nothing.
+    pub(super) fn new(extra_data: &[u8]) -> Self {
+        match extra_data.first() {
+            Some(1) => Self {
+                parameters: configured_parameters(extra_data).unwrap_or_default(),
+                length_bytes: Some(extra_data.get(4).map_or(4, |byte| usize::from(byte & 3) + 1)),
+            },
+            _ => Self { parameters: extra_data.to_vec(), length_bytes: None },
+        }
+    }
+
+    /// The profile, if the container tells it.
+    pub(super) fn profile(&self) -> Option<H264Profile> {
+        profile(&self.parameters)
+    }
+
+    /// `None` if there is nothing in the packet that belongs to a frame.
+    pub(super) fn access_unit(&self, packet: &[u8]) -> Option<AccessUnit> {
+        let mut data = match self.length_bytes {
+            Some(bytes) => behind_start_codes(packet, bytes),
+            None => packet.to_vec(),
+        };
+        let kinds = || units(&data).map(|unit| unit[0] & KIND);
+        if !kinds().any(|kind| (SLICE..=KEY_SLICE).contains(&kind)) {
+            return None;
+        }
+        let key_frame = kinds().any(|kind| kind == KEY_SLICE);
+        let has_parameters = kinds().any(|kind| kind == SEQUENCE_PARAMETERS);
+        if key_frame && !has_parameters {
+            data.splice(..0, self.parameters.iter().copied());
+        }
+        Some(AccessUnit { data: data.into(), key_frame })
+    }
+}
+
+/// The profile that is named in the first parameter set.
+pub(super) fn profile(data: &[u8]) -> Option<H264Profile> {
+    let set = units(data).find(|unit| unit[0] & KIND == SEQUENCE_PARAMETERS)?;
+    H264Profile::of(set)
+}
+
+/// What follows each start code, up to the end of the data; never empty.
+fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let starts = data.windows(3).enumerate().filter(|(_, window)| *window == [0, 0, 1]);
+    starts.map(|(start, _)| &data[start + 3..]).filter(|unit| !unit.is_empty())
+}
+
+/// The parameter sets of a configuration record (ISO/IEC 14496-15, 5.3.3.1); `None` if it is cut off.
+fn configured_parameters(record: &[u8]) -> Option<Vec<u8>> {
+    let mut parameters = Vec::new();
+    let mut rest = record.get(5..)?;
+    for count_bits in [0x1f, 0xff] {
+        let (count, sets) = rest.split_first()?;
+        rest = sets;
+        for _ in 0..count & count_bits {
+            let (length, set) = rest.split_first_chunk()?;
+            let (set, after) = set.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            append(&mut parameters, set);
+            rest = after;
+        }
+    }
+    Some(parameters)
+}
+
+/// Units that have their length in front of them. A unit that is cut off ends the packet.
+fn behind_start_codes(packet: &[u8], length_bytes: usize) -> Vec<u8> {
+    let mut data = Vec::with_capacity(packet.len() + 64);
+    let mut rest = packet;
+    while let Some((length, after)) = rest.split_at_checked(length_bytes) {
+        let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let Some((unit, after)) = after.split_at_checked(length) else { break };
+        append(&mut data, unit);
+        rest = after;
+    }
+    data
+}
+
+fn append(data: &mut Vec<u8>, unit: &[u8]) {
+    data.extend_from_slice(&[0, 0, 0, 1]);
+    data.extend_from_slice(unit);
+}
+
+const KIND: u8 = 0x1f;
+const SLICE: u8 = 1;
+const KEY_SLICE: u8 = 5;
+const SEQUENCE_PARAMETERS: u8 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPS: &[u8] = &[0x67, 66, 0xe0, 31];
+    const PPS: &[u8] = &[0x68, 0xce];
+    const KEY: &[u8] = &[0x65, 1, 2, 3];
+    const OTHER: &[u8] = &[0x41, 9];
+
+    fn annex_b(units: &[&[u8]]) -> Vec<u8> {
+        let mut data = Vec::new();
+        units.iter().for_each(|unit| append(&mut data, unit));
+        data
+    }
+
+    fn record() -> Vec<u8> {
+        [&[1, 66, 0xe0, 31, 0xff, 0xe1, 0, 4], SPS, &[1, 0, 2], PPS].concat()
+    }
+
+    fn with_lengths(units: &[&[u8]]) -> Vec<u8> {
+        let unit = |unit: &&[u8]| [&(unit.len() as u32).to_be_bytes()[..], unit].concat();
+        units.iter().flat_map(unit).collect()
+    }
+
+    #[test]
+    fn units_with_lengths_get_start_codes_and_key_frames_their_parameters() {
+        let repackager = Repackager::new(&record());
+        assert_eq!(repackager.profile(), Some(H264Profile::Baseline));
+        let key = repackager.access_unit(&with_lengths(&[KEY])).unwrap();
+        assert_eq!((key.data.as_ref(), key.key_frame), (&annex_b(&[SPS, PPS, KEY])[..], true));
+        let other = repackager.access_unit(&with_lengths(&[OTHER])).unwrap();
+        assert_eq!((other.data.as_ref(), other.key_frame), (&annex_b(&[OTHER])[..], false));
+    }
+
+    #[test]
+    fn parameters_that_are_there_are_not_repeated() {
+        let repackager = Repackager::new(&annex_b(&[SPS, PPS]));
+        let whole = annex_b(&[SPS, PPS, KEY]);
+        assert_eq!(repackager.access_unit(&whole).unwrap().data, whole);
+        assert_eq!(repackager.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
+    }
+
+    #[test]
+    fn what_is_no_frame_or_cut_off_is_left_out() {
+        let repackager = Repackager::new(&record());
+        for packet in [&[][..], &[0, 0], &with_lengths(&[SPS]), &with_lengths(&[KEY])[..7]] {
+            assert_eq!(repackager.access_unit(packet), None, "{packet:?}");
+        }
+        for length in 0..record().len() {
+            let cut = Repackager::new(&record()[..length]);
+            let key = cut.access_unit(&with_lengths(&[KEY]));
+            assert!(key.is_none_or(|key| key.key_frame || key.data.is_empty()));
+        }
+    }
+
+    #[test]
+    fn profiles_are_told_by_their_number() {
+        let of = |number| profile(&annex_b(&[&[0x67, number, 0, 31]]));
+        assert_eq!(of(77), Some(H264Profile::Main));
+        assert_eq!(of(100), Some(H264Profile::High));
+        assert_eq!(of(244), Some(H264Profile::Other(244)));
+        assert_eq!(profile(&annex_b(&[KEY])), None);
+    }
+}

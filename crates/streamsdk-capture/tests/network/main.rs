@@ -1,0 +1,7 @@
+//! Streams from servers of the tests' own.
+#![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used)]
+
+mod encoded;
+mod frames;
+mod support;

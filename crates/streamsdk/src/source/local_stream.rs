@@ -1,0 +1,181 @@
+use std::fmt;
+
+use async_trait::async_trait;
+use streamsdk_capture::{
+    CaptureError, EncodedStream, FrameProducer, H264Profile, NetworkStream, NetworkStreamOptions,
+    ProducerFormat, Reconnect, Stopper,
+};
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_transport::{VideoCodec, VideoDirection};
+
+use super::{ConnectionShape, SourceError, SourceIo, StreamSource, VideoOut};
+use crate::StreamConfig;
+
+/// A camera or server that this machine pulls, by RTSP or RTMP, and sends on as a video track: for
+/// streams that the inference server cannot reach.
+///
+/// H264 is passed on without being decoded where that is possible ([`Transcode`]), which costs next to
+/// nothing; all else is decoded and encoded anew.
+///
+/// ```no_run
+/// # async fn example(client: streamsdk::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use streamsdk::LocalStreamSource;
+/// use streamsdk::capture::{NetworkStream, Reconnect, Transport};
+///
+/// let camera = LocalStreamSource::open("rtsp://user:password@192.168.1.20/stream1").await?;
+/// let session = client.stream(camera);
+///
+/// let options = NetworkStream::options("rtsp://192.168.1.21/stream1")
+///     .transport(Transport::Udp)
+///     .read_timeout(Duration::from_secs(10))
+///     .reconnect(Reconnect::attempts(5));
+/// let other = LocalStreamSource::open_with(options).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct LocalStreamSource {
+    options: NetworkStreamOptions,
+    stopper: Stopper,
+    stream: Probed,
+    transcode: Transcode,
+}
+
+/// When a stream is decoded and encoded anew instead of being passed on.
+///
+/// Passed on, a stream has the bitrate and the key frames that its camera gives it, whatever the network
+/// does: after a loss the picture comes back with the camera's next key frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Transcode {
+    /// Unless it is H264 in baseline profile, which is what receivers say that they take.
+    #[default]
+    Auto,
+    /// Unless it is H264 in any profile: for servers that decode whatever comes, as Roboflow's does.
+    UnlessH264,
+    /// In any case.
+    Always,
+}
+
+/// What was found out about a stream before the session.
+struct Probed {
+    format: Option<ProducerFormat>,
+    /// `None` if it is not H264 or does not say.
+    profile: Option<H264Profile>,
+}
+
+impl LocalStreamSource {
+    /// Looks whether the stream is there and what it is, and leaves it again. It will be connected to anew
+    /// as often as it breaks off during the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`NetworkStreamOptions::open`]: a wrong address, a server that refuses, does not answer, wants
+    /// other credentials, or has no video.
+    pub async fn open(url: impl Into<String>) -> Result<Self, SourceError> {
+        Self::open_with(NetworkStream::options(url).reconnect(Reconnect::always())).await
+    }
+
+    /// The same with other options, which say what happens when it breaks off.
+    ///
+    /// # Errors
+    ///
+    /// As of [`LocalStreamSource::open`].
+    pub async fn open_with(options: NetworkStreamOptions) -> Result<Self, SourceError> {
+        let stopper = Stopper::default();
+        let options = options.stopper(stopper.clone());
+        let probed = options.clone();
+        let stream = blocking(move || probe(probed)).await?;
+        Ok(Self { options, stopper, stream, transcode: Transcode::default() })
+    }
+
+    /// When the stream is decoded and encoded anew. Default is [`Transcode::Auto`].
+    #[must_use]
+    pub fn transcode(self, transcode: Transcode) -> Self {
+        Self { transcode, ..self }
+    }
+
+    /// What the stream says about itself; `None` if that is nothing.
+    pub fn format(&self) -> Option<&ProducerFormat> {
+        self.stream.format.as_ref()
+    }
+
+    fn can_be_passed_on(&self) -> bool {
+        match (self.transcode, self.stream.profile) {
+            (Transcode::Always, _) | (_, None) => false,
+            (Transcode::Auto, Some(profile)) => profile == H264Profile::Baseline,
+            (Transcode::UnlessH264, Some(_)) => true,
+        }
+    }
+
+    async fn pass_on(&self, video: VideoOut) -> Result<(), SourceError> {
+        let (options, otherwise) = (self.options.clone(), self.options.clone());
+        let encoded = blocking(|| options.open_encoded()).await?;
+        video.pass_on(encoded, self.stopper.clone(), || otherwise.open()).await
+    }
+
+    async fn encode(&self, video: VideoOut) -> Result<(), SourceError> {
+        let options = self.options.clone();
+        video.send_frames(blocking(|| options.open()).await?).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    open: impl FnOnce() -> Result<T, CaptureError> + Send + 'static,
+) -> Result<T, SourceError> {
+    let opened = tokio::task::spawn_blocking(open).await;
+    Ok(opened.map_err(|panicked| SourceError::Other(panicked.into()))??)
+}
+
+fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
+    match options.clone().open_encoded() {
+        Ok(stream) => Ok(Probed {
+            format: EncodedStream::format(&stream).copied(),
+            profile: stream.profile(),
+        }),
+        Err(CaptureError::Unsupported { .. }) => {
+            // The stopper is for the session: a stream that is dropped uses it.
+            let stream = options.stopper(Stopper::default()).open()?;
+            Ok(Probed { format: stream.format().copied(), profile: None })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl StreamSource for LocalStreamSource {
+    fn shape(&self, _config: &StreamConfig) -> ConnectionShape {
+        ConnectionShape {
+            video: Some(VideoDirection::SendAndReceive),
+            codec: self.can_be_passed_on().then_some(VideoCodec::H264),
+            ..ConnectionShape::default()
+        }
+    }
+
+    fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
+        let frame_rate = self.stream.format.and_then(|format| format.frame_rate);
+        request.declared_fps = request.declared_fps.or(frame_rate);
+    }
+
+    async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
+        let video = io.take_video().ok_or(SourceError::NoVideo)?;
+        if self.can_be_passed_on() && video.codec() == VideoCodec::H264 {
+            self.pass_on(video).await
+        } else {
+            self.encode(video).await
+        }
+    }
+
+    async fn clean_up(&mut self) {
+        self.stopper.stop();
+    }
+}
+
+impl fmt::Debug for LocalStreamSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalStreamSource")
+            .field("options", &self.options)
+            .field("transcode", &self.transcode)
+            .finish_non_exhaustive()
+    }
+}
