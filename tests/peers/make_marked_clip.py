@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a video of marked frames, numbered from 0, as H264 in MP4 with a constant frame rate.
 
-There are no B-frames, so that it can be served over RTSP as it is. Needs numpy, OpenCV and the ffmpeg program.
+There are no B-frames, so that it can be served over RTSP as it is, and the profile is one that every WebRTC peer takes. Needs numpy, OpenCV and the ffmpeg program.
 """
 
 import argparse
@@ -35,7 +35,8 @@ def size(text: str):
 def encoder_command(options) -> list:
     raw = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", "%dx%d" % options.size, "-framerate", str(RATE)]
     # Named by codec, so that whichever H264 encoder this FFmpeg has is taken.
-    h264 = ["-c:v", "h264", "-pix_fmt", "yuv420p", "-b:v", "2M", "-bf", "0", "-g", str(KEY_FRAME_INTERVAL)]
+    h264 = ["-c:v", "h264", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-b:v", "2M", "-bf", "0"]
+    h264 += ["-g", str(KEY_FRAME_INTERVAL)]
     return ["ffmpeg", "-nostdin", "-loglevel", "error", "-y"] + raw + ["-i", "-"] + h264 + [options.output]
 
 

@@ -44,6 +44,8 @@ mod stopper;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod webcam;
 
+pub use streamsdk_media as media;
+
 pub use adapters::{FrameStream, Frames, Latest};
 pub use error::CaptureError;
 #[cfg(feature = "ffmpeg")]

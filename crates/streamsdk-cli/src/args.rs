@@ -90,6 +90,11 @@ pub(crate) struct RunArguments {
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     #[arg(long, value_name = "FPS")]
     pub(crate) fps: Option<f64>,
+    /// How often in a row to connect again to a `local:` stream that breaks off; without it, as often as it
+    /// takes
+    #[cfg(feature = "local-stream")]
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) reconnect: Option<u32>,
     /// Decode a `local:` stream and encode it anew even where it could be passed on
     #[cfg(feature = "local-stream")]
     #[arg(long)]

@@ -72,10 +72,31 @@ fn right_pairs_in_python(report: &Value, judge: &str) -> Result<u64> {
 /// Our client handed out frames together with the data of the same frame, [`ENOUGH`] of them.
 pub fn our_client_paired_rightly(report: &CliReport, numbers: Numbers) -> Result<String> {
     report.finished.check()?;
+    paired_rightly(report, numbers, MARKED_FRAMES)
+}
+
+/// As [`our_client_paired_rightly`], up to the end of a camera that our client pulled itself, about which it was
+/// told to do nothing.
+pub fn our_client_paired_rightly_to_the_end(report: &CliReport) -> Result<String> {
+    let finished = &report.finished;
+    let says_so = finished.stderr.contains("is gone");
+    let code = finished.status.and_then(|status| status.code());
+    ensure!(code == Some(3) && says_so, "it ended with {}: {}", finished.ending(), finished.stderr);
+    let passed_on = report.summary["video"]["passed_on"].as_u64();
+    let passed_on = passed_on.context("it does not say how many frames it passed on")?;
+    // Of what comes at once when the camera is opened only the newest is encoded.
+    let late = report.summary["dropped"]["not_encoded"].as_u64().unwrap_or_default();
+    ensure!(late <= LATEST_FIRST_FRAME, "{late} frames were not encoded");
+    let pairs = paired_rightly(report, Numbers::Counted, MARKED_FRAMES - late)?;
+    Ok(format!("{passed_on} passed on, {pairs}"))
+}
+
+/// Of `due` frames enough came back.
+fn paired_rightly(report: &CliReport, numbers: Numbers, due: u64) -> Result<String> {
     ensure!(!report.told_the_key(), "it shows the API key");
     let frames = MarkedFrames::read(&report.frames)?;
     frames.are_right(numbers)?;
-    enough(frames.0.len() as u64, MARKED_FRAMES)?;
+    enough(frames.0.len() as u64, due)?;
     let (pairs, offset) = (frames.0.len(), frames.offset()?);
     let latency = latency(&report.summary["video"]);
     Ok(format!("{pairs} right pairs, none wrong, offset {offset}{latency}, {}", report.cost()))

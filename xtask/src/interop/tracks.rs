@@ -62,6 +62,13 @@ fn our_client_with_the_real_server(
         let report = run(Path::new(camera.url()), "rtsp").run(LIMIT)?;
         expect::our_client_paired_rightly(&report, Numbers::Counted)
     });
+    tally.check(&format!("our client and the real server: a camera of ours, as {codec}"), || {
+        let camera = RtspServer::start(bench.marked_clip, bench.directory)?;
+        let source = format!("local:{}", camera.url());
+        let options = ["--reconnect", "0", "--every-frame"];
+        let run = run(Path::new(&source), "local").video_options(&options);
+        expect::our_client_paired_rightly_to_the_end(&run.run(LIMIT)?)
+    });
     tally.check(&format!("our client and the real server: a file, back as {codec}"), || {
         let run = run(bench.marked_clip, "file-track").video_options(&["--frames-by-track"]);
         expect::our_client_paired_rightly(&run.run(LIMIT)?, Numbers::Counted)

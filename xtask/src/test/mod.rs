@@ -3,12 +3,12 @@
 mod minimum_rust;
 mod runner;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
 use crate::counts::closing_line;
-use crate::process::Job;
+use crate::process::{Job, Output};
 use crate::steps::{Outcome, Steps};
 use crate::{project, setup, tally};
 
@@ -35,6 +35,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     steps.take("documentation", documentation);
     steps.take("default features", build_without_system_libraries);
+    steps.take("capture alone", capture_stands_alone);
     steps.take("minimum Rust", minimum_rust::check);
     steps.take("fuzz targets", build_fuzz_targets);
     steps.take("licences", check_licences);
@@ -56,6 +57,18 @@ fn documentation() -> Result<Outcome> {
 /// With a pkg-config that always fails, every crate that asks for a system library fails to build.
 fn build_without_system_libraries() -> Result<Outcome> {
     finish(project::cargo().arg("build").env("PKG_CONFIG", "false"))
+}
+
+/// Who embeds the capture crate gets no network stack and no runtime with it.
+fn capture_stands_alone() -> Result<Outcome> {
+    let tree = ["tree", "--package", "streamsdk-capture", "--edges", "normal", "--prefix", "none"];
+    let listed = project::cargo().args(tree).output(Output::Capture).run_successfully()?.stdout;
+    let packages: BTreeSet<_> =
+        listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for heavy in ["webrtc", "rtc", "reqwest", "hyper", "tokio"] {
+        anyhow::ensure!(!packages.contains(heavy), "streamsdk-capture depends on {heavy}");
+    }
+    Ok(Outcome::Done(format!("{} packages", packages.len())))
 }
 
 fn build_fuzz_targets() -> Result<Outcome> {

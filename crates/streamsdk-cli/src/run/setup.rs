@@ -1,6 +1,8 @@
 use std::path::Path;
 
 use serde_json::Value;
+#[cfg(feature = "local-stream")]
+use streamsdk::LocalStreamSource;
 use streamsdk::capture::TestPattern;
 use streamsdk::{
     BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, StreamBuilder,
@@ -100,11 +102,7 @@ async fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuild
         Source::Rtsp(url) => client.stream(RtspSource::new(url)?),
         Source::Mjpeg(url) => client.stream(MjpegSource::new(url)?),
         #[cfg(feature = "local-stream")]
-        Source::Local(url) => {
-            use streamsdk::{LocalStreamSource, Transcode};
-            let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
-            client.stream(LocalStreamSource::open(url).await?.transcode(transcode))
-        }
+        Source::Local(url) => client.stream(local_stream(url, arguments).await?),
         #[cfg(not(feature = "local-stream"))]
         Source::Local(_) => return Err(not_built("local streams", "local-stream")),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -120,6 +118,17 @@ async fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuild
             }))
         }
     })
+}
+
+#[cfg(feature = "local-stream")]
+async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStreamSource, Failure> {
+    use streamsdk::Transcode;
+    use streamsdk::capture::{NetworkStream, Reconnect};
+
+    let reconnect = arguments.reconnect.map_or_else(Reconnect::always, Reconnect::attempts);
+    let source = LocalStreamSource::open_with(NetworkStream::options(url).reconnect(reconnect));
+    let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
+    Ok(source.await?.transcode(transcode))
 }
 
 #[cfg(all(feature = "webcam", target_os = "linux"))]

@@ -124,9 +124,20 @@ async fn run_to_failure(
             answers.await;
         }
         Err(SourceError::Cancelled) => return Ok(Ended::UploadCancelled),
+        Err(error) if is_of_producer(&error) => {
+            // A camera that went away does not take with it the answers to what it gave.
+            answers.await;
+            return Err(Error::new(ErrorKind::Source, Stage::Streaming, error));
+        }
         Err(error) => return Err(Error::new(ErrorKind::Source, Stage::Uploading, error)),
     }
     std::future::pending().await
+}
+
+fn is_of_producer(error: &SourceError) -> bool {
+    let is_producer = |error: &_| matches!(error, SendFramesError::Producer(_));
+    matches!(error, SourceError::Capture(_))
+        || matches!(error, SourceError::Frames(error) if is_producer(error))
 }
 
 /// Resolves when no more answers to what was sent are to be expected: the last frame was answered, or the
