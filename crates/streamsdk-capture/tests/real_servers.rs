@@ -3,14 +3,15 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, NetworkStream, TestPattern, Transport, marker,
+    CaptureError, CapturedFrame, EncodedProducer, FrameProducer, H264Profile, NetworkStream,
+    NetworkStreamOptions, Reconnect, TestPattern, Transport, marker,
 };
 use streamsdk_media::mp4::Mp4Writer;
 use tempfile::TempDir;
@@ -37,15 +38,20 @@ impl Drop for Server {
 
 /// Serves two seconds of the test pattern over RTSP, if that is possible.
 fn serve_rtsp() -> Option<Server> {
+    let (directory, file) = pattern_file();
+    serve_file(directory, file, "0")
+}
+
+/// Serves a file at that port, or at any if it is 0.
+fn serve_file(directory: TempDir, file: PathBuf, port: &str) -> Option<Server> {
     let Some(python) = PYTHONS.into_iter().find(|python| has_gst_rtsp_server(python)) else {
         eprintln!("skipped: gst-rtsp-server is not installed, or not for Python");
         return None;
     };
-    let (directory, file) = pattern_file();
     let mut process = Command::new(python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peers/rtsp/serve.py"))
         .arg(file)
-        .arg("0")
+        .arg(port)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -133,6 +139,117 @@ fn rtsp_over_tcp_gives_frames_at_their_times() {
 #[test]
 fn rtsp_over_udp_gives_frames_at_their_times() {
     check_rtsp(Transport::Udp);
+}
+
+/// What a server does in the middle of a stream.
+#[derive(Clone, Copy)]
+enum Fault {
+    Stall,
+    Close,
+}
+
+/// Stands between a client and a server, until so many bytes have come from the server.
+fn faulty(server: &Server, bytes: usize, fault: Fault) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_, rest) = server.url.split_once("://").unwrap();
+    let (upstream, path) = rest.split_once('/').unwrap();
+    let url = format!("rtsp://{}/{path}", listener.local_addr().unwrap());
+    let upstream = upstream.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&upstream).unwrap());
+            let (mut requests, mut answers) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut requests, &mut answers));
+            forward(server, client, bytes, fault);
+        }
+    });
+    url
+}
+
+fn forward(mut server: TcpStream, mut client: TcpStream, bytes: usize, fault: Fault) {
+    let mut left = bytes;
+    let mut buffer = [0; 4096];
+    while left > 0 {
+        let room = left.min(buffer.len());
+        match server.read(&mut buffer[..room]) {
+            Ok(count @ 1..) if client.write_all(&buffer[..count]).is_ok() => left -= count,
+            _ => return,
+        }
+    }
+    match fault {
+        // Until the client has had enough of it.
+        Fault::Stall => drop(std::io::copy(&mut client, &mut std::io::sink())),
+        Fault::Close => drop(client.shutdown(Shutdown::Both)),
+    }
+}
+
+/// Decoded, and as it was encoded: how the stream ends, and how long that takes.
+fn ends(options: &NetworkStreamOptions) -> [(CaptureError, Duration); 2] {
+    let started = Instant::now();
+    let mut frames = options.clone().open().unwrap();
+    let decoded = std::iter::from_fn(|| Some(frames.next_frame(LONG))).find_map(Result::err);
+    let decoded = (decoded.unwrap(), started.elapsed());
+    let started = Instant::now();
+    let mut stream = options.clone().open_encoded().unwrap();
+    let encoded = std::iter::from_fn(|| Some(stream.next_encoded())).find_map(Result::err);
+    [decoded, (encoded.unwrap(), started.elapsed())]
+}
+
+/// Some way into the stream.
+const MIDDLE: usize = 12_000;
+
+#[test]
+fn rtsp_that_stalls_is_silent_once_its_time_is_up() {
+    let Some(server) = baseline_rtsp() else { return };
+    let limit = Duration::from_secs(2);
+    let url = faulty(&server, MIDDLE, Fault::Stall);
+    for (error, took) in ends(&NetworkStream::options(url).read_timeout(limit)) {
+        assert!(matches!(error, CaptureError::Silent { waited, .. } if waited == limit), "{error}");
+        assert!((limit..LONG).contains(&took), "{took:?}");
+    }
+}
+
+#[test]
+fn rtsp_that_closes_is_gone_at_once() {
+    let Some(server) = baseline_rtsp() else { return };
+    let url = faulty(&server, MIDDLE, Fault::Close);
+    for (error, took) in ends(&NetworkStream::options(url).read_timeout(LONG)) {
+        assert!(matches!(error, CaptureError::Disconnected { .. }), "{error}");
+        assert!(took < LONG, "{took:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_started_again_is_found_again() {
+    let Some(server) = baseline_rtsp() else { return };
+    let port = server.url.rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
+    let again = Reconnect::always().first_delay(Duration::from_millis(100)).factor(1.0);
+    let mut stream = NetworkStream::options(&server.url).reconnect(again).open_encoded().unwrap();
+    assert_eq!(stream.profile(), Some(H264Profile::Baseline));
+    let before = stream.next_encoded().unwrap();
+    drop(server);
+    let directory = tempfile::tempdir().unwrap();
+    let _again = serve_file(directory, baseline_file(), &port).unwrap();
+    // What was under way before the server went, then a key frame.
+    let after = loop {
+        let frame = stream.next_encoded().unwrap();
+        if frame.key_frame && frame.data == before.data {
+            break frame;
+        }
+    };
+    assert!(after.timestamp.seconds() > before.timestamp.seconds());
+    stream.stopper().stop();
+    assert_eq!(stream.next_encoded().unwrap_err(), CaptureError::Stopped);
+}
+
+/// H264 in baseline profile over RTSP, if that is possible.
+fn baseline_rtsp() -> Option<Server> {
+    serve_file(tempfile::tempdir().unwrap(), baseline_file(), "0")
+}
+
+fn baseline_file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/video/numbered_baseline.mp4")
 }
 
 #[test]

@@ -48,6 +48,8 @@ impl<L: Link> Receiver<L> {
     pub(super) fn next(&mut self) -> Result<(L::Frame, Timestamp), CaptureError> {
         loop {
             match self.attempt() {
+                // What FFmpeg has read already comes without a wait that could be ended.
+                Ok(_) if self.options.stopper.is_stopped() => return Err(CaptureError::Stopped),
                 Ok(received) => {
                     self.attempts = 0;
                     let timestamp = self.timeline.stamp(received.timestamp, Instant::now());
