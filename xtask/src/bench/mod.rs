@@ -4,6 +4,7 @@
 //! meanwhile hits both.
 
 mod client;
+mod codec;
 mod connect;
 mod lab;
 mod memory;
@@ -27,6 +28,7 @@ use self::programs::{
     BOUND, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK, TRACK,
 };
 use self::report::{Report, Row};
+use self::track::Against;
 use crate::peers::Peers;
 use crate::{network, setup};
 
@@ -108,7 +110,7 @@ const BENCHES: &[Bench] = &[
             "track-vp8-memory",
         ],
         programs: &[CLI, TRACK],
-        measure: |lab| track::measure(lab, &track::VP8),
+        measure: |lab| track::measure(lab, Against::OurWorker, &codec::VP8),
     },
     Bench {
         figures: &[
@@ -120,7 +122,31 @@ const BENCHES: &[Bench] = &[
             "track-h264-memory",
         ],
         programs: &[CLI, TRACK],
-        measure: |lab| track::measure(lab, &track::H264),
+        measure: |lab| track::measure(lab, Against::OurWorker, &codec::H264),
+    },
+    Bench {
+        figures: &[
+            "track-real-vp8",
+            "track-real-vp8-data",
+            "track-real-vp8-data-p95",
+            "track-real-vp8-frame",
+            "track-real-vp8-frame-p95",
+            "track-real-vp8-memory",
+        ],
+        programs: &[TRACK],
+        measure: |lab| track::measure(lab, Against::RealServer, &codec::VP8),
+    },
+    Bench {
+        figures: &[
+            "track-real-h264",
+            "track-real-h264-data",
+            "track-real-h264-data-p95",
+            "track-real-h264-frame",
+            "track-real-h264-frame-p95",
+            "track-real-h264-memory",
+        ],
+        programs: &[TRACK],
+        measure: |lab| track::measure(lab, Against::RealServer, &codec::H264),
     },
     Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
 ];
