@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use nix::time::{ClockId, clock_gettime};
 
 /// What a span of time took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -50,6 +51,11 @@ impl Usage {
     }
 }
 
+/// What the calling thread has cost until now, user and system.
+pub fn thread_cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 fn cpu_time() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
     duration(usage.user_time()) + duration(usage.system_time())
@@ -74,5 +80,14 @@ mod tests {
             assert!(Moment::now().since(&before).wall_s < 60.0, "{sum}");
         }
         assert!(Usage::peak_rss_mb().unwrap() > 32.0);
+    }
+
+    #[test]
+    fn what_other_threads_do_is_not_this_ones() {
+        let (before, all_before) = (thread_cpu_time(), Moment::now());
+        let work = || while thread_cpu_time() < Duration::from_millis(20) {};
+        std::thread::spawn(work).join().unwrap();
+        assert!(thread_cpu_time() - before < Duration::from_millis(10));
+        assert!(Moment::now().since(&all_before).cpu_s > 0.01);
     }
 }

@@ -21,6 +21,18 @@ pub const SHAPES: Clip = Clip { width: 640, height: 480, frames: 300 };
 impl Clip {
     /// Writes it as H264 in MP4.
     pub fn write(&self, path: &Path) -> Result<()> {
+        // Named by codec, so that whichever H264 encoder this FFmpeg has is taken.
+        let encoding = ["-c:v", "h264", "-pix_fmt", "yuv420p", "-b:v", "2M", "-g", "60"];
+        finish(self.draw(MOTION).args(encoding), path)
+    }
+
+    /// Writes its frames as a webcam gives them: in YUYV, one behind the other, and noisy.
+    pub fn write_as_a_webcam(&self, path: &Path) -> Result<()> {
+        let raw = ["-f", "rawvideo", "-pix_fmt", "yuyv422"];
+        finish(self.draw(&format!("{MOTION},{SENSOR_NOISE}")).args(raw), path)
+    }
+
+    fn draw(&self, motion: &str) -> Job {
         let Self { width, height, frames } = self;
         let background = format!(
             "gradients=s={width}x{height}:r={FRAMES_PER_SECOND}:nb_colors=2:speed=0.00001\
@@ -37,14 +49,12 @@ impl Clip {
         for input in inputs {
             job = job.args(["-f", "lavfi", "-i", &input]);
         }
-        job.args(["-filter_complex", MOTION, "-frames:v", &frames.to_string()])
-            // Named by codec, so that whichever H264 encoder this FFmpeg has is taken.
-            .args(["-c:v", "h264", "-pix_fmt", "yuv420p", "-b:v", "2M", "-g", "60"])
-            .arg(path)
-            .output(Output::Capture)
-            .run_successfully()?;
-        Ok(())
+        job.args(["-filter_complex", motion, "-frames:v", &frames.to_string()])
     }
+}
+
+fn finish(drawing: Job, path: &Path) -> Result<()> {
+    drawing.arg(path).output(Output::Capture).run_successfully().map(drop)
 }
 
 /// The texture stands still, so that a motion detector finds the shapes alone.
@@ -54,6 +64,9 @@ const MOTION: &str = "\
     [one][2]overlay=x='W/2+W/4*sin(1.3*t)':y='H/2+H/4*cos(0.9*t)'[two];\
     [two][3]overlay=x='abs(mod(170*t+300,2*(W-w))-(W-w))':y='2*H/3+H/10*sin(2*t)'[three];\
     [three][4]overlay=x='W/8':y='abs(mod(90*t,2*(H-h))-(H-h))'";
+
+/// Another in every frame, as that of a camera.
+const SENSOR_NOISE: &str = "noise=alls=6:allf=t";
 
 fn square(color: &str, width: u32, height: u32) -> String {
     format!("color=c={color}:s={width}x{height}:r={FRAMES_PER_SECOND}")

@@ -3,6 +3,7 @@
 //! Ours and the other are measured in turns, and their medians are compared: what else the machine does
 //! meanwhile hits both.
 
+mod capture;
 mod client;
 mod codec;
 mod connect;
@@ -25,7 +26,7 @@ use anyhow::{Context, Result};
 
 use self::lab::Lab;
 use self::programs::{
-    BOUND, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK, TRACK,
+    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK, TRACK,
 };
 use self::report::{Report, Row};
 use self::track::Against;
@@ -147,6 +148,16 @@ const BENCHES: &[Bench] = &[
         ],
         programs: &[TRACK],
         measure: |lab| track::measure(lab, Against::RealServer, &codec::H264),
+    },
+    Bench {
+        figures: &["capture-vp8", "capture-vp8-convert", "capture-vp8-encode"],
+        programs: &[CAPTURE],
+        measure: |lab| capture::measure(lab, &codec::VP8),
+    },
+    Bench {
+        figures: &["capture-h264", "capture-h264-convert", "capture-h264-encode"],
+        programs: &[CAPTURE],
+        measure: |lab| capture::measure(lab, &codec::H264),
     },
     Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
 ];

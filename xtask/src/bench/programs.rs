@@ -12,12 +12,14 @@ pub const CONNECT: &str = "bench-connect";
 pub const BOUND: &str = "bench-bound";
 pub const SINK: &str = "bench-sink";
 pub const TRACK: &str = "bench-track";
+pub const CAPTURE: &str = "bench-capture";
 /// The command-line program with every feature, the worker among them.
 pub const CLI: &str = "streamsdk";
 /// The command-line program as it is built by default.
 pub const CLI_DEFAULT: &str = "streamsdk-default";
 
 const MEASURING: &[&str] = &[CLIENT, CONNECT, BOUND, SINK];
+const MEASURING_VIDEO: &[&str] = &[TRACK, CAPTURE];
 
 /// Everything of ours that is measured, as copies that the next build leaves alone.
 pub struct Programs {
@@ -36,9 +38,9 @@ impl Programs {
             build("streamsdk-benches", &["--bin", name])?;
             programs.keep(&built(name)?, name)?;
         }
-        if wanted.contains(&TRACK) {
-            build("streamsdk-benches", &["--bin", TRACK, "--features", "video"])?;
-            programs.keep(&built(TRACK)?, TRACK)?;
+        for name in MEASURING_VIDEO.iter().filter(|name| wanted.contains(name)) {
+            build("streamsdk-benches", &["--bin", name, "--features", "video"])?;
+            programs.keep(&built(name)?, name)?;
         }
         if wanted.contains(&CLI_DEFAULT) {
             build("streamsdk-cli", &[])?;

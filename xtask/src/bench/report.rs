@@ -52,6 +52,11 @@ impl Row {
         Self { name: name.into(), unit, ours, peer: None, target: Some(target) }
     }
 
+    /// A part of another figure, with nothing to reach.
+    pub fn part(name: impl Into<String>, unit: &'static str, ours: Option<f64>) -> Self {
+        Self { name: name.into(), unit, ours, peer: None, target: None }
+    }
+
     /// Something that could not be measured.
     pub fn failed(name: &str, error: &anyhow::Error) -> Self {
         println!("   FAILED: {error:#}");
@@ -68,7 +73,7 @@ impl Row {
             Some(Target::RatioAtMost(most)) => self.ratio().map(|ratio| ratio <= most),
             Some(Target::AtMost(most)) => self.ours.map(|ours| ours <= most),
             Some(Target::Below(limit)) => self.ours.map(|ours| ours < limit),
-            None => None,
+            None => self.ours.map(|_| true),
         };
         met.unwrap_or(false)
     }
@@ -79,7 +84,8 @@ impl Row {
             Some(Target::RatioAtMost(most)) => format!("ratio <= {most}"),
             Some(Target::AtMost(most)) => format!("<= {most} {}", self.unit),
             Some(Target::Below(limit)) => format!("< {limit} {}", self.unit),
-            None => "to be measured".into(),
+            None if self.ours.is_none() => "to be measured".into(),
+            None => "-".into(),
         }
     }
 
@@ -185,6 +191,12 @@ mod tests {
         let row = Row::failed("post", &anyhow::anyhow!("no worker"));
         assert!(!row.is_met());
         assert_eq!(row.json()["ours"], Value::Null);
+    }
+
+    #[test]
+    fn a_part_is_met_when_it_was_measured() {
+        assert!(Row::part("convert", "ms", Some(1.0)).is_met());
+        assert!(!Row::part("convert", "ms", None).is_met());
     }
 
     #[test]

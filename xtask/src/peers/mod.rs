@@ -7,6 +7,7 @@ mod python_sdk;
 mod python_tracks;
 mod rtsp;
 mod server;
+mod webcam;
 mod worker;
 
 use std::env;
@@ -25,6 +26,7 @@ pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
 pub use rtsp::RtspServer;
 pub use server::InferenceServer;
+pub use webcam::encode_as_a_webcam;
 pub use worker::Worker;
 
 /// The key every client sends. It opens nothing; it must show up nowhere.
