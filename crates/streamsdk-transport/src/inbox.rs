@@ -85,14 +85,14 @@ impl Inbox {
     }
 }
 
-/// Which acknowledgements another one follows.
+/// Which acknowledgements another one from the same address follows.
 fn find_repeated(bufs: &[IoSliceMut<'_>], metas: &[RecvMeta; BATCH]) -> [bool; BATCH] {
     let mut is_repeated = [false; BATCH];
-    let mut is_followed = false;
+    let mut newest = None;
     for (index, (buf, meta)) in bufs.iter().zip(metas).enumerate().rev() {
         if is_acknowledgement(&buf[..meta.len]) {
-            is_repeated[index] = is_followed;
-            is_followed = true;
+            is_repeated[index] = newest == Some(meta.addr);
+            newest = Some(meta.addr);
         }
     }
     is_repeated

@@ -301,5 +301,11 @@ mod tests {
         bed.send_bulk().await;
         (0..9).for_each(|n| drop(bed.other.send_to(&acknowledgement(n), bed.address)));
         assert_eq!(receive_all(&bed).await, [acknowledgement(8)]);
+
+        bed.send_bulk().await;
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        bed.other.send_to(&acknowledgement(1), bed.address).unwrap();
+        stranger.send_to(&acknowledgement(2), bed.address).unwrap();
+        assert_eq!(receive_all(&bed).await, [acknowledgement(1), acknowledgement(2)]);
     }
 }

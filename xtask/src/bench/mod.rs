@@ -8,6 +8,7 @@ mod client;
 mod codec;
 mod connect;
 mod lab;
+mod local;
 mod memory;
 mod post;
 mod programs;
@@ -26,7 +27,8 @@ use anyhow::{Context, Result};
 
 use self::lab::Lab;
 use self::programs::{
-    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, Programs, SINK, TRACK,
+    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, Programs, SINK,
+    TRACK,
 };
 use self::report::{Report, Row};
 use self::track::Against;
@@ -159,6 +161,7 @@ const BENCHES: &[Bench] = &[
         programs: &[CAPTURE],
         measure: |lab| capture::measure(lab, &codec::H264),
     },
+    Bench { figures: &["local-passed-on"], programs: &[CLI, LOCAL], measure: local::measure },
     Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
 ];
 

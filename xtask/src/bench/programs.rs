@@ -13,13 +13,14 @@ pub const BOUND: &str = "bench-bound";
 pub const SINK: &str = "bench-sink";
 pub const TRACK: &str = "bench-track";
 pub const CAPTURE: &str = "bench-capture";
+pub const LOCAL: &str = "bench-local";
 /// The command-line program with every feature, the worker among them.
 pub const CLI: &str = "streamsdk";
 /// The command-line program as it is built by default.
 pub const CLI_DEFAULT: &str = "streamsdk-default";
 
 const MEASURING: &[&str] = &[CLIENT, CONNECT, BOUND, SINK];
-const MEASURING_VIDEO: &[&str] = &[TRACK, CAPTURE];
+const MEASURING_VIDEO: &[&str] = &[TRACK, CAPTURE, LOCAL];
 
 /// Everything of ours that is measured, as copies that the next build leaves alone.
 pub struct Programs {
