@@ -160,3 +160,20 @@ async fn a_camera_that_the_worker_cannot_reach_is_refused_without_its_credential
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(!error.to_string().contains("secret") && !format!("{error:?}").contains("secret"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_frame_when_the_caller_closes_is_counted() {
+    let worker = worker().await;
+    let source = ProducerSource::new(pattern(300));
+    let config = every_frame();
+    let mut session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
+    let mut taken = 0;
+    while taken < 20 {
+        let event = next(&mut session).await.unwrap().unwrap();
+        taken += u64::from(matches!(event, Event::Frame(_) | Event::Data(_)));
+    }
+    let summary = close(session).await;
+    assert_eq!((summary.ended.clone(), summary.frames_returned), (Some(Ended::ByCaller), taken));
+    let accounted = summary.frames_returned + summary.dropped.total() - summary.dropped.not_encoded;
+    assert_eq!(accounted, summary.frames_sent, "{summary:?}");
+}

@@ -122,6 +122,11 @@ impl Live {
         self.state().pairing = statistics;
     }
 
+    /// Frames that came back and were given out without data.
+    pub(crate) fn frames_without_data(&self) -> u64 {
+        self.state().pairing.frames_without_data
+    }
+
     /// Whether this side sends video.
     pub(crate) fn is_sending(&self) -> bool {
         self.sender.get().is_some()

@@ -150,8 +150,11 @@ impl Progress {
     }
 
     pub(crate) fn summary(&self) -> Summary {
-        let (taken, waiting) = self.queue.counts();
+        let taken = self.queue.taken();
         let state = self.state();
+        // Frames of a track about which nothing was said are results, too.
+        let alone = self.live.as_ref().map_or(0, |live| live.frames_without_data());
+        let results = state.arrived + alone;
         let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
             (Some(from), Some(to)) => to.saturating_duration_since(from),
             _ => Duration::ZERO,
@@ -171,7 +174,11 @@ impl Progress {
                 not_returned: sent.saturating_sub(arrived),
                 queue_full: state.queue_full,
                 unreadable: state.unreadable,
-                not_taken: if state.ended.is_some() { waiting } else { 0 },
+                // They wait in the queue, or for their frames.
+                not_taken: match state.ended {
+                    Some(_) => results.saturating_sub(taken + state.queue_full),
+                    None => 0,
+                },
             },
             upload_bytes: state.upload.map_or(0, |(_, progress)| progress.bytes_sent),
             upload_time: between(state.upload.map(|(started, _)| started), upload_end),
