@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Without this the tests are not run anywhere, since they need cameras; one at a time, since there are so few.
 const TEST_OPTIONS: &str = "--ignored --test-threads=1";
 
+const DEVICES: &str = "devices.json";
 const FRAMES: &str = "frames.jsonl";
 const SUMMARY: &str = "summary.json";
 
@@ -33,16 +35,19 @@ pub fn tests(system: &System) -> Result<(Counts, Result<()>)> {
     Ok((counts, finished.check()))
 }
 
-/// Runs a whole session: from a camera through our client and our worker, and back.
+/// Lists the cameras, and runs a whole session: from one of them through our client and our worker, and back.
 pub fn session(system: &System, cli: Option<&Path>) -> Result<String> {
     let cli = cli.map_or_else(project::build_cli, |cli| Ok(cli.into()))?;
     let errand = Errand::new(system, "session")?;
     let program = errand.take_along(&cli)?;
     let script = format!(
-        "exec {program} run webcam:0 --workflow-id motion --workspace local --duration 5 \
+        "{program} devices --json > {SHARED_DIRECTORY}/{DEVICES} || exit
+         exec {program} run webcam:0 --workflow-id motion --workspace local --duration 5 \
          --jsonl {SHARED_DIRECTORY}/{FRAMES} --summary-json {SHARED_DIRECTORY}/{SUMMARY}"
     );
     errand.run(&script, LIMIT)?.check()?;
+    let devices = fs::read_to_string(errand.brought_back(DEVICES))?;
+    first_camera_is_listed(&serde_json::from_str(&devices)?)?;
     let frames = read_frames(&errand.brought_back(FRAMES))?;
     let summary = read_summary(&errand.brought_back(SUMMARY))?;
     frames_came_with_data(&frames, &summary)
@@ -50,9 +55,21 @@ pub fn session(system: &System, cli: Option<&Path>) -> Result<String> {
 
 /// Runs a script of somebody's own, from which nothing is expected.
 pub fn script(system: &System, script: &Path) -> Result<Finished> {
-    let script = std::fs::read_to_string(script)
-        .with_context(|| format!("cannot read {}", script.display()))?;
+    let script =
+        fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
     Errand::new(system, "script")?.run(&script, LIMIT)
+}
+
+fn first_camera_is_listed(devices: &Value) -> Result<()> {
+    let first = &devices[0];
+    let formats = first["formats"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_offered = |format: &Value| {
+        let (usable, modes) = (&format["usable"], format["modes"].as_array());
+        format["fourcc"] == "YUYV" && usable == true && modes.is_some_and(|all| !all.is_empty())
+    };
+    ensure!(first["driver"] == "vivid", "the first camera is another one: {devices}");
+    ensure!(formats.iter().any(is_offered), "its pictures are not listed: {first}");
+    Ok(())
 }
 
 /// How many come depends on how fast the host is: one shows that everything is connected.
@@ -75,6 +92,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_camera_without_modes_is_not_listed_well() {
+        let devices = |modes: Value| {
+            let format = json!({ "fourcc": "YUYV", "usable": true, "modes": modes });
+            json!([{ "driver": "vivid", "formats": [format] }])
+        };
+        first_camera_is_listed(&devices(json!([{ "width": 640 }]))).unwrap();
+        for wrong in [devices(json!([])), json!([]), json!([{ "driver": "other" }])] {
+            assert!(first_camera_is_listed(&wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn one_frame_with_data_and_a_clean_end_are_enough() {
