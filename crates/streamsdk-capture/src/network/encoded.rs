@@ -1,6 +1,7 @@
 //! Video from the network as it was encoded.
 
 use std::fmt;
+use std::time::Instant;
 
 use ffmpeg_next::codec::Id;
 use streamsdk_media::video::{Codec, EncodedFrame};
@@ -60,7 +61,9 @@ impl EncodedProducer for EncodedStream {
     ///
     /// As [`NetworkStream`](super::NetworkStream) gives them. Also
     /// [`Unsupported`](CaptureError::Unsupported) when frames come in another order than they are to be
-    /// shown in: live receivers cannot deal with that, and the stream has to be decoded.
+    /// shown in, or when no key frame has come for twice the
+    /// [`read_timeout`](NetworkStreamOptions::read_timeout): live receivers cannot deal with that, and the
+    /// stream has to be decoded.
     fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError> {
         let (AccessUnit { data, key_frame }, timestamp) = self.receiver.next()?;
         if key_frame {
@@ -89,8 +92,9 @@ struct Encoded {
     connection: Connection,
     repackager: Repackager,
     format: Option<ProducerFormat>,
-    /// Whether there was a key frame.
+    /// Whether there was a key frame, and until when there must have been one.
     has_begun: bool,
+    must_begin: Option<Instant>,
     /// The time of the frame before, in the stream's own time base.
     last: Option<i64>,
 }
@@ -110,7 +114,9 @@ impl Link for Encoded {
             let format = ProducerFormat::new(PixelFormat::I420, width, height);
             format.frame_rate(connection.clock().frame_rate(&stream))
         });
-        Ok(Self { repackager, format, has_begun: false, last: None, connection })
+        // As long as a decoder would be given.
+        let must_begin = Instant::now().checked_add(options.read_timeout.saturating_mul(2));
+        Ok(Self { repackager, format, has_begun: false, must_begin, last: None, connection })
     }
 
     fn clock(&self) -> Clock {
@@ -127,6 +133,9 @@ impl Link for Encoded {
                 let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
                 self.check_order(timestamp)?;
                 return Ok(Received { frame, timestamp });
+            }
+            if self.must_begin.is_some_and(|limit| Instant::now() > limit) {
+                return Err(unsupported("H264 without key frames"));
             }
         }
     }

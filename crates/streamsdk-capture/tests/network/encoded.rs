@@ -70,6 +70,39 @@ fn frames_out_of_order_are_refused() {
     assert!(frames.len() < 10, "{} frames", frames.len());
 }
 
+/// The packets of a transport stream, without those of the first key frame, up to the second.
+fn without_key_frames(stream: &[u8]) -> Vec<u8> {
+    const VIDEO: u16 = 0x100;
+    let mut frame = 0;
+    let packets = stream.as_chunks::<188>().0.iter().filter(|packet| {
+        let is_video = u16::from_be_bytes([packet[1], packet[2]]) & 0x1fff == VIDEO;
+        let begins_frame = is_video && packet[1] & 0x40 != 0;
+        frame += u32::from(begins_frame);
+        !is_video || (2..=30).contains(&frame)
+    });
+    packets.flatten().copied().collect()
+}
+
+#[test]
+fn a_stream_without_key_frames_is_not_waited_for_for_ever() {
+    let part = without_key_frames(&clip("numbered_baseline.ts"));
+    let server = server(move |mut client, _| {
+        while client.write_all(&part).is_ok() {
+            // As a camera that goes on for ever, which no limit for silence ends.
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let mut stream = NetworkStream::options(format!("tcp://{server}"))
+        .read_timeout(Duration::from_secs(1))
+        .open_encoded()
+        .unwrap();
+    let error = stream.next_encoded().unwrap_err();
+    assert!(
+        matches!(&error, CaptureError::Unsupported { offered, .. } if offered.contains("key frames")),
+        "{error}"
+    );
+}
+
 #[test]
 fn what_is_not_h264_is_refused_by_name() {
     let server = answering(http("video/x-msvideo", &clip("mjpeg.avi")));
