@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::{CHUNK_PAYLOAD, Limits};
+use crate::{CHUNK_PAYLOAD, Limits, pool};
 
 /// Length of [`ChunkHeader`] on the wire, in bytes.
 pub const HEADER_LEN: usize = 12;
@@ -188,11 +188,12 @@ impl Reassembler {
 
 impl Partial {
     fn join(self) -> Bytes {
-        let mut joined = BytesMut::with_capacity(self.bytes);
+        let mut joined = pool::take(self.bytes);
+        joined.clear();
         for chunk in self.chunks.values() {
             joined.extend_from_slice(chunk);
         }
-        joined.freeze()
+        pool::share(joined)
     }
 }
 

@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
 
+use crate::pool;
+
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What a gzip member claims as its size is believed up to this many times what arrived: base64 of
 /// JPEG shrinks by a quarter, JSON of boxes by ten.
@@ -25,7 +27,9 @@ pub(crate) enum InflateError {
 pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> {
     let Member { mut deflated, trailer } = Member::find(data).ok_or(InflateError::Corrupt)?;
     let claimed = trailer.size as usize;
-    let mut out = vec![0; claimed.min(data.len().saturating_mul(BELIEVED_RATIO)).min(limit)];
+    let room = claimed.min(data.len().saturating_mul(BELIEVED_RATIO)).min(limit);
+    let mut out = pool::take(room);
+    out.resize(room, 0);
     let mut len = 0;
     let mut inflater = zlib_inflater()?;
     loop {
@@ -42,7 +46,7 @@ pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> 
     }
     out.truncate(len);
     let is_whole = len as u32 == trailer.size && crc32fast::hash(&out) == trailer.checksum;
-    if is_whole { Ok(out.into()) } else { Err(InflateError::Corrupt) }
+    if is_whole { Ok(pool::share(out)) } else { Err(InflateError::Corrupt) }
 }
 
 /// It takes deflated data in the wrapper of zlib only, whose checksum a gzip member does not have.

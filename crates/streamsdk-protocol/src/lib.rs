@@ -23,6 +23,7 @@ pub mod init;
 mod limits;
 pub mod output;
 pub mod pairing;
+mod pool;
 pub mod rejection;
 pub mod sdp;
 mod secret;
