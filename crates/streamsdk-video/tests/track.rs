@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use streamsdk_capture::{TestPattern, marker};
+use streamsdk_capture::{CaptureError, EncodedProducer, Stopper, TestPattern, marker};
+use streamsdk_media::video::{Codec, EncodedFrame};
+use streamsdk_media::{TimeBase, Timestamp};
 use streamsdk_transport::{
     Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, PictureError, SendOptions, TrackFeed};
+use streamsdk_video::{DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackFeed};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -108,4 +110,36 @@ async fn what_nobody_asks_for_is_let_go_and_a_key_frame_asked_for_when_somebody_
     assert_eq!(last.unwrap().decode().unwrap_err(), PictureError::LetGo);
     assert_eq!((chain.stats().decoded, asked.load(Ordering::Relaxed)), (0, 1));
     sending.join().unwrap();
+}
+
+/// Gives frames of these sizes, in bytes.
+struct Sizes(std::vec::IntoIter<usize>);
+
+impl EncodedProducer for Sizes {
+    fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError> {
+        let size = self.0.next().ok_or(CaptureError::EndOfStream)?;
+        let timestamp = Timestamp::new(3000 * self.0.len() as i64, TimeBase::RTP_VIDEO);
+        let data = vec![0; size].into();
+        Ok(EncodedFrame { codec: Codec::H264, data, key_frame: true, timestamp })
+    }
+
+    fn stopper(&self) -> Stopper {
+        Stopper::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_too_large_to_be_put_together_is_not_passed_on() {
+    const LARGEST: usize = 120_000;
+    let bed = bed(VideoCodec::H264).await;
+    for (sizes, ended, passed_on) in [
+        (vec![LARGEST, LARGEST], PassedOn::Everything, 2),
+        (vec![LARGEST, LARGEST + 1, 10], PassedOn::UpToOneTooLarge, 1),
+    ] {
+        let stats = EncodeStats::default();
+        let mut feed = TrackFeed::new(bed.sender.clone(), SendOptions::default(), stats.clone());
+        let passing = move || feed.pass_on(&mut Sizes(sizes.into_iter()), |_| {}).unwrap();
+        assert_eq!(tokio::task::spawn_blocking(passing).await.unwrap(), ended);
+        assert_eq!(stats.passed_on(), passed_on);
+    }
 }
