@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
@@ -25,7 +26,13 @@ pub(crate) struct GatheringSocket {
     seam: Arc<Seam>,
     outflow: Outflow,
     reading: Mutex<Reading>,
+    /// Tells when there is room in the kernel, while there is none.
+    room: Mutex<Option<Events>>,
 }
+
+/// What the kernel tells of a socket: that there is something to read, or that there is room. Asked for
+/// both, it would wake the reader for every packet that leaves.
+type Events = AsyncFd<UdpSocket>;
 
 struct Reading {
     inbox: Inbox,
@@ -37,7 +44,7 @@ enum Watch {
     /// It is tried at once.
     Nothing,
     /// The kernel says so, at every packet.
-    Events(tokio::net::UdpSocket),
+    Events(Events),
     /// It is tried when the time has come; the kernel is silent.
     Clock(Pin<Box<Sleep>>),
 }
@@ -50,6 +57,7 @@ impl GatheringSocket {
             seam,
             outflow: Outflow::new(send_buffer),
             reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
+            room: Mutex::default(),
         })
     }
 
@@ -67,7 +75,28 @@ impl GatheringSocket {
         match (self.outflow.pause(), watch) {
             (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
             (None, Watch::Events(events)) => Ok(Watch::Events(events)),
-            (None, _) => self.kernel.events().map(Watch::Events),
+            (None, _) => self.kernel.events(Interest::READABLE).map(Watch::Events),
+        }
+    }
+
+    fn poll_send_when_there_is_room(
+        &self,
+        cx: &mut Context<'_>,
+        transmit: &Transmit<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = match room.take() {
+            Some(events) => events,
+            None => self.kernel.events(Interest::WRITABLE)?,
+        };
+        loop {
+            let Poll::Ready(writable) = events.poll_write_ready(cx) else {
+                *room = Some(events);
+                return Poll::Pending;
+            };
+            if let Ok(sent) = writable?.try_io(|_| self.kernel.send(transmit)) {
+                return Poll::Ready(sent);
+            }
         }
     }
 }
@@ -92,10 +121,12 @@ impl AsyncUdpSocket for GatheringSocket {
             let filled = match watch {
                 Watch::Nothing => inbox.fill(&self.kernel, buf, meta, repeated),
                 Watch::Events(events) => {
-                    ready!(events.poll_recv_ready(cx))?;
-                    events.try_io(Interest::READABLE, || {
-                        inbox.fill(&self.kernel, buf, meta, repeated)
-                    })
+                    let mut readable = ready!(events.poll_read_ready(cx))?;
+                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, repeated));
+                    if matches!(filled, Ok(Ok(Filled::Drained))) {
+                        readable.clear_ready();
+                    }
+                    filled.unwrap_or_else(|_| Err(ErrorKind::WouldBlock.into()))
                 }
                 Watch::Clock(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
@@ -116,22 +147,13 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        match self.kernel.send(transmit) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            sent => return Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent))),
-        }
-        let watch = &mut self.reading().watch;
-        loop {
-            let Watch::Events(events) = watch else {
-                *watch = Watch::Events(self.kernel.events()?);
-                continue;
-            };
-            ready!(events.poll_send_ready(cx))?;
-            match events.try_io(Interest::WRITABLE, || self.kernel.send(transmit)) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                sent => return Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent))),
+        let sent = match self.kernel.send(transmit) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ready!(self.poll_send_when_there_is_room(cx, transmit))
             }
-        }
+            sent => sent,
+        };
+        Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent)))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -166,9 +188,10 @@ impl Kernel {
         Ok(Self { socket, options })
     }
 
-    /// What tells that the socket is ready, for as long as it lives.
-    fn events(&self) -> io::Result<tokio::net::UdpSocket> {
-        tokio::net::UdpSocket::from_std(self.socket.try_clone()?)
+    /// What tells that the socket is ready for `interest`, for as long as it lives.
+    #[allow(deprecated, reason = "the new one is unsafe, for types whose descriptor can change")]
+    fn events(&self, interest: Interest) -> io::Result<Events> {
+        AsyncFd::with_interest(self.socket.try_clone()?, interest)
     }
 
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
