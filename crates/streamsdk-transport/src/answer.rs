@@ -67,13 +67,12 @@ impl Answer {
             Ok(sdp) => {
                 give_up_after(&peer, config.connect_timeout);
                 let video = Negotiated::of(&sdp).map(|negotiated| {
-                    let (feedback, life) = (connection.feedback, peer.life());
-                    let sender = outgoing.map(|track| {
-                        VideoSender::start(&track, negotiated, Arc::clone(&feedback), life.clone())
-                    });
+                    let (link, life) = (connection.video, peer.life());
+                    let sender = outgoing
+                        .map(|track| VideoSender::start(&track, negotiated, &link, life.clone()));
                     let (tracks, codec) = (connection.tracks, negotiated.codec);
                     let receiver = receive_video
-                        .then(|| VideoReceiver::start(tracks, codec, feedback, life.clone()));
+                        .then(|| VideoReceiver::start(tracks, codec, &link, life.clone()));
                     Video { sender, receiver }
                 });
                 let incoming =

@@ -22,7 +22,7 @@ use crate::error::EngineError;
 use crate::interfaces::bind_addresses;
 use crate::life::Life;
 use crate::seam::Seam;
-use crate::video::{self, Feedback};
+use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
 
 /// Larger than the engine's default, and what fits every path in practice; worth 15–30 %.
@@ -44,7 +44,7 @@ pub(crate) struct Connection {
     pub(crate) seam: Arc<Seam>,
     pub(crate) incoming: mpsc::Receiver<Arc<dyn DataChannel>>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
-    pub(crate) feedback: Arc<Feedback>,
+    pub(crate) video: VideoLink,
     gathered: watch::Receiver<bool>,
 }
 
@@ -55,7 +55,7 @@ impl Connection {
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
-        let feedback = Arc::<Feedback>::default();
+        let video = VideoLink::new(&seam);
         let handler = Callbacks {
             life: life.clone(),
             gathered: gathered_tx,
@@ -72,7 +72,7 @@ impl Connection {
                 RTCConfigurationBuilder::new().with_ice_servers(ice_servers.collect()).build(),
             )
             .with_media_engine(video::media_engine(&config.codecs).map_err(EngineError::from)?)
-            .with_interceptor_registry(video::interceptors(Arc::clone(&feedback)))
+            .with_interceptor_registry(video::interceptors(&video))
             .with_setting_engine(settings(config))
             .with_handler(Arc::new(handler))
             .with_runtime(seam.runtime(config))
@@ -81,7 +81,7 @@ impl Connection {
             .build()
             .await
             .map_err(EngineError::from)?;
-        Ok(Self { engine: Arc::new(engine), life, seam, incoming, tracks, feedback, gathered })
+        Ok(Self { engine: Arc::new(engine), life, seam, incoming, tracks, video, gathered })
     }
 
     /// Waits until all candidates are in the local description; returns its SDP, or `None` when that

@@ -12,7 +12,7 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
 use crate::seam::Seam;
-use crate::video::{Feedback, Negotiated, OutgoingTrack};
+use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{
     CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
     VideoDirection, VideoReceiver, VideoSender,
@@ -57,7 +57,7 @@ pub struct Connected {
 struct OfferedVideo {
     outgoing: Option<OutgoingTrack>,
     incoming: mpsc::Receiver<Arc<dyn TrackRemote>>,
-    feedback: Arc<Feedback>,
+    link: VideoLink,
 }
 
 impl std::fmt::Debug for OfferedVideo {
@@ -92,9 +92,9 @@ impl Offer {
         let video = match video {
             Some(direction) => {
                 let outgoing = offer_video(&*engine, &config, direction).await?;
-                let Connection { tracks: incoming, feedback, .. } = &mut connection;
+                let Connection { tracks: incoming, video: link, .. } = &mut connection;
                 let incoming = std::mem::replace(incoming, mpsc::channel(1).1);
-                Some(OfferedVideo { outgoing, incoming, feedback: Arc::clone(feedback) })
+                Some(OfferedVideo { outgoing, incoming, link: link.clone() })
             }
             None => None,
         };
@@ -170,11 +170,11 @@ impl OfferedVideo {
     fn answered(self, answer: &str, peer: &Peer) -> Option<Video> {
         let negotiated = Negotiated::of(answer)?;
         let life = peer.life();
-        let sender = self.outgoing.map(|track| {
-            VideoSender::start(&track, negotiated, Arc::clone(&self.feedback), life.clone())
-        });
+        let sender = self
+            .outgoing
+            .map(|track| VideoSender::start(&track, negotiated, &self.link, life.clone()));
         let codec = negotiated.codec;
-        let receiver = VideoReceiver::start(self.incoming, codec, self.feedback, life.clone());
+        let receiver = VideoReceiver::start(self.incoming, codec, &self.link, life.clone());
         Some(Video { sender, receiver: Some(receiver) })
     }
 }

@@ -17,7 +17,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tracing::debug;
@@ -31,6 +31,8 @@ use crate::gate::Gate;
 use crate::socket::GatheringSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
+/// Packets that it is always worth to join.
+const SHORT_RUN: usize = 4;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -39,6 +41,8 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) struct Seam {
     pub(crate) gate: Gate,
     hurried: AtomicBool,
+    /// How many packets the last burst of video had; 0 before there was one.
+    burst: AtomicUsize,
 }
 
 impl Seam {
@@ -55,6 +59,22 @@ impl Seam {
     pub(crate) fn hurry(self: &Arc<Self>) -> Hurry {
         self.hurried.store(true, Ordering::Relaxed);
         Hurry(Arc::clone(self))
+    }
+
+    /// Has a burst of so many packets leave with one system call, if they are alike.
+    ///
+    /// The engine joins packets for that from sixteen on, or when they are as many as the socket takes.
+    /// A frame of video seldom has sixteen, so the socket takes as many as the frame has.
+    pub(crate) fn join(&self, packets: usize) {
+        self.burst.store(packets, Ordering::Relaxed);
+    }
+
+    /// How many packets a socket says it takes at once, of the `most` that it can.
+    pub(crate) fn joined(&self, most: usize) -> usize {
+        match self.burst.load(Ordering::Relaxed) {
+            0 => most,
+            packets => packets.clamp(SHORT_RUN.min(most), most),
+        }
     }
 
     pub(crate) fn runtime(self: &Arc<Self>, config: &PeerConfig) -> Arc<dyn Runtime> {
@@ -176,6 +196,17 @@ mod tests {
 
         seam.resume_reading();
         assert_eq!(reading.await.unwrap().unwrap(), b"early");
+    }
+
+    #[test]
+    fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
+        let seam = Seam::default();
+        assert_eq!(seam.joined(64), 64);
+        for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
+            seam.join(packets);
+            assert_eq!(seam.joined(64), joined);
+        }
+        assert_eq!(seam.joined(1), 1, "where the system cannot");
     }
 
     #[tokio::test(start_paused = true)]

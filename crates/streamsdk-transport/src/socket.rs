@@ -161,7 +161,7 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.kernel.options.max_gso_segments()
+        self.seam.joined(self.kernel.options.max_gso_segments())
     }
 
     fn max_gro_segments(&self) -> usize {

@@ -55,7 +55,7 @@ pub struct SenderReport {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Feedback {
+pub(super) struct Feedback {
     key_frame_wanted: AtomicBool,
     received_bytes: AtomicU64,
     state: Mutex<State>,

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod bandwidth;
+mod burst;
 mod codec;
 mod feedback;
 mod packet;
@@ -16,13 +17,16 @@ use rtc::interceptor::{
     SenderReportBuilder, Slot,
 };
 
+use burst::Departures;
 pub(crate) use codec::{Negotiated, media_engine};
 pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
-pub(crate) use feedback::Feedback;
+use feedback::Feedback;
 pub use feedback::{SenderReport, VideoSendStats};
 pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};
 pub(crate) use send::OutgoingTrack;
 pub use send::VideoSender;
+
+use crate::seam::Seam;
 
 /// How often a missing packet is asked for.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
@@ -32,6 +36,8 @@ const KEPT_PACKETS: u16 = 1024;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Just above the wire, so that a packet that is repeated is stamped anew.
 const TAP_SLOT: usize = 3_500;
+/// Above all that keeps or counts what is sent.
+const BOARDING_SLOT: usize = 20_000;
 
 /// Which way video goes, seen from the side that makes the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +59,26 @@ pub struct Video {
     pub receiver: Option<VideoReceiver>,
 }
 
+/// What the ends of a connection's video share with the engine's chain of interceptors.
+#[derive(Debug, Clone)]
+pub(crate) struct VideoLink {
+    feedback: Arc<Feedback>,
+    departures: Arc<Departures>,
+}
+
+impl VideoLink {
+    pub(crate) fn new(seam: &Arc<Seam>) -> Self {
+        Self { feedback: Arc::default(), departures: Arc::new(Departures::new(Arc::clone(seam))) }
+    }
+}
+
 /// What handles the engine's RTP and RTCP.
-pub(crate) fn interceptors(feedback: Arc<Feedback>) -> Registry {
+pub(crate) fn interceptors(link: &VideoLink) -> Registry {
     let nack = NackGeneratorBuilder::new()
         .with_interval(NACK_INTERVAL)
         .with_max_nacks_per_packet(MOST_NACKS);
     Registry::new()
-        .with(Slot::from(TAP_SLOT), feedback::Tap::new(feedback))
+        .with(Slot::from(TAP_SLOT), feedback::Tap::new(Arc::clone(&link.feedback)))
         .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build())
         .with(Slot::NackGenerator, nack.build())
         .with(
@@ -67,4 +86,5 @@ pub(crate) fn interceptors(feedback: Arc<Feedback>) -> Registry {
             ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build(),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())
+        .with(Slot::from(BOARDING_SLOT), burst::Boarding::new(Arc::clone(&link.departures)))
 }

@@ -11,10 +11,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use super::VideoCodec;
 use super::assemble::{Assembled, Assembler, VideoPacket};
 use super::bandwidth::Estimate;
 use super::feedback::{Feedback, SenderReport};
+use super::{VideoCodec, VideoLink};
 use crate::life::Life;
 
 /// Frames that wait to be taken.
@@ -96,12 +96,12 @@ impl VideoReceiver {
     pub(crate) fn start(
         tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
         codec: VideoCodec,
-        feedback: Arc<Feedback>,
+        link: &VideoLink,
         life: Life,
     ) -> Self {
         let shared = Arc::new(Shared::default());
         tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), life.clone()));
-        Self { monitor: VideoMonitor { shared, feedback }, codec, life }
+        Self { monitor: VideoMonitor { shared, feedback: Arc::clone(&link.feedback) }, codec, life }
     }
 
     /// How the frames are encoded.

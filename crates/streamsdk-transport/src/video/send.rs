@@ -12,12 +12,12 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use super::burst::Departures;
 use super::codec::Negotiated;
 use super::feedback::{Feedback, VideoSendStats};
-use super::{VIDEO_CLOCK_RATE, VideoCodec};
+use super::{VIDEO_CLOCK_RATE, VideoCodec, VideoLink};
 use crate::error::EngineError;
 use crate::life::Life;
 use crate::{EndReason, SendError};
@@ -25,7 +25,7 @@ use crate::{EndReason, SendError};
 /// Payload of a packet: with all headers it stays under every usual limit of a path.
 const PAYLOAD: usize = 1150;
 /// Packets that leave at once.
-const BURST: usize = 8;
+const BURST: usize = 12;
 /// Share of the time to the next frame over which a frame's packets are spread.
 const SPREAD: f64 = 0.6;
 const LONGEST_SPREAD: Duration = Duration::from_millis(50);
@@ -74,7 +74,7 @@ impl VideoSender {
     pub(crate) fn start(
         track: &OutgoingTrack,
         negotiated: Negotiated,
-        feedback: Arc<Feedback>,
+        link: &VideoLink,
         life: Life,
     ) -> Self {
         let (frames, queue) = mpsc::channel(QUEUE);
@@ -85,9 +85,10 @@ impl VideoSender {
             sequence: random() as u16,
             offset: random(),
         };
-        let engine = Arc::clone(&track.engine);
-        tokio::spawn(send_frames(engine, packets, queue, life.clone()));
-        Self { frames, feedback, codec: negotiated.codec, life }
+        let way =
+            Way { track: Arc::clone(&track.engine), departures: Arc::clone(&link.departures) };
+        tokio::spawn(send_frames(way, packets, queue, life.clone()));
+        Self { frames, feedback: Arc::clone(&link.feedback), codec: negotiated.codec, life }
     }
 
     /// How frames must be encoded.
@@ -135,8 +136,14 @@ impl VideoSender {
     }
 }
 
-async fn send_frames(
+/// How packets get to the other side.
+struct Way {
     track: Arc<TrackLocalStaticRTP>,
+    departures: Arc<Departures>,
+}
+
+async fn send_frames(
+    way: Way,
     mut packets: Packets,
     mut queue: mpsc::Receiver<(u32, Bytes)>,
     life: Life,
@@ -144,8 +151,8 @@ async fn send_frames(
     let mut pace = Pace::default();
     let sending = async {
         while let Some((rtp_time, frame)) = queue.recv().await {
-            let packets = match packets.of(rtp_time, &frame) {
-                Ok(packets) => packets,
+            let mut packets = match packets.of(rtp_time, &frame) {
+                Ok(packets) => packets.into_iter(),
                 Err(error) => {
                     tracing::warn!(%error, "a frame cannot be put into packets; dropped");
                     continue;
@@ -154,13 +161,13 @@ async fn send_frames(
             let started = Instant::now();
             let spread = pace.spread(rtp_time, started);
             let bursts = packets.len().div_ceil(BURST) as u32;
-            for (index, packet) in packets.into_iter().enumerate() {
-                if index > 0 && index % BURST == 0 {
-                    let burst = (index / BURST) as u32;
+            for burst in 0..bursts {
+                if burst > 0 {
                     tokio::time::sleep_until(started + spread * burst / bursts).await;
                 }
-                if let Err(error) = track.write_rtp(packet).await {
-                    tracing::debug!(error = %EngineError::from(error), "a packet was not sent");
+                let packets = packets.by_ref().take(BURST);
+                if let Err(error) = way.departures.send(&*way.track, packets).await {
+                    tracing::debug!(error = %EngineError::from(error), "packets were not sent");
                 }
             }
         }

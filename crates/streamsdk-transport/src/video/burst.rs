@@ -1,0 +1,157 @@
+//! Packets that leave together.
+//!
+//! For each packet that it is given the engine looks up all about the track, does a round of all its work
+//! and a system call. So packets go around it: those of a burst wait here, one of them is given to the
+//! engine, and where that one comes into the chain of interceptors, all that wait take its place. They
+//! leave in one round and one system call.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::rtp;
+use rtc::sansio::Protocol;
+use webrtc::media_stream::track_local::TrackLocal;
+
+use crate::seam::Seam;
+
+/// The packets that wait for the one that was given to the engine.
+#[derive(Debug)]
+pub(super) struct Departures {
+    seam: Arc<Seam>,
+    waiting: Mutex<VecDeque<rtp::Packet>>,
+}
+
+impl Departures {
+    pub(super) fn new(seam: Arc<Seam>) -> Self {
+        Self { seam, waiting: Mutex::default() }
+    }
+
+    /// Sends the packets, in their order, on the track that they are made for.
+    pub(super) async fn send(
+        &self,
+        track: &impl TrackLocal,
+        burst: impl Iterator<Item = rtp::Packet>,
+    ) -> webrtc::error::Result<()> {
+        let bell = {
+            let mut waiting = self.waiting();
+            waiting.extend(burst);
+            self.seam.join(waiting.len());
+            waiting.front().cloned()
+        };
+        let Some(bell) = bell else { return Ok(()) };
+        // When the engine does not take it, nothing that waits for it leaves.
+        track.write_rtp(bell).await.inspect_err(|_| self.waiting().clear())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<rtp::Packet>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where packets that went around the engine come into its chain.
+pub(super) struct Boarding {
+    departures: Arc<Departures>,
+    reads: VecDeque<TaggedPacket>,
+    writes: VecDeque<TaggedPacket>,
+}
+
+impl Boarding {
+    pub(super) fn new(departures: Arc<Departures>) -> Self {
+        Self { departures, reads: VecDeque::new(), writes: VecDeque::new() }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Boarding {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = rtc::shared::error::Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
+        self.reads.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<Self::Rout> {
+        self.reads.pop_front()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
+        let TaggedPacket { now, transport, .. } = packet;
+        if let Packet::Rtp(_) = packet.message.packet {
+            let boarding =
+                |packet| TaggedPacket { now, transport, message: Packet::Rtp(packet).into() };
+            self.writes.extend(self.departures.waiting().drain(..).map(boarding));
+        } else {
+            self.writes.push_back(packet);
+        }
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<Self::Wout> {
+        self.writes.pop_front()
+    }
+}
+
+impl Interceptor for Boarding {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::shared::TransportContext;
+
+    use super::*;
+    use crate::VideoCodec;
+    use crate::video::OutgoingTrack;
+
+    fn packet(sequence_number: u16) -> rtp::Packet {
+        let header = rtp::header::Header { sequence_number, ..rtp::header::Header::default() };
+        rtp::Packet { header, ..rtp::Packet::default() }
+    }
+
+    fn tagged(packet: Packet) -> TaggedPacket {
+        let transport = TransportContext::default();
+        TaggedPacket { now: Instant::now(), transport, message: packet.into() }
+    }
+
+    /// What comes out, by sequence number; 0 for RTCP.
+    fn left(boarding: &mut Boarding) -> Vec<u16> {
+        let number = |packet: TaggedPacket| match packet.message.packet {
+            Packet::Rtp(packet) => packet.header.sequence_number,
+            _ => 0,
+        };
+        std::iter::from_fn(|| boarding.poll_write()).map(number).collect()
+    }
+
+    #[test]
+    fn all_that_wait_leave_in_place_of_one_and_nothing_leaves_twice() {
+        let departures = Arc::new(Departures::new(Arc::default()));
+        let mut boarding = Boarding::new(Arc::clone(&departures));
+        let mut ring = |bell| {
+            boarding.handle_write(tagged(bell)).unwrap();
+            left(&mut boarding)
+        };
+        departures.waiting().extend([7, 8, 9].map(packet));
+        assert_eq!(ring(Packet::Rtcp(Vec::new())), [0]);
+        assert_eq!(ring(Packet::Rtp(packet(7))), [7, 8, 9]);
+        assert_eq!(ring(Packet::Rtp(packet(7))), [0_u16; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_does_not_take_is_not_sent_later() {
+        let departures = Departures::new(Arc::default());
+        let unbound = OutgoingTrack::new(VideoCodec::Vp8).engine;
+        departures.send(&*unbound, [7, 8].map(packet).into_iter()).await.unwrap_err();
+        assert!(departures.waiting().is_empty());
+    }
+}
