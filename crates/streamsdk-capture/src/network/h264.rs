@@ -2,6 +2,7 @@
 //! frame.
 
 use bytes::Bytes;
+use streamsdk_media::video::nal_units;
 
 /// Brings the packets of one stream into that form.
 pub(super) struct Repackager {
@@ -66,13 +67,12 @@ impl Repackager {
             Some(bytes) => behind_start_codes(packet, bytes),
             None => packet.to_vec(),
         };
-        let kinds = || units(&data).map(|unit| unit[0] & KIND);
-        if !kinds().any(|kind| (SLICE..=KEY_SLICE).contains(&kind)) {
+        let kinds = nal_units(&data).map(kind).fold(0, |kinds, kind| kinds | kind);
+        if kinds & SLICES == 0 {
             return None;
         }
-        let key_frame = kinds().any(|kind| kind == KEY_SLICE);
-        let has_parameters = kinds().any(|kind| kind == SEQUENCE_PARAMETERS);
-        if key_frame && !has_parameters {
+        let key_frame = kinds & KEY_SLICE != 0;
+        if key_frame && kinds & SEQUENCE_PARAMETERS == 0 {
             data.splice(..0, self.parameters.iter().copied());
         }
         Some(AccessUnit { data: data.into(), key_frame })
@@ -81,14 +81,8 @@ impl Repackager {
 
 /// The profile that is named in the first parameter set.
 pub(super) fn profile(data: &[u8]) -> Option<H264Profile> {
-    let set = units(data).find(|unit| unit[0] & KIND == SEQUENCE_PARAMETERS)?;
+    let set = nal_units(data).find(|unit| kind(unit) == SEQUENCE_PARAMETERS)?;
     H264Profile::of(set)
-}
-
-/// What follows each start code, up to the end of the data; never empty.
-fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let starts = data.windows(3).enumerate().filter(|(_, window)| *window == [0, 0, 1]);
-    starts.map(|(start, _)| &data[start + 3..]).filter(|unit| !unit.is_empty())
 }
 
 /// The parameter sets of a configuration record (ISO/IEC 14496-15, 5.3.3.1); `None` if it is cut off.
@@ -126,10 +120,14 @@ fn append(data: &mut Vec<u8>, unit: &[u8]) {
     data.extend_from_slice(unit);
 }
 
-const KIND: u8 = 0x1f;
-const SLICE: u8 = 1;
-const KEY_SLICE: u8 = 5;
-const SEQUENCE_PARAMETERS: u8 = 7;
+/// The kind of a unit, as one bit of 32.
+fn kind(unit: &[u8]) -> u32 {
+    1 << (unit[0] & 0x1f)
+}
+
+const SLICES: u32 = 0b11_1110;
+const KEY_SLICE: u32 = 1 << 5;
+const SEQUENCE_PARAMETERS: u32 = 1 << 7;
 
 #[cfg(test)]
 mod tests {

@@ -36,6 +36,7 @@ mod encode;
 mod error;
 #[cfg(feature = "h264")]
 mod h264;
+mod nal;
 #[cfg(any(feature = "vp8", feature = "h264"))]
 mod picture;
 #[cfg(feature = "vp8")]
@@ -44,6 +45,7 @@ mod vp8;
 pub use self::codec::{Codec, EncodedFrame, UnknownCodec};
 pub use self::config::{DecoderConfig, EncoderConfig};
 pub use self::error::{DecodeError, EncodeError, OpenError};
+pub use self::nal::nal_units;
 
 use crate::{Frame, Timestamp};
 

@@ -1,7 +1,7 @@
 //! NAL units and sequence parameter sets (ITU-T H.264, sections 7.3.1 and 7.3.2.1).
 
 use super::Content;
-use crate::video::{Codec, DecodeError};
+use crate::video::{Codec, DecodeError, nal_units};
 
 /// Tells key frames from others, and hands the size in parameter sets to `check`.
 pub(super) fn look(
@@ -9,7 +9,7 @@ pub(super) fn look(
     check: impl Fn(u32, u32) -> Result<(), DecodeError>,
 ) -> Result<Content, DecodeError> {
     let mut content = None;
-    for unit in units(data) {
+    for unit in nal_units(data) {
         match unit[0] & 0x1f {
             IDR_SLICE => content = Some(Content::KeyFrame),
             1..IDR_SLICE if content != Some(Content::KeyFrame) => {
@@ -24,12 +24,6 @@ pub(super) fn look(
         }
     }
     content.ok_or_else(|| corrupt(format!("no NAL unit in {} bytes", data.len())))
-}
-
-/// What follows each start code, up to the end of the data; never empty.
-fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let starts = data.windows(3).enumerate().filter(|(_, window)| *window == START_CODE);
-    starts.map(|(start, _)| &data[start + START_CODE.len()..]).filter(|unit| !unit.is_empty())
 }
 
 /// Width and height in whole macroblocks of a stream that can be decoded.
@@ -167,8 +161,6 @@ fn corrupt(reason: impl Into<String>) -> DecodeError {
 fn unsupported(what: impl Into<String>) -> DecodeError {
     DecodeError::Unsupported { codec: Codec::H264, what: what.into() }
 }
-
-const START_CODE: &[u8] = &[0, 0, 1];
 
 const IDR_SLICE: u8 = 5;
 const SEQUENCE_PARAMETERS: u8 = 7;
