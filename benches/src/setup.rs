@@ -21,13 +21,14 @@ pub fn workflow(specification: Option<&Path>, id: Option<&str>) -> Result<Workfl
     }
 }
 
-/// A runtime like that of the command-line program, which has two threads.
+/// A runtime like that of the command-line program, which has two threads. One of one thread has the
+/// caller's: the cheapest for who only looks at data.
 pub fn runtime(threads: usize) -> Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build().context("cannot start the runtime")
 }
 
 /// Says how it went: the report as one line on the standard output, or the error on the other.
