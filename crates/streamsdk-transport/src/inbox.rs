@@ -8,8 +8,10 @@ use webrtc::runtime::RecvMeta;
 use crate::acknowledgement::is_acknowledgement;
 use crate::socket::Kernel;
 
-/// Packets that are taken from the kernel at once.
-const BATCH: usize = 32;
+/// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
+/// all that the kernel may join to one packet.
+const LARGEST_BATCH: usize = 32;
+const SMALL_BATCH: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -20,12 +22,23 @@ pub(crate) struct Inbox {
     wants_batch: bool,
 }
 
-/// What becomes of acknowledgements that a later one of the same batch repeats.
+/// What is to be expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeated {
-    Kept,
-    /// An acknowledgement says up to where everything has arrived, so the last one says it all.
-    Dropped,
+pub(crate) enum Traffic {
+    /// Packets of which each says something new.
+    Varied,
+    /// Many acknowledgements. One says up to where everything has arrived, so that the last of a batch
+    /// says it all, and the others are dropped.
+    Acknowledgements,
+}
+
+impl Traffic {
+    fn batch(self) -> usize {
+        match self {
+            Self::Varied => SMALL_BATCH,
+            Self::Acknowledgements => LARGEST_BATCH,
+        }
+    }
 }
 
 /// What a read left in the kernel.
@@ -55,20 +68,20 @@ impl Inbox {
         kernel: &Kernel,
         buf: &mut [u8],
         meta: &mut RecvMeta,
-        repeated: Repeated,
+        traffic: Traffic,
     ) -> io::Result<Filled> {
-        let others = if self.wants_batch { BATCH - 1 } else { 0 };
+        let others = if self.wants_batch { traffic.batch() - 1 } else { 0 };
         if self.buffers.len() < others {
             self.buffers.resize_with(others, || vec![0; buf.len()]);
         }
-        let mut metas = [RecvMeta::default(); BATCH];
+        let mut metas = [RecvMeta::default(); LARGEST_BATCH];
         let mut bufs: Vec<_> = std::iter::once(IoSliceMut::new(buf))
             .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
             .collect();
         let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
-        let is_repeated = match repeated {
-            Repeated::Kept => [false; BATCH],
-            Repeated::Dropped => find_repeated(&bufs[..count], &metas),
+        let is_repeated = match traffic {
+            Traffic::Varied => [false; LARGEST_BATCH],
+            Traffic::Acknowledgements => find_repeated(&bufs[..count], &metas),
         };
         drop(bufs);
 
@@ -86,8 +99,11 @@ impl Inbox {
 }
 
 /// Which acknowledgements another one from the same address follows.
-fn find_repeated(bufs: &[IoSliceMut<'_>], metas: &[RecvMeta; BATCH]) -> [bool; BATCH] {
-    let mut is_repeated = [false; BATCH];
+fn find_repeated(
+    bufs: &[IoSliceMut<'_>],
+    metas: &[RecvMeta; LARGEST_BATCH],
+) -> [bool; LARGEST_BATCH] {
+    let mut is_repeated = [false; LARGEST_BATCH];
     let mut newest = None;
     for (index, (buf, meta)) in bufs.iter().zip(metas).enumerate().rev() {
         if is_acknowledgement(&buf[..meta.len]) {

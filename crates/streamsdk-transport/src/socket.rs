@@ -17,7 +17,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use crate::inbox::{Filled, Inbox, Repeated};
+use crate::inbox::{Filled, Inbox, Traffic};
 use crate::outflow::Outflow;
 use crate::seam::Seam;
 
@@ -65,9 +65,8 @@ impl GatheringSocket {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What becomes of acknowledgements that say nothing new. Few come unless much leaves.
-    fn repeated(&self) -> Repeated {
-        if self.outflow.is_bulk() { Repeated::Dropped } else { Repeated::Kept }
+    fn expected(&self) -> Traffic {
+        if self.outflow.is_bulk() { Traffic::Acknowledgements } else { Traffic::Varied }
     }
 
     /// What to watch once everything is read.
@@ -116,13 +115,13 @@ impl AsyncUdpSocket for GatheringSocket {
         if inbox.take(buf, meta) {
             return Poll::Ready(Ok(1));
         }
-        let repeated = self.repeated();
+        let expected = self.expected();
         loop {
             let filled = match watch {
-                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, repeated),
+                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, expected),
                 Watch::Events(events) => {
                     let mut readable = ready!(events.poll_read_ready(cx))?;
-                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, repeated));
+                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, expected));
                     if matches!(filled, Ok(Ok(Filled::Drained))) {
                         readable.clear_ready();
                     }
