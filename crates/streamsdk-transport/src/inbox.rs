@@ -11,7 +11,7 @@ use crate::socket::Kernel;
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
 /// all that the kernel may join to one packet.
 const LARGEST_BATCH: usize = 32;
-const SMALL_BATCH: usize = 8;
+const SMALL_BATCH: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {

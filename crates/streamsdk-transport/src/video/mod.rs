@@ -31,8 +31,8 @@ use crate::seam::Seam;
 /// How often a missing packet is asked for.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const MOST_NACKS: u16 = 25;
-/// Packets that are kept in case they are asked for again: two seconds at 5 Mbit/s.
-const KEPT_PACKETS: u16 = 1024;
+/// Packets that are kept in case they are asked for again: a second at 5 Mbit/s.
+const KEPT_PACKETS: u16 = 512;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Just above the wire, so that a packet that is repeated is stamped anew.
 const TAP_SLOT: usize = 3_500;
