@@ -31,7 +31,7 @@
 //! - `image`: conversions from and to the buffers of the `image` crate.
 //! - `turbojpeg`: [`jpeg`] uses libjpeg-turbo, built from source; faster, above all for encoding.
 //! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages.
-//! - `vp8`: VP8 in [`video`]. Needs libvpx's and FFmpeg's development packages.
+//! - `vp8`: VP8 in [`video`]. Needs libvpx's development package.
 //! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages.
 
 mod convert;

@@ -8,7 +8,7 @@
 //!
 //! None is on by default; without them no codec is [available](codecs).
 //!
-//! - `vp8`: VP8. Needs the development packages of libvpx and FFmpeg.
+//! - `vp8`: VP8. Needs the development package of libvpx.
 //! - `h264`: H264. Needs FFmpeg's development packages.
 
 mod clock;

@@ -36,6 +36,7 @@ pub fn run(options: &Options) -> Result<bool> {
     steps.take("documentation", documentation);
     steps.take("default features", build_without_system_libraries);
     steps.take("capture alone", capture_stands_alone);
+    steps.take("VP8 alone", vp8_needs_no_ffmpeg);
     steps.take("minimum Rust", minimum_rust::check);
     steps.take("fuzz targets", build_fuzz_targets);
     steps.take("licences", check_licences);
@@ -61,12 +62,23 @@ fn build_without_system_libraries() -> Result<Outcome> {
 
 /// Who embeds the capture crate gets no network stack and no runtime with it.
 fn capture_stands_alone() -> Result<Outcome> {
-    let tree = ["tree", "--package", "streamsdk-capture", "--edges", "normal", "--prefix", "none"];
-    let listed = project::cargo().args(tree).output(Output::Capture).run_successfully()?.stdout;
+    lacks(&["--package", "streamsdk-capture"], &["webrtc", "rtc", "reqwest", "hyper", "tokio"])
+}
+
+/// Who sends VP8 only is spared the hundred libraries behind FFmpeg.
+fn vp8_needs_no_ffmpeg() -> Result<Outcome> {
+    let vp8 = ["--package", "streamsdk", "--no-default-features", "--features", "vp8"];
+    lacks(&vp8, &["ffmpeg-next", "ffmpeg-sys-next"])
+}
+
+/// An error if what is `selected` depends on one of the `unwanted` packages.
+fn lacks(selected: &[&str], unwanted: &[&str]) -> Result<Outcome> {
+    let tree = project::cargo().args(["tree", "--edges", "normal", "--prefix", "none"]);
+    let listed = tree.args(selected).output(Output::Capture).run_successfully()?.stdout;
     let packages: BTreeSet<_> =
         listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    for heavy in ["webrtc", "rtc", "reqwest", "hyper", "tokio"] {
-        anyhow::ensure!(!packages.contains(heavy), "streamsdk-capture depends on {heavy}");
+    for name in unwanted {
+        anyhow::ensure!(!packages.contains(name), "{} depends on {name}", selected.join(" "));
     }
     Ok(Outcome::Done(format!("{} packages", packages.len())))
 }

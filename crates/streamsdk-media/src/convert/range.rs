@@ -30,7 +30,7 @@ pub(crate) fn chroma_to_full(source: &[u8], target: &mut [u8]) {
 }
 
 /// 0..=255 to 16..=240 around 128.
-#[cfg(any(feature = "vp8", feature = "h264"))]
+#[cfg(feature = "h264")]
 pub(crate) fn chroma_to_limited(source: &[u8], target: &mut [u8]) {
     for (target, &chroma) in target.iter_mut().zip(source) {
         // 225 / 256 is 224 / 255.
@@ -63,7 +63,7 @@ mod tests {
     fn the_integer_formulas_are_the_exact_ones_rounded() {
         assert_close(luma_to_full, |luma| (luma - 16.0) * 255.0 / 219.0);
         assert_close(luma_to_limited, |luma| luma * 219.0 / 255.0 + 16.0);
-        #[cfg(any(feature = "vp8", feature = "h264"))]
+        #[cfg(feature = "h264")]
         assert_close(chroma_to_limited, |chroma| (chroma - 128.0) * 224.0 / 255.0 + 128.0);
         assert_close(chroma_to_full, |chroma| (chroma - 128.0) * 255.0 / 224.0 + 128.0);
     }

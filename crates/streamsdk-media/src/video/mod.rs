@@ -16,8 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Everything happens on the caller's thread, in the call. VP8 is encoded by libvpx (feature `vp8`),
-//! H264 by an encoder of FFmpeg's, libx264 if there is one (feature `h264`); FFmpeg decodes both.
+//! Everything happens on the caller's thread, in the call. VP8 is encoded and decoded by libvpx (feature
+//! `vp8`), H264 by FFmpeg, which encodes it with libx264 if it has that (feature `h264`).
 //!
 //! The module is there without these features too; [`encoder`] and [`decoder`] then say what is
 //! missing, and [`encoders`] and [`decoders`] are empty.
@@ -37,7 +37,7 @@ mod error;
 #[cfg(feature = "h264")]
 mod h264;
 mod nal;
-#[cfg(any(feature = "vp8", feature = "h264"))]
+#[cfg(feature = "h264")]
 mod picture;
 #[cfg(feature = "vp8")]
 mod vp8;
@@ -111,8 +111,7 @@ pub trait VideoDecoder: Send {
     ///
     /// The frame is I420 and has the timestamp given here. Its colours are in limited range, also
     /// if the stream's are not; a matrix other than BT.601 that the stream names is not regarded.
-    /// Its pixels are not copied out of FFmpeg's memory, which is freed with the last clone; frames
-    /// that are kept do not hold up the decoder.
+    /// It stays as it is while the decoder goes on, and frames that are kept do not hold that up.
     ///
     /// `None` means that there is nothing to show yet: the data is parameter sets alone or a frame
     /// that others only refer to, or the stream has its frames out of order, which live senders
@@ -135,10 +134,10 @@ pub trait VideoDecoder: Send {
 pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(encode::Live::<vp8::Vp8>::new(config))),
+        Codec::Vp8 => Ok(Box::new(encode::Live::<vp8::Encoding>::new(config))),
         #[cfg(feature = "h264")]
         Codec::H264 if h264::is_available() => {
-            Ok(Box::new(encode::Live::<h264::H264>::new(config)))
+            Ok(Box::new(encode::Live::<h264::Encoding>::new(config)))
         }
         #[cfg(feature = "h264")]
         Codec::H264 => Err(OpenError::NoEncoder { codec }),
@@ -151,14 +150,14 @@ pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncod
 ///
 /// # Errors
 ///
-/// If the crate was built without the codec's feature, or if the system's FFmpeg cannot decode it.
+/// If the crate was built without the codec's feature, or if the system's libraries cannot decode it.
 #[cfg_attr(not(any(feature = "vp8", feature = "h264")), allow(unused_variables))]
 pub fn decoder(codec: Codec, config: DecoderConfig) -> Result<Box<dyn VideoDecoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(decode::Decoder::new(codec, config)?)),
+        Codec::Vp8 => Ok(Box::new(decode::Live::<vp8::Decoding>::new(config)?)),
         #[cfg(feature = "h264")]
-        Codec::H264 => Ok(Box::new(decode::Decoder::new(codec, config)?)),
+        Codec::H264 => Ok(Box::new(decode::Live::<h264::Decoding>::new(config)?)),
         #[cfg(not(all(feature = "vp8", feature = "h264")))]
         _ => Err(OpenError::NotBuilt { codec }),
     }

@@ -1,4 +1,4 @@
-//! Pictures on their way into an encoder and out of a decoder.
+//! Pictures on their way into FFmpeg's encoder and out of its decoder.
 
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use crate::convert::range::{chroma_to_limited, luma_to_limited};
 use crate::{ConvertError, Frame, FrameError, PixelFormat, Plane};
 
 /// The frame itself if its size is even; otherwise with the last row or column repeated.
-#[cfg(feature = "h264")]
 pub(super) fn padded(frame: &Frame) -> Result<Frame, String> {
     let (width, height) = (frame.width(), frame.height());
     if width.is_multiple_of(2) && height.is_multiple_of(2) {

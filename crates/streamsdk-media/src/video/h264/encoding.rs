@@ -1,7 +1,3 @@
-//! H264 through FFmpeg.
-
-mod raw;
-
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -11,12 +7,13 @@ use ffmpeg_next::util::frame::Video;
 use ffmpeg_next::util::picture;
 use ffmpeg_next::{Codec as FfmpegCodec, Dictionary, Error, Rational, codec, color, encoder};
 
-use super::encode::{Engine, Kind, Packet};
-use super::{Codec, EncoderConfig, picture::padded};
+use super::raw;
 use crate::Frame;
+use crate::video::encode::{Engine, Kind, Packet};
+use crate::video::{Codec, EncoderConfig, picture::padded};
 
 /// An encoder of FFmpeg's.
-pub(super) struct H264 {
+pub(in crate::video) struct Encoding {
     encoder: Encoder,
     codec: FfmpegCodec,
     /// What the encoder believes. It counts frames, not time.
@@ -25,7 +22,7 @@ pub(super) struct H264 {
 }
 
 /// Whether FFmpeg has an encoder that works here.
-pub(super) fn is_available() -> bool {
+pub(in crate::video) fn is_available() -> bool {
     find().is_some()
 }
 
@@ -42,7 +39,7 @@ fn find() -> Option<FfmpegCodec> {
     encoder::find_by_name(name.as_ref()?)
 }
 
-impl Engine for H264 {
+impl Engine for Encoding {
     const CODEC: Codec = Codec::H264;
     /// libx264's; FFmpeg takes a little less when both are as large.
     const LIMIT: u32 = 16_384;
@@ -77,7 +74,7 @@ impl Engine for H264 {
     }
 }
 
-impl H264 {
+impl Encoding {
     fn run(&mut self, picture: &Video) -> Result<Option<Packet>, Error> {
         self.encoder.send_frame(picture)?;
         let mut packet = codec::packet::Packet::empty();

@@ -1,34 +1,30 @@
-//! VP8 through libvpx.
-
-mod libvpx;
-
-use self::libvpx::Libvpx;
-use super::encode::{Engine, Kind, Packet};
-use super::{Codec, EncoderConfig};
+use super::libvpx::Encoder;
 use crate::Frame;
+use crate::video::encode::{Engine, Kind, Packet};
+use crate::video::{Codec, EncoderConfig};
 
 /// libvpx, set for live video at the least CPU time whose quality is that of its common settings.
-pub(super) struct Vp8 {
-    libvpx: Libvpx,
+pub(in crate::video) struct Encoding {
+    libvpx: Encoder,
     /// Ticks that are over, and the length of a frame.
     clock: i64,
     frame_ticks: i64,
 }
 
-impl Engine for Vp8 {
+impl Engine for Encoding {
     const CODEC: Codec = Codec::Vp8;
     /// A key frame has 14 bits for each.
     const LIMIT: u32 = 16_383;
 
     fn open(config: &EncoderConfig, width: u32, height: u32) -> Result<Self, String> {
-        let libvpx = Libvpx::open(width, height, |settings| {
+        let libvpx = Encoder::open(width, height, |settings| {
             settings.g_threads = config.threads;
             settings.rc_target_bitrate = kilobits(config);
         })?;
-        let mut vp8 = Self { libvpx, clock: 0, frame_ticks: 0 };
-        vp8.libvpx.set_speed(SPEED, STATIC_THRESHOLD)?;
-        vp8.limit_key_frames(config)?;
-        Ok(vp8)
+        let mut encoding = Self { libvpx, clock: 0, frame_ticks: 0 };
+        encoding.libvpx.set_speed(SPEED, STATIC_THRESHOLD)?;
+        encoding.limit_key_frames(config)?;
+        Ok(encoding)
     }
 
     fn set_rates(&mut self, config: &EncoderConfig) -> Result<bool, String> {
@@ -47,7 +43,7 @@ impl Engine for Vp8 {
     }
 }
 
-impl Vp8 {
+impl Encoding {
     fn encode_smallest(&mut self, picture: &Frame) -> Result<Option<Packet>, String> {
         self.libvpx.configure(|settings| settings.rc_min_quantizer = MAX_QUANTIZER)?;
         let packet = self.encode(picture, Kind::Key);
@@ -69,7 +65,7 @@ fn kilobits(config: &EncoderConfig) -> u32 {
 }
 
 /// Ticks of libvpx's clock, by which it shares out the bitrate.
-const TICKS_PER_SECOND: i32 = 90_000;
+pub(super) const TICKS_PER_SECOND: i32 = 90_000;
 
 /// `cpu-used`: -16 would be the fastest, but towards it the quality falls steeply.
 const SPEED: i32 = -10;
@@ -78,5 +74,5 @@ const SPEED: i32 = -10;
 /// nothing moves, and the bits serve where something does.
 const STATIC_THRESHOLD: i32 = 100;
 
-const MIN_QUANTIZER: u32 = 2;
-const MAX_QUANTIZER: u32 = 63;
+pub(super) const MIN_QUANTIZER: u32 = 2;
+pub(super) const MAX_QUANTIZER: u32 = 63;

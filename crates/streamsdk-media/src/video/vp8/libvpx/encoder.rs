@@ -1,8 +1,4 @@
-//! libvpx's C interface: all that is unsafe about VP8.
-
-#![allow(unsafe_code)]
-
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 
@@ -10,25 +6,28 @@ use bytes::Bytes;
 use vpx_sys::vp8e_enc_control_id as control;
 use vpx_sys::{
     VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION, VPX_FRAME_IS_KEY,
-    vpx_codec_ctx_t, vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t, vpx_codec_err_t, vpx_enc_pass,
-    vpx_img_fmt, vpx_kf_mode, vpx_rational, vpx_rc_mode,
+    vpx_codec_cx_pkt_kind, vpx_codec_enc_cfg_t, vpx_enc_pass, vpx_img_fmt, vpx_kf_mode,
+    vpx_rational, vpx_rc_mode,
 };
 
-use super::{MAX_QUANTIZER, MIN_QUANTIZER, Packet, TICKS_PER_SECOND};
+use super::{Context, check};
+use crate::video::encode::Packet;
+use crate::video::vp8::encoding::{MAX_QUANTIZER, MIN_QUANTIZER, TICKS_PER_SECOND};
 use crate::{Frame, PixelFormat};
 
 /// An open encoder.
-pub(super) struct Libvpx {
-    context: Box<vpx_codec_ctx_t>,
+pub(in super::super) struct Encoder {
+    context: Context,
     settings: vpx_codec_enc_cfg_t,
 }
 
-// SAFETY: the context belongs to this value alone, and libvpx ties nothing to the thread that made it.
-unsafe impl Send for Libvpx {}
+// SAFETY: the context can be sent, and the pointers in the settings, to the statistics of a first pass,
+// are null.
+unsafe impl Send for Encoder {}
 
-impl Libvpx {
+impl Encoder {
     /// Opens an encoder for live video; `adjust` has the last word on its settings.
-    pub(super) fn open(
+    pub(in super::super) fn open(
         width: u32,
         height: u32,
         adjust: impl FnOnce(&mut vpx_codec_enc_cfg_t),
@@ -38,47 +37,51 @@ impl Libvpx {
         settings.g_h = height;
         for_live_video(&mut settings);
         adjust(&mut settings);
-        let mut context = Box::<vpx_codec_ctx_t>::new_uninit();
         // SAFETY: libvpx clears and fills the context, and has copied the settings when it returns.
-        // If it fails it has released what it allocated, and the context is not used.
+        // If it fails it has released what it allocated.
         let context = unsafe {
-            check(vpx_sys::vpx_codec_enc_init_ver(
-                context.as_mut_ptr(),
-                vpx_sys::vpx_codec_vp8_cx(),
-                &settings,
-                0,
-                VPX_ENCODER_ABI_VERSION as c_int,
-            ))?;
-            context.assume_init()
+            Context::open(|context| {
+                vpx_sys::vpx_codec_enc_init_ver(
+                    context,
+                    vpx_sys::vpx_codec_vp8_cx(),
+                    &settings,
+                    0,
+                    VPX_ENCODER_ABI_VERSION as c_int,
+                )
+            })?
         };
         Ok(Self { context, settings })
     }
 
     /// Changes settings while running.
-    pub(super) fn configure(
+    pub(in super::super) fn configure(
         &mut self,
         adjust: impl FnOnce(&mut vpx_codec_enc_cfg_t),
     ) -> Result<(), String> {
         adjust(&mut self.settings);
         // SAFETY: the context is open, and libvpx copies the settings.
         let result =
-            unsafe { vpx_sys::vpx_codec_enc_config_set(&mut *self.context, &self.settings) };
-        self.check(result)
+            unsafe { vpx_sys::vpx_codec_enc_config_set(self.context.as_ptr(), &self.settings) };
+        self.context.check(result)
     }
 
     /// How much time to save, and below which difference a block counts as unchanged.
-    pub(super) fn set_speed(&mut self, cpu_used: i32, threshold: i32) -> Result<(), String> {
+    pub(in super::super) fn set_speed(
+        &mut self,
+        cpu_used: i32,
+        threshold: i32,
+    ) -> Result<(), String> {
         self.control(control::VP8E_SET_CPUUSED, cpu_used)?;
         self.control(control::VP8E_SET_STATIC_THRESHOLD, threshold)
     }
 
     /// Largest size of a key frame in percent of an average frame.
-    pub(super) fn limit_key_frames(&mut self, percent: u32) -> Result<(), String> {
+    pub(in super::super) fn limit_key_frames(&mut self, percent: u32) -> Result<(), String> {
         self.control(control::VP8E_SET_MAX_INTRA_BITRATE_PCT, percent as c_int)
     }
 
     /// Encodes a picture in I420 of the size that was opened; `None` if it was left out.
-    pub(super) fn encode(
+    pub(in super::super) fn encode(
         &mut self,
         picture: &Frame,
         start: i64,
@@ -108,7 +111,7 @@ impl Libvpx {
             }
             let flags = if key_frame { VPX_EFLAG_FORCE_KF } else { 0 };
             vpx_sys::vpx_codec_encode(
-                &mut *self.context,
+                self.context.as_ptr(),
                 &image,
                 start,
                 ticks as _,
@@ -116,7 +119,7 @@ impl Libvpx {
                 VPX_DL_REALTIME as _,
             )
         };
-        self.check(result)?;
+        self.context.check(result)?;
         Ok(self.take_packet())
     }
 
@@ -126,7 +129,7 @@ impl Libvpx {
             // SAFETY: the context is open; a packet and its bytes stay valid until it is used again,
             // and the union holds a frame if the kind says so.
             unsafe {
-                let packet = vpx_sys::vpx_codec_get_cx_data(&mut *self.context, &mut position);
+                let packet = vpx_sys::vpx_codec_get_cx_data(self.context.as_ptr(), &mut position);
                 let packet = packet.as_ref()?;
                 if packet.kind == vpx_codec_cx_pkt_kind::VPX_CODEC_CX_FRAME_PKT {
                     let frame = packet.data.frame;
@@ -140,26 +143,9 @@ impl Libvpx {
 
     fn control(&mut self, id: control, value: c_int) -> Result<(), String> {
         // SAFETY: the context is open, and the controls used here take one int or unsigned int.
-        let result = unsafe { vpx_sys::vpx_codec_control_(&mut *self.context, id as c_int, value) };
-        self.check(result)
-    }
-
-    fn check(&mut self, result: vpx_codec_err_t) -> Result<(), String> {
-        check(result).map_err(|reason| {
-            // SAFETY: the context is open; the text is null or lives until the context is used again.
-            let detail = unsafe {
-                let detail = vpx_sys::vpx_codec_error_detail(&mut *self.context);
-                (!detail.is_null()).then(|| CStr::from_ptr(detail).to_string_lossy().into_owned())
-            };
-            detail.map_or_else(|| reason.clone(), |detail| format!("{reason}: {detail}"))
-        })
-    }
-}
-
-impl Drop for Libvpx {
-    fn drop(&mut self) {
-        // SAFETY: the context is open and not used again.
-        unsafe { vpx_sys::vpx_codec_destroy(&mut *self.context) };
+        let result =
+            unsafe { vpx_sys::vpx_codec_control_(self.context.as_ptr(), id as c_int, value) };
+        self.context.check(result)
     }
 }
 
@@ -191,13 +177,4 @@ fn for_live_video(settings: &mut vpx_codec_enc_cfg_t) {
     settings.rc_buf_optimal_sz = 600;
     // Frames are left out when the buffer is less full than this, in percent.
     settings.rc_dropframe_thresh = 30;
-}
-
-fn check(result: vpx_codec_err_t) -> Result<(), String> {
-    if result == vpx_codec_err_t::VPX_CODEC_OK {
-        return Ok(());
-    }
-    // SAFETY: the text is constant.
-    let text = unsafe { CStr::from_ptr(vpx_sys::vpx_codec_err_to_string(result)) };
-    Err(text.to_string_lossy().into_owned())
 }

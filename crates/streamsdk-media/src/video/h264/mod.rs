@@ -1,0 +1,8 @@
+//! H264 through FFmpeg.
+
+mod decoding;
+mod encoding;
+mod raw;
+
+pub(super) use self::decoding::Decoding;
+pub(super) use self::encoding::{Encoding, is_available};

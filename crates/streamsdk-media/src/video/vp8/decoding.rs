@@ -1,0 +1,20 @@
+use super::libvpx::Decoder;
+use crate::video::decode::Engine;
+use crate::video::{Codec, DecodeError, DecoderConfig};
+use crate::{Frame, Timestamp};
+
+/// libvpx's decoder, which shows every picture at once.
+pub(in crate::video) struct Decoding(Decoder);
+
+impl Engine for Decoding {
+    const CODEC: Codec = Codec::Vp8;
+
+    fn open(_config: &DecoderConfig) -> Result<Self, String> {
+        Decoder::open().map(Self)
+    }
+
+    fn decode(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Frame>, DecodeError> {
+        let frame = self.0.decode(data).map_err(Self::corrupt)?;
+        Ok(frame.map(|frame| frame.at(at)))
+    }
+}
