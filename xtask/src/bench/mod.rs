@@ -28,7 +28,7 @@ use anyhow::{Context, Result};
 use self::lab::Lab;
 use self::programs::{
     BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, Programs, SINK,
-    TRACK,
+    TRACK_H264, TRACK_VP8,
 };
 use self::report::{Report, Row};
 use self::track::Against;
@@ -112,7 +112,7 @@ const BENCHES: &[Bench] = &[
             "track-vp8-frame-p95",
             "track-vp8-memory",
         ],
-        programs: &[CLI, TRACK],
+        programs: &[CLI, TRACK_VP8],
         measure: |lab| track::measure(lab, Against::OurWorker, &codec::VP8),
     },
     Bench {
@@ -124,7 +124,7 @@ const BENCHES: &[Bench] = &[
             "track-h264-frame-p95",
             "track-h264-memory",
         ],
-        programs: &[CLI, TRACK],
+        programs: &[CLI, TRACK_H264],
         measure: |lab| track::measure(lab, Against::OurWorker, &codec::H264),
     },
     Bench {
@@ -136,7 +136,7 @@ const BENCHES: &[Bench] = &[
             "track-real-vp8-frame-p95",
             "track-real-vp8-memory",
         ],
-        programs: &[TRACK],
+        programs: &[TRACK_VP8],
         measure: |lab| track::measure(lab, Against::RealServer, &codec::VP8),
     },
     Bench {
@@ -148,7 +148,7 @@ const BENCHES: &[Bench] = &[
             "track-real-h264-frame-p95",
             "track-real-h264-memory",
         ],
-        programs: &[TRACK],
+        programs: &[TRACK_H264],
         measure: |lab| track::measure(lab, Against::RealServer, &codec::H264),
     },
     Bench {
@@ -168,7 +168,7 @@ const BENCHES: &[Bench] = &[
 /// What takes so long that it is done only when it is asked for by name.
 const LONG_BENCHES: &[Bench] = &[Bench {
     figures: &["soak-latency", "soak-memory"],
-    programs: &[CLI, TRACK],
+    programs: &[CLI, TRACK_VP8],
     measure: soak::measure,
 }];
 

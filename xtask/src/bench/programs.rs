@@ -4,23 +4,51 @@ use anyhow::{Context, Result, bail};
 
 use crate::project;
 
-/// One of the measuring programs of the package `streamsdk-benches`.
+/// Sends a file.
 pub const CLIENT: &str = "bench-client";
 /// [`CLIENT`] with libjpeg-turbo.
 pub const CLIENT_TURBOJPEG: &str = "bench-client-turbojpeg";
+/// Connects and closes.
 pub const CONNECT: &str = "bench-connect";
+/// How fast data can leave at all.
 pub const BOUND: &str = "bench-bound";
+/// A server that takes a file and does nothing with it.
 pub const SINK: &str = "bench-sink";
-pub const TRACK: &str = "bench-track";
+/// Sends video on a track, in one codec.
+pub const TRACK_VP8: &str = "bench-track-vp8";
+pub const TRACK_H264: &str = "bench-track-h264";
+/// Captures and encodes.
 pub const CAPTURE: &str = "bench-capture";
+/// Sends on what a camera of the network gives.
 pub const LOCAL: &str = "bench-local";
 /// The command-line program with every feature, the worker among them.
 pub const CLI: &str = "streamsdk";
 /// The command-line program as it is built by default.
 pub const CLI_DEFAULT: &str = "streamsdk-default";
 
-const MEASURING: &[&str] = &[CLIENT, CONNECT, BOUND, SINK];
-const MEASURING_VIDEO: &[&str] = &[TRACK, CAPTURE, LOCAL];
+/// A program of the package `streamsdk-benches`.
+struct Measuring {
+    name: &'static str,
+    binary: &'static str,
+    features: &'static str,
+}
+
+const fn measuring(name: &'static str, binary: &'static str, features: &'static str) -> Measuring {
+    Measuring { name, binary, features }
+}
+
+/// Those with the same features one after the other: less is built anew.
+const MEASURING: &[Measuring] = &[
+    measuring(CLIENT_TURBOJPEG, CLIENT, "turbojpeg"),
+    measuring(CLIENT, CLIENT, ""),
+    measuring(CONNECT, CONNECT, ""),
+    measuring(BOUND, BOUND, ""),
+    measuring(SINK, SINK, ""),
+    measuring(TRACK_VP8, "bench-track", "vp8"),
+    measuring(TRACK_H264, "bench-track", "h264"),
+    measuring(CAPTURE, CAPTURE, "video"),
+    measuring(LOCAL, LOCAL, "video"),
+];
 
 /// Everything of ours that is measured, as copies that the next build leaves alone.
 pub struct Programs {
@@ -31,17 +59,11 @@ impl Programs {
     /// Builds the `wanted` ones, optimised.
     pub fn build(wanted: &[&str]) -> Result<Self> {
         let programs = Self { directory: project::work_directory("bench/programs")? };
-        if wanted.contains(&CLIENT_TURBOJPEG) {
-            build("streamsdk-benches", &["--bin", CLIENT, "--features", "turbojpeg"])?;
-            programs.keep(&built(CLIENT)?, CLIENT_TURBOJPEG)?;
-        }
-        for name in MEASURING.iter().filter(|name| wanted.contains(name)) {
-            build("streamsdk-benches", &["--bin", name])?;
-            programs.keep(&built(name)?, name)?;
-        }
-        for name in MEASURING_VIDEO.iter().filter(|name| wanted.contains(name)) {
-            build("streamsdk-benches", &["--bin", name, "--features", "video"])?;
-            programs.keep(&built(name)?, name)?;
+        for Measuring { name, binary, features } in MEASURING {
+            if wanted.contains(name) {
+                build("streamsdk-benches", &["--bin", binary, "--features", features])?;
+                programs.keep(&built(binary)?, name)?;
+            }
         }
         if wanted.contains(&CLI_DEFAULT) {
             build("streamsdk-cli", &[])?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::lab::{Lab, last_line, number};
-use super::programs::TRACK;
+use super::programs::TRACK_VP8;
 use super::report::{Row, Target};
 use crate::process::{Job, Output};
 
@@ -20,7 +20,7 @@ pub fn measure(lab: &Lab) -> Result<Vec<Row>> {
     // A few seconds more, so that the last minute is over before the session is.
     let frames = (minutes * 60 + 5) * 30;
     let worker = lab.worker()?;
-    let finished = Job::new(lab.programs.find(TRACK)?)
+    let finished = Job::new(lab.programs.find(TRACK_VP8)?)
         .args([worker.url(), "--workflow-id", "passthrough", "--frames", &frames.to_string()])
         .output(Output::Capture)
         .limit(Duration::from_secs(minutes * 60 + 120))

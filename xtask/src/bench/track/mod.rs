@@ -3,7 +3,7 @@
 //! Python SDK.
 //!
 //! Both send BGR pictures that were drawn before, and decode each frame that comes back to pixels. The CPU time
-//! is from the first frame to the last.
+//! is from the first frame to the last. Our program has the codec that it uses and no other.
 
 mod figures;
 mod server;
@@ -18,7 +18,6 @@ pub use self::server::Against;
 use self::server::Server;
 use super::codec::Codec;
 use super::lab::{Lab, last_line, number};
-use super::programs::TRACK;
 use super::report::Row;
 use crate::peers::{PythonTracks, TrackSource, workflow};
 use crate::process::{Job, Output};
@@ -71,7 +70,7 @@ fn python(lab: &Lab, url: &str, workflow: &str, codec: &Codec) -> Result<Value> 
 
 fn our_client(lab: &Lab, url: &str, name: &str, codec: &Codec) -> Result<Value> {
     let frames = FRAMES.to_string();
-    let finished = Job::new(lab.programs.find(TRACK)?)
+    let finished = Job::new(lab.programs.find(codec.track_program)?)
         .args([url, "--codec", codec.ours, "--frames", &frames])
         .arg("--workflow")
         .arg(workflow(name))
