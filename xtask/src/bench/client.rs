@@ -30,9 +30,15 @@ impl ClientRun {
         Self { job: self.job.args(["--stream-output", name]) }
     }
 
-    /// Whether the image of every frame is decoded. Default is `false`.
-    pub fn decode(self, decode: bool) -> Self {
-        Self { job: self.job.args(decode.then_some("--decode")) }
+    /// Decodes the image of every frame. Default is to read data only.
+    pub fn decode(self) -> Self {
+        Self { job: self.job.arg("--decode") }
+    }
+
+    /// Everything on one thread, as the Python SDK has it: the cheapest where no picture is decoded.
+    /// Default is two.
+    pub fn one_thread(self) -> Self {
+        Self { job: self.job.args(["--threads", "1"]) }
     }
 
     /// Ends as soon as the upload has arrived. Default is to wait for all results.

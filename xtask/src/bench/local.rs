@@ -53,7 +53,8 @@ fn reencode(clip: &Path, live: &Path) -> Result<()> {
 
 fn session(lab: &Lab, worker: &Worker, camera: &RtspServer, options: &[&str]) -> Result<Value> {
     let finished = Job::new(lab.programs.find(LOCAL)?)
-        .args([worker.url(), "--camera", camera.url()])
+        // Of the runtime: reading from the camera and encoding have their own.
+        .args([worker.url(), "--camera", camera.url(), "--threads", "1"])
         .args(options)
         .output(Output::Capture)
         .limit(LIMIT)

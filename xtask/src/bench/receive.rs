@@ -23,14 +23,14 @@ pub fn measure(lab: &Lab, size: &str, width: u32, height: u32) -> Result<Vec<Row
     let clip = lab.directory.join(format!("{size}.mp4"));
     Clip { width, height, frames: FRAMES }.write(&clip)?;
     let worker = lab.worker()?;
-    let ours = |program: &str, decode: bool| our_client(lab, &worker, &clip, program, decode);
+    let ours = |program| our_client(lab, &worker, &clip, program);
 
     let [mut plain, mut turbo, mut data, mut peer]: [Samples; 4] = Default::default();
     for _ in 0..lab.times(REPETITIONS) {
         peer.push(python(lab, &worker, &clip)?);
-        plain.push(ours(CLIENT, true)?);
-        turbo.push(ours(CLIENT_TURBOJPEG, true)?);
-        data.push(ours(CLIENT, false)?);
+        plain.push(cost(ours(CLIENT)?.decode())?);
+        turbo.push(cost(ours(CLIENT_TURBOJPEG)?.decode())?);
+        data.push(cost(ours(CLIENT)?.one_thread())?);
     }
     let row = |name: String, ours: &Samples, most: f64| {
         Row::compared(name, "ms/frame", ours, &peer, Target::RatioAtMost(most))
@@ -42,9 +42,13 @@ pub fn measure(lab: &Lab, size: &str, width: u32, height: u32) -> Result<Vec<Row
     ])
 }
 
-fn our_client(lab: &Lab, worker: &Worker, clip: &Path, program: &str, decode: bool) -> Result<f64> {
+fn our_client(lab: &Lab, worker: &Worker, clip: &Path, program: &str) -> Result<ClientRun> {
     let run = ClientRun::new(lab.programs.find(program)?, worker.url(), clip, &passthrough());
-    let report = run.stream_output("image").decode(decode).run(LIMIT)?;
+    Ok(run.stream_output("image"))
+}
+
+fn cost(run: ClientRun) -> Result<f64> {
+    let report = run.run(LIMIT)?;
     ensure!(report["frames"] == FRAMES, "not every frame came: {report}");
     number(&report, "/receiving/cpu_ms_per_frame")
 }

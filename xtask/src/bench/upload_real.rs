@@ -58,7 +58,7 @@ fn upload_ours(
     let client = lab.programs.find(CLIENT)?;
     let run = ClientRun::new(client, &server.url(), file, &workflow("blur"))
         .stream_output("output_image");
-    let report = run.upload_only().run(LIMIT)?;
+    let report = run.upload_only().one_thread().run(LIMIT)?;
     uploads.mb_per_s.push(number(&report, "/upload/mb_per_s")?);
     uploads.cpu_s.push(number(&report, "/upload/cpu_s")?);
     uploads.peak_mb.push(number(&report, "/peak_rss_mb")?);
