@@ -4,9 +4,14 @@ mod chroma;
 mod gray;
 pub(crate) mod range;
 mod rgb;
+#[cfg(any(feature = "vp8", feature = "h264"))]
+mod scratch;
 
 pub(crate) use self::rgb::swap_in_place as swap_channels;
+#[cfg(any(feature = "vp8", feature = "h264"))]
+pub(crate) use self::scratch::Scratch;
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::{Frame, PixelFormat, Plane, PlaneSize};
@@ -80,8 +85,17 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(format: PixelFormat, width: u32, height: u32) -> Self {
+        Self::over(Vec::new(), format, width, height)
+    }
+
+    /// In memory that was used before: every byte has to be written.
+    fn over(mut data: Vec<u8>, format: PixelFormat, width: u32, height: u32) -> Self {
         let bytes = format.plane_sizes(width, height).map(PlaneSize::bytes).sum();
-        Self { format, width, height, data: vec![0; bytes] }
+        if data.capacity() < bytes {
+            data = vec![0; bytes];
+        }
+        data.resize(bytes, 0);
+        Self { format, width, height, data }
     }
 
     /// The planes; those that the format does not have are empty.
@@ -101,8 +115,13 @@ impl Target {
     }
 
     pub(crate) fn into_frame(self) -> Result<Frame, ConvertError> {
+        self.into_frame_of(Bytes::from)
+    }
+
+    /// `shared` says how the bytes are kept.
+    fn into_frame_of(self, shared: impl FnOnce(Vec<u8>) -> Bytes) -> Result<Frame, ConvertError> {
         let Self { format, width, height, data } = self;
-        Frame::packed(format, width, height, data)
+        Frame::packed(format, width, height, shared(data))
             .map_err(|error| ConvertError::failed(format, format, error))
     }
 }

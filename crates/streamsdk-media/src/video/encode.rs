@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::coarse::coarse;
 use super::{Codec, EncodeError, EncodeOptions, EncodedFrame, EncoderConfig, VideoEncoder};
+use crate::convert::Scratch;
 use crate::{Frame, PixelFormat};
 
 /// An encoder for pictures of one size.
@@ -47,6 +48,7 @@ pub(super) struct Live<E> {
     engine: Option<(E, Size)>,
     key_frame_owed: bool,
     frames_since_key: u32,
+    scratch: Scratch,
 }
 
 type Size = (u32, u32);
@@ -59,6 +61,7 @@ impl<E: Engine> Live<E> {
             engine: None,
             key_frame_owed: false,
             frames_since_key: 0,
+            scratch: Scratch::default(),
         }
     }
 
@@ -118,7 +121,7 @@ impl<E: Engine> VideoEncoder for Live<E> {
         if width.max(height) > E::LIMIT {
             return Err(EncodeError::TooLarge { codec, width, height, limit: E::LIMIT });
         }
-        let picture = frame.convert(PixelFormat::I420)?;
+        let picture = self.scratch.convert(frame, PixelFormat::I420)?;
         let packet = self.encode_picture(&picture).map_err(|reason| {
             self.engine = None;
             EncodeError::Encoder { codec, width, height, reason }

@@ -1,0 +1,99 @@
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::{ConvertError, Target, fill};
+use crate::{Frame, PixelFormat};
+
+/// Memory for converted pictures, one after the other: who needs each for a moment only does not have
+/// a megabyte cleared for every one, and never has two of them.
+#[derive(Default)]
+pub(crate) struct Scratch(Arc<Mutex<Vec<u8>>>);
+
+impl Scratch {
+    /// As [`Frame::convert`]. The memory is used again once the picture and its clones are gone; what is
+    /// converted before that gets memory of its own.
+    pub(crate) fn convert(&self, frame: &Frame, to: PixelFormat) -> Result<Frame, ConvertError> {
+        if frame.format() == to {
+            return Ok(frame.clone());
+        }
+        let data = mem::take(&mut *lock(&self.0));
+        let mut target = Target::over(data, to, frame.width(), frame.height());
+        fill(&frame.with_whole_rows()?, &mut target)?;
+        let home = Arc::clone(&self.0);
+        let lent = |data| Bytes::from_owner(Lent { data, home });
+        Ok(target.into_frame_of(lent)?.at(frame.timestamp()))
+    }
+}
+
+struct Lent {
+    data: Vec<u8>,
+    home: Arc<Mutex<Vec<u8>>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        *lock(&self.home) = mem::take(&mut self.data);
+    }
+}
+
+fn lock(memory: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMATS: [PixelFormat; 6] = {
+        use PixelFormat::{Bgr24, Gray8, I420, Nv12, Rgb24, Yuyv};
+        [Bgr24, Rgb24, I420, Nv12, Yuyv, Gray8]
+    };
+
+    fn gray(width: u32, height: u32, value: u8) -> Frame {
+        let pixels = vec![value; (width * height) as usize];
+        Frame::packed(PixelFormat::Gray8, width, height, pixels).unwrap()
+    }
+
+    fn address(frame: &Frame) -> *const u8 {
+        frame.planes()[0].data.as_ptr()
+    }
+
+    #[test]
+    fn memory_is_used_again_when_the_picture_is_gone_and_not_before() {
+        let scratch = Scratch::default();
+        let convert = |frame: &Frame| scratch.convert(frame, PixelFormat::I420).unwrap();
+        let first = convert(&gray(64, 48, 10));
+        let second = convert(&gray(64, 48, 20));
+        assert_ne!(address(&first), address(&second));
+        assert_ne!(first.to_packed(), second.to_packed());
+
+        let reused = address(&second);
+        drop((first, second));
+        assert_eq!(address(&convert(&gray(64, 48, 30))), reused);
+    }
+
+    #[test]
+    fn nothing_of_an_earlier_picture_is_left() {
+        let scratch = Scratch::default();
+        for source in FORMATS {
+            for (width, height) in [(64, 48), (33, 17), (1, 1), (63, 48), (64, 47)] {
+                let frame = gray(width, height, 77).convert(source).unwrap();
+                for target in FORMATS {
+                    drop(scratch.convert(&gray(width, height, 255), PixelFormat::Bgr24));
+                    let converted = scratch.convert(&frame, target).unwrap();
+                    let expected = frame.convert(target).unwrap();
+                    let what = format!("{source} to {target}, {width}x{height}");
+                    assert_eq!(converted.to_packed(), expected.to_packed(), "{what}");
+                }
+            }
+        }
+    }
+}
