@@ -35,6 +35,13 @@
 //!   waited for.
 //! * Nothing outlives a session: [`Session::close`] returns when all is stopped, dropping it stops
 //!   all in the background.
+//!
+//! # Which runtime
+//!
+//! Either of tokio's. The one of one thread (`#[tokio::main(flavor = "current_thread")]`) costs least
+//! where no pictures are decoded, because a message then wakes no second thread. Who decodes them in the
+//! task that waits for events takes the other, so that connections are served meanwhile. Encoding, and
+//! reading files and cameras, have threads of their own on both.
 
 mod client;
 mod config;
