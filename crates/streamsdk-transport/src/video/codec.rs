@@ -4,13 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_VP8};
-use rtc::rtp::codec::{h264::H264Payloader, vp8::Vp8Payloader};
+use rtc::rtp::codec::vp8::Vp8Payloader;
 use rtc::rtp::packetizer::Payloader;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
 use streamsdk_protocol::sdp::video_section;
 use webrtc::peer_connection::MediaEngine;
+
+use super::h264::H264Payloader;
 
 /// Ticks of an RTP clock for video in a second.
 pub const VIDEO_CLOCK_RATE: u32 = 90_000;

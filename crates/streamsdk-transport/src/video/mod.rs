@@ -5,6 +5,7 @@ mod bandwidth;
 mod burst;
 mod codec;
 mod feedback;
+mod h264;
 mod packet;
 mod receive;
 mod send;

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use super::VideoCodec;
 
 const NAL_IDR: u8 = 5;
-const NAL_SPS: u8 = 7;
-const NAL_STAP_A: u8 = 24;
-const NAL_FU_A: u8 = 28;
+pub(super) const NAL_SPS: u8 = 7;
+pub(super) const NAL_PPS: u8 = 8;
+pub(super) const NAL_STAP_A: u8 = 24;
+pub(super) const NAL_FU_A: u8 = 28;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 /// Whether the payload is the first of a key frame.
