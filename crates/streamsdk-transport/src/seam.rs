@@ -31,7 +31,7 @@ use crate::gate::Gate;
 use crate::socket::GatheringSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
-/// Packets that it is always worth to join.
+/// So many packets are always worth joining.
 const SHORT_RUN: usize = 4;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

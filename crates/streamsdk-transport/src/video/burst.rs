@@ -16,6 +16,9 @@ use webrtc::media_stream::track_local::TrackLocal;
 
 use crate::seam::Seam;
 
+/// More than ever wait for an engine that takes what it is given: it has place for 256.
+const MOST_WAITING: usize = 4096;
+
 /// The packets that wait for the one that was given to the engine.
 #[derive(Debug)]
 pub(super) struct Departures {
@@ -34,15 +37,21 @@ impl Departures {
         track: &impl TrackLocal,
         burst: impl Iterator<Item = rtp::Packet>,
     ) -> webrtc::error::Result<()> {
-        let bell = {
-            let mut waiting = self.waiting();
-            waiting.extend(burst);
-            self.seam.join(waiting.len());
-            waiting.front().cloned()
-        };
-        let Some(bell) = bell else { return Ok(()) };
+        let Some(bell) = self.line_up(burst) else { return Ok(()) };
         // When the engine does not take it, nothing that waits for it leaves.
         track.write_rtp(bell).await.inspect_err(|_| self.waiting().clear())
+    }
+
+    /// Returns the packet to be given to the engine.
+    fn line_up(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
+        let mut waiting = self.waiting();
+        if waiting.len() >= MOST_WAITING {
+            // The engine refuses the track's packets, and says so in its log only.
+            waiting.clear();
+        }
+        waiting.extend(burst);
+        self.seam.join(waiting.len());
+        waiting.front().cloned()
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<rtp::Packet>> {
@@ -153,5 +162,16 @@ mod tests {
         let unbound = OutgoingTrack::new(VideoCodec::Vp8).engine;
         departures.send(&*unbound, [7, 8].map(packet).into_iter()).await.unwrap_err();
         assert!(departures.waiting().is_empty());
+    }
+
+    #[test]
+    fn what_the_engine_refuses_does_not_pile_up() {
+        let departures = Departures::new(Arc::default());
+        let line_up = |numbers: std::ops::Range<u16>| departures.line_up(numbers.map(packet));
+        line_up(0..MOST_WAITING as u16 - 1);
+        line_up(1..3);
+        assert_eq!(departures.waiting().len(), MOST_WAITING + 1);
+        assert_eq!(line_up(7..9).map(|bell| bell.header.sequence_number), Some(7));
+        assert_eq!(departures.waiting().len(), 2);
     }
 }
