@@ -8,8 +8,9 @@
 //! * While a connection is being made, the engine's timers fire after [`NUDGE`] at the latest. It
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
-//! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out
-//!   ([`GatheringSocket`]).
+//! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
+//!   leaves wakes nobody ([`GatheringSocket`]).
+//! * A burst of video leaves with one system call ([`Seam::join`]).
 
 use std::fmt;
 use std::future::Future;

@@ -7,7 +7,7 @@ use super::{ConvertError, Target, fill};
 use crate::{Frame, PixelFormat};
 
 /// Memory for converted pictures, one after the other: who needs each for a moment only does not have
-/// a megabyte cleared for every one, and never has two of them.
+/// a megabyte taken and cleared for every one.
 #[derive(Default)]
 pub(crate) struct Scratch(Arc<Mutex<Vec<u8>>>);
 
