@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use streamsdk_protocol::sdp::sends_video;
 use tokio::sync::mpsc;
-use webrtc::data_channel::DataChannel;
 use webrtc::peer_connection::RTCSdpType;
 
 use crate::channel::Channel;
@@ -45,6 +44,7 @@ impl Answer {
         let peer = Peer::new(
             Arc::clone(&engine),
             connection.life.clone(),
+            Arc::clone(&connection.traffic),
             Some(hurry),
             config.drain_timeout,
         );
@@ -117,27 +117,22 @@ fn give_up_after(peer: &Peer, limit: std::time::Duration) {
 #[derive(Debug)]
 pub struct IncomingChannels {
     peer: Peer,
-    channels: mpsc::Receiver<Arc<dyn DataChannel>>,
+    channels: mpsc::Receiver<Channel>,
 }
 
 impl IncomingChannels {
     /// The next channel; `None` when the connection is over. Cancelling loses nothing.
     ///
-    /// At most 16 channels wait to be taken; more are refused.
+    /// At most 16 channels wait to be taken; what arrives on more of them is discarded. A channel that is
+    /// never taken is one that is not read: see [`ChannelReceiver`](crate::ChannelReceiver).
     pub async fn next(&mut self) -> Option<Channel> {
-        loop {
-            let channel = tokio::select! {
-                biased;
-                channel = self.channels.recv() => channel?,
-                _ = self.peer.ended() => return None,
-            };
-            self.peer.settle();
-            if let Ok(label) = channel.label().await {
-                let life = self.peer.life().clone();
-                let channel = Channel::new(label, channel, life, self.peer.traffic());
-                self.peer.adopt(channel.sender().clone());
-                return Some(channel);
-            }
-        }
+        let channel = tokio::select! {
+            biased;
+            channel = self.channels.recv() => channel?,
+            _ = self.peer.ended() => return None,
+        };
+        self.peer.settle();
+        self.peer.adopt(channel.sender().clone());
+        Some(channel)
     }
 }

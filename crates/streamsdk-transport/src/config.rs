@@ -3,6 +3,7 @@ use std::time::Duration;
 use streamsdk_protocol::init::IceServer;
 
 use crate::VideoCodec;
+use crate::channel::InboundLimits;
 
 /// How a peer connects and how long it waits.
 #[derive(Debug, Clone)]
@@ -26,6 +27,13 @@ pub struct PeerConfig {
     ///
     /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
     pub send_buffer: usize,
+    /// Most bytes per channel that have arrived and wait for their reader. Default is 4 MiB.
+    ///
+    /// What happens beyond: see [`ChannelReceiver`](crate::ChannelReceiver).
+    pub receive_buffer: usize,
+    /// How long a reader may take nothing from a full receive buffer before it is given up, so that the other
+    /// channels go on. Default is 10 s.
+    pub reader_timeout: Duration,
     /// Size of the kernel's receive buffer per socket, in bytes. Default is 4 MiB.
     ///
     /// The kernel may grant less (`net.core.rmem_max`).
@@ -34,6 +42,12 @@ pub struct PeerConfig {
     ///
     /// The side that makes the offer decides: the other uses the first of the offered that it knows.
     pub codecs: Vec<VideoCodec>,
+}
+
+impl PeerConfig {
+    pub(crate) fn inbound_limits(&self) -> InboundLimits {
+        InboundLimits { bytes: self.receive_buffer, reader_timeout: self.reader_timeout }
+    }
 }
 
 impl Default for PeerConfig {
@@ -46,6 +60,8 @@ impl Default for PeerConfig {
             dead_after: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(2),
             send_buffer: 128 << 10,
+            receive_buffer: 4 << 20,
+            reader_timeout: Duration::from_secs(10),
             socket_receive_buffer: 4 << 20,
             codecs: vec![VideoCodec::Vp8, VideoCodec::H264],
         }

@@ -17,6 +17,7 @@ use webrtc::peer_connection::{
     SettingEngineBuilder,
 };
 
+use crate::channel::{Channel, InboundLimits, Traffic};
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::interfaces::bind_addresses;
@@ -42,10 +43,12 @@ pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn PeerConnection>,
     pub(crate) life: Life,
     pub(crate) seam: Arc<Seam>,
-    pub(crate) incoming: mpsc::Receiver<Arc<dyn DataChannel>>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
     gathered: watch::Receiver<bool>,
+    inbound: InboundLimits,
 }
 
 impl Connection {
@@ -56,8 +59,12 @@ impl Connection {
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
         let video = VideoLink::new(&seam);
+        let traffic = Arc::<Traffic>::default();
+        let inbound = config.inbound_limits();
         let handler = Callbacks {
             life: life.clone(),
+            traffic: Arc::clone(&traffic),
+            inbound,
             gathered: gathered_tx,
             incoming: incoming_tx,
             tracks: tracks_tx,
@@ -81,7 +88,13 @@ impl Connection {
             .build()
             .await
             .map_err(EngineError::from)?;
-        Ok(Self { engine: Arc::new(engine), life, seam, incoming, tracks, video, gathered })
+        let engine = Arc::new(engine);
+        Ok(Self { engine, life, seam, traffic, incoming, tracks, video, gathered, inbound })
+    }
+
+    /// A channel that this side has made.
+    pub(crate) fn channel(&self, label: String, engine: Arc<dyn DataChannel>) -> Channel {
+        Channel::new(label, engine, self.life.clone(), Arc::clone(&self.traffic), self.inbound)
     }
 
     /// Waits until all candidates are in the local description; returns its SDP, or `None` when that
@@ -118,8 +131,10 @@ fn settings(config: &PeerConfig) -> SettingEngine {
 /// What the engine calls, on its own driver: nothing here may wait.
 struct Callbacks {
     life: Life,
+    traffic: Arc<Traffic>,
+    inbound: InboundLimits,
     gathered: watch::Sender<bool>,
-    incoming: mpsc::Sender<Arc<dyn DataChannel>>,
+    incoming: mpsc::Sender<Channel>,
     tracks: mpsc::Sender<Arc<dyn TrackRemote>>,
 }
 
@@ -146,10 +161,17 @@ impl PeerConnectionEventHandler for Callbacks {
         self.life.set(next);
     }
 
-    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        if self.incoming.try_send(channel).is_err() {
-            warn!("a channel of the peer was refused: too many wait to be taken");
-        }
+    async fn on_data_channel(&self, engine: Arc<dyn DataChannel>) {
+        let (life, traffic) = (self.life.clone(), Arc::clone(&self.traffic));
+        let (inbound, incoming) = (self.inbound, self.incoming.clone());
+        // Asking for the label waits for the driver, which waits for this function.
+        tokio::spawn(async move {
+            let Ok(label) = engine.label().await else { return };
+            let channel = Channel::new(label, engine, life, traffic, inbound);
+            if incoming.try_send(channel).is_err() {
+                warn!("a channel of the peer is ignored: too many wait to be taken");
+            }
+        });
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {

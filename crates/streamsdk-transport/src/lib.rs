@@ -20,6 +20,8 @@
 //!
 //! * **Sending waits.** A channel holds at most [`PeerConfig::send_buffer`] bytes that the peer has
 //!   not acknowledged.
+//! * **An unread channel stops no other.** What arrives waits in bounds; a receiver that is gone, or that
+//!   leaves its buffer full for [`PeerConfig::reader_timeout`], misses the rest ([`ChannelReceiver`]).
 //! * **A dead peer ends its channels.** When nothing has been heard for [`PeerConfig::dead_after`],
 //!   every pending and later operation ends with [`EndReason`].
 //! * **Nothing waits for ever.** Gathering, connecting and opening have time limits, and closing has

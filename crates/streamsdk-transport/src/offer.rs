@@ -77,14 +77,13 @@ impl Offer {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
         let mut connection = Connection::build(&config).await.map_err(OfferError::Engine)?;
         let engine = Arc::clone(&connection.engine);
-        let peer =
-            Peer::new(Arc::clone(&engine), connection.life.clone(), None, config.drain_timeout);
+        let (life, traffic) = (connection.life.clone(), Arc::clone(&connection.traffic));
+        let peer = Peer::new(Arc::clone(&engine), life, traffic, None, config.drain_timeout);
 
         let mut channels = Vec::with_capacity(labels.len());
         for label in labels {
             let channel = engine.create_data_channel(label, None).await.map_err(engine_error)?;
-            let channel =
-                Channel::new((*label).to_owned(), channel, peer.life().clone(), peer.traffic());
+            let channel = connection.channel((*label).to_owned(), channel);
             peer.adopt(channel.sender().clone());
             channels.push(channel);
         }

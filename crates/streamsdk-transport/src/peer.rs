@@ -44,12 +44,15 @@ pub struct TransportStats {
     pub bytes_sent: u64,
     /// Bytes received on data channels.
     pub bytes_received: u64,
+    /// Messages that arrived on data channels that nobody reads, and were discarded.
+    pub messages_discarded: u64,
 }
 
 impl Peer {
     pub(crate) fn new(
         engine: Arc<dyn PeerConnection>,
         life: Life,
+        traffic: Arc<Traffic>,
         hurry: Option<Hurry>,
         drain_timeout: Duration,
     ) -> Self {
@@ -58,7 +61,7 @@ impl Peer {
             inner: Arc::new(Inner {
                 engine,
                 life,
-                traffic: Arc::default(),
+                traffic,
                 channels: Mutex::default(),
                 hurry: Mutex::new(hurry),
                 drain_timeout,
@@ -84,9 +87,11 @@ impl Peer {
 
     /// What went over the connection so far.
     pub fn stats(&self) -> TransportStats {
+        let Traffic { bytes_sent, bytes_received, messages_discarded } = &*self.inner.traffic;
         TransportStats {
-            bytes_sent: self.inner.traffic.sent.load(Ordering::Relaxed),
-            bytes_received: self.inner.traffic.received.load(Ordering::Relaxed),
+            bytes_sent: bytes_sent.load(Ordering::Relaxed),
+            bytes_received: bytes_received.load(Ordering::Relaxed),
+            messages_discarded: messages_discarded.load(Ordering::Relaxed),
         }
     }
 
@@ -115,10 +120,6 @@ impl Peer {
 
     pub(crate) fn life(&self) -> &Life {
         &self.inner.life
-    }
-
-    pub(crate) fn traffic(&self) -> Arc<Traffic> {
-        Arc::clone(&self.inner.traffic)
     }
 
     pub(crate) fn adopt(&self, channel: ChannelSender) {

@@ -4,7 +4,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
-use streamsdk_transport::Message;
+use streamsdk_transport::{Channel, Message, Peer, PeerConfig, SendError};
 
 fn numbered(number: u32, len: usize) -> BytesMut {
     let mut message = BytesMut::with_capacity(len);
@@ -40,9 +40,10 @@ async fn every_message_arrives_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_waits_for_a_receiver_that_does_not_read() {
     let ((_peer, channels), (_answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
-    let _unread = incoming.next().await.unwrap();
+    let mut unread = incoming.next().await.unwrap();
+    unread.hold_peer_back_without_limit();
     let mut sent = 0;
-    // 512 messages fit the receiver's queues; the buffers of both ends are far below the rest.
+    // The engine's queues take 512 messages; the buffers of both ends are far below the rest.
     while tokio::time::timeout(Duration::from_millis(300), channels[0].send(numbered(sent, 49_160)))
         .await
         .is_ok()
@@ -50,6 +51,103 @@ async fn sending_waits_for_a_receiver_that_does_not_read() {
         sent += 1;
         assert!(sent < 2000, "sending never waited");
     }
+}
+
+/// More than all buffers of a connection hold.
+const FLOOD: u32 = 1500;
+
+async fn flood(channel: &Channel) -> Result<(), SendError> {
+    for number in 0..FLOOD {
+        channel.send(numbered(number, 49_160)).await?;
+    }
+    Ok(())
+}
+
+/// Sends a text on a channel and waits for it on the other side.
+async fn passes(from: &Channel, to: &mut Channel) {
+    from.send_text("still here").await.unwrap();
+    let arrived = tokio::time::timeout(Duration::from_secs(30), to.recv()).await;
+    assert_eq!(arrived.unwrap(), Some(Message::Text("still here".to_owned())));
+}
+
+/// The channels of one side, and those of the other in the same order.
+async fn two_channels(
+    configure: impl Fn(&mut PeerConfig),
+) -> ([Channel; 2], [Channel; 2], (Peer, Peer)) {
+    let ((peer, here), (answering, mut incoming)) =
+        common::connected(&["unread", "other"], configure).await;
+    let mut there = [incoming.next().await.unwrap(), incoming.next().await.unwrap()];
+    there.sort_by_key(|channel| channel.label() == "other");
+    (here.try_into().unwrap(), there, (peer, answering))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_receiver_is_dropped_stops_nobody() {
+    for offering_side_reads in [true, false] {
+        let (here, there, (peer, answering)) = two_channels(|_| {}).await;
+        let (sending, receiving, receiver) = match offering_side_reads {
+            true => (there, here, peer),
+            false => (here, there, answering),
+        };
+        let ([unread, other], [unread_there, mut other_there]) = (sending, receiving);
+        drop(unread_there.split().1);
+        flood(&unread).await.unwrap();
+        passes(&other, &mut other_there).await;
+        assert!(receiver.stats().messages_discarded > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_nobody_reads_is_given_up_and_stops_nobody() {
+    let config = |config: &mut PeerConfig| config.reader_timeout = Duration::from_millis(300);
+    for offering_side_reads in [true, false] {
+        let (here, there, _peers) = two_channels(config).await;
+        let (sending, receiving) = match offering_side_reads {
+            true => (there, here),
+            false => (here, there),
+        };
+        let ([unread, other], [unread_there, mut other_there]) = (sending, receiving);
+        let (_, mut unread_there) = unread_there.split();
+        flood(&unread).await.unwrap();
+        passes(&other, &mut other_there).await;
+        assert!(unread_there.was_too_slow());
+        let mut kept = 0;
+        while unread_there.recv().await.is_some() {
+            kept += 1;
+        }
+        assert!((1..FLOOD).contains(&kept), "{kept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_never_taken_stops_nobody() {
+    let config = |config: &mut PeerConfig| config.reader_timeout = Duration::from_millis(300);
+    let ((_peer, channels), (_answering, mut incoming)) =
+        common::connected(&["other", "never taken"], config).await;
+    let mut other = incoming.next().await.unwrap();
+    let by_label = |label: &str| channels.iter().find(|channel| channel.label() == label).unwrap();
+    let (sender, never_taken) = match other.label() {
+        "other" => (by_label("other"), by_label("never taken")),
+        _ => (by_label("never taken"), by_label("other")),
+    };
+    flood(never_taken).await.unwrap();
+    passes(sender, &mut other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_loses_nothing_and_the_other_channel_goes_on() {
+    let ([slow, other], [mut slow_there, mut other_there], _peers) = two_channels(|_| {}).await;
+    let flooding = tokio::spawn(async move { flood(&slow).await });
+    for number in 0..FLOOD {
+        match slow_there.recv().await {
+            Some(Message::Binary(bytes)) => assert_eq!(bytes, numbered(number, 49_160)),
+            unexpected => panic!("message {number}: {unexpected:?}"),
+        }
+        if number % 300 == 0 {
+            passes(&other, &mut other_there).await;
+        }
+    }
+    flooding.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,8 @@ impl Work<'_> {
     ) -> Result<Result<Source, PipelineEnd>, SessionError> {
         let upload = upload.ok_or(SessionError::NoChannel(UPLOAD_CHANNEL))?;
         let (echo, mut chunks) = upload.split();
+        // A slow disk may take its time; nothing else is to be told to the client meanwhile.
+        chunks.hold_peer_back_without_limit();
         let (limits, idle) = (self.config.limits, self.config.idle_timeout);
         let file = match upload::receive(&echo, &mut chunks, limits, idle).await {
             Ok(file) => file,

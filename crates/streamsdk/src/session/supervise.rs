@@ -46,7 +46,10 @@ pub(super) struct Supervisor {
 impl Supervisor {
     pub(super) async fn run(self) {
         let Self { peer, inference, mut source, source_channels, queue, progress, .. } = self;
-        let (sender, receiver) = inference.split();
+        let (sender, mut receiver) = inference.split();
+        if self.policy == FramePolicy::Lossless {
+            receiver.hold_peer_back_without_limit();
+        }
         let finish = CancellationToken::new();
         let sends = self.video_out.is_some();
         let receive = Receiver {

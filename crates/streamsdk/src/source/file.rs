@@ -110,7 +110,8 @@ impl StreamSource for VideoFileSource {
         else {
             return Err(SourceError::Send(SendError::ChannelClosed));
         };
-        let (sender, _replies) = channel.split();
+        // No server answers on this channel.
+        let (sender, _) = channel.split();
         tokio::select! {
             uploaded = upload(&sender, read_chunks(self.path.clone(), file, self.plan), self.plan, &io) => uploaded,
             () = io.cancelled() => Err(SourceError::Cancelled),

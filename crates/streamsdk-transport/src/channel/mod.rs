@@ -1,0 +1,302 @@
+mod inbound;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tracing::warn;
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
+
+pub(crate) use self::inbound::InboundLimits;
+use self::inbound::{Delivery, Inbound, Next};
+use crate::error::EngineError;
+use crate::life::Life;
+use crate::{EndReason, SendError};
+
+const END_LAG: Duration = Duration::from_millis(300);
+
+/// One message from the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Bytes.
+    Binary(Bytes),
+    /// Text. What is not UTF-8 comes with replacement characters.
+    Text(String),
+}
+
+impl Message {
+    fn len(&self) -> usize {
+        match self {
+            Self::Binary(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
+impl From<RTCDataChannelMessage> for Message {
+    fn from(message: RTCDataChannelMessage) -> Self {
+        if message.is_string {
+            Self::Text(String::from_utf8_lossy(&message.data).into_owned())
+        } else {
+            Self::Binary(message.data.freeze())
+        }
+    }
+}
+
+/// A data channel: ordered and reliable.
+///
+/// Split it with [`Channel::split`] to send and receive in different tasks. What arrives on a channel
+/// waits for its reader, within bounds: see [`ChannelReceiver`].
+#[derive(Debug)]
+pub struct Channel {
+    sender: ChannelSender,
+    receiver: ChannelReceiver,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        label: String,
+        engine: Arc<dyn DataChannel>,
+        life: Life,
+        traffic: Arc<Traffic>,
+        limits: InboundLimits,
+    ) -> Self {
+        let inbound = Inbound::new(limits);
+        let shared = Arc::new(Shared { label, engine, life, traffic, inbound });
+        tokio::spawn(receive(Arc::clone(&shared)));
+        Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
+    }
+
+    /// The channel's label.
+    pub fn label(&self) -> &str {
+        self.sender.label()
+    }
+
+    /// See [`ChannelSender::send`].
+    pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
+        self.sender.send(message).await
+    }
+
+    /// See [`ChannelSender::send_text`].
+    pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
+        self.sender.send_text(text).await
+    }
+
+    /// See [`ChannelReceiver::recv`].
+    pub async fn recv(&mut self) -> Option<Message> {
+        self.receiver.recv().await
+    }
+
+    /// See [`ChannelReceiver::hold_peer_back_without_limit`].
+    pub fn hold_peer_back_without_limit(&mut self) {
+        self.receiver.hold_peer_back_without_limit();
+    }
+
+    /// The two directions by themselves.
+    pub fn split(self) -> (ChannelSender, ChannelReceiver) {
+        (self.sender, self.receiver)
+    }
+
+    /// The sending direction; clone it to send from elsewhere.
+    pub fn sender(&self) -> &ChannelSender {
+        &self.sender
+    }
+
+    /// Waits for the channel to open; `false` if it closed instead.
+    pub(crate) async fn opened(&mut self) -> bool {
+        self.receiver.0.inbound.opened().await
+    }
+}
+
+struct Shared {
+    label: String,
+    engine: Arc<dyn DataChannel>,
+    life: Life,
+    traffic: Arc<Traffic>,
+    inbound: Inbound,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+/// What went over a connection's channels.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) bytes_sent: AtomicU64,
+    pub(crate) bytes_received: AtomicU64,
+    pub(crate) messages_discarded: AtomicU64,
+}
+
+/// Takes what the engine has for a channel until the connection is over: even a closed channel that nobody
+/// reads from would stop the others.
+async fn receive(channel: Arc<Shared>) {
+    let mut ended = pin!(channel.life.ended());
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = channel.engine.poll() => event,
+            _ = &mut ended => break,
+        };
+        match event {
+            Some(DataChannelEvent::OnOpen) => channel.inbound.open(),
+            Some(DataChannelEvent::OnMessage(message)) => tokio::select! {
+                () = channel.deliver(message.into()) => {}
+                _ = &mut ended => break,
+            },
+            Some(DataChannelEvent::OnClose) => channel.inbound.close(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    channel.inbound.close();
+}
+
+impl Shared {
+    async fn deliver(&self, message: Message) {
+        let received = &self.traffic.bytes_received;
+        received.fetch_add(message.len() as u64, Ordering::Relaxed);
+        let delivery = self.inbound.deliver(message).await;
+        if delivery == Delivery::ReaderTooSlow {
+            // The peer is not told: the engine stops all channels of a connection when it closes one
+            // on which data is under way.
+            let label = &self.label;
+            warn!(label, "a channel's reader is given up: it took nothing from its full buffer");
+        }
+        if delivery != Delivery::Queued {
+            self.traffic.messages_discarded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The sending direction of a [`Channel`]. Clones send on the same channel.
+#[derive(Debug, Clone)]
+pub struct ChannelSender(Arc<Shared>);
+
+impl ChannelSender {
+    /// The channel's label.
+    pub fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// Sends bytes. Waits while the peer has not acknowledged
+    /// [`PeerConfig::send_buffer`](crate::PeerConfig::send_buffer) bytes; ends at once when the
+    /// connection ends.
+    ///
+    /// `Ok` means queued: [`ChannelSender::unacknowledged`] tells when it has arrived.
+    pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
+        let len = message.len();
+        self.unless_ended(self.0.engine.send(message), len).await
+    }
+
+    /// Sends text, as [`ChannelSender::send`] sends bytes.
+    pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
+        self.unless_ended(self.0.engine.send_text(text), text.len()).await
+    }
+
+    /// Bytes that were handed over and that the peer has not acknowledged.
+    pub async fn unacknowledged(&self) -> usize {
+        self.0.engine.outstanding_bytes().await.unwrap_or(0)
+    }
+
+    /// Closes the channel, in both directions.
+    pub async fn close(&self) {
+        // A channel that is closed already is what was asked for.
+        let _ = self.0.engine.close().await;
+    }
+
+    async fn unless_ended(
+        &self,
+        sending: impl Future<Output = webrtc::error::Result<()>>,
+        len: usize,
+    ) -> Result<(), SendError> {
+        if let Some(reason) = self.0.life.end_reason() {
+            return Err(SendError::Ended(reason));
+        }
+        let sent = tokio::select! {
+            sent = sending => sent,
+            reason = self.0.life.ended() => return Err(SendError::Ended(reason)),
+        };
+        match sent {
+            Ok(()) => {
+                self.0.traffic.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(webrtc::error::Error::ErrDataChannelClosed) => {
+                Err(self.0.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
+            }
+            Err(error) => Err(SendError::Engine(EngineError::from(error))),
+        }
+    }
+}
+
+/// The receiving direction of a [`Channel`].
+///
+/// What arrives waits here, up to [`PeerConfig::receive_buffer`](crate::PeerConfig::receive_buffer)
+/// bytes. SCTP has one window for all channels of a connection, so who does not read can hurt others,
+/// and this is what becomes of an unread channel:
+///
+/// * Once the receiver is **dropped**, what arrives is discarded and counted
+///   ([`TransportStats::messages_discarded`](crate::TransportStats::messages_discarded)). Nobody else
+///   notices.
+/// * While the buffer of a **slow** receiver is full, the peer is held back on all channels. They go at
+///   the pace of this one.
+/// * A receiver that takes **nothing** from its full buffer for
+///   [`PeerConfig::reader_timeout`](crate::PeerConfig::reader_timeout) is given up: what arrives from then
+///   on is discarded and counted, and the other channels go on. What had arrived before can still be
+///   taken, and then [`ChannelReceiver::was_too_slow`] says why there is no more.
+#[derive(Debug)]
+pub struct ChannelReceiver(Arc<Shared>);
+
+impl ChannelReceiver {
+    /// The channel's label.
+    pub fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// The next message; `None` when the channel is closed or the connection is over, after what
+    /// had arrived by then. Cancelling loses nothing.
+    pub async fn recv(&mut self) -> Option<Message> {
+        loop {
+            match self.0.inbound.take() {
+                Next::Message(message) => return Some(message),
+                Next::Ended => {
+                    // Channels close a moment before the connection that they close with: wait for it, so
+                    // that `end_reason` is known when this returns.
+                    let _ = tokio::time::timeout(END_LAG, self.0.life.ended()).await;
+                    return None;
+                }
+                Next::Pending => self.0.inbound.changed().await,
+            }
+        }
+    }
+
+    /// Lets this receiver leave its buffer full for as long as it likes, instead of
+    /// [`PeerConfig::reader_timeout`](crate::PeerConfig::reader_timeout).
+    ///
+    /// For a channel on which nothing may be lost however long its reader pauses, and which matters more
+    /// than the others: they wait with it.
+    pub fn hold_peer_back_without_limit(&mut self) {
+        self.0.inbound.lift_reader_timeout();
+    }
+
+    /// Whether this receiver was given up because it took nothing from its full buffer.
+    pub fn was_too_slow(&self) -> bool {
+        self.0.inbound.reader_was_too_slow()
+    }
+
+    /// Why the connection is over, if it is. A channel can also be closed by itself.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.0.life.end_reason()
+    }
+}
+
+impl Drop for ChannelReceiver {
+    fn drop(&mut self) {
+        self.0.inbound.reader_is_gone();
+    }
+}
