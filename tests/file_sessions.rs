@@ -86,6 +86,27 @@ async fn rotation_odd_sizes_and_uneven_times_survive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_data_beside_the_frames_keeps_the_frames() {
+    let worker = worker().await;
+    let config = images().data_output(["*"]);
+    let mut session = start(&worker.url(), "plain_160x120.mp4", "motion", config).await.unwrap();
+    let control = session.control();
+    let mut frames = 0;
+    while let Some(event) = next(&mut session).await {
+        match event.unwrap() {
+            Event::Frame(frame) => assert!(frame.output("predictions").is_some()),
+            Event::Data(data) => panic!("frame {} came without its image", data.frame_id()),
+            _ => continue,
+        }
+        frames += 1;
+        if frames == 10 {
+            control.set_data_output(["*"]).await.unwrap();
+        }
+    }
+    assert_eq!(frames, 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn data_outputs_are_what_was_asked_for() {
     let worker = worker().await;
     let names = async |wanted: &[&str]| {

@@ -66,7 +66,7 @@ async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
     let ids: Vec<u32> = results.iter().map(|data| data.frame_id()).collect();
     assert_eq!(ids, [1, 7]);
     assert_eq!((summary.dropped.unreadable, summary.frames_sent), (5, 7));
-    assert_eq!(summary.ended, Some(Ended::Complete));
+    assert_eq!(summary.ended, Some(Ended::Incomplete));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) async fn build(config: &PeerConfig) -> Result<Self, EngineError> {
         let life = Life::new();
-        let seam = Arc::new(Seam::default());
+        let seam = Arc::new(Seam::new(life.heard().clone()));
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +52,43 @@ impl fmt::Display for EndReason {
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
     state: Arc<watch::Sender<PeerState>>,
+    heard: LastHeard,
+}
+
+/// When anything last came from the network. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct LastHeard {
+    started: Instant,
+    /// Milliseconds after the start, and one more; 0 before anything came.
+    at: Arc<AtomicU64>,
+}
+
+impl Default for LastHeard {
+    fn default() -> Self {
+        Self { started: Instant::now(), at: Arc::default() }
+    }
+}
+
+impl LastHeard {
+    pub(crate) fn note(&self) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at.store(millis.saturating_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Option<Instant> {
+        let millis = self.at.load(Ordering::Relaxed).checked_sub(1)?;
+        self.started.checked_add(Duration::from_millis(millis))
+    }
 }
 
 impl Life {
     pub(crate) fn new() -> Self {
-        Self { state: Arc::new(watch::Sender::new(PeerState::Connecting)) }
+        let state = Arc::new(watch::Sender::new(PeerState::Connecting));
+        Self { state, heard: LastHeard::default() }
+    }
+
+    pub(crate) fn heard(&self) -> &LastHeard {
+        &self.heard
     }
 
     pub(crate) fn set(&self, next: PeerState) {
@@ -110,5 +145,17 @@ mod tests {
         life.set(PeerState::Connected);
         assert_eq!(life.state(), PeerState::Ended(EndReason::PeerSilent));
         assert_eq!(life.ended().await, EndReason::PeerSilent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_sign_of_life_is_the_newest() {
+        let heard = LastHeard::default();
+        assert_eq!(heard.get(), None);
+        for _ in 0..2 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            heard.note();
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(heard.get().unwrap().elapsed(), Duration::from_secs(1));
     }
 }

@@ -85,6 +85,14 @@ impl Peer {
         self.inner.life.ended().await
     }
 
+    /// When anything last came from the network for this connection; `None` before anything has.
+    ///
+    /// A living peer answers a check every 2 s, or more often where
+    /// [`PeerConfig::dead_after`](crate::PeerConfig::dead_after) is short.
+    pub fn last_heard(&self) -> Option<Instant> {
+        self.inner.life.heard().get()
+    }
+
     /// What went over the connection so far.
     pub fn stats(&self) -> TransportStats {
         let Traffic { bytes_sent, bytes_received, messages_discarded } = &*self.inner.traffic;

@@ -29,6 +29,7 @@ use webrtc::runtime::{
 
 use crate::PeerConfig;
 use crate::gate::Gate;
+use crate::life::LastHeard;
 use crate::socket::GatheringSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
@@ -41,12 +42,17 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Debug, Default)]
 pub(crate) struct Seam {
     pub(crate) gate: Gate,
+    pub(crate) heard: LastHeard,
     hurried: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     burst: AtomicUsize,
 }
 
 impl Seam {
+    pub(crate) fn new(heard: LastHeard) -> Self {
+        Self { heard, ..Self::default() }
+    }
+
     /// Leaves what arrives in the kernel until [`Seam::resume_reading`].
     pub(crate) fn pause_reading(&self) {
         self.gate.close();

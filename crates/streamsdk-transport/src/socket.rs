@@ -138,7 +138,10 @@ impl AsyncUdpSocket for GatheringSocket {
                 *watch = self.next_watch(std::mem::replace(watch, Watch::Nothing))?;
             }
             match filled {
-                Ok(_) => return Poll::Ready(Ok(1)),
+                Ok(_) => {
+                    self.seam.heard.note();
+                    return Poll::Ready(Ok(1));
+                }
                 Err(error) if nothing(&error) => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

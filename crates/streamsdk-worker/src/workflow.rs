@@ -175,30 +175,29 @@ fn parameters_of(step: &Value) -> Map<String, Value> {
 pub(crate) enum DataSelection {
     /// None: metadata only.
     Metadata,
-    /// All but images.
-    AllData,
+    /// All but images, and these.
+    AllDataAnd(Vec<String>),
     /// These, images too.
     Named(Vec<String>),
 }
 
 impl DataSelection {
     pub(crate) fn new(names: Vec<String>) -> Self {
-        if names.is_empty() {
-            Self::Metadata
-        } else if names.iter().any(|name| name == "*") {
-            Self::AllData
-        } else {
-            Self::Named(names)
+        let (all, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name == "*");
+        match (all.is_empty(), names.is_empty()) {
+            (false, _) => Self::AllDataAnd(names),
+            (true, false) => Self::Named(names),
+            (true, true) => Self::Metadata,
         }
     }
 
     /// Names that the workflow does not have.
     pub(crate) fn unknown<'a>(&'a self, workflow: &Workflow) -> Vec<&'a str> {
         match self {
-            Self::Named(names) => {
+            Self::Named(names) | Self::AllDataAnd(names) => {
                 names.iter().map(String::as_str).filter(|name| !workflow.has_output(name)).collect()
             }
-            Self::Metadata | Self::AllData => Vec::new(),
+            Self::Metadata => Vec::new(),
         }
     }
 
@@ -206,7 +205,9 @@ impl DataSelection {
     pub(crate) fn includes(&self, output: &WorkflowOutput) -> bool {
         match self {
             Self::Metadata => false,
-            Self::AllData => output.kind != OutputKind::Image,
+            Self::AllDataAnd(names) => {
+                output.kind != OutputKind::Image || names.contains(&output.name)
+            }
             Self::Named(names) => names.contains(&output.name),
         }
     }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::Summary;
+use crate::outputs::FramesAsData;
 use crate::session::{Progress, VideoStatistics};
 
 /// Steers a session from anywhere. Clones steer the same one.
@@ -17,6 +18,7 @@ pub struct Control {
 #[derive(Debug)]
 struct Inner {
     inference: ChannelSender,
+    frames_as_data: FramesAsData,
     peer: Peer,
     progress: Arc<Progress>,
     close: CancellationToken,
@@ -26,16 +28,18 @@ struct Inner {
 impl Control {
     pub(crate) fn new(
         inference: ChannelSender,
+        frames_as_data: FramesAsData,
         peer: Peer,
         progress: Arc<Progress>,
         close: CancellationToken,
         upload: CancellationToken,
     ) -> Self {
-        Self { inner: Arc::new(Inner { inference, peer, progress, close, upload }) }
+        let inner = Inner { inference, frames_as_data, peer, progress, close, upload };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Selects the outputs that come as data, from one of the next frames on: names, `*` for all but
-    /// images, or none for metadata only.
+    /// images, or none for metadata only. The frames of a file that travel as data go on coming.
     ///
     /// # Errors
     ///
@@ -45,6 +49,7 @@ impl Control {
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
         let names = names.into_iter().map(Into::into).collect();
+        let names = self.inner.frames_as_data.beside(names);
         self.send(ControlMessage::data_output(names)).await
     }
 

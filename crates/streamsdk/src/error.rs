@@ -31,7 +31,7 @@ struct Inner {
 pub enum ErrorKind {
     /// A setting is wrong.
     Config,
-    /// The source cannot be used: no such file, not readable, changed while it was sent.
+    /// The source cannot be used: no such file, not readable, changed while it was sent, or without one frame.
     Source,
     /// The server cannot be reached by HTTP.
     Unreachable,
@@ -49,7 +49,7 @@ pub enum ErrorKind {
     Timeout,
     /// The connection to the server was lost.
     ConnectionLost,
-    /// The server could not process what it was sent, and said so.
+    /// The server could not process what it was sent and said so, or sent nothing that can be used.
     Processing,
     /// Something that should not happen on this machine.
     Internal,
@@ -86,6 +86,16 @@ impl Error {
         };
         let cause = format!("{what} for {limit:?}");
         Self::new(ErrorKind::Timeout, stage, cause).waited_for(limit)
+    }
+
+    /// Frames were sent for so long after the last result, over a connection that stands.
+    pub(crate) fn stopped_answering(stage: Stage, before_the_end: Duration) -> Self {
+        let seconds = before_the_end.as_secs_f64();
+        let cause = format!(
+            "the server stopped answering {seconds:.1} s before the last frame was sent; \
+             the connection is broken in one direction"
+        );
+        Self::new(ErrorKind::ConnectionLost, stage, cause)
     }
 
     pub(crate) fn lost(stage: Stage, reason: Option<EndReason>) -> Self {

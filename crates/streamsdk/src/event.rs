@@ -1,4 +1,4 @@
-use crate::{FrameData, ReceivedFrame};
+use crate::{FrameData, ReceivedFrame, Summary};
 
 /// What happens in a session.
 #[derive(Debug, Clone)]
@@ -10,6 +10,9 @@ pub enum Event {
     Frame(ReceivedFrame),
     /// The server said something about a frame, without an image.
     Data(FrameData),
+    /// The session has ended, and something that was promised is missing, damaged or failed: the summary says
+    /// what. The last event of such a session.
+    Incomplete(Box<Summary>),
 }
 
 /// How far an upload is. Counts what the server has acknowledged.

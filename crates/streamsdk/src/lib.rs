@@ -50,6 +50,7 @@ mod error;
 mod event;
 mod frame;
 mod latency;
+mod outputs;
 mod session;
 mod source;
 mod summary;
@@ -73,7 +74,7 @@ pub use source::{
 };
 #[cfg(feature = "local-stream")]
 pub use source::{LocalStreamSource, Transcode};
-pub use summary::{Drops, Ended, Summary};
+pub use summary::{Drops, Ended, FrameError, Summary};
 pub use workflow::Workflow;
 
 pub use streamsdk_capture as capture;

@@ -11,8 +11,17 @@ pub struct Summary {
     pub frames_sent: u64,
     /// Frames, or data about frames, that the caller has taken.
     pub frames_returned: u64,
+    /// Frames that came back with an error of the server's: what it says is in [`Summary::errors`].
+    pub frames_failed: u64,
+    /// Whether every frame was promised. Otherwise the server may leave out what is late
+    /// ([`StreamConfig::realtime_processing`](crate::StreamConfig::realtime_processing)).
+    pub every_frame: bool,
     /// Frames that the caller did not get, by cause.
     pub dropped: Drops,
+    /// The errors that came with frames, each text once and the first 16 of them.
+    pub errors: Vec<FrameError>,
+    /// What the server said was damaged or missing in the stream as a whole.
+    pub damage: Vec<String>,
     /// Bytes of the file that have arrived at the server.
     pub upload_bytes: u64,
     /// Time from the first byte of the upload to the last that arrived.
@@ -23,6 +32,16 @@ pub struct Summary {
     pub streaming_time: Duration,
     /// How the session ended; `None` while it goes on.
     pub ended: Option<Ended>,
+}
+
+/// An error of the server's about frames.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FrameError {
+    /// What it says.
+    pub text: String,
+    /// Of how many frames.
+    pub frames: u64,
 }
 
 /// Frames that the caller did not get, by cause.
@@ -53,8 +72,11 @@ impl Drops {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ended {
-    /// The server had processed everything.
+    /// Everything that was promised was received.
     Complete,
+    /// The session ran to its end, and something that was promised is missing, damaged or failed. What the
+    /// server may leave out as late was not promised.
+    Incomplete,
     /// The server stopped early and said why (`timeout_reached`).
     ByServer(String),
     /// The caller closed it.
@@ -85,6 +107,7 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Complete => f.write_str("complete"),
+            Self::Incomplete => f.write_str("incomplete"),
             Self::ByServer(reason) => write!(f, "ended by the server: {reason}"),
             Self::ByCaller => f.write_str("closed by the caller"),
             Self::UploadCancelled => f.write_str("upload cancelled"),
@@ -114,6 +137,12 @@ impl fmt::Display for Summary {
                 write!(f, ", {count} {cause}")?;
             }
         }
+        if self.frames_failed > 0 {
+            write!(f, ", {} failed", self.frames_failed)?;
+        }
+        for damage in &self.damage {
+            write!(f, "; {damage}")?;
+        }
         if self.upload_bytes > 0 {
             let megabytes = self.upload_bytes as f64 / 1e6;
             write!(f, "; uploaded {megabytes:.1} MB at {:.1} MB/s", self.upload_mb_per_s())?;
@@ -134,16 +163,19 @@ mod tests {
         let summary = Summary {
             frames_sent: 300,
             frames_returned: 299,
+            frames_failed: 2,
             dropped: Drops { not_returned: 1, ..Drops::default() },
+            damage: vec!["a hole in the file".to_owned()],
             upload_bytes: 2_000_000,
             upload_time: Duration::from_millis(500),
             streaming_time: Duration::from_secs(2),
-            ended: Some(Ended::Complete),
+            ended: Some(Ended::Incomplete),
+            ..Summary::default()
         };
         assert_eq!(
             summary.to_string(),
-            "299 of 300 frames returned, 149.0 fps, 1 not returned by the server; \
-             uploaded 2.0 MB at 4.0 MB/s; complete"
+            "299 of 300 frames returned, 149.0 fps, 1 not returned by the server, 2 failed; \
+             a hole in the file; uploaded 2.0 MB at 4.0 MB/s; incomplete"
         );
     }
 

@@ -172,7 +172,7 @@ mod tests {
             pace.obey(ControlMessage::data_output(vec!["*".into()]));
             pace.obey(ControlMessage::stream_output(vec![String::new(), "other".into()]));
             let Selection { data, image: selected } = pace.selection();
-            assert_eq!((data, selected.as_deref()), (DataSelection::AllData, image));
+            assert_eq!((data, selected.as_deref()), (DataSelection::AllDataAnd(Vec::new()), image));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! the connection; `supervise` owns both, watches the time limits, and when either is done or fails
 //! ends the session: closes the connection, cleans up, and closes the queue with the outcome.
 
+mod ending;
+mod ledger;
 mod live;
 mod progress;
 mod queue;
@@ -30,13 +32,16 @@ use queue::EventQueue;
 use self::track::Track;
 use crate::client::StreamBuilder;
 use crate::control::Control;
+use crate::outputs::FramesAsData;
 use crate::source::VideoOut;
 use crate::{Error, ErrorKind, Event, Stage, StreamConfig, Summary};
 
 /// A session: a stream of events.
 ///
-/// Ends with `None` after the last event; an error comes as the last item but that. Dropping it
-/// closes the session in the background; [`Session::close`] does so and waits.
+/// Ends with `None` after the last event. Before that, as the last item, comes an error if the session
+/// failed, and [`Event::Incomplete`] if something that was promised is missing: a session that ends without
+/// either got everything, or was closed by the caller. Dropping it closes the session in the background;
+/// [`Session::close`] does so and waits.
 #[derive(Debug)]
 #[must_use = "a session is closed when it is dropped"]
 pub struct Session {
@@ -103,6 +108,13 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
         let what = "this build has no video codec: enable the feature `video`";
         return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
     }
+    let frames_as_data = match request.video_file_upload && shape.video.is_none() {
+        true => {
+            let specification = request.workflow_configuration.workflow_specification.as_ref();
+            FramesAsData::new(config.stream_output.clone(), specification)
+        }
+        false => FramesAsData::default(),
+    };
     let mut labels = vec![INFERENCE_CHANNEL];
     labels.extend(shape.channels);
     let offer = Offer::create(peer_config, &labels, shape.video).await?;
@@ -129,11 +141,12 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
 
     let queue = Arc::new(EventQueue::default());
     let has_video = shape.video.is_some().then(|| Arc::clone(&live));
-    let progress = Arc::new(Progress::new(Arc::clone(&queue), has_video));
+    let progress = Arc::new(Progress::new(Arc::clone(&queue), has_video, !realtime));
     let close = CancellationToken::new();
     let upload = close.child_token();
     let control = Control::new(
         inference.sender().clone(),
+        frames_as_data,
         peer.clone(),
         Arc::clone(&progress),
         close.clone(),

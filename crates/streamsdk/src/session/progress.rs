@@ -3,16 +3,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ending::{self, Failure, StreamEnd};
+use super::ledger::{Ledger, SentVideo};
 use super::live::{Live, VideoStatistics};
 use super::queue::EventQueue;
-use crate::{Drops, Ended, Stage, Summary, Timeouts, UploadProgress};
+use crate::{Ended, Stage, Summary, Timeouts, UploadProgress};
 
-/// How far a session is: what the summary counts, and since when nothing has happened.
+/// How far a session is: what became of its frames, and since when nothing has happened.
 #[derive(Debug)]
 pub(crate) struct Progress {
     queue: Arc<EventQueue>,
     /// The video track, if the session has one.
     live: Option<Arc<Live>>,
+    /// Whether every frame was promised, or the server may leave out what is late.
+    every_frame: bool,
     state: Mutex<State>,
 }
 
@@ -25,19 +29,15 @@ struct State {
     upload_ended: Option<Instant>,
     first_result: Option<Instant>,
     last_result: Option<Instant>,
-    /// The highest frame number that the server has named.
-    last_frame: u32,
-    /// Results that arrived and could be read.
-    arrived: u64,
-    queue_full: u64,
-    unreadable: u64,
+    longest_gap: Duration,
+    ledger: Ledger,
     /// Whether results wait for the caller, so that the server's silence is ours.
     caller_is_late: bool,
     ended: Option<Ended>,
 }
 
 impl Progress {
-    pub(crate) fn new(queue: Arc<EventQueue>, live: Option<Arc<Live>>) -> Self {
+    pub(crate) fn new(queue: Arc<EventQueue>, live: Option<Arc<Live>>, every_frame: bool) -> Self {
         let state = State {
             stage: Stage::FirstFrame,
             since: Instant::now(),
@@ -45,14 +45,12 @@ impl Progress {
             upload_ended: None,
             first_result: None,
             last_result: None,
-            last_frame: 0,
-            arrived: 0,
-            queue_full: 0,
-            unreadable: 0,
+            longest_gap: Duration::ZERO,
+            ledger: Ledger::default(),
             caller_is_late: false,
             ended: None,
         };
-        Self { queue, live, state: Mutex::new(state) }
+        Self { queue, live, every_frame, state: Mutex::new(state) }
     }
 
     pub(crate) fn uploaded(&self, progress: UploadProgress) {
@@ -77,32 +75,46 @@ impl Progress {
         self.queue.set_upload(progress);
     }
 
-    /// Notes that the server sent something about frame `frame_id`.
-    pub(crate) fn result_arrived(&self, frame_id: u32) {
+    /// Notes a result about frame `frame_id`, with what went wrong with it in the server's words.
+    pub(crate) fn result_arrived(&self, frame_id: u32, errors: &[String]) {
         let now = Instant::now();
         let mut state = self.state();
+        let gap = state.last_result.map_or(Duration::ZERO, |last| now - last);
+        state.longest_gap = state.longest_gap.max(gap);
         state.stage = Stage::Streaming;
         state.since = now;
         state.first_result.get_or_insert(now);
         state.last_result = Some(now);
-        state.last_frame = state.last_frame.max(frame_id);
-        state.arrived += 1;
+        state.ledger.result(frame_id, errors);
     }
 
     pub(crate) fn result_unreadable(&self) {
         let mut state = self.state();
         state.since = Instant::now();
-        state.unreadable += 1;
+        state.ledger.unreadable();
     }
 
     pub(crate) fn results_dropped(&self, count: u64) {
-        self.state().queue_full += count;
+        self.state().ledger.dropped(count);
     }
 
-    /// Notes the number of the last frame, from the message that ends the stream.
-    pub(crate) fn last_frame(&self, frame_id: u32) {
-        let mut state = self.state();
-        state.last_frame = state.last_frame.max(frame_id);
+    /// Takes the server's last message: the number of the last frame, why it stopped, and what went wrong
+    /// with the stream as a whole.
+    pub(crate) fn told_the_end(
+        &self,
+        last_frame: u32,
+        reason: Option<String>,
+        errors: Vec<String>,
+    ) -> StreamEnd {
+        let ledger = &mut self.state().ledger;
+        ledger.named(last_frame);
+        StreamEnd::told(reason, errors, ledger)
+    }
+
+    /// What the session comes to after it has run to its end.
+    pub(crate) fn judge(&self, end: StreamEnd) -> Result<Ended, Failure> {
+        let ledger = &self.state().ledger;
+        ending::judge(end, ledger, self.sent_video(), self.frames_alone(), self.every_frame)
     }
 
     pub(crate) fn caller_is_late(&self, late: bool) {
@@ -119,9 +131,11 @@ impl Progress {
         self.live.iter().for_each(|live| live.request_key_frame());
     }
 
-    /// When the server last sent a result; `None` if it has sent none.
-    pub(crate) fn last_result(&self) -> Option<Instant> {
-        self.state().last_result
+    /// How long ago the server last sent a result, `None` if it has sent none; and the longest time between
+    /// two of them.
+    pub(crate) fn silence(&self) -> (Option<Duration>, Duration) {
+        let state = self.state();
+        (state.last_result.map(|last| last.elapsed()), state.longest_gap)
     }
 
     pub(crate) fn end(&self, ended: Ended) {
@@ -149,37 +163,38 @@ impl Progress {
         Some((Some(state.since).max(asked)? + limit, state.stage, limit))
     }
 
+    fn sent_video(&self) -> Option<SentVideo> {
+        let video = self.live.as_ref().filter(|live| live.is_sending())?;
+        Some(SentVideo { sent: video.frames_sent(), not_encoded: video.not_encoded() })
+    }
+
+    /// Frames of a track about which nothing was said: they are results, too.
+    fn frames_alone(&self) -> u64 {
+        self.live.as_ref().map_or(0, |live| live.frames_without_data())
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let taken = self.queue.taken();
+        let video = self.sent_video();
         let state = self.state();
-        // Frames of a track about which nothing was said are results, too.
-        let alone = self.live.as_ref().map_or(0, |live| live.frames_without_data());
-        let results = state.arrived + alone;
+        let ledger = &state.ledger;
+        let results = ledger.arrived() + self.frames_alone();
         let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
             (Some(from), Some(to)) => to.saturating_duration_since(from),
             _ => Duration::ZERO,
         };
-        let arrived = state.arrived + state.unreadable;
-        let video = self.live.as_ref().filter(|live| live.is_sending());
-        let sent = match video {
-            Some(live) => live.frames_sent(),
-            None => u64::from(state.last_frame),
-        };
+        // They wait in the queue, or for their frames.
+        let waiting = results.saturating_sub(taken + ledger.drops(video, 0).queue_full);
+        let not_taken = if state.ended.is_some() { waiting } else { 0 };
         let upload_end = state.upload_ended.or_else(|| state.upload.map(|_| state.since));
         Summary {
-            frames_sent: sent.max(arrived),
+            frames_sent: ledger.frames(video),
             frames_returned: taken,
-            dropped: Drops {
-                not_encoded: video.map_or(0, |live| live.not_encoded()),
-                not_returned: sent.saturating_sub(arrived),
-                queue_full: state.queue_full,
-                unreadable: state.unreadable,
-                // They wait in the queue, or for their frames.
-                not_taken: match state.ended {
-                    Some(_) => results.saturating_sub(taken + state.queue_full),
-                    None => 0,
-                },
-            },
+            frames_failed: ledger.failed(),
+            every_frame: self.every_frame,
+            dropped: ledger.drops(video, not_taken),
+            errors: ledger.errors().to_vec(),
+            damage: ledger.damage().to_vec(),
             upload_bytes: state.upload.map_or(0, |(_, progress)| progress.bytes_sent),
             upload_time: between(state.upload.map(|(started, _)| started), upload_end),
             streaming_time: between(state.first_result, state.last_result),
@@ -202,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_stage_has_its_limit_counted_from_when_it_last_got_on() {
-        let progress = Progress::new(Arc::default(), None);
+        let progress = Progress::new(Arc::default(), None, true);
         let timeouts = Timeouts::default();
         let due = || {
             let (at, stage, _) = progress.deadline(&timeouts).unwrap();
@@ -216,7 +231,7 @@ mod tests {
         assert_eq!(due().0, timeouts.upload_progress - Duration::from_secs(7));
         progress.uploaded(upload(100));
         assert_eq!(due(), (timeouts.first_frame, Stage::FirstFrame));
-        progress.result_arrived(1);
+        progress.result_arrived(1, &[]);
         assert_eq!(due(), (timeouts.idle, Stage::Streaming));
         progress.caller_is_late(true);
         assert!(progress.deadline(&timeouts).is_none());
@@ -224,22 +239,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_before_the_upload_is_over_is_streaming() {
-        let progress = Progress::new(Arc::default(), None);
+        let progress = Progress::new(Arc::default(), None, true);
         progress.uploaded(upload(50));
-        progress.result_arrived(1);
+        progress.result_arrived(1, &[]);
         progress.uploaded(upload(100));
         assert_eq!(progress.stage(), Stage::Streaming);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn frames_that_the_server_never_named_again_are_counted() {
-        let progress = Progress::new(Arc::default(), None);
-        progress.result_arrived(1);
-        progress.result_arrived(3);
-        progress.result_unreadable();
-        progress.last_frame(6);
-        let summary = progress.summary();
-        assert_eq!(summary.frames_sent, 6);
-        assert_eq!((summary.dropped.not_returned, summary.dropped.unreadable), (3, 1));
+    async fn the_longest_gap_is_between_two_results() {
+        let progress = Progress::new(Arc::default(), None, true);
+        assert_eq!(progress.silence(), (None, Duration::ZERO));
+        for pause in [3, 1] {
+            progress.result_arrived(1, &[]);
+            tokio::time::advance(Duration::from_secs(pause)).await;
+        }
+        assert_eq!(progress.silence(), (Some(Duration::from_secs(1)), Duration::from_secs(3)));
     }
 }

@@ -23,7 +23,7 @@ struct State {
     upload: Option<UploadProgress>,
     taken: u64,
     closed: bool,
-    error: Option<Error>,
+    last: Option<Result<Event, Error>>,
     waker: Option<Waker>,
 }
 
@@ -62,12 +62,12 @@ impl EventQueue {
         state.wake();
     }
 
-    /// Ends the queue: what waits is still given out, then `error`, then nothing.
-    pub(crate) fn close(&self, error: Option<Error>) {
+    /// Ends the queue: what waits is still given out, then `last`, then nothing.
+    pub(crate) fn close(&self, last: Option<Result<Event, Error>>) {
         let mut state = self.state();
         if !state.closed {
             state.closed = true;
-            state.error = error;
+            state.last = last;
             state.wake();
         }
     }
@@ -84,7 +84,7 @@ impl EventQueue {
             return Poll::Ready(Some(Ok(result)));
         }
         if state.closed {
-            return Poll::Ready(state.error.take().map(Err));
+            return Poll::Ready(state.last.take());
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -183,7 +183,7 @@ mod tests {
     async fn the_error_comes_last_and_once() {
         let queue = EventQueue::default();
         queue.push(result(1)).await;
-        queue.close(Some(Error::new(ErrorKind::Timeout, Stage::Streaming, "late")));
+        queue.close(Some(Err(Error::new(ErrorKind::Timeout, Stage::Streaming, "late"))));
         queue.close(None);
         assert_eq!(pop_id(&queue).await, 1);
         assert!(matches!(pop(&queue).await, Some(Err(error)) if error.is_timeout()));

@@ -7,6 +7,7 @@ use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFra
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::ending::StreamEnd;
 use super::track::Track;
 use super::{EventQueue, Progress};
 use crate::{Event, FrameData, FramePolicy, ReceivedFrame};
@@ -29,10 +30,8 @@ pub(super) struct Receiver<'a> {
 
 /// How the channel ended.
 pub(super) enum ChannelEnd {
-    /// The server said that it is done.
-    Complete { reason: Option<String>, errors: Vec<String> },
-    /// Everything that this side sent was answered.
-    Answered,
+    /// All results are here.
+    Over(StreamEnd),
     /// It closed without a word.
     Closed(Option<EndReason>),
 }
@@ -66,7 +65,7 @@ impl Receiver<'_> {
                     }
                     self.enqueue_paired().await;
                 }
-                () = finish.cancelled() => return ChannelEnd::Answered,
+                () = finish.cancelled() => return ChannelEnd::Over(StreamEnd::Answered),
             }
         }
     }
@@ -109,11 +108,11 @@ impl Receiver<'_> {
         };
         if message.processing_complete {
             let named = message.metadata.as_ref().map(|metadata| metadata.frame_id);
-            self.progress.last_frame(named.unwrap_or(frame_id.saturating_sub(1)));
+            let last = named.unwrap_or(frame_id.saturating_sub(1));
             let OutputMessage { termination_reason: reason, errors, .. } = message;
-            return Some(ChannelEnd::Complete { reason, errors });
+            return Some(ChannelEnd::Over(self.progress.told_the_end(last, reason, errors)));
         }
-        self.progress.result_arrived(frame_id);
+        self.progress.result_arrived(frame_id, &message.errors);
         let data = FrameData::new(message);
         match &mut self.track {
             Some(track) => {

@@ -2,28 +2,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_protocol::ack::AckSender;
-use streamsdk_transport::{Channel, Peer};
+use streamsdk_transport::{Channel, Peer, PeerState};
 use streamsdk_video::SendFramesError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::ending::{Answers, Expectation, Failure};
 use super::live::Live;
 use super::receive::{ChannelEnd, Receiver};
 use super::track::Track;
 use super::{EventQueue, Progress};
 use crate::source::{SourceIo, VideoOut};
 use crate::{
-    Ended, Error, ErrorKind, FramePolicy, SourceError, Stage, StreamConfig, StreamSource, Timeouts,
+    Ended, Error, ErrorKind, Event, FramePolicy, SourceError, Stage, StreamConfig, StreamSource,
+    Timeouts,
 };
 
 /// The longest that a changed time limit may go unnoticed.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 const ANSWER_POLL: Duration = Duration::from_millis(20);
-/// After the answer to the last frame, what else may come on other ways.
-const ANSWERED_SILENCE: Duration = Duration::from_millis(200);
-/// A server that skips late frames never answers the last one.
-const UNANSWERED_SILENCE: Duration = Duration::from_secs(2);
 
 /// Owns a session until it is over.
 pub(super) struct Supervisor {
@@ -64,9 +62,10 @@ impl Supervisor {
         };
         let answers = async {
             if sends {
-                answered(&progress, &self.live).await;
+                answered(&progress, &self.live, &peer).await?;
                 finish.cancel();
             }
+            Ok(())
         };
         let io = SourceIo {
             channels: source_channels,
@@ -78,7 +77,7 @@ impl Supervisor {
         let outcome = tokio::select! {
             biased;
             () = self.close.cancelled() => Ok(Ended::ByCaller),
-            end = receive.run(receiver) => outcome(end, progress.stage()),
+            end = receive.run(receiver) => outcome(end, &progress),
             failed = run_to_failure(&mut *source, io, answers) => failed.map(|ended| match ended {
                 // Closing cancels the upload as well, and may be seen there first.
                 Ended::UploadCancelled if self.close.is_cancelled() => Ended::ByCaller,
@@ -97,18 +96,23 @@ impl Supervisor {
             Ok(ended) => (ended, None),
             Err(error) => (Ended::Failed, Some(error)),
         };
+        let is_incomplete = ended == Ended::Incomplete;
         progress.end(ended);
-        queue.close(error);
+        let incomplete = is_incomplete.then(|| Ok(Event::Incomplete(Box::new(progress.summary()))));
+        queue.close(incomplete.or(error.map(Err)));
     }
 }
 
-fn outcome(end: ChannelEnd, stage: Stage) -> Result<Ended, Error> {
+fn outcome(end: ChannelEnd, progress: &Progress) -> Result<Ended, Error> {
+    let stage = progress.stage();
     match end {
-        ChannelEnd::Complete { errors, .. } if !errors.is_empty() => {
-            Err(Error::new(ErrorKind::Processing, stage, errors.join("; ")))
-        }
-        ChannelEnd::Complete { reason: None, .. } | ChannelEnd::Answered => Ok(Ended::Complete),
-        ChannelEnd::Complete { reason: Some(reason), .. } => Ok(Ended::ByServer(reason)),
+        ChannelEnd::Over(end) => progress.judge(end).map_err(|failure| {
+            let kind = match failure {
+                Failure::NoFrame => ErrorKind::Source,
+                _ => ErrorKind::Processing,
+            };
+            Error::new(kind, stage, failure)
+        }),
         ChannelEnd::Closed(reason) => Err(Error::lost(stage, reason)),
     }
 }
@@ -118,18 +122,19 @@ fn outcome(end: ChannelEnd, stage: Stage) -> Result<Ended, Error> {
 async fn run_to_failure(
     source: &mut dyn StreamSource,
     io: SourceIo,
-    answers: impl Future<Output = ()>,
+    answers: impl Future<Output = Result<(), Error>>,
 ) -> Result<Ended, Error> {
     match source.run(io).await {
         // Where sending failed, the inference channel ends as well, and knows why.
         Ok(())
         | Err(SourceError::Send(_) | SourceError::Frames(SendFramesError::Connection(_))) => {
-            answers.await;
+            answers.await?;
         }
         Err(SourceError::Cancelled) => return Ok(Ended::UploadCancelled),
         Err(error) if is_of_producer(&error) => {
             // A camera that went away does not take with it the answers to what it gave.
-            answers.await;
+            // What ended those is the smaller news.
+            let _ = answers.await;
             return Err(Error::new(ErrorKind::Source, Stage::Streaming, error));
         }
         Err(error) => return Err(Error::new(ErrorKind::Source, Stage::Uploading, error)),
@@ -143,19 +148,25 @@ fn is_of_producer(error: &SourceError) -> bool {
         || matches!(error, SourceError::Frames(error) if is_producer(error))
 }
 
-/// Resolves when no more answers to what was sent are to be expected: the last frame was answered, or the
-/// server has been silent for a while.
-async fn answered(progress: &Progress, live: &Live) {
+/// Resolves when no more answers to what was sent are to be expected.
+async fn answered(progress: &Progress, live: &Live, peer: &Peer) -> Result<(), Error> {
     loop {
         tokio::time::sleep(ANSWER_POLL).await;
-        let silence = progress.last_result().map_or(Duration::MAX, |last| last.elapsed());
-        let patience = match live.outstanding() {
-            None => ANSWERED_SILENCE,
-            Some(left) if left.elapsed() < UNANSWERED_SILENCE => continue,
-            Some(_) => UNANSWERED_SILENCE,
+        let (silence, longest_gap) = progress.silence();
+        let stands = peer.state() == PeerState::Connected;
+        let answers = Answers {
+            unanswered: live.outstanding().map(|left| left.elapsed()),
+            silence,
+            longest_gap,
+            heard: stands.then(|| peer.last_heard()).flatten().map(|heard| heard.elapsed()),
+            anything_sent: live.frames_sent() > 0,
         };
-        if silence >= patience {
-            return;
+        match answers.expectation() {
+            Expectation::More => {}
+            Expectation::NoMore => return Ok(()),
+            Expectation::Stopped { before_the_end } => {
+                return Err(Error::stopped_answering(progress.stage(), before_the_end));
+            }
         }
     }
 }

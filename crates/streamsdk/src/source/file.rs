@@ -12,6 +12,7 @@ use streamsdk_transport::{ChannelSender, SendError, VideoDirection};
 use tokio::sync::mpsc;
 
 use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use crate::outputs::FramesAsData;
 use crate::{StreamConfig, UploadProgress};
 
 /// Chunks that are read at once: a thread is woken for each batch.
@@ -95,14 +96,11 @@ impl StreamSource for VideoFileSource {
         if self.by_track {
             return;
         }
-        // Frames travel as data: the stream's outputs are data outputs too, and there is no track.
-        let streamed = request.stream_output.replace(Vec::new()).unwrap_or_default();
-        let data = request.data_output.get_or_insert_default();
-        for name in streamed {
-            if !data.contains(&name) {
-                data.push(name);
-            }
-        }
+        // There is no track: what comes back as frames is data.
+        let frames = request.stream_output.replace(Vec::new()).unwrap_or_default();
+        let specification = request.workflow_configuration.workflow_specification.as_ref();
+        let data = request.data_output.take().unwrap_or_default();
+        request.data_output = Some(FramesAsData::new(frames, specification).beside(data));
     }
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use streamsdk_capture::{
@@ -8,7 +9,7 @@ use streamsdk_media::Frame;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
 use crate::StreamConfig;
@@ -24,7 +25,7 @@ const QUEUE: usize = 10;
 ///
 /// let (source, sender) = ManualSource::new();
 /// let session = client.stream(source).workflow(Workflow::id("workspace", "workflow")).start().await?;
-/// sender.send(frame)?;
+/// sender.send(frame)?; // could come before, and would wait for the session
 /// sender.end();
 /// # drop(session);
 /// # Ok(())
@@ -33,19 +34,57 @@ const QUEUE: usize = 10;
 #[derive(Debug)]
 pub struct ManualSource {
     producer: Option<ManualProducer>,
-    state: Arc<watch::Sender<State>>,
+    stage: Arc<SharedStage>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
     NotStarted,
     Live,
     Ended,
 }
 
+/// Where a source is, for threads and for tasks that wait for it.
+#[derive(Debug, Default)]
+struct SharedStage {
+    stage: Mutex<Stage>,
+    for_threads: Condvar,
+    for_tasks: Notify,
+}
+
+impl SharedStage {
+    fn enter(&self, stage: Stage) {
+        *self.lock() = stage;
+        self.for_threads.notify_all();
+        self.for_tasks.notify_waiters();
+    }
+
+    async fn started(&self) -> Stage {
+        loop {
+            let changed = self.for_tasks.notified();
+            match *self.lock() {
+                Stage::NotStarted => {}
+                stage => return stage,
+            }
+            changed.await;
+        }
+    }
+
+    fn started_within(&self, limit: Duration) -> Stage {
+        let not_started = |stage: &mut Stage| *stage == Stage::NotStarted;
+        let waited = self.for_threads.wait_timeout_while(self.lock(), limit, not_started);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl ManualSource {
-    /// A source and the sender of its frames. Ten frames wait to be encoded; when more come, the oldest
-    /// is dropped and counted.
+    /// A source and the sender of its frames. Ten frames wait for the session, and later to be encoded; when
+    /// more come, the oldest is dropped and counted.
     #[allow(clippy::new_ret_no_self, reason = "one is of no use without the other")]
     pub fn new() -> (Self, FrameSender) {
         Self::with_queue(QUEUE, WhenFull::DropOldest)
@@ -54,9 +93,9 @@ impl ManualSource {
     /// A source with a queue of that many frames, at least one, and what happens when it is full.
     pub fn with_queue(frames: usize, when_full: WhenFull) -> (Self, FrameSender) {
         let (queue, producer) = manual_with(frames, when_full);
-        let state = Arc::new(watch::Sender::new(State::NotStarted));
-        let sender = FrameSender { queue, state: state.subscribe() };
-        (Self { producer: Some(producer), state }, sender)
+        let stage = Arc::<SharedStage>::default();
+        let sender = FrameSender { queue, stage: Arc::clone(&stage) };
+        (Self { producer: Some(producer), stage }, sender)
     }
 }
 
@@ -77,18 +116,18 @@ impl StreamSource for ManualSource {
         let (Some(video), Some(producer)) = (io.take_video(), self.producer.take()) else {
             return Err(SourceError::NoVideo);
         };
-        self.state.send_replace(State::Live);
+        self.stage.enter(Stage::Live);
         video.send_frames(producer).await
     }
 
     async fn clean_up(&mut self) {
-        self.state.send_replace(State::Ended);
+        self.stage.enter(Stage::Ended);
     }
 }
 
 impl Drop for ManualSource {
     fn drop(&mut self) {
-        self.state.send_replace(State::Ended);
+        self.stage.enter(Stage::Ended);
     }
 }
 
@@ -97,24 +136,22 @@ impl Drop for ManualSource {
 #[derive(Debug, Clone)]
 pub struct FrameSender {
     queue: ManualSender,
-    state: watch::Receiver<State>,
+    stage: Arc<SharedStage>,
 }
 
 impl FrameSender {
     /// Sends a frame of any format and size. One without a timestamp gets the time at which it was sent.
     ///
-    /// `Ok` means queued. Waits for room only if the source was made with [`WhenFull::Wait`]: use it
-    /// from a thread then, not from a task.
+    /// `Ok` means queued: before the session is up, for the session. Waits for room only if the source was
+    /// made with [`WhenFull::Wait`]: use it from a thread then, not from a task.
     ///
     /// # Errors
     ///
-    /// Before the session is up, after it or the frames have ended, and when the queue is full and
+    /// After the session or the frames have ended, and when the queue is full and
     /// [`WhenFull::DropNewest`] was chosen.
     pub fn send(&self, frame: Frame) -> Result<(), FrameSendError> {
-        match *self.state.borrow() {
-            State::NotStarted => return Err(FrameSendError::NotStarted),
-            State::Ended => return Err(FrameSendError::Ended),
-            State::Live => {}
+        if *self.stage.lock() == Stage::Ended {
+            return Err(FrameSendError::Ended);
         }
         self.queue.send(frame).map_err(|error| match error {
             QueueError::Full => FrameSendError::Full,
@@ -122,16 +159,29 @@ impl FrameSender {
         })
     }
 
-    /// Waits until frames can be sent.
+    /// Waits until the session is up, and takes frames as they are sent.
     ///
     /// # Errors
     ///
     /// [`FrameSendError::Ended`] if that will not be.
     pub async fn ready(&self) -> Result<(), FrameSendError> {
-        let mut state = self.state.clone();
-        match state.wait_for(|state| *state != State::NotStarted).await.as_deref() {
-            Ok(State::Live) => Ok(()),
+        match self.stage.started().await {
+            Stage::Live => Ok(()),
             _ => Err(FrameSendError::Ended),
+        }
+    }
+
+    /// As [`FrameSender::ready`], for threads: blocks for at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameSendError::Ended`] if the session will not come, [`FrameSendError::NotReady`] if it did not
+    /// come in time.
+    pub fn blocking_ready(&self, limit: Duration) -> Result<(), FrameSendError> {
+        match self.stage.started_within(limit) {
+            Stage::Live => Ok(()),
+            Stage::NotStarted => Err(FrameSendError::NotReady),
+            Stage::Ended => Err(FrameSendError::Ended),
         }
     }
 
@@ -145,9 +195,9 @@ impl FrameSender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameSendError {
-    /// The session is not up yet: [`FrameSender::ready`] waits for it.
+    /// The session did not come up in time.
     #[error("the session is not up yet")]
-    NotStarted,
+    NotReady,
     /// The frames or the session have ended.
     #[error("the frames or the session have ended")]
     Ended,
@@ -167,25 +217,41 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sending_before_the_start_and_after_the_end_is_told_apart() {
+    async fn frames_wait_for_the_session_and_are_refused_after_it() {
         let (source, sender) = ManualSource::new();
-        assert_eq!(sender.send(frame()), Err(FrameSendError::NotStarted));
-        source.state.send_replace(State::Live);
+        sender.send(frame()).unwrap();
+        let moment = Duration::from_millis(1);
+        assert_eq!(sender.blocking_ready(moment), Err(FrameSendError::NotReady));
+        source.stage.enter(Stage::Live);
         sender.ready().await.unwrap();
+        sender.blocking_ready(moment).unwrap();
         sender.send(frame()).unwrap();
         drop(source);
         assert_eq!(sender.send(frame()), Err(FrameSendError::Ended));
         assert_eq!(sender.ready().await, Err(FrameSendError::Ended));
+        assert_eq!(sender.blocking_ready(moment), Err(FrameSendError::Ended));
+    }
+
+    #[tokio::test]
+    async fn threads_and_tasks_that_wait_for_the_session_learn_that_it_is_up() {
+        let (source, sender) = ManualSource::new();
+        let thread = std::thread::spawn({
+            let sender = sender.clone();
+            move || sender.blocking_ready(Duration::from_secs(60))
+        });
+        let task = tokio::spawn(async move { sender.ready().await });
+        tokio::task::yield_now().await;
+        source.stage.enter(Stage::Live);
+        task.await.unwrap().unwrap();
+        thread.join().unwrap().unwrap();
     }
 
     #[test]
     fn a_full_queue_is_an_error_only_where_the_newest_is_dropped() {
-        let (source, sender) = ManualSource::with_queue(1, WhenFull::DropNewest);
-        source.state.send_replace(State::Live);
+        let (_source, sender) = ManualSource::with_queue(1, WhenFull::DropNewest);
         sender.send(frame()).unwrap();
         assert_eq!(sender.send(frame()), Err(FrameSendError::Full));
-        let (source, sender) = ManualSource::new();
-        source.state.send_replace(State::Live);
+        let (_source, sender) = ManualSource::new();
         (0..20).for_each(|_| sender.send(frame()).unwrap());
     }
 }
