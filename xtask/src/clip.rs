@@ -1,8 +1,10 @@
 //! Video clips with something to see in them.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process::{Job, Output};
 
@@ -24,6 +26,19 @@ impl Clip {
         // Named by codec, so that whichever H264 encoder this FFmpeg has is taken.
         let encoding = ["-c:v", "h264", "-pix_fmt", "yuv420p", "-b:v", "2M", "-g", "60"];
         finish(self.draw(MOTION).args(encoding), path)
+    }
+
+    /// Writes it with a box behind it that players pass over, so that the file has so many megabytes (10⁶
+    /// bytes). The file system keeps no space for them.
+    pub fn write_with_megabytes(&self, path: &Path, megabytes: u64) -> Result<()> {
+        self.write(path)?;
+        let mut file = File::options().append(true).open(path)?;
+        let (has, wanted) = (file.metadata()?.len(), megabytes * 1_000_000);
+        let missing = wanted.checked_sub(has).context("the clip alone is larger")?;
+        // A length of 1 says that the real one, in 64 bits, follows the name.
+        let header = [&1_u32.to_be_bytes()[..], b"free", &missing.to_be_bytes()].concat();
+        file.write_all(&header)?;
+        Ok(file.set_len(wanted)?)
     }
 
     /// Writes its frames as a webcam gives them: in YUYV, one behind the other, and noisy.

@@ -1,4 +1,6 @@
 //! What a channel promises: order, completeness, and waiting instead of growing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
 mod common;
 
 use std::time::{Duration, Instant};

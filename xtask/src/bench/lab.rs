@@ -2,10 +2,11 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::programs::{CLI, Programs};
+use crate::clip::SHAPES;
 use crate::peers::{InferenceServer, Peers, Worker};
 use crate::project;
 
@@ -37,9 +38,11 @@ impl Lab {
         InferenceServer::start(&self.peers, &self.directory)
     }
 
-    /// A file of so many megabytes (10⁶ bytes) that is no video.
-    pub fn file(&self, megabytes: u64) -> Result<TemporaryFile> {
-        TemporaryFile::create(self.directory.join(format!("{megabytes}.bin")), megabytes)
+    /// A video of so many megabytes (10⁶ bytes), most of which decoders pass over, and the number of its
+    /// frames: what is measured is the way of a file, to its last result, and not what is in it.
+    pub fn file(&self, megabytes: u64) -> Result<(TemporaryFile, u32)> {
+        let path = self.directory.join(format!("{megabytes}.mp4"));
+        Ok((TemporaryFile::create(path, megabytes)?, SHAPES.frames))
     }
 }
 
@@ -55,10 +58,8 @@ pub struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
     fn create(path: PathBuf, megabytes: u64) -> Result<Self> {
-        let file =
-            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let this = Self(path);
-        file.set_len(megabytes * 1_000_000)?;
+        SHAPES.write_with_megabytes(&this.0, megabytes)?;
         read_once(&this.0)?;
         Ok(this)
     }
@@ -84,6 +85,12 @@ pub fn passthrough() -> PathBuf {
 pub fn number(report: &Value, pointer: &str) -> Result<f64> {
     let value = report.pointer(pointer).and_then(Value::as_f64);
     value.with_context(|| format!("{pointer} is not a number in {report}"))
+}
+
+/// An upload whose results do not come is worth nothing, however fast it was.
+pub fn every_frame(report: &Value, frames: u32) -> Result<()> {
+    ensure!(report["frames"] == frames, "not every frame came back: {report}");
+    Ok(())
 }
 
 /// The JSON in the last line that a program wrote.

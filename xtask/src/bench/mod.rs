@@ -162,7 +162,11 @@ const BENCHES: &[Bench] = &[
         measure: |lab| capture::measure(lab, &codec::H264),
     },
     Bench { figures: &["local-passed-on"], programs: &[CLI, LOCAL], measure: local::measure },
-    Bench { figures: &["memory-1gb"], programs: &[CLI, CLIENT], measure: memory::measure },
+    Bench {
+        figures: &["memory-1gb", "memory-2gb"],
+        programs: &[CLI, CLIENT],
+        measure: memory::measure,
+    },
 ];
 
 /// What takes so long that it is done only when it is asked for by name.

@@ -39,7 +39,7 @@ fn start_to_request(lab: &Lab, program: &str) -> Result<Duration> {
     // Left behind if nobody connects, which is the end of the bench.
     thread::spawn(move || arrivals.send(request_line(&listener)));
 
-    let job = Job::new(lab.programs.find(program)?).arg("run").arg(file.path()).args([
+    let job = Job::new(lab.programs.find(program)?).arg("run").arg(file.0.path()).args([
         "--server",
         &url,
         "--workflow-id",

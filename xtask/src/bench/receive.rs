@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::client::ClientRun;
-use super::lab::{Lab, number, passthrough};
+use super::lab::{Lab, every_frame, number, passthrough};
 use super::programs::{CLIENT, CLIENT_TURBOJPEG};
 use super::report::{Row, Target};
 use super::stats::Samples;
@@ -49,7 +49,7 @@ fn our_client(lab: &Lab, worker: &Worker, clip: &Path, program: &str) -> Result<
 
 fn cost(run: ClientRun) -> Result<f64> {
     let report = run.run(LIMIT)?;
-    ensure!(report["frames"] == FRAMES, "not every frame came: {report}");
+    every_frame(&report, FRAMES)?;
     number(&report, "/receiving/cpu_ms_per_frame")
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::client::ClientRun;
-use super::lab::{Lab, last_line, number, passthrough};
+use super::lab::{Lab, every_frame, last_line, number, passthrough};
 use super::programs::{BOUND, CLIENT, SINK};
 use super::report::{Row, Target};
 use super::stats::Samples;
@@ -19,12 +19,14 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// To our worker, against bare encrypted packets.
 pub fn speed(lab: &Lab) -> Result<Vec<Row>> {
     let worker = lab.worker()?;
-    let file = lab.file(MEGABYTES)?;
+    let (file, frames) = lab.file(MEGABYTES)?;
     let (mut ours, mut bound) = (Samples::default(), Samples::default());
     for _ in 0..lab.times(REPETITIONS) {
         let client = lab.programs.find(CLIENT)?;
-        let run = ClientRun::new(client, worker.url(), file.path(), &passthrough()).upload_only();
-        ours.push(number(&run.run(LIMIT)?, "/upload/mb_per_s")?);
+        let run = ClientRun::new(client, worker.url(), file.path(), &passthrough());
+        let report = run.stream_output("image").run(LIMIT)?;
+        every_frame(&report, frames)?;
+        ours.push(number(&report, "/upload/mb_per_s")?);
         bound.push(measure_bound(lab)?);
     }
     let target = Target::RatioAtLeast(0.6);
@@ -41,7 +43,7 @@ fn measure_bound(lab: &Lab) -> Result<f64> {
 
 /// To a server that throws it away and watches the time between messages. The worst of all counts.
 pub fn gap(lab: &Lab) -> Result<Vec<Row>> {
-    let file = lab.file(MEGABYTES)?;
+    let (file, _) = lab.file(MEGABYTES)?;
     let (mut gaps, mut speeds) = (Samples::default(), Samples::default());
     for _ in 0..lab.times(REPETITIONS) {
         let mut sink = Job::new(lab.programs.find(SINK)?).start(lab.directory.join("sink.log"))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::client::ClientRun;
-use super::lab::{Lab, number};
+use super::lab::{Lab, every_frame, number};
 use super::programs::CLIENT;
 use super::python;
 use super::report::{Row, Target};
@@ -27,10 +27,10 @@ struct Uploads {
 
 pub fn measure(lab: &Lab) -> Result<Vec<Row>> {
     let server = lab.real_server()?;
-    let file = lab.file(MEGABYTES)?;
+    let (file, frames) = lab.file(MEGABYTES)?;
     let (mut ours, mut peer) = (Uploads::default(), Uploads::default());
     for _ in 0..lab.times(REPETITIONS) {
-        upload_ours(lab, &server, file.path(), &mut ours)?;
+        upload_ours(lab, &server, (file.path(), frames), &mut ours)?;
         server.wait_until_idle()?;
         upload_python(lab, &server, file.path(), &mut peer)?;
         server.wait_until_idle()?;
@@ -52,13 +52,14 @@ pub fn measure(lab: &Lab) -> Result<Vec<Row>> {
 fn upload_ours(
     lab: &Lab,
     server: &InferenceServer,
-    file: &Path,
+    (file, frames): (&Path, u32),
     uploads: &mut Uploads,
 ) -> Result<()> {
     let client = lab.programs.find(CLIENT)?;
     let run = ClientRun::new(client, &server.url(), file, &workflow("blur"))
         .stream_output("output_image");
-    let report = run.upload_only().one_thread().run(LIMIT)?;
+    let report = run.one_thread().run(LIMIT)?;
+    every_frame(&report, frames)?;
     uploads.mb_per_s.push(number(&report, "/upload/mb_per_s")?);
     uploads.cpu_s.push(number(&report, "/upload/cpu_s")?);
     uploads.peak_mb.push(number(&report, "/peak_rss_mb")?);

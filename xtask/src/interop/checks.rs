@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{expect, tracks};
+use crate::clip::SHAPES;
 use crate::peers::{CliRun, InferenceServer, Mode, Peers, PythonRun, Worker};
 use crate::tally::Tally;
 
@@ -66,6 +67,18 @@ fn our_client_with_the_real_server(
         let report = run.parameter("kernel=7").run(LIMIT)?;
         expect::every_frame(&report, "number_contours", |value| value.is_u64())
     });
+    for megabytes in [60, 200] {
+        let name = format!("our client and the real server: a file of {megabytes} MB");
+        tally.check(&name, || {
+            let clip = bench.directory.join("large.mp4");
+            SHAPES.write_with_megabytes(&clip, megabytes)?;
+            let outputs = bench.directory.join("large");
+            let run = CliRun::new(cli, server.url(), &clip, outputs).workflow("blur");
+            let report = run.data_output("image_size").run(LIMIT);
+            std::fs::remove_file(&clip)?;
+            expect::every_frame(&report?, "image_size", |value| *value == expect::PIXELS)
+        });
+    }
     tally.check("our client and the real server: an output that is not there", || {
         let run = bench.our_client(cli, &server.url(), "refused").workflow("blur");
         let report = run.stream_output("output_image").data_output("no_such_output").run(LIMIT)?;
