@@ -30,7 +30,7 @@ impl Failure {
             Self::Session(error) => match error.kind() {
                 ErrorKind::Config => 2,
                 ErrorKind::Source => 3,
-                ErrorKind::Unreachable | ErrorKind::Ice => 4,
+                ErrorKind::Unreachable | ErrorKind::Ice | ErrorKind::Handshake => 4,
                 ErrorKind::Rejected | ErrorKind::BadAnswer => 5,
                 ErrorKind::Auth | ErrorKind::Quota => 6,
                 ErrorKind::Timeout => 7,

@@ -4,10 +4,15 @@ use streamsdk_protocol::sdp::sends_video;
 use tokio::sync::mpsc;
 use webrtc::peer_connection::RTCSdpType;
 
+use crate::candidates::addresses;
 use crate::channel::Channel;
-use crate::connection::Connection;
+use crate::connection::{Connection, FullPackets};
 use crate::error::EngineError;
+use crate::life::Life;
 use crate::offer::description;
+use crate::path::Proof;
+use crate::probe::IceCredentials;
+use crate::seam::Seam;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 
@@ -37,21 +42,16 @@ impl Answer {
             config.codecs.clear();
         }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
-        let offer = description(RTCSdpType::Offer, offer).map_err(unusable)?;
-        let mut connection = Connection::build(&config).await.map_err(AnswerError::Engine)?;
+        let description = description(RTCSdpType::Offer, offer).map_err(unusable)?;
+        let mut connection =
+            Connection::build(&config, addresses(offer)).await.map_err(AnswerError::Engine)?;
         let engine = Arc::clone(&connection.engine);
         let hurry = connection.seam.hurry();
-        let peer = Peer::new(
-            Arc::clone(&engine),
-            connection.life.clone(),
-            Arc::clone(&connection.traffic),
-            Some(hurry),
-            config.drain_timeout,
-        );
+        let peer = Peer::new(&connection, Some(hurry));
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
         let answered = async {
-            engine.set_remote_description(offer).await.map_err(unusable)?;
+            engine.set_remote_description(description).await.map_err(unusable)?;
             if let Some(track) = &outgoing {
                 let track = Arc::clone(&track.engine);
                 engine.add_track(track).await.map_err(unusable)?;
@@ -65,7 +65,9 @@ impl Answer {
         };
         match answered.await {
             Ok(sdp) => {
-                give_up_after(&peer, config.connect_timeout);
+                give_up_after(&peer, &connection.seam, config.connect_timeout);
+                let credentials = IceCredentials::of(&sdp, offer);
+                prove_path(&connection.seam, peer.life(), credentials, connection.full_packets);
                 let video = Negotiated::of(&sdp).map(|negotiated| {
                     let (link, life) = (connection.video, peer.life());
                     let sender = outgoing
@@ -97,18 +99,36 @@ impl Answer {
     }
 }
 
-/// Ends the engine's hurry when the connection stands, or when it has had its time.
-fn give_up_after(peer: &Peer, limit: std::time::Duration) {
+/// Ends the engine's hurry when the connection stands, when it cannot, or when it has had its time.
+fn give_up_after(peer: &Peer, seam: &Arc<Seam>, limit: std::time::Duration) {
     let mut watch = peer.watch();
-    let peer = peer.clone();
+    let (peer, seam) = (peer.clone(), Arc::clone(seam));
     tokio::spawn(async move {
         let decided = watch.wait_for(|state| *state != PeerState::Connecting);
-        let undecided = tokio::time::timeout(limit, decided).await.is_err();
+        let undecided = tokio::select! {
+            decided = tokio::time::timeout(limit, decided) => decided.is_err(),
+            () = seam.handshake.failed() => true,
+        };
         if undecided {
-            peer.life().end(crate::EndReason::NeverConnected);
+            peer.life().end(seam.path.why_not_connected());
             peer.abort().await;
         } else if let PeerState::Ended(_) = peer.state() {
             peer.settle();
+        }
+    });
+}
+
+/// Sees to it that full packets get to the other side, if they can.
+fn prove_path(
+    seam: &Arc<Seam>,
+    life: &Life,
+    credentials: Option<IceCredentials>,
+    full: FullPackets,
+) {
+    let (seam, life) = (Arc::clone(seam), life.clone());
+    tokio::spawn(async move {
+        if seam.path.prove_for(&life, credentials, full).await == Proof::Vanishes {
+            tracing::warn!(size = full.payload, "full packets do not get to the peer");
         }
     });
 }

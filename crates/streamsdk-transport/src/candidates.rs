@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// How many ICE candidates of each type a description has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +28,16 @@ fn is_candidate(line: &str, kind: &str) -> bool {
         && words.skip_while(|word| *word != "typ").nth(1) == Some(kind)
 }
 
+/// The addresses of a description's candidates; of those that have one, and not a name.
+pub(crate) fn addresses(sdp: &str) -> impl Iterator<Item = SocketAddr> {
+    let candidates = sdp.lines().filter(|line| line.starts_with("a=candidate:"));
+    candidates.filter_map(|line| {
+        let mut words = line.split_whitespace().skip(4);
+        let ip: IpAddr = words.next()?.parse().ok()?;
+        Some(SocketAddr::new(ip, words.next()?.parse().ok()?))
+    })
+}
+
 impl fmt::Display for CandidateCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, server_reflexive, relay } = self;
@@ -46,5 +57,16 @@ mod tests {
             a=candidate:broken\r\n";
         let counts = CandidateCounts::of(sdp);
         assert_eq!((counts.host, counts.server_reflexive, counts.relay), (1, 1, 0));
+    }
+
+    #[test]
+    fn addresses_are_those_of_candidates_that_have_one() {
+        let sdp = "c=IN IP4 10.0.0.9\r\na=candidate:1 1 udp 1 10.0.0.1 9 typ host\r\n\
+            a=candidate:2 1 udp 1 fd00::1 10 typ host\r\n\
+            a=candidate:3 1 udp 1 x.local 9 typ host\r\na=candidate:broken\r\n\
+            a=candidate:4 1 udp 1 10.0.0.1 99999 typ host\r\n";
+        let expected: [SocketAddr; 2] =
+            ["10.0.0.1:9", "[fd00::1]:10"].map(|address| address.parse().unwrap());
+        assert_eq!(addresses(sdp).collect::<Vec<SocketAddr>>(), expected);
     }
 }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use streamsdk_protocol::init::IceServer;
@@ -11,6 +12,16 @@ use crate::channel::InboundLimits;
 pub struct PeerConfig {
     /// Addresses to be reached at. Default is [`Interfaces::All`].
     pub interfaces: Interfaces,
+    /// Where the peer is to be expected, such as the server that the offer is sent to. Default is
+    /// none.
+    ///
+    /// Packets are made to fit what the kernel knows of the way there. An answer also looks at the
+    /// candidates of its offer. Where nothing is known they fit an Ethernet.
+    pub toward: Option<SocketAddr>,
+    /// Whether packets are small enough for every path from the beginning. Default is no.
+    ///
+    /// For another try after [`ConnectError::PathTooNarrow`](crate::ConnectError::PathTooNarrow).
+    pub narrow_path: bool,
     /// STUN and TURN servers. Default is none.
     pub ice_servers: Vec<IceServer>,
     /// Time limit for gathering candidates. Default is 5 s.
@@ -21,8 +32,11 @@ pub struct PeerConfig {
     ///
     /// A living peer answers a check every 2 s, whatever else it does.
     pub dead_after: Duration,
-    /// How long [`Peer::close`](crate::Peer::close) waits for queued data to arrive. Default is 2 s.
-    pub drain_timeout: Duration,
+    /// How long [`Peer::close`](crate::Peer::close) waits at most for what was sent to be acknowledged.
+    /// Default is 10 s.
+    ///
+    /// What is lost on the way is sent again after a second, then after two more, and so on.
+    pub close_timeout: Duration,
     /// Most bytes per channel that the peer has not acknowledged. Default is 128 KiB.
     ///
     /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
@@ -54,17 +68,27 @@ impl Default for PeerConfig {
     fn default() -> Self {
         Self {
             interfaces: Interfaces::All,
+            toward: None,
+            narrow_path: false,
             ice_servers: Vec::new(),
             gather_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(30),
             dead_after: Duration::from_secs(15),
-            drain_timeout: Duration::from_secs(2),
+            close_timeout: Duration::from_secs(10),
             send_buffer: 128 << 10,
             receive_buffer: 4 << 20,
             reader_timeout: Duration::from_secs(10),
             socket_receive_buffer: 4 << 20,
             codecs: vec![VideoCodec::Vp8, VideoCodec::H264],
         }
+    }
+}
+
+impl PeerConfig {
+    /// Whether packets may go by way of a TURN server.
+    pub(crate) fn relays(&self) -> bool {
+        let mut urls = self.ice_servers.iter().flat_map(|server| &server.urls);
+        urls.any(|url| url.to_ascii_lowercase().starts_with("turn"))
     }
 }
 

@@ -20,14 +20,15 @@ use webrtc::peer_connection::{
 use crate::channel::{Channel, InboundLimits, Traffic};
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
+use crate::fragments::known_way;
 use crate::interfaces::bind_addresses;
 use crate::life::Life;
+use crate::narrow;
+use crate::packet_size::{Way, full_payload, sctp_size, smallest_sctp_size};
 use crate::seam::Seam;
 use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
 
-/// Larger than the engine's default, and what fits every path in practice; worth 15–30 %.
-const SCTP_MTU: u32 = 1400;
 /// What aiortc announces and sends. With the engine's 64 KiB a larger message of ours would end the
 /// receive loop of the other side, and the other way round.
 const MAX_MESSAGE_SIZE: u32 = 262_144;
@@ -35,6 +36,8 @@ const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Channels of the other side that may wait to be taken.
 const INCOMING_CHANNELS: usize = 16;
+/// Addresses of a peer that are looked at for what is known of the way there.
+const WAYS: usize = 64;
 /// Tracks of the other side that may wait to be taken: no session has more than one.
 const INCOMING_TRACKS: usize = 1;
 
@@ -47,12 +50,29 @@ pub(crate) struct Connection {
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
+    /// For [`Path::prove_for`](crate::path::Path::prove_for).
+    pub(crate) full_packets: FullPackets,
+    pub(crate) close_timeout: Duration,
     gathered: watch::Receiver<bool>,
     inbound: InboundLimits,
 }
 
+/// What the engine sends at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FullPackets {
+    /// The payload of one in UDP.
+    pub(crate) payload: usize,
+    /// Smaller ones would not get farther.
+    pub(crate) are_smallest: bool,
+}
+
 impl Connection {
-    pub(crate) async fn build(config: &PeerConfig) -> Result<Self, EngineError> {
+    /// The peer may be at any of the `candidates`, as far as they are known.
+    pub(crate) async fn build(
+        config: &PeerConfig,
+        candidates: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Self, EngineError> {
+        let sctp_size = sctp_size_for(config, candidates);
         let life = Life::new();
         let seam = Arc::new(Seam::new(life.heard().clone()));
         let (gathered_tx, gathered) = watch::channel(false);
@@ -63,6 +83,7 @@ impl Connection {
         let inbound = config.inbound_limits();
         let handler = Callbacks {
             life: life.clone(),
+            seam: Arc::clone(&seam),
             traffic: Arc::clone(&traffic),
             inbound,
             gathered: gathered_tx,
@@ -80,7 +101,7 @@ impl Connection {
             )
             .with_media_engine(video::media_engine(&config.codecs).map_err(EngineError::from)?)
             .with_interceptor_registry(video::interceptors(&video))
-            .with_setting_engine(settings(config))
+            .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
             .with_runtime(seam.runtime(config))
             .with_udp_addrs(bind_addresses(config.interfaces))
@@ -89,7 +110,23 @@ impl Connection {
             .await
             .map_err(EngineError::from)?;
         let engine = Arc::new(engine);
-        Ok(Self { engine, life, seam, traffic, incoming, tracks, video, gathered, inbound })
+        let full_packets = FullPackets {
+            payload: full_payload(sctp_size) as usize,
+            are_smallest: sctp_size <= smallest_sctp_size(config.relays()),
+        };
+        Ok(Self {
+            engine,
+            life,
+            seam,
+            traffic,
+            incoming,
+            tracks,
+            video,
+            full_packets,
+            close_timeout: config.close_timeout,
+            gathered,
+            inbound,
+        })
     }
 
     /// A channel that this side has made.
@@ -109,7 +146,23 @@ impl Connection {
     }
 }
 
-fn settings(config: &PeerConfig) -> SettingEngine {
+fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAddr>) -> u32 {
+    if config.narrow_path {
+        return smallest_sctp_size(config.relays());
+    }
+    let addresses = config.toward.into_iter().chain(candidates).take(WAYS);
+    let ways: Vec<Way> = addresses
+        .filter_map(|to| match narrow::is_remembered(to.ip()) {
+            true => Some(Way::narrowest(to.ip())),
+            false => known_way(to),
+        })
+        .collect();
+    let size = sctp_size(&ways, config.relays());
+    debug!(size, ?ways, "size of full packets");
+    size
+}
+
+fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
     // The engine gives a peer up after the sum of the two: silent for the first half it is
     // "disconnected", which may pass, after the second it has failed.
     let half = config.dead_after / 2;
@@ -124,13 +177,14 @@ fn settings(config: &PeerConfig) -> SettingEngine {
         )
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_SIZE))
-        .with_sctp_mtu(SCTP_MTU)
+        .with_sctp_mtu(sctp_size)
         .build()
 }
 
 /// What the engine calls, on its own driver: nothing here may wait.
 struct Callbacks {
     life: Life,
+    seam: Arc<Seam>,
     traffic: Arc<Traffic>,
     inbound: InboundLimits,
     gathered: watch::Sender<bool>,
@@ -152,7 +206,7 @@ impl PeerConnectionEventHandler for Callbacks {
             RTCPeerConnectionState::Connected => PeerState::Connected,
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
             RTCPeerConnectionState::Failed => PeerState::Ended(match self.life.state() {
-                PeerState::Connecting => EndReason::NeverConnected,
+                PeerState::Connecting => self.seam.path.why_not_connected(),
                 _ => EndReason::PeerSilent,
             }),
             RTCPeerConnectionState::Closed => PeerState::Ended(EndReason::ClosedByPeer),

@@ -1,4 +1,4 @@
-//! Repairs of what the engine writes.
+//! Repairs of what the engine writes, and of what it does not understand.
 
 /// Moves the candidates of a description to the first media section that is in use.
 ///
@@ -25,6 +25,21 @@ pub(crate) fn with_candidates_in_use(sdp: &str) -> String {
     lines.iter().flat_map(|line| [*line, "\r\n"]).collect()
 }
 
+/// Writes the algorithms of fingerprints in lower case: they may be in any (RFC 8122), and the engine
+/// knows them in this one.
+pub(crate) fn with_known_algorithms(sdp: &str) -> String {
+    const FINGERPRINT: &str = "a=fingerprint:";
+    let lines = sdp.split_inclusive('\n').map(|line| {
+        let Some((algorithm, value)) =
+            line.strip_prefix(FINGERPRINT).and_then(|rest| rest.split_once(' '))
+        else {
+            return line.to_owned();
+        };
+        format!("{FINGERPRINT}{} {value}", algorithm.to_ascii_lowercase())
+    });
+    lines.collect()
+}
+
 /// Whether a media line has a port: 0 refuses the section.
 fn is_in_use(media_line: &str) -> bool {
     media_line.split_whitespace().nth(1).is_some_and(|port| port != "0")
@@ -33,6 +48,14 @@ fn is_in_use(media_line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn algorithms_of_fingerprints_are_in_lower_case_and_nothing_else_changes() {
+        let sdp = "v=0\r\na=fingerprint:SHA-256 AB:CD\r\na=fingerprint:X\nA=fingerprint:SHA-1 A";
+        let known = sdp.replacen("SHA-256", "sha-256", 1);
+        assert_eq!(with_known_algorithms(sdp), known);
+        assert_eq!(with_known_algorithms(&known), known);
+    }
 
     #[test]
     fn candidates_leave_a_refused_section_and_stay_in_one_that_is_used() {

@@ -67,6 +67,16 @@ pub enum ConnectError {
         /// Candidates of the other side.
         remote: CandidateCounts,
     },
+    /// The peers reached each other, and could not agree on a secure connection.
+    #[error(
+        "the peer was reached, but no secure connection came about within {waited:?}: {reason}"
+    )]
+    Handshake {
+        /// How long it was tried.
+        waited: Duration,
+        /// What went wrong.
+        reason: HandshakeFailure,
+    },
     /// The peers reached each other, but a channel did not open.
     #[error("the channel \"{label}\" did not open within {waited:?}")]
     ChannelNotOpen {
@@ -75,9 +85,35 @@ pub enum ConnectError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The peers reached each other, but full packets vanish on the way, and smaller ones do not.
+    ///
+    /// With [`PeerConfig::narrow_path`](crate::PeerConfig::narrow_path) another try can succeed.
+    #[error("packets of {size} bytes do not get to the peer, though smaller ones do")]
+    PathTooNarrow {
+        /// What a full packet carries.
+        size: usize,
+    },
     /// The connection ended while it was being made.
     #[error("the connection ended while it was being made: {0}")]
     Ended(EndReason),
+}
+
+/// Why no secure connection came about.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HandshakeFailure {
+    /// The peer's certificate is another than its description announced, by its fingerprint.
+    #[error("the peer's certificate does not match the fingerprint in its description")]
+    WrongFingerprint,
+    /// This side gave up, for this reason.
+    #[error("it was given up here ({0})")]
+    GivenUpHere(String),
+    /// The peer gave up, for this reason.
+    #[error("the peer gave it up ({0})")]
+    GivenUpByPeer(String),
+    /// Neither side gave up, and it did not end.
+    #[error("the handshake did not end")]
+    Unfinished,
 }
 
 /// A message that was not sent.

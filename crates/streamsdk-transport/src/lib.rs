@@ -28,8 +28,11 @@
 //!   a deadline.
 //! * **Nothing arrives too early.** Packets of a peer that is ahead of its answer wait in the kernel
 //!   until the answer is applied.
+//! * **Packets fit the path.** Their size follows what is known of the way to the peer, full ones are tried
+//!   out before a connection counts as made, and where they do not fit they are cut up.
 
 mod acknowledgement;
+mod alert;
 mod answer;
 mod candidates;
 mod channel;
@@ -37,13 +40,20 @@ mod config;
 mod connection;
 mod description;
 mod error;
+mod farewell;
+mod fragments;
 mod gate;
+mod handshake;
 mod inbox;
 mod interfaces;
 mod life;
+mod narrow;
 mod offer;
 mod outflow;
+mod packet_size;
+mod path;
 mod peer;
+mod probe;
 mod seam;
 mod socket;
 mod video;
@@ -52,10 +62,10 @@ pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;
 pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
 pub use config::{Interfaces, PeerConfig};
-pub use error::{AnswerError, ConnectError, EngineError, OfferError, SendError};
+pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferError, SendError};
 pub use life::{EndReason, PeerState};
 pub use offer::{Connected, Offer};
-pub use peer::{Peer, TransportStats};
+pub use peer::{Closed, Peer, TransportStats};
 pub use video::{
     IncomingFrame, SenderReport, UnknownVideoCodec, VIDEO_CLOCK_RATE, Video, VideoCodec,
     VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,

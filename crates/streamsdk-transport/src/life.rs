@@ -32,6 +32,8 @@ pub enum EndReason {
     ClosedByPeer,
     /// No pair of addresses worked.
     NeverConnected,
+    /// A pair of addresses worked, but no secure connection came about.
+    HandshakeFailed,
     /// The other side went silent for [`PeerConfig::dead_after`](crate::PeerConfig::dead_after).
     PeerSilent,
 }
@@ -42,6 +44,7 @@ impl fmt::Display for EndReason {
             Self::ClosedHere => "the connection was closed on this side",
             Self::ClosedByPeer => "the peer closed the connection",
             Self::NeverConnected => "no network path to the peer worked",
+            Self::HandshakeFailed => "no secure connection with the peer came about",
             Self::PeerSilent => "the peer went silent",
         })
     }

@@ -9,8 +9,11 @@ use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType, RTCSessionDescription};
 
 use crate::channel::Channel;
-use crate::connection::Connection;
+use crate::connection::{Connection, FullPackets};
+use crate::description::with_known_algorithms;
 use crate::error::EngineError;
+use crate::path::Proof;
+use crate::probe::IceCredentials;
 use crate::seam::Seam;
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{
@@ -33,6 +36,7 @@ pub struct Offer {
 struct EngineHandle {
     connection: Arc<dyn PeerConnection>,
     seam: Arc<Seam>,
+    full_packets: FullPackets,
 }
 
 impl std::fmt::Debug for EngineHandle {
@@ -75,10 +79,10 @@ impl Offer {
         video: Option<VideoDirection>,
     ) -> Result<Self, OfferError> {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
-        let mut connection = Connection::build(&config).await.map_err(OfferError::Engine)?;
+        let mut connection =
+            Connection::build(&config, std::iter::empty()).await.map_err(OfferError::Engine)?;
         let engine = Arc::clone(&connection.engine);
-        let (life, traffic) = (connection.life.clone(), Arc::clone(&connection.traffic));
-        let peer = Peer::new(Arc::clone(&engine), life, traffic, None, config.drain_timeout);
+        let peer = Peer::new(&connection, None);
 
         let mut channels = Vec::with_capacity(labels.len());
         for label in labels {
@@ -105,7 +109,8 @@ impl Offer {
             .await
             .ok_or(OfferError::GatheringTimeout { limit: config.gather_timeout })?;
         connection.seam.pause_reading();
-        let engine = EngineHandle { connection: engine, seam: connection.seam };
+        let Connection { seam, full_packets, .. } = connection;
+        let engine = EngineHandle { connection: engine, seam, full_packets };
         let connect_timeout = config.connect_timeout;
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
@@ -115,12 +120,21 @@ impl Offer {
         &self.sdp
     }
 
-    /// Applies the other side's answer and waits until every channel is open.
+    /// Applies the other side's answer and waits until every channel is open, and until full packets
+    /// are known to arrive.
     ///
     /// On an error the connection is closed.
     pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
         let Self { peer, mut channels, video, engine, sdp, connect_timeout } = self;
-        match connect(&engine, &peer, &mut channels, answer, connect_timeout, &sdp).await {
+        let attempt = Attempt {
+            engine: &engine,
+            peer: &peer,
+            offer: &sdp,
+            answer,
+            started: Instant::now(),
+            limit: connect_timeout,
+        };
+        match attempt.connect(&mut channels).await {
             Ok(()) => {
                 let video = video.and_then(|video| video.answered(answer, &peer));
                 Ok(Connected { peer, channels, video })
@@ -178,54 +192,85 @@ impl OfferedVideo {
     }
 }
 
-async fn connect(
-    engine: &EngineHandle,
-    peer: &Peer,
-    channels: &mut [Channel],
-    answer: &str,
+/// An answer that is being followed.
+struct Attempt<'a> {
+    engine: &'a EngineHandle,
+    peer: &'a Peer,
+    offer: &'a str,
+    answer: &'a str,
+    started: Instant,
     limit: Duration,
-    offer: &str,
-) -> Result<(), ConnectError> {
-    let started = Instant::now();
-    let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
-    let no_path = || ConnectError::NoPath {
-        waited: started.elapsed(),
-        local: CandidateCounts::of(offer),
-        remote: CandidateCounts::of(answer),
-    };
-    let description = description(RTCSdpType::Answer, answer).map_err(unusable)?;
-    let _hurry = engine.seam.hurry();
-    engine.connection.set_remote_description(description).await.map_err(unusable)?;
-    engine.seam.resume_reading();
+}
 
-    for channel in channels {
-        let opened = tokio::select! {
-            opened = timeout_at(started + limit, channel.opened()) => opened,
-            reason = peer.ended() => return Err(match reason {
-                EndReason::NeverConnected => no_path(),
-                reason => ConnectError::Ended(reason),
-            }),
-        };
-        match opened {
-            Ok(true) => {}
-            Err(_) if peer.state() == PeerState::Connecting => return Err(no_path()),
-            Ok(false) | Err(_) => {
-                return Err(ConnectError::ChannelNotOpen {
-                    label: channel.label().to_owned(),
-                    waited: started.elapsed(),
-                });
+impl Attempt<'_> {
+    async fn connect(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
+        let Self { engine, answer, .. } = self;
+        let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
+        let description = description(RTCSdpType::Answer, answer).map_err(unusable)?;
+        let _hurry = engine.seam.hurry();
+        engine.connection.set_remote_description(description).await.map_err(unusable)?;
+        engine.seam.resume_reading();
+        tokio::try_join!(self.open(channels), self.prove_path())?;
+        Ok(())
+    }
+
+    async fn open(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
+        for channel in channels {
+            let opened = tokio::select! {
+                opened = timeout_at(self.started + self.limit, channel.opened()) => opened,
+                reason = self.peer.ended() => return Err(match reason {
+                    EndReason::NeverConnected | EndReason::HandshakeFailed => self.not_connected(),
+                    reason => ConnectError::Ended(reason),
+                }),
+                () = self.engine.seam.handshake.failed() => return Err(self.not_connected()),
+            };
+            match opened {
+                Ok(true) => {}
+                Err(_) if self.peer.state() == PeerState::Connecting => {
+                    return Err(self.not_connected());
+                }
+                Ok(false) | Err(_) => {
+                    return Err(ConnectError::ChannelNotOpen {
+                        label: channel.label().to_owned(),
+                        waited: self.started.elapsed(),
+                    });
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    async fn prove_path(&self) -> Result<(), ConnectError> {
+        let full = self.engine.full_packets;
+        let credentials = IceCredentials::of(self.offer, self.answer);
+        let path = &self.engine.seam.path;
+        match path.prove_for(self.peer.life(), credentials, full).await {
+            Proof::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
+            Proof::Arrives | Proof::Unknown => Ok(()),
+        }
+    }
+
+    fn not_connected(&self) -> ConnectError {
+        let waited = self.started.elapsed();
+        let seam = &self.engine.seam;
+        if seam.path.why_not_connected() == EndReason::HandshakeFailed {
+            return ConnectError::Handshake { waited, reason: seam.handshake.failure() };
+        }
+        ConnectError::NoPath {
+            waited,
+            local: CandidateCounts::of(self.offer),
+            remote: CandidateCounts::of(self.answer),
+        }
+    }
 }
 
 pub(crate) fn description(
     kind: RTCSdpType,
     sdp: &str,
 ) -> Result<RTCSessionDescription, webrtc::error::Error> {
+    let sdp = with_known_algorithms(sdp);
     match kind {
-        RTCSdpType::Offer => RTCSessionDescription::offer(sdp.to_owned()),
-        _ => RTCSessionDescription::answer(sdp.to_owned()),
+        RTCSdpType::Offer => RTCSessionDescription::offer(sdp),
+        _ => RTCSessionDescription::answer(sdp),
     }
 }

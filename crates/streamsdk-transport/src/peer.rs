@@ -1,15 +1,16 @@
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::PeerConnection;
 
 use crate::channel::{ChannelSender, Traffic};
+use crate::connection::Connection;
 use crate::life::Life;
-use crate::seam::Hurry;
+use crate::seam::{Hurry, Seam};
 use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.
@@ -29,11 +30,25 @@ pub struct Peer {
 struct Inner {
     engine: Arc<dyn PeerConnection>,
     life: Life,
+    seam: Arc<Seam>,
     traffic: Arc<Traffic>,
     channels: Mutex<Vec<ChannelSender>>,
     hurry: Mutex<Option<Hurry>>,
-    drain_timeout: Duration,
-    closing: tokio::sync::Mutex<bool>,
+    close_timeout: Duration,
+    closing: AtomicBool,
+    closed: watch::Sender<Option<Closed>>,
+}
+
+/// How a connection was closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// Bytes that were handed over on data channels and that the peer had not acknowledged when it was
+    /// no longer waited for.
+    ///
+    /// 0 means that everything has arrived. A peer that closes the connection itself may have received
+    /// what it did not acknowledge any more.
+    pub unacknowledged: usize,
 }
 
 /// What went over a connection so far.
@@ -46,26 +61,26 @@ pub struct TransportStats {
     pub bytes_received: u64,
     /// Messages that arrived on data channels that nobody reads, and were discarded.
     pub messages_discarded: u64,
+    /// Packets sent that were larger than what is known to get to the peer in one piece, and that were
+    /// cut up on the way.
+    pub packets_fragmented: u64,
 }
 
 impl Peer {
-    pub(crate) fn new(
-        engine: Arc<dyn PeerConnection>,
-        life: Life,
-        traffic: Arc<Traffic>,
-        hurry: Option<Hurry>,
-        drain_timeout: Duration,
-    ) -> Self {
-        tokio::spawn(watch_for_farewell(Arc::downgrade(&engine), life.clone()));
+    pub(crate) fn new(connection: &Connection, hurry: Option<Hurry>) -> Self {
+        let Connection { engine, life, seam, traffic, close_timeout, .. } = connection;
+        tokio::spawn(watch_for_farewell(Arc::downgrade(engine), life.clone()));
         Self {
             inner: Arc::new(Inner {
-                engine,
-                life,
-                traffic,
+                engine: Arc::clone(engine),
+                life: life.clone(),
+                seam: Arc::clone(seam),
+                traffic: Arc::clone(traffic),
                 channels: Mutex::default(),
                 hurry: Mutex::new(hurry),
-                drain_timeout,
-                closing: tokio::sync::Mutex::new(false),
+                close_timeout: *close_timeout,
+                closing: AtomicBool::new(false),
+                closed: watch::Sender::new(None),
             }),
         }
     }
@@ -100,30 +115,35 @@ impl Peer {
             bytes_sent: bytes_sent.load(Ordering::Relaxed),
             bytes_received: bytes_received.load(Ordering::Relaxed),
             messages_discarded: messages_discarded.load(Ordering::Relaxed),
+            packets_fragmented: self.inner.seam.path.cut_up(),
         }
     }
 
-    /// Closes the connection: waits until what was sent has arrived, at most
-    /// [`PeerConfig::drain_timeout`](crate::PeerConfig::drain_timeout), then tells the peer and stops.
+    /// Closes the connection: waits until what was sent has been acknowledged, at most
+    /// [`PeerConfig::close_timeout`](crate::PeerConfig::close_timeout), then tells the peer and stops.
     ///
-    /// Can be called from anywhere, any number of times, and returns within the drain time-out and
-    /// about a second. A connection that is over already is not drained.
-    pub async fn close(&self) {
-        let mut closed = self.inner.closing.lock().await;
-        if std::mem::replace(&mut *closed, true) {
-            return;
+    /// It is done even if nobody waits for it. Can be called from anywhere, any number of times: all
+    /// calls give what the first one found. A connection that is over already is not waited for.
+    pub async fn close(&self) -> Closed {
+        if !self.inner.closing.swap(true, Ordering::Relaxed) {
+            let peer = self.clone();
+            tokio::spawn(async move {
+                let closed = peer.drain().await;
+                peer.stop().await;
+                peer.inner.closed.send_replace(Some(closed));
+            });
         }
-        self.drain().await;
-        self.stop().await;
+        let mut closed = self.inner.closed.subscribe();
+        let closed = closed.wait_for(Option::is_some).await.ok().and_then(|closed| *closed);
+        // There is always one, since the sender lives in `self`.
+        closed.unwrap_or_default()
     }
 
-    /// Closes the connection at once, without waiting for what was sent to arrive.
-    pub async fn abort(&self) {
-        let mut closed = self.inner.closing.lock().await;
-        if std::mem::replace(&mut *closed, true) {
-            return;
-        }
-        self.stop().await;
+    /// Closes the connection at once, without waiting for what was sent to be acknowledged. Cuts a
+    /// [`Peer::close`] short that is under way.
+    pub async fn abort(&self) -> Closed {
+        self.inner.life.end(EndReason::ClosedHere);
+        self.close().await
     }
 
     pub(crate) fn life(&self) -> &Life {
@@ -139,20 +159,18 @@ impl Peer {
         self.inner.hurry.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    async fn drain(&self) {
-        let deadline = Instant::now() + self.inner.drain_timeout;
+    async fn drain(&self) -> Closed {
         let channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let drained = async {
-            for channel in channels {
-                while channel.unacknowledged().await > 0 {
-                    tokio::time::sleep(DRAIN_POLL).await;
-                }
+            while unacknowledged(&channels).await > 0 {
+                tokio::time::sleep(DRAIN_POLL).await;
             }
         };
         tokio::select! {
-            _ = timeout_at(deadline, drained) => {}
+            _ = timeout(self.inner.close_timeout, drained) => {}
             _ = self.ended() => {}
         }
+        Closed { unacknowledged: unacknowledged(&channels).await }
     }
 
     async fn stop(&self) {
@@ -161,7 +179,21 @@ impl Peer {
         if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
         }
+        repeat_farewell(&self.inner.seam);
     }
+}
+
+async fn unacknowledged(channels: &[ChannelSender]) -> usize {
+    let mut bytes = 0;
+    for channel in channels {
+        bytes += channel.unacknowledged().await;
+    }
+    bytes
+}
+
+fn repeat_farewell(seam: &Arc<Seam>) {
+    let seam = Arc::clone(seam);
+    tokio::spawn(async move { seam.farewell.repeat().await });
 }
 
 /// Ends `life` when the peer has said goodbye.
@@ -195,8 +227,12 @@ impl Drop for Inner {
         let runtime = tokio::runtime::Handle::try_current();
         if let (false, Ok(runtime)) = (was_closed, runtime) {
             self.life.end(EndReason::ClosedHere);
-            let engine = Arc::clone(&self.engine);
-            runtime.spawn(async move { timeout(STOP_LIMIT, engine.close()).await });
+            let (engine, seam) = (Arc::clone(&self.engine), Arc::clone(&self.seam));
+            runtime.spawn(async move {
+                // Nobody is left to be told.
+                let _ = timeout(STOP_LIMIT, engine.close()).await;
+                seam.farewell.repeat().await;
+            });
         }
     }
 }

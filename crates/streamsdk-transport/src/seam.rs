@@ -11,6 +11,8 @@
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`GatheringSocket`]).
 //! * A burst of video leaves with one system call ([`Seam::join`]).
+//! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
+//!   before anything depends on them ([`Path`]).
 
 use std::fmt;
 use std::future::Future;
@@ -28,8 +30,11 @@ use webrtc::runtime::{
 };
 
 use crate::PeerConfig;
+use crate::farewell::Farewell;
 use crate::gate::Gate;
 use crate::life::LastHeard;
+use crate::handshake::Handshake;
+use crate::path::Path;
 use crate::socket::GatheringSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
@@ -43,6 +48,9 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) struct Seam {
     pub(crate) gate: Gate,
     pub(crate) heard: LastHeard,
+    pub(crate) path: Path,
+    pub(crate) handshake: Handshake,
+    pub(crate) farewell: Farewell,
     hurried: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     burst: AtomicUsize,

@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -15,14 +16,16 @@ use quinn_udp::{UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
+use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use crate::fragments::{self, Fragments};
 use crate::inbox::{Filled, Inbox, Traffic};
 use crate::outflow::Outflow;
 use crate::seam::Seam;
 
 pub(crate) struct GatheringSocket {
-    kernel: Kernel,
+    kernel: Arc<Kernel>,
     seam: Arc<Seam>,
     outflow: Outflow,
     reading: Mutex<Reading>,
@@ -52,8 +55,10 @@ enum Watch {
 impl GatheringSocket {
     /// `send_buffer` is what the engine sends at most before something is acknowledged.
     pub(crate) fn new(socket: UdpSocket, seam: Arc<Seam>, send_buffer: usize) -> io::Result<Self> {
+        let kernel = Arc::new(Kernel::new(socket)?);
+        seam.path.add(&kernel);
         Ok(Self {
-            kernel: Kernel::new(socket)?,
+            kernel,
             seam,
             outflow: Outflow::new(send_buffer),
             reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
@@ -75,6 +80,50 @@ impl GatheringSocket {
             (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
             (None, Watch::Events(events)) => Ok(Watch::Events(events)),
             (None, _) => self.kernel.events(Interest::READABLE).map(Watch::Events),
+        }
+    }
+
+    /// Takes the next packet from the kernel, whoever it is for.
+    fn poll_packet(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+        meta: &mut RecvMeta,
+    ) -> Poll<io::Result<()>> {
+        let Reading { inbox, watch } = &mut *self.reading();
+        if inbox.take(buf, meta) {
+            return Poll::Ready(Ok(()));
+        }
+        let expected = self.expected();
+        loop {
+            let filled = match watch {
+                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, expected),
+                Watch::Events(events) => {
+                    let mut readable = ready!(events.poll_read_ready(cx))?;
+                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, expected));
+                    if matches!(filled, Ok(Ok(Filled::Drained))) {
+                        readable.clear_ready();
+                    }
+                    filled.unwrap_or_else(|_| Err(ErrorKind::WouldBlock.into()))
+                }
+                Watch::Clock(sleep) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    *watch = Watch::Nothing;
+                    continue;
+                }
+            };
+            let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
+            if matches!(filled, Ok(Filled::Drained)) || filled.as_ref().is_err_and(nothing) {
+                *watch = self.next_watch(std::mem::replace(watch, Watch::Nothing))?;
+            }
+            match filled {
+                Ok(_) => {
+                    self.seam.heard.note();
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if nothing(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
     }
 
@@ -111,44 +160,19 @@ impl AsyncUdpSocket for GatheringSocket {
         let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
-        let Reading { inbox, watch } = &mut *self.reading();
-        if inbox.take(buf, meta) {
-            return Poll::Ready(Ok(1));
-        }
-        let expected = self.expected();
         loop {
-            let filled = match watch {
-                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, expected),
-                Watch::Events(events) => {
-                    let mut readable = ready!(events.poll_read_ready(cx))?;
-                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, expected));
-                    if matches!(filled, Ok(Ok(Filled::Drained))) {
-                        readable.clear_ready();
-                    }
-                    filled.unwrap_or_else(|_| Err(ErrorKind::WouldBlock.into()))
-                }
-                Watch::Clock(sleep) => {
-                    ready!(sleep.as_mut().poll(cx));
-                    *watch = Watch::Nothing;
-                    continue;
-                }
-            };
-            let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
-            if matches!(filled, Ok(Filled::Drained)) || filled.as_ref().is_err_and(nothing) {
-                *watch = self.next_watch(std::mem::replace(watch, Watch::Nothing))?;
-            }
-            match filled {
-                Ok(_) => {
-                    self.seam.heard.note();
-                    return Poll::Ready(Ok(1));
-                }
-                Err(error) if nothing(&error) => {}
-                Err(error) => return Poll::Ready(Err(error)),
+            ready!(self.poll_packet(cx, buf, meta))?;
+            self.seam.handshake.arrives(&buf[..meta.len]);
+            if !self.seam.path.takes(&buf[..meta.len], meta) {
+                return Poll::Ready(Ok(1));
             }
         }
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        self.seam.path.leaves(&self.kernel, transmit);
+        self.seam.handshake.leaves(transmit.contents);
+        self.seam.farewell.leaves(&self.kernel, transmit);
         let sent = match self.kernel.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_there_is_room(cx, transmit))
@@ -163,7 +187,7 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.seam.joined(self.kernel.options.max_gso_segments())
+        self.seam.joined(self.kernel.joined())
     }
 
     fn max_gro_segments(&self) -> usize {
@@ -178,16 +202,31 @@ impl std::fmt::Debug for GatheringSocket {
 }
 
 /// The socket itself, which never waits.
+#[derive(Debug)]
 pub(crate) struct Kernel {
     socket: UdpSocket,
     options: UdpSocketState,
+    /// Packets cannot be joined: the kernel does not do that with any that it must cut up.
+    one_by_one: AtomicBool,
 }
 
 impl Kernel {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        Ok(Self { socket, options })
+        let kernel = Self { socket, options, one_by_one: AtomicBool::new(false) };
+        // Or no packet would leave that is larger than a link of the path carries.
+        kernel.allow(Fragments::Here)?;
+        Ok(kernel)
+    }
+
+    pub(crate) fn allow(&self, fragments: Fragments) -> io::Result<()> {
+        fragments::allow(&self.socket, fragments)
+    }
+
+    /// How many packets can be joined.
+    fn joined(&self) -> usize {
+        if self.one_by_one.load(Ordering::Relaxed) { 1 } else { self.options.max_gso_segments() }
     }
 
     /// What tells that the socket is ready for `interest`, for as long as it lives.
@@ -197,8 +236,33 @@ impl Kernel {
     }
 
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
-        self.options.try_send(UdpSockRef::from(&self.socket), transmit)?;
+        match (self.try_send(transmit), transmit.segment_size) {
+            (Err(error), Some(size)) if error.kind() != ErrorKind::WouldBlock => {
+                debug!(%error, "sending packets one by one");
+                self.one_by_one.store(true, Ordering::Relaxed);
+                // When there is no room midway, the first ones leave again: it does no harm.
+                transmit.contents.chunks(size).try_for_each(|packet| {
+                    self.try_send(&Transmit { contents: packet, segment_size: None, ..*transmit })
+                })?;
+            }
+            (sent, _) => sent?,
+        }
         Ok(transmit.contents.len())
+    }
+
+    /// Sends one packet.
+    pub(crate) fn send_whole(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+        self.try_send(&Transmit {
+            destination: to,
+            ecn: None,
+            contents: packet,
+            segment_size: None,
+            src_ip: None,
+        })
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.options.try_send(UdpSockRef::from(&self.socket), transmit)
     }
 
     pub(crate) fn receive(

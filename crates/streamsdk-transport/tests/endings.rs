@@ -1,10 +1,20 @@
 //! How a connection ends, and who learns it.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 mod common;
+
+#[path = "common/relay.rs"]
+mod relay;
 
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use streamsdk_transport::{ConnectError, EndReason, Offer, PeerState, SendError};
+use streamsdk_transport::{
+    Answer, Channel, ConnectError, Connected, EndReason, HandshakeFailure, IncomingChannels, Offer,
+    Peer, PeerState, SendError,
+};
+
+use relay::Relay;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_tells_the_peer_at_once() {
@@ -83,4 +93,127 @@ async fn an_answer_that_is_not_one_is_refused() {
         let offer = Offer::create(config, &["a"], None).await.unwrap();
         assert!(offer.accept(answer).await.is_err(), "{answer:?}");
     }
+}
+
+/// Turns the first byte of each fingerprint into another.
+fn with_wrong_fingerprint(sdp: &str) -> String {
+    let lines = sdp.lines().map(|line| match line.strip_prefix("a=fingerprint:sha-256 ") {
+        Some(value) => {
+            let first = if value.starts_with("00") { "11" } else { "00" };
+            format!("a=fingerprint:sha-256 {first}{}", &value[2..])
+        }
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\r\n") + "\r\n"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_a_wrong_fingerprint_is_called_that() {
+    let offer = Offer::create(common::config(), &["a"], None).await.unwrap();
+    let answer = Answer::create(common::config(), offer.sdp(), false).await.unwrap();
+    let start = Instant::now();
+    match offer.accept(&with_wrong_fingerprint(answer.sdp())).await {
+        Err(ConnectError::Handshake { reason, .. }) => {
+            assert_eq!(reason, HandshakeFailure::WrongFingerprint);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(answer.into_parts().0.ended().await, EndReason::HandshakeFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_with_a_wrong_fingerprint_is_called_that() {
+    let offer = Offer::create(common::config(), &["a"], None).await.unwrap();
+    let wrong = with_wrong_fingerprint(offer.sdp());
+    let answer = Answer::create(common::config(), &wrong, false).await.unwrap();
+    match offer.accept(answer.sdp()).await {
+        Err(ConnectError::Handshake { reason: HandshakeFailure::GivenUpByPeer(_), .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(answer.into_parts().0.ended().await, EndReason::HandshakeFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_algorithm_in_capitals_is_known() {
+    let in_capitals = |sdp: &str| sdp.replace("fingerprint:sha-256", "fingerprint:SHA-256");
+    let offer = Offer::create(common::config(), &["a"], None).await.unwrap();
+    let answer = Answer::create(common::config(), &in_capitals(offer.sdp()), false).await.unwrap();
+    offer.accept(&in_capitals(answer.sdp())).await.unwrap();
+}
+
+/// Two peers with a relay between them.
+async fn connected_by(relay: &Relay) -> ((Peer, Vec<Channel>), (Peer, IncomingChannels)) {
+    let offer = Offer::create(common::config(), &["a"], None).await.unwrap();
+    let offered = relay.for_second(offer.sdp());
+    let answer = Answer::create(common::config(), &offered, false).await.unwrap();
+    let answered = relay.for_first(answer.sdp());
+    let (other, incoming, _) = answer.into_parts();
+    let Connected { peer, channels, .. } = offer.accept(&answered).await.unwrap();
+    ((peer, channels), (other, incoming))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_waits_for_what_is_lost_on_the_way() {
+    let relay = Relay::new();
+    let ((peer, channels), (_answering, mut incoming)) = connected_by(&relay).await;
+    let mut channel = incoming.next().await.unwrap();
+    relay.lose_one_in(1);
+    channels[0].send_text("the last").await.unwrap();
+    let closing = tokio::spawn({
+        let peer = peer.clone();
+        async move { peer.close().await }
+    });
+    // The first of the packets that repeat it are lost as well.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    relay.lose_one_in(0);
+    assert!(channel.recv().await.is_some());
+    assert_eq!(closing.await.unwrap().unacknowledged, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_says_what_was_not_acknowledged_and_aborting_does_not_wait() {
+    let relay = Relay::new();
+    let ((peer, channels), _answering) = connected_by(&relay).await;
+    relay.lose_one_in(1);
+    channels[0].send_text("never seen").await.unwrap();
+    let closing = tokio::spawn({
+        let peer = peer.clone();
+        async move { peer.close().await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!closing.is_finished());
+    let start = Instant::now();
+    let aborted = peer.abort().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_eq!(aborted.unacknowledged, "never seen".len());
+    assert_eq!(closing.await.unwrap(), aborted);
+    assert_eq!(peer.close().await, aborted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_begins_after_the_farewell_gets_everything() {
+    let ((peer, channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let mut channel = incoming.next().await.unwrap();
+    for _ in 0..20 {
+        channels[0].send(BytesMut::zeroed(49_152)).await.unwrap();
+    }
+    assert_eq!(peer.close().await.unacknowledged, 0);
+    assert_eq!(answering.ended().await, EndReason::ClosedByPeer);
+    let mut received = 0;
+    while channel.recv().await.is_some() {
+        received += 1;
+    }
+    assert_eq!(received, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_farewell_that_is_lost_is_said_again() {
+    let relay = Relay::new();
+    let ((peer, _channels), (answering, _incoming)) = connected_by(&relay).await;
+    relay.lose_one_in(1);
+    peer.close().await;
+    relay.lose_one_in(0);
+    let ended = tokio::time::timeout(Duration::from_secs(5), answering.ended()).await;
+    assert_eq!(ended.unwrap(), EndReason::ClosedByPeer);
 }

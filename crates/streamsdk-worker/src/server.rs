@@ -12,7 +12,7 @@ use serde_json::json;
 use streamsdk_capture::{NetworkStream, Stopper};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::InitResponse;
-use streamsdk_transport::{Answer, AnswerError, IncomingChannels, Interfaces, Peer};
+use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -217,7 +217,10 @@ impl Endpoint {
                 Ok(frames) => info!(frames, "session complete"),
                 Err(error) => info!(%error, "session ended"),
             }
-            peer.close().await;
+            let Closed { unacknowledged, .. } = peer.close().await;
+            if unacknowledged > 0 {
+                info!(unacknowledged, "not all bytes of the results were acknowledged");
+            }
             drop(place);
         });
     }

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +11,16 @@ use url::{Host, Url};
 use crate::session::{self, Session};
 use crate::{Error, ErrorKind, Stage, StreamConfig, StreamSource, Workflow};
 
+const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
+
 /// An inference server and how to talk to it. Cloning is cheap.
 #[derive(Clone)]
 pub struct Client {
     signaling: Arc<dyn Signaling>,
     interfaces: Interfaces,
     is_local: bool,
+    /// Host and port; `None` for a URL without a host.
+    server: Option<(String, u16)>,
 }
 
 impl Client {
@@ -106,6 +110,7 @@ impl ClientBuilder {
                 false => Interfaces::External,
             }),
             is_local,
+            server: host_and_port(&self.url),
         })
     }
 }
@@ -118,6 +123,12 @@ fn is_loopback(url: &str) -> bool {
         Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
         None => false,
     }
+}
+
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let url = Url::parse(url.trim()).ok()?;
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    Some((host.to_owned(), url.port_or_known_default()?))
 }
 
 /// A session to be started.
@@ -160,6 +171,14 @@ impl StreamBuilder {
 
     pub(crate) fn signaling(&self) -> &dyn Signaling {
         &*self.client.signaling
+    }
+
+    /// Where the server is, as far as that is soon known. It may be behind a proxy or a name that means
+    /// several hosts: good for no more than an assumption.
+    pub(crate) async fn server_address(&self) -> Option<SocketAddr> {
+        let (host, port) = self.client.server.as_ref()?;
+        let lookup = tokio::net::lookup_host((host.as_str(), *port));
+        tokio::time::timeout(LOOKUP_LIMIT, lookup).await.ok()?.ok()?.next()
     }
 
     pub(crate) fn interfaces(&self) -> Interfaces {
@@ -205,6 +224,19 @@ mod tests {
         for url in ["https://serverless.roboflow.com", "http://192.168.1.2:9001", "nonsense"] {
             assert!(!is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn the_server_is_found_whatever_its_url_looks_like() {
+        for (url, expected) in [
+            ("http://h:9001/x", ("h", 9001)),
+            ("https://h", ("h", 443)),
+            ("http://[fd00::1]:80", ("fd00::1", 80)),
+            (" http://10.0.0.1", ("10.0.0.1", 80)),
+        ] {
+            assert_eq!(host_and_port(url), Some((expected.0.to_owned(), expected.1)), "{url}");
+        }
+        assert_eq!(host_and_port("nonsense"), None);
     }
 
     #[test]

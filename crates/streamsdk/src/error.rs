@@ -45,6 +45,8 @@ pub enum ErrorKind {
     BadAnswer,
     /// No network path to the server worked.
     Ice,
+    /// The server was reached, but no secure connection with it came about.
+    Handshake,
     /// Something took longer than its limit.
     Timeout,
     /// The connection to the server was lost.
@@ -210,6 +212,8 @@ impl From<ConnectError> for Error {
         let (kind, waited) = match &error {
             ConnectError::UnusableAnswer(_) => (ErrorKind::BadAnswer, None),
             ConnectError::NoPath { waited, .. } => (ErrorKind::Ice, Some(*waited)),
+            ConnectError::PathTooNarrow { .. } => (ErrorKind::Ice, None),
+            ConnectError::Handshake { waited, .. } => (ErrorKind::Handshake, Some(*waited)),
             ConnectError::ChannelNotOpen { waited, .. } => (ErrorKind::Timeout, Some(*waited)),
             _ => (ErrorKind::ConnectionLost, None),
         };

@@ -41,6 +41,7 @@ struct State {
     stage: Stage,
     reader: Reader,
     last_taken: Instant,
+    is_bounded: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,7 @@ impl Inbound {
             stage: Stage::Opening,
             reader: Reader::Limited,
             last_taken: Instant::now(),
+            is_bounded: true,
         };
         Self { limits, state: Mutex::new(state), changed: Notify::new(), taken: Notify::new() }
     }
@@ -184,6 +186,12 @@ impl Inbound {
         self.taken.notify_one();
     }
 
+    /// What comes from now on is the last: it is taken however full the buffer is.
+    pub(super) fn lift_bounds(&self) {
+        self.state().is_bounded = false;
+        self.taken.notify_one();
+    }
+
     /// The reader was dropped: what waits for it goes, and what comes is discarded.
     pub(super) fn reader_is_gone(&self) {
         let mut state = self.state();
@@ -206,7 +214,7 @@ impl Inbound {
 impl State {
     /// A message that is larger than all the room there is may be the only one.
     fn has_room(&self, message: &Message, bytes: usize) -> bool {
-        self.messages.is_empty() || self.bytes + cost(message) <= bytes
+        !self.is_bounded || self.messages.is_empty() || self.bytes + cost(message) <= bytes
     }
 
     fn push(&mut self, message: Message) {

@@ -144,19 +144,41 @@ async fn receive(channel: Arc<Shared>) {
         };
         match event {
             Some(DataChannelEvent::OnOpen) => channel.inbound.open(),
-            Some(DataChannelEvent::OnMessage(message)) => tokio::select! {
-                () = channel.deliver(message.into()) => {}
-                _ = &mut ended => break,
-            },
+            Some(DataChannelEvent::OnMessage(message)) => {
+                let mut delivery = pin!(channel.deliver(message.into()));
+                tokio::select! {
+                    () = &mut delivery => {}
+                    _ = &mut ended => {
+                        channel.inbound.lift_bounds();
+                        delivery.await;
+                        break;
+                    }
+                }
+            }
             Some(DataChannelEvent::OnClose) => channel.inbound.close(),
             Some(_) => {}
             None => break,
         }
     }
+    if channel.life.end_reason() == Some(EndReason::ClosedByPeer) {
+        channel.take_the_rest().await;
+    }
     channel.inbound.close();
 }
 
 impl Shared {
+    /// What the peer sent before its farewell, and the engine still has.
+    async fn take_the_rest(&self) {
+        self.inbound.lift_bounds();
+        while let Ok(Some(event)) = tokio::time::timeout(END_LAG, self.engine.poll()).await {
+            match event {
+                DataChannelEvent::OnMessage(message) => self.deliver(message.into()).await,
+                DataChannelEvent::OnClose => return,
+                _ => {}
+            }
+        }
+    }
+
     async fn deliver(&self, message: Message) {
         let received = &self.traffic.bytes_received;
         received.fetch_add(message.len() as u64, Ordering::Relaxed);

@@ -20,6 +20,8 @@ pub(crate) struct Relay {
 struct Loss {
     /// One in so many packets is lost each way; 0 loses none, 1 all.
     one_in: AtomicU32,
+    /// Larger packets are lost; 0 loses none.
+    larger_than: AtomicU32,
     /// So many packets of media on the way to the first peer are lost, and then no more.
     media_to_first: AtomicU32,
 }
@@ -27,12 +29,14 @@ struct Loss {
 impl Loss {
     fn takes(&self, packet: &[u8], to: usize, random: u32) -> bool {
         let one_in = self.one_in.load(Ordering::Relaxed);
+        let limit = self.larger_than.load(Ordering::Relaxed) as usize;
+        let by_size = limit != 0 && packet.len() > limit;
         let by_chance = one_in != 0 && (random >> 8).is_multiple_of(one_in);
         let less = |left: u32| left.checked_sub(1);
         let planned = to == 0
             && is_media(packet)
             && self.media_to_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
-        by_chance || planned
+        by_size || by_chance || planned
     }
 }
 
@@ -106,8 +110,15 @@ impl Relay {
     }
 
     /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
+    #[allow(dead_code, reason = "each test program uses a part")]
     pub(crate) fn lose_one_in(&self, count: u32) {
         self.loss.one_in.store(count, Ordering::Relaxed);
+    }
+
+    /// Loses packets of more than `size` bytes from now on, each way.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn lose_larger_than(&self, size: u32) {
+        self.loss.larger_than.store(size, Ordering::Relaxed);
     }
 
     /// Loses the next `count` packets of media on the way to the first peer.

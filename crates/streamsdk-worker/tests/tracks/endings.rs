@@ -46,8 +46,8 @@ async fn a_client_that_leaves_frees_its_place() {
         let sending = client.send(TestPattern::new(320, 180, 30.0));
         client.picture().await;
         match leave_politely {
-            true => client.peer.close().await,
-            false => client.peer.abort().await,
+            true => drop(client.peer.close().await),
+            false => drop(client.peer.abort().await),
         }
         sending.join().unwrap();
     }

@@ -6,6 +6,7 @@
 
 mod ending;
 mod ledger;
+mod connect;
 mod live;
 mod progress;
 mod queue;
@@ -19,8 +20,7 @@ use std::task::{Context, Poll};
 
 use futures::Stream;
 use streamsdk_protocol::INFERENCE_CHANNEL;
-use streamsdk_protocol::init::SessionDescription;
-use streamsdk_transport::{Connected, Offer, PeerConfig, Video};
+use streamsdk_transport::{Connected, PeerConfig, Video};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,7 @@ pub use live::VideoStatistics;
 pub(crate) use progress::Progress;
 use queue::EventQueue;
 
+use self::connect::Attempt;
 use self::track::Track;
 use crate::client::StreamBuilder;
 use crate::control::Control;
@@ -67,7 +68,8 @@ impl Session {
         self.control.clone()
     }
 
-    /// Closes the session and returns when all of it is gone, within about three seconds.
+    /// Closes the session and returns when all of it is gone: at once, or after some seconds where what
+    /// was sent is not acknowledged, at most 10 s and about a second.
     pub async fn close(mut self) -> Summary {
         self.control.close();
         if let Some(supervisor) = self.supervisor.take() {
@@ -93,7 +95,7 @@ impl Drop for Session {
 }
 
 pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> {
-    let mut request = builder.init_request()?;
+    let request = builder.init_request()?;
     let realtime = request.webrtc_realtime_processing;
     let config = builder.config.clone();
 
@@ -117,18 +119,9 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     };
     let mut labels = vec![INFERENCE_CHANNEL];
     labels.extend(shape.channels);
-    let offer = Offer::create(peer_config, &labels, shape.video).await?;
-
-    request.webrtc_offer =
-        SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
-    let answer = match builder.signaling().exchange(request).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            offer.abandon().await;
-            return Err(error.into());
-        }
-    };
-    let Connected { peer, mut channels, video, .. } = offer.accept(&answer.sdp).await?;
+    let attempt =
+        Attempt { builder: &builder, config: peer_config, request, labels, video: shape.video };
+    let Connected { peer, mut channels, video, .. } = attempt.connect().await?;
     let inference = channels.remove(0);
     let live = Arc::new(Live::default());
     let (video_out, track) = match video.map(|video| wire(video, &live, &config)).transpose() {

@@ -1,0 +1,52 @@
+//! What the handshake of DTLS says of itself on the way through the sockets.
+//!
+//! The engine tells nobody that a handshake has failed.
+
+use std::sync::OnceLock;
+
+use tokio::sync::Notify;
+
+use crate::HandshakeFailure;
+use crate::alert::Alert;
+
+#[derive(Debug, Default)]
+pub(crate) struct Handshake {
+    /// The first alert counts: the answer to it says nothing new.
+    failure: OnceLock<HandshakeFailure>,
+    failed: Notify,
+}
+
+impl Handshake {
+    pub(crate) fn leaves(&self, packet: &[u8]) {
+        if let Some(alert) = Alert::of(packet) {
+            self.fail(match alert {
+                Alert::BAD_CERTIFICATE => HandshakeFailure::WrongFingerprint,
+                alert => HandshakeFailure::GivenUpHere(alert.to_string()),
+            });
+        }
+    }
+
+    pub(crate) fn arrives(&self, packet: &[u8]) {
+        if let Some(alert) = Alert::of(packet) {
+            self.fail(HandshakeFailure::GivenUpByPeer(alert.to_string()));
+        }
+    }
+
+    fn fail(&self, failure: HandshakeFailure) {
+        if self.failure.set(failure).is_ok() {
+            self.failed.notify_one();
+        }
+    }
+
+    /// Why it has failed, or not ended.
+    pub(crate) fn failure(&self) -> HandshakeFailure {
+        self.failure.get().cloned().unwrap_or(HandshakeFailure::Unfinished)
+    }
+
+    /// Resolves when a side has given it up. For one task.
+    pub(crate) async fn failed(&self) {
+        while self.failure.get().is_none() {
+            self.failed.notified().await;
+        }
+    }
+}

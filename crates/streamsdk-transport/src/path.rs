@@ -1,0 +1,337 @@
+//! The way that a connection's packets take, and whether full ones get to its end.
+//!
+//! A packet that is larger than a link of the path carries is cut up by the kernel, once it knows of
+//! that link; a router tells it. Some routers do not, or are not heard, and packets then vanish. So
+//! full packets are tried out while the connection is being made: [`Path::prove_for`] sends probes of
+//! both sizes and compares. When only the small ones are answered, routers are allowed to cut packets
+//! up; when that does not help, nothing does but smaller packets.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::{debug, info};
+use webrtc::runtime::{RecvMeta, Transmit};
+
+use crate::connection::FullPackets;
+use crate::fragments::{Fragments, known_way};
+use crate::life::Life;
+use crate::narrow;
+use crate::packet_size::Way;
+use crate::probe::{IceCredentials, Probe, ProbeId, answered_by};
+use crate::socket::Kernel;
+use crate::{EndReason, PeerState};
+
+/// Full packets in a row that must vanish, while small ones pass, to be called lost to their size.
+const VANISHED: usize = 3;
+/// After a small probe was answered, a full one may take so much longer, and as long again.
+const GRACE: Duration = Duration::from_millis(30);
+/// The first wait for an answer. Doubled when there is none, and then known from the round trip.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Tries without any answer before the peer is taken to answer none.
+const UNANSWERED: usize = 5;
+
+/// What became of full packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// They arrive, perhaps cut up.
+    Arrives,
+    /// They do not, and smaller ones do.
+    Vanishes,
+    /// The peer answers no probes, or it is behind a relay: all that could help is done.
+    Unknown,
+}
+
+/// The way of one connection.
+#[derive(Debug)]
+pub(crate) struct Path {
+    sockets: Mutex<Vec<Weak<Kernel>>>,
+    /// The socket and the address that the handshake uses.
+    way: OnceLock<(Weak<Kernel>, SocketAddr)>,
+    /// Says that there is a way.
+    found: Notify,
+    probes: Mutex<HashMap<ProbeId, Option<Instant>>>,
+    answers: Notify,
+    probing: AtomicBool,
+    /// Larger payloads may have been cut up.
+    whole: AtomicUsize,
+    cut_up: AtomicU64,
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Self {
+            sockets: Mutex::default(),
+            way: OnceLock::new(),
+            found: Notify::new(),
+            probes: Mutex::default(),
+            answers: Notify::new(),
+            probing: AtomicBool::new(false),
+            whole: AtomicUsize::new(usize::MAX),
+            cut_up: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Path {
+    /// A socket that belongs to the connection.
+    pub(crate) fn add(&self, socket: &Arc<Kernel>) {
+        lock(&self.sockets).push(Arc::downgrade(socket));
+    }
+
+    /// Looks at what leaves by `socket`.
+    pub(crate) fn leaves(&self, socket: &Arc<Kernel>, transmit: &Transmit<'_>) {
+        let largest = transmit.segment_size.unwrap_or(transmit.contents.len());
+        if largest > self.whole.load(Ordering::Relaxed) {
+            let packets = transmit.contents.len().div_ceil(largest) as u64;
+            self.cut_up.fetch_add(packets, Ordering::Relaxed);
+        }
+        if self.way.get().is_none() && is_dtls(transmit.contents) {
+            let way = (Arc::downgrade(socket), transmit.destination);
+            if self.way.set(way).is_ok() {
+                self.found.notify_one();
+            }
+        }
+    }
+
+    /// Looks at what has arrived; whether it was for this and nobody else.
+    pub(crate) fn takes(&self, packets: &[u8], meta: &RecvMeta) -> bool {
+        if !self.probing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut taken = 0;
+        for id in packets.chunks(meta.stride.max(1)).filter_map(answered_by) {
+            if let Some(answered) = lock(&self.probes).get_mut(&id) {
+                answered.get_or_insert_with(Instant::now);
+                taken += 1;
+                self.answers.notify_one();
+            }
+        }
+        // The kernel may have joined it with packets of the same size that are for the engine.
+        taken > 0 && packets.len() <= meta.stride
+    }
+
+    /// Packets that were larger than what is known to arrive in one piece.
+    pub(crate) fn cut_up(&self) -> u64 {
+        self.cut_up.load(Ordering::Relaxed)
+    }
+
+    /// Where the peer is; `None` as long as no handshake with it has begun, and behind a relay.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.way.get().map(|(_, to)| to.ip())
+    }
+
+    /// Why a connection ends that was never made: it is by this way that the handshake goes.
+    pub(crate) fn why_not_connected(&self) -> EndReason {
+        match self.way.get() {
+            Some(_) => EndReason::HandshakeFailed,
+            None => EndReason::NeverConnected,
+        }
+    }
+
+    /// Lets routers cut packets up, where it is not known whether that is needed.
+    pub(crate) fn allow_fragments(&self) {
+        self.allow(Fragments::Anywhere);
+    }
+
+    fn allow(&self, fragments: Fragments) {
+        for socket in lock(&self.sockets).iter().filter_map(Weak::upgrade) {
+            if let Err(error) = socket.allow(fragments) {
+                debug!(%error, ?fragments, "could not change how packets are cut up");
+            }
+        }
+    }
+
+    /// Tries out full packets of the connection that `life` is of. Resolves when that is decided.
+    pub(crate) async fn prove_for(
+        &self,
+        life: &Life,
+        credentials: Option<IceCredentials>,
+        full: FullPackets,
+    ) -> Proof {
+        let can_prove = || credentials.is_some() && self.peer().is_some();
+        let proof = async {
+            match &credentials {
+                Some(credentials) => self.prove(credentials, full.payload).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut watch = life.watch();
+        let unproven = async {
+            let decided = watch.wait_for(|state| *state != PeerState::Connecting);
+            // The sender lives in `life`.
+            let _ = decided.await.map(|state| *state);
+            if can_prove() {
+                life.ended().await;
+            }
+        };
+        let proof = tokio::select! {
+            proof = proof => proof,
+            () = unproven => {
+                self.allow_fragments();
+                Proof::Unknown
+            }
+        };
+        match proof {
+            // Nothing is left to be tried.
+            Proof::Vanishes if full.are_smallest => Proof::Unknown,
+            proof => proof,
+        }
+    }
+
+    /// Tries out payloads of `full` bytes, from the first packet of the handshake on.
+    async fn prove(&self, credentials: &IceCredentials, full: usize) -> Proof {
+        let (socket, to) = loop {
+            match self.way.get() {
+                Some(way) => break way,
+                None => self.found.notified().await,
+            }
+        };
+        self.probing.store(true, Ordering::Relaxed);
+        let proof = self.compare(socket, *to, credentials, full).await;
+        self.probing.store(false, Ordering::Relaxed);
+        lock(&self.probes).clear();
+        proof
+    }
+
+    async fn compare(
+        &self,
+        socket: &Weak<Kernel>,
+        to: SocketAddr,
+        credentials: &IceCredentials,
+        full: usize,
+    ) -> Proof {
+        for fragments in [Fragments::Here, Fragments::Anywhere] {
+            if fragments == Fragments::Anywhere {
+                info!(%to, full, "full packets vanish on the way: letting routers cut them up");
+                self.allow(fragments);
+                narrow::remember(to.ip());
+            }
+            match self.try_out(socket, to, credentials, full).await {
+                Proof::Arrives => {
+                    narrow::forget(to.ip());
+                    self.note_whole(to, full, fragments);
+                    return Proof::Arrives;
+                }
+                Proof::Vanishes => {}
+                Proof::Unknown => {
+                    debug!(%to, "the peer answers no probes");
+                    self.allow_fragments();
+                    return Proof::Unknown;
+                }
+            }
+        }
+        info!(%to, full, "full packets vanish on the way, cut up or not");
+        Proof::Vanishes
+    }
+
+    async fn try_out(
+        &self,
+        socket: &Weak<Kernel>,
+        to: SocketAddr,
+        credentials: &IceCredentials,
+        full: usize,
+    ) -> Proof {
+        let (mut vanished, mut unanswered) = (0, 0);
+        let mut wait = FIRST_WAIT;
+        let mut fulls = Vec::new();
+        while vanished < VANISHED && unanswered < UNANSWERED {
+            let small = self.send(socket, to, credentials, 0);
+            fulls.extend(self.send(socket, to, credentials, full));
+            let sent = Instant::now();
+            let Some(small) = small else { return Proof::Unknown };
+            let round_trip = self.small_is_answered(small, &fulls, sent + wait).await;
+            if let Some(round_trip) = round_trip {
+                wait = (round_trip * 2 + GRACE).min(LONGEST_WAIT);
+                let until = Instant::now() + round_trip + GRACE;
+                while !self.any_answered(&fulls) && self.answer_before(until).await {}
+            }
+            if self.any_answered(&fulls) {
+                return Proof::Arrives;
+            }
+            match round_trip {
+                Some(_) => vanished += 1,
+                None => {
+                    unanswered += 1;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+        if vanished == 0 { Proof::Unknown } else { Proof::Vanishes }
+    }
+
+    /// How long it took; `None` if it was not answered until then, or if a full one was.
+    async fn small_is_answered(
+        &self,
+        small: ProbeId,
+        fulls: &[ProbeId],
+        until: Instant,
+    ) -> Option<Duration> {
+        let sent = Instant::now();
+        loop {
+            if let Some(at) = self.answered(small) {
+                return Some(at.duration_since(sent));
+            }
+            if self.any_answered(fulls) || !self.answer_before(until).await {
+                return None;
+            }
+        }
+    }
+
+    async fn answer_before(&self, until: Instant) -> bool {
+        tokio::time::timeout_at(until, self.answers.notified()).await.is_ok()
+    }
+
+    fn answered(&self, id: ProbeId) -> Option<Instant> {
+        lock(&self.probes).get(&id).copied().flatten()
+    }
+
+    fn any_answered(&self, ids: &[ProbeId]) -> bool {
+        ids.iter().any(|id| self.answered(*id).is_some())
+    }
+
+    /// Sends a probe; `None` if there is none to be sent. What the kernel does with it is what is asked.
+    fn send(
+        &self,
+        socket: &Weak<Kernel>,
+        to: SocketAddr,
+        credentials: &IceCredentials,
+        size: usize,
+    ) -> Option<ProbeId> {
+        let socket = socket.upgrade()?;
+        let Probe { id, packet } = Probe::new(credentials, size)?;
+        lock(&self.probes).insert(id, None);
+        if let Err(error) = socket.send_whole(to, &packet) {
+            debug!(%error, size, "a probe was not sent");
+        }
+        Some(id)
+    }
+
+    /// Full packets arrive: notes from which size on they do so in pieces.
+    fn note_whole(&self, to: SocketAddr, full: usize, fragments: Fragments) {
+        let known = known_way(to).map_or(usize::MAX, |way| way.payload() as usize);
+        let whole = match fragments {
+            Fragments::Here => known,
+            // Where they are cut up is not known: at the narrowest link there is, perhaps.
+            Fragments::Anywhere => known.min(Way::narrowest(to.ip()).payload() as usize),
+        };
+        if whole < full {
+            info!(%to, full, whole, "full packets are cut up on the way");
+            self.whole.store(whole, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Records of DTLS, as against STUN, TURN and media on the same socket (RFC 7983).
+fn is_dtls(packet: &[u8]) -> bool {
+    matches!(packet, [20..=63, 0xfe, ..])
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
