@@ -6,6 +6,7 @@ mod counts;
 mod demo;
 mod interop;
 mod network;
+mod path;
 mod peers;
 mod process;
 mod project;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Options),
     /// Runs our client and worker against the real Roboflow server and the real Python SDK
     Interop(interop::Options),
+    /// Streams over paths with narrow links, between network namespaces
+    Path(path::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
@@ -62,6 +65,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Demo => demo::run().map(|()| true),
         Task::Test(options) => test::run(&options),
         Task::Interop(options) => interop::run(&options),
+        Task::Path(options) => path::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
