@@ -17,6 +17,8 @@ use crate::{EndReason, PeerState};
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 const FAREWELL_POLL: Duration = Duration::from_millis(100);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+/// Time for what the peer says to the last that it was sent, such as an acknowledgement.
+const LAST_REPLIES: Duration = Duration::from_millis(200);
 
 /// A connection. Cloning gives another handle to the same one.
 ///
@@ -139,6 +141,24 @@ impl Peer {
         closed.unwrap_or_default()
     }
 
+    /// Closes the channels, once what was sent on them has been acknowledged or
+    /// [`PeerConfig::close_timeout`](crate::PeerConfig::close_timeout) is over, and leaves the connection to
+    /// the peer to close.
+    ///
+    /// A browser whose channels end with their connection calls that an error, and an end only if
+    /// they were closed before it.
+    pub async fn close_channels(&self) {
+        self.drain().await;
+        // The engine does not read what comes on a channel that was closed here, and never confirms the
+        // closing of a channel that has something unread.
+        if timeout(LAST_REPLIES, self.ended()).await.is_ok() {
+            return;
+        }
+        for channel in self.channels() {
+            channel.close().await;
+        }
+    }
+
     /// Closes the connection at once, without waiting for what was sent to be acknowledged. Cuts a
     /// [`Peer::close`] short that is under way.
     pub async fn abort(&self) -> Closed {
@@ -159,8 +179,12 @@ impl Peer {
         self.inner.hurry.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    fn channels(&self) -> Vec<ChannelSender> {
+        self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn drain(&self) -> Closed {
-        let channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let channels = self.channels();
         let drained = async {
             while unacknowledged(&channels).await > 0 {
                 tokio::time::sleep(DRAIN_POLL).await;

@@ -58,6 +58,26 @@ async fn what_was_sent_before_closing_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn channels_close_after_what_was_sent_and_the_connection_stands() {
+    let ((peer, mut channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let channel = incoming.next().await.unwrap();
+    for _ in 0..40 {
+        channel.send(BytesMut::zeroed(49_152)).await.unwrap();
+    }
+    let (_, received) = tokio::join!(answering.close_channels(), async {
+        let mut received = 0;
+        while channels[0].recv().await.is_some() {
+            received += 1;
+        }
+        received
+    });
+    assert_eq!(received, 40);
+    assert_eq!((peer.state(), answering.state()), (PeerState::Connected, PeerState::Connected));
+    peer.close().await;
+    assert_eq!(answering.ended().await, EndReason::ClosedByPeer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_last_handle_closes() {
     let ((peer, channels), (answering, _incoming)) = common::connected(&["a"], |_| {}).await;
     drop(channels);

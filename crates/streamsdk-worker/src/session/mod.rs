@@ -46,8 +46,11 @@ use crate::workflow::StreamOutput;
 
 /// How long threads may take to end once they were told to; a processor may be in the middle of a frame.
 const THREADS_END: Duration = Duration::from_secs(5);
-/// How long a client whose stream is complete may ask for lost packets of its last frames.
+/// How long a client that has been told the end may take to leave by itself; until then it may also ask for
+/// lost packets of its last frames.
 const AFTERGLOW: Duration = Duration::from_secs(2);
+/// The same while the worker is shutting down: enough for the channels to close.
+const LAST_WORD: Duration = Duration::from_millis(300);
 
 /// What a session is made of.
 pub(crate) struct Session {
@@ -118,7 +121,6 @@ impl From<SendError> for SessionError {
 /// Runs a session to its end; returns the number of frames. The caller closes the connection.
 pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<u32, SessionError> {
     let (stop, peer) = (session.stop.clone(), session.peer.clone());
-    let has_track = session.track.is_some();
     let threads = TaskTracker::new();
     // Whichever ends first drops the others, and that tells the threads to end.
     let served = tokio::select! {
@@ -130,14 +132,24 @@ pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<
     if timeout(THREADS_END, threads.wait()).await.is_err() {
         warn!("a session's threads did not end in time; the processor is slow or hangs");
     }
-    if has_track && served.is_ok() {
-        tokio::select! {
-            _ = peer.ended() => {}
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(AFTERGLOW) => {}
-        }
+    if !matches!(served, Err(SessionError::Ended(_))) {
+        say_goodbye(&peer, &stop).await;
     }
     served
+}
+
+/// Ends the channels before the connection: a web page would see an error otherwise.
+async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
+    peer.close_channels().await;
+    let shutting_down = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_WORD).await;
+    };
+    tokio::select! {
+        _ = peer.ended() => {}
+        () = shutting_down => {}
+        () = tokio::time::sleep(AFTERGLOW) => {}
+    }
 }
 
 async fn serve(
