@@ -100,7 +100,14 @@ pub enum Interfaces {
     External,
     /// Loopback only: the peer must be on this machine and use loopback too.
     Loopback,
-    /// Both.
+    /// As [`Interfaces::All`], for peers on this machine alone: what comes from another machine is
+    /// dropped unread, and nothing is sent to one.
+    ///
+    /// For browsers: Firefox does not use loopback, and reaches this machine by the addresses of
+    /// its other interfaces. Whether a packet is from this machine is decided by the address that
+    /// it comes from. STUN and TURN servers elsewhere cannot be used.
+    ThisMachine,
+    /// Those of [`Interfaces::External`] and of [`Interfaces::Loopback`].
     #[default]
     All,
 }

@@ -1,4 +1,8 @@
+//! Which addresses a connection has, and whom it listens to on them.
+
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use crate::Interfaces;
 
@@ -7,13 +11,8 @@ use crate::Interfaces;
 /// The engine would expand a wildcard by itself, but never to loopback, and without IPv6 on the
 /// machine it would offer the wildcard as an address.
 pub(crate) fn bind_addresses(interfaces: Interfaces) -> Vec<SocketAddr> {
-    let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
-        .unwrap_or_default()
-        .into_iter()
-        .filter(if_addrs::Interface::is_oper_up)
-        .map(|interface| interface.ip())
-        .filter(|ip| is_wanted(*ip, interfaces))
-        .collect();
+    let mut addresses = own_addresses();
+    addresses.retain(|ip| is_wanted(*ip, interfaces));
     addresses.sort_unstable();
     addresses.dedup();
     if addresses.is_empty() {
@@ -22,12 +21,17 @@ pub(crate) fn bind_addresses(interfaces: Interfaces) -> Vec<SocketAddr> {
     addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
 }
 
+fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
+    interfaces.filter(if_addrs::Interface::is_oper_up).map(|interface| interface.ip()).collect()
+}
+
 fn is_wanted(ip: IpAddr, interfaces: Interfaces) -> bool {
     match interfaces {
         Interfaces::Loopback => ip.is_loopback() && ip.is_ipv4(),
         Interfaces::External => !ip.is_loopback() && !is_link_local(ip),
         // One loopback family is enough: whoever reaches ::1 reaches 127.0.0.1.
-        Interfaces::All => {
+        Interfaces::ThisMachine | Interfaces::All => {
             if ip.is_loopback() {
                 ip.is_ipv4()
             } else {
@@ -44,9 +48,87 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// Whose packets are taken, and who is sent any.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Audience {
+    /// The addresses of this machine, if nobody else is to get in; `None` lets everybody in.
+    own: Option<Vec<IpAddr>>,
+}
+
+impl Audience {
+    /// Goes by addresses, which is right although they can be forged: a packet with an address of this
+    /// machine that comes in from outside is thrown away by the system, or if it is not, the answer
+    /// stays on this machine. To bind a socket to the loopback device is no way: packets to an
+    /// address of another interface count as that interface's, though they never leave the machine.
+    pub(crate) fn of(interfaces: Interfaces) -> Self {
+        Self { own: (interfaces == Interfaces::ThisMachine).then(own_addresses) }
+    }
+
+    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
+        // All of 127.0.0.0/8 is the loopback interface, whichever of its addresses is listed.
+        let is_same = |own: &IpAddr| *own == ip || own.is_loopback() && ip.is_loopback();
+        self.own.as_ref().is_none_or(|own| own.iter().any(is_same))
+    }
+
+    /// Lets nobody in.
+    #[cfg(test)]
+    pub(crate) fn nobody() -> Self {
+        Self { own: Some(Vec::new()) }
+    }
+}
+
+impl fmt::Display for Interfaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::External => "external",
+            Self::Loopback => "loopback",
+            Self::ThisMachine => "this-machine",
+            Self::All => "all",
+        })
+    }
+}
+
+/// A name that is none of [`Interfaces`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there are no interfaces called {0:?}: it is external, loopback, this-machine or all")]
+pub struct UnknownInterfaces(String);
+
+impl FromStr for Interfaces {
+    type Err = UnknownInterfaces;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::External, Self::Loopback, Self::ThisMachine, Self::All]
+            .into_iter()
+            .find(|interfaces| name.eq_ignore_ascii_case(&interfaces.to_string()))
+            .ok_or_else(|| UnknownInterfaces(name.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in ["external", "loopback", "this-machine", "all"] {
+            assert_eq!(name.parse::<Interfaces>().unwrap().to_string(), name);
+        }
+        assert!("eth0".parse::<Interfaces>().unwrap_err().to_string().contains("this-machine"));
+    }
+
+    #[test]
+    fn this_machine_has_every_address_and_lets_only_itself_in() {
+        let all = bind_addresses(Interfaces::All);
+        assert_eq!(bind_addresses(Interfaces::ThisMachine), all);
+        let audience = Audience::of(Interfaces::ThisMachine);
+        assert!(all.iter().all(|address| audience.includes(address.ip())));
+        assert!(audience.includes(IpAddr::from([127, 9, 9, 9])));
+        for other in ["203.0.113.7", "2001:db8::7", "0.0.0.0"] {
+            let other = other.parse().unwrap();
+            assert!(!audience.includes(other), "{other}");
+            assert!(Audience::of(Interfaces::All).includes(other));
+        }
+    }
 
     #[test]
     fn loopback_means_one_loopback_address_and_there_is_always_an_address() {

@@ -63,6 +63,7 @@ pub use candidates::CandidateCounts;
 pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
 pub use config::{Interfaces, PeerConfig};
 pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferError, SendError};
+pub use interfaces::UnknownInterfaces;
 pub use life::{EndReason, PeerState};
 pub use offer::{Connected, Offer};
 pub use peer::{Closed, Peer, TransportStats};

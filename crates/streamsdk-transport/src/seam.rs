@@ -32,6 +32,7 @@ use webrtc::runtime::{
 use crate::PeerConfig;
 use crate::farewell::Farewell;
 use crate::gate::Gate;
+use crate::interfaces::Audience;
 use crate::life::LastHeard;
 use crate::handshake::Handshake;
 use crate::path::Path;
@@ -96,6 +97,7 @@ impl Seam {
         Arc::new(SeamRuntime {
             tokio: TokioRuntime,
             seam: Arc::clone(self),
+            audience: Audience::of(config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer,
         })
@@ -115,6 +117,7 @@ impl Drop for Hurry {
 struct SeamRuntime {
     tokio: TokioRuntime,
     seam: Arc<Seam>,
+    audience: Audience,
     receive_buffer: usize,
     send_buffer: usize,
 }
@@ -128,7 +131,8 @@ impl fmt::Debug for SeamRuntime {
 impl Runtime for SeamRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
-        Ok(Arc::new(GatheringSocket::new(socket, Arc::clone(&self.seam), self.send_buffer)?))
+        let (audience, seam) = (self.audience.clone(), Arc::clone(&self.seam));
+        Ok(Arc::new(GatheringSocket::new(socket, audience, seam, self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

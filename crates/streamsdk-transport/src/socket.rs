@@ -21,6 +21,7 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use crate::fragments::{self, Fragments};
 use crate::inbox::{Filled, Inbox, Traffic};
+use crate::interfaces::Audience;
 use crate::outflow::Outflow;
 use crate::seam::Seam;
 
@@ -54,8 +55,13 @@ enum Watch {
 
 impl GatheringSocket {
     /// `send_buffer` is what the engine sends at most before something is acknowledged.
-    pub(crate) fn new(socket: UdpSocket, seam: Arc<Seam>, send_buffer: usize) -> io::Result<Self> {
-        let kernel = Arc::new(Kernel::new(socket)?);
+    pub(crate) fn new(
+        socket: UdpSocket,
+        audience: Audience,
+        seam: Arc<Seam>,
+        send_buffer: usize,
+    ) -> io::Result<Self> {
+        let kernel = Arc::new(Kernel::new(socket, audience)?);
         seam.path.add(&kernel);
         Ok(Self {
             kernel,
@@ -170,6 +176,10 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        if !self.kernel.audience.includes(transmit.destination.ip()) {
+            // As if it were lost on the way.
+            return Poll::Ready(Ok(transmit.contents.len()));
+        }
         self.seam.path.leaves(&self.kernel, transmit);
         self.seam.handshake.leaves(transmit.contents);
         self.seam.farewell.leaves(&self.kernel, transmit);
@@ -206,15 +216,16 @@ impl std::fmt::Debug for GatheringSocket {
 pub(crate) struct Kernel {
     socket: UdpSocket,
     options: UdpSocketState,
+    audience: Audience,
     /// Packets cannot be joined: the kernel does not do that with any that it must cut up.
     one_by_one: AtomicBool,
 }
 
 impl Kernel {
-    fn new(socket: UdpSocket) -> io::Result<Self> {
+    fn new(socket: UdpSocket, audience: Audience) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let kernel = Self { socket, options, one_by_one: AtomicBool::new(false) };
+        let kernel = Self { socket, options, audience, one_by_one: AtomicBool::new(false) };
         // Or no packet would leave that is larger than a link of the path carries.
         kernel.allow(Fragments::Here)?;
         Ok(kernel)
@@ -272,6 +283,10 @@ impl Kernel {
     ) -> io::Result<usize> {
         let count = self.options.recv(UdpSockRef::from(&self.socket), bufs, metas)?;
         for meta in &mut metas[..count] {
+            if !self.audience.includes(meta.addr.ip()) {
+                // The engine does nothing with an empty packet.
+                meta.len = 0;
+            }
             // An empty packet has no stride, and the engine divides by it.
             meta.stride = meta.stride.max(1);
         }
@@ -295,10 +310,15 @@ mod tests {
 
     impl Bed {
         fn new() -> Self {
+            Self::for_audience(Audience::default())
+        }
+
+        fn for_audience(audience: Audience) -> Self {
             let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
             let address = bound.local_addr().unwrap();
             let send_buffer = PeerConfig::default().send_buffer;
-            let socket = GatheringSocket::new(bound, Arc::default(), send_buffer).unwrap();
+            let socket =
+                GatheringSocket::new(bound, audience, Arc::default(), send_buffer).unwrap();
             Self { socket, address, other: UdpSocket::bind("127.0.0.1:0").unwrap() }
         }
 
@@ -330,6 +350,19 @@ mod tests {
                 assert_eq!(bed.receive().await, packet);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn of_packets_from_outside_the_audience_nothing_is_read_and_none_is_sent_there() {
+        let bed = Bed::for_audience(Audience::nobody());
+        bed.other.send_to(b"let me in", bed.address).unwrap();
+        assert_eq!(bed.receive().await, b"");
+        let other = bed.other.local_addr().unwrap();
+        assert_eq!(bed.socket.send_to(b"hello", other).await.unwrap(), 5);
+        // What is sent over loopback is there when sending returns.
+        bed.other.set_nonblocking(true).unwrap();
+        let nothing = bed.other.recv(&mut [0; 16]).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     }
 
     #[tokio::test]
