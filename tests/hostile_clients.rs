@@ -66,11 +66,13 @@ async fn still_works(worker: &Worker) {
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_of_nonsense_are_answered_and_ended() {
     let worker = worker().await;
-    let cases: [(&str, Vec<BytesMut>); 5] = [
+    let cases: [(&str, Vec<BytesMut>); 7] = [
         ("shorter than its", vec![BytesMut::from("abc")]),
         ("over the limit", vec![chunk(0, u32::MAX, b"x")]),
         ("cannot exist", vec![chunk(7, 3, b"x")]),
-        ("cannot exist", vec![chunk(0, 0, b"x")]),
+        ("is empty", vec![chunk(0, 0, b"")]),
+        ("is empty", vec![chunk(0, 1, b"")]),
+        ("is empty", vec![chunk(1, 2, b""), chunk(0, 2, b"")]),
         ("announced", vec![chunk(0, 3, b"x"), chunk(1, 4, b"x")]),
     ];
     for (words, chunks) in cases {

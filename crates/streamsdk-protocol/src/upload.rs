@@ -163,6 +163,9 @@ impl UploadAssembler {
             self.next += 1;
             ready.push(payload);
         }
+        if self.total == Some(self.next) && self.received_bytes == 0 {
+            return Err(UploadError::Empty);
+        }
         Ok(Received::Next(ready))
     }
 
@@ -170,6 +173,9 @@ impl UploadAssembler {
         let most = self.limits.upload_bytes.div_ceil(CHUNK_PAYLOAD as u64);
         if u64::from(total) > most {
             return Err(UploadError::TooLarge { limit: self.limits.upload_bytes });
+        }
+        if total == 0 {
+            return Err(UploadError::Empty);
         }
         match *self.total.get_or_insert(total) {
             was if was != total => Err(UploadError::TotalChanged { was, is: total }),
@@ -225,6 +231,9 @@ pub enum UploadError {
         /// Its length in bytes.
         len: usize,
     },
+    /// A file without a byte, which nothing can be made of.
+    #[error("the uploaded file is empty")]
+    Empty,
     /// The index is not below the total.
     #[error("upload chunk {index} of {total} cannot exist")]
     BadIndex {
@@ -322,6 +331,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_byte_is_refused_when_that_is_known() {
+        let mut upload = UploadAssembler::new(Limits::default());
+        assert_eq!(upload.push(chunk(0, 0, b"")), Err(UploadError::Empty));
+        let mut upload = UploadAssembler::new(Limits::default());
+        assert_eq!(upload.push(chunk(1, 2, b"")), Ok(Received::Waiting));
+        assert_eq!(upload.push(chunk(0, 2, b"")), Err(UploadError::Empty));
+        assert!(!upload.is_complete());
+    }
+
+    #[test]
     fn what_waits_is_bounded() {
         let limits = Limits { upload_reorder_bytes: 130, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
@@ -341,7 +360,7 @@ mod tests {
             last.unwrap_err()
         };
         assert_eq!(pushed(&[(5, 5)]), UploadError::BadIndex { index: 5, total: 5 });
-        assert_eq!(pushed(&[(0, 0)]), UploadError::BadIndex { index: 0, total: 0 });
+        assert_eq!(pushed(&[(0, 0)]), UploadError::Empty);
         assert_eq!(pushed(&[(0, 5), (1, 6)]), UploadError::TotalChanged { was: 5, is: 6 });
         assert_eq!(pushed(&[(5, 5), (0, 5)]), UploadError::Failed);
     }
