@@ -1,5 +1,5 @@
 //! The little that has to be known about SDP without speaking WebRTC: whether a description can
-//! lead to a connection at all.
+//! lead to a connection at all, and which program wrote it.
 //!
 //! The real server answers an offer that it cannot read with status 200 and a description without
 //! media, and then waits for ever.
@@ -30,6 +30,52 @@ pub enum SdpError {
     /// A line without which no connection can be made is missing.
     #[error("it has no a={0} line")]
     Missing(&'static str),
+}
+
+/// Which program wrote a description, as far as that shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Author {
+    /// This project, which signs its offers ([`signed`]).
+    Streamsdk,
+    /// aiortc, on which the Python SDK is built.
+    Aiortc,
+    /// Another, such as a browser.
+    Other,
+}
+
+/// The attribute that is meant for the name of the program.
+const SIGNATURE: &str = "a=tool:streamsdk";
+
+impl Author {
+    /// The author of `sdp`.
+    pub fn of(sdp: &str) -> Self {
+        let mut head = sdp.lines().take_while(|line| !line.starts_with("m="));
+        let is_signed = |line: &str| {
+            line.strip_prefix(SIGNATURE)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if head.clone().any(is_signed) {
+            Self::Streamsdk
+        } else if head.find_map(|line| line.strip_prefix("o=")).is_some_and(is_origin_of_aiortc) {
+            Self::Aiortc
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// aiortc takes the time for both numbers, and gives no address: `- 4004324454 4004324454 IN IP4 0.0.0.0`.
+fn is_origin_of_aiortc(origin: &str) -> bool {
+    let words: Vec<&str> = origin.split_whitespace().collect();
+    matches!(words[..], ["-", id, version, "IN", "IP4", "0.0.0.0"] if id == version)
+}
+
+/// The description with the name of this project in it, by which [`Author::of`] knows it.
+pub fn signed(sdp: &str) -> String {
+    let head_len = sdp.find("\nm=").map_or(sdp.len(), |newline| newline + 1);
+    let (head, media) = sdp.split_at(head_len);
+    format!("{head}{SIGNATURE}/{}\r\n{media}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Checks that `answer` can lead to a connection with the side that made `offer`.
@@ -125,6 +171,36 @@ mod tests {
             assert_eq!(sends_video(&offer(direction)), sends, "{direction:?}");
         }
         assert!(!sends_video(USABLE));
+    }
+
+    #[test]
+    fn authors_are_known_by_what_they_write_before_the_media() {
+        let by = |head: &str| Author::of(&format!("v=0\r\n{head}\r\ns=-\r\nt=0 0\r\n{USABLE}"));
+        assert_eq!(by("o=- 4004324454 4004324454 IN IP4 0.0.0.0"), Author::Aiortc);
+        for other in [
+            // Chromium and WebKit, Firefox, and what other engines write.
+            "o=- 3034805021081125337 2 IN IP4 127.0.0.1",
+            "o=mozilla...THIS_IS_SDPARTA-99.0 6990844348346443218 0 IN IP4 0.0.0.0",
+            "o=- 7273498012 1764298123 IN IP4 0.0.0.0",
+            "o=rtc 1764298123 0 IN IP4 127.0.0.1",
+            "o=",
+        ] {
+            assert_eq!(by(other), Author::Other, "{other}");
+        }
+        assert_eq!(Author::of(""), Author::Other);
+    }
+
+    #[test]
+    fn this_projects_offers_are_signed() {
+        let signed = signed(USABLE);
+        assert_eq!(Author::of(&signed), Author::Streamsdk);
+        assert_eq!(Author::of(USABLE), Author::Other);
+        assert_eq!(check_offer(&signed), Ok(()));
+        let added: Vec<&str> = signed.lines().filter(|line| !USABLE.contains(line)).collect();
+        assert_eq!(added, [format!("{SIGNATURE}/{}", env!("CARGO_PKG_VERSION"))]);
+        assert_eq!(Author::of(&signed.replace("streamsdk", "streamsdk-like")), Author::Other);
+        // A signature among the media is none.
+        assert_eq!(Author::of(&format!("{USABLE}{SIGNATURE}\r\n")), Author::Other);
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use streamsdk_protocol::sdp::signed;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use webrtc::media_stream::track_remote::TrackRemote;
@@ -111,7 +112,7 @@ impl Offer {
         connection.seam.pause_reading();
         let Connection { seam, full_packets, .. } = connection;
         let engine = EngineHandle { connection: engine, seam, full_packets };
-        let connect_timeout = config.connect_timeout;
+        let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
 

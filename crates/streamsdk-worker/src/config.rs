@@ -1,6 +1,9 @@
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use streamsdk_protocol::Limits;
+use streamsdk_protocol::sdp::Author;
 use streamsdk_transport::{Interfaces, PeerConfig, VideoCodec};
 
 use crate::Processors;
@@ -16,8 +19,11 @@ pub struct WorkerConfig {
     /// Bounds on what a client may make the worker hold, [`Limits::upload_bytes`] among them.
     /// Default is [`Limits::default`].
     pub limits: Limits,
-    /// Addresses to be reached at by media. Default is loopback only for a worker that listens on a
-    /// loopback address, and all otherwise.
+    /// Addresses to be reached at by media. Default is [`Interfaces::ThisMachine`] for a worker that
+    /// listens on a loopback address, and [`Interfaces::All`] otherwise.
+    ///
+    /// A worker behind a backend that passes requests on to its loopback address, for browsers on other
+    /// machines, needs [`Interfaces::All`].
     pub interfaces: Option<Interfaces>,
     /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
     /// Default is `*`, as the real server has it. Programs are not affected.
@@ -33,7 +39,7 @@ pub struct WorkerConfig {
     pub source_timeout: Duration,
     /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
     pub jpeg_quality: u8,
-    /// Whether results are compressed. Default is [`Gzip::ForPrograms`].
+    /// Whether results are compressed. Default is [`Gzip::Auto`].
     pub gzip: Gzip,
     /// Frames that may be sent ahead of the last one acked. Default is 1, as the real server has it.
     pub ack_window: u32,
@@ -52,7 +58,7 @@ impl Default for WorkerConfig {
             dead_after: Duration::from_secs(15),
             source_timeout: Duration::from_secs(5),
             jpeg_quality: 80,
-            gzip: Gzip::ForPrograms,
+            gzip: Gzip::Auto,
             ack_window: 1,
         }
     }
@@ -62,25 +68,58 @@ impl Default for WorkerConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Gzip {
+    /// Those that are known to read them: this project's, and those that are built on aiortc, as the
+    /// Python SDK is.
+    ///
+    /// They are known by what they write into the offer, which reaches the worker unchanged whatever
+    /// stands between. All others get plain results, web pages among them: the JavaScript SDK cannot
+    /// read compressed ones.
+    #[default]
+    Auto,
     /// All of them, as with the real server.
     Always,
-    /// All but web pages, which are known by their `Origin` header: the JavaScript SDK cannot read
-    /// compressed results.
-    #[default]
-    ForPrograms,
     /// None.
     Never,
 }
 
-impl WorkerConfig {
-    pub(crate) fn compresses(&self, is_web_page: bool) -> bool {
-        match self.gzip {
-            Gzip::Always => true,
-            Gzip::ForPrograms => !is_web_page,
-            Gzip::Never => false,
+impl Gzip {
+    /// Whether the client that made `offer` gets compressed results.
+    pub(crate) fn compresses_for(self, offer: &str) -> bool {
+        match self {
+            Self::Auto => matches!(Author::of(offer), Author::Streamsdk | Author::Aiortc),
+            Self::Always => true,
+            Self::Never => false,
         }
     }
+}
 
+impl fmt::Display for Gzip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
+/// A name that is none of a [`Gzip`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("compression is not called {0:?}: it is auto, always or never")]
+pub struct UnknownGzip(String);
+
+impl FromStr for Gzip {
+    type Err = UnknownGzip;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::Auto, Self::Always, Self::Never]
+            .into_iter()
+            .find(|gzip| name.eq_ignore_ascii_case(&gzip.to_string()))
+            .ok_or_else(|| UnknownGzip(name.to_owned()))
+    }
+}
+
+impl WorkerConfig {
     pub(crate) fn peer(&self, interfaces: Interfaces) -> PeerConfig {
         let mut config = PeerConfig::default();
         config.interfaces = self.interfaces.unwrap_or(interfaces);
@@ -97,4 +136,17 @@ pub(crate) fn codecs() -> Vec<VideoCodec> {
     return streamsdk_video::codecs();
     #[cfg(not(feature = "video"))]
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_gzip_are_read_as_they_are_written() {
+        for name in ["auto", "always", "never"] {
+            assert_eq!(name.parse::<Gzip>().unwrap().to_string(), name);
+        }
+        assert!("yes".parse::<Gzip>().is_err());
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::sdp;
 
-use crate::processor::Processors;
+use crate::WorkerConfig;
 use crate::refusal::Refusal;
 use crate::source_plan::SourcePlan;
 use crate::workflow::{DataSelection, Selection, StreamOutput, Workflow};
@@ -38,7 +38,7 @@ impl SessionPlan {
         Selection { data: self.data.clone(), image }
     }
 
-    pub(crate) fn read(body: &[u8], processors: &Processors, gzip: bool) -> Result<Self, Refusal> {
+    pub(crate) fn read(body: &[u8], config: &WorkerConfig) -> Result<Self, Refusal> {
         let request = parse(body)?;
         if request.webrtc_offer.kind != "offer" {
             return Err(Refusal::internal("The field webrtc_offer is not an offer."));
@@ -46,7 +46,7 @@ impl SessionPlan {
         sdp::check_offer(&request.webrtc_offer.sdp).map_err(|error| {
             Refusal::configuration(format!("The offer cannot be used: {error}."))
         })?;
-        let workflow = Workflow::find(&request.workflow_configuration, processors)?;
+        let workflow = Workflow::find(&request.workflow_configuration, &config.processors)?;
         let source = SourcePlan::of(&request)?;
         let stream = StreamOutput::new(request.stream_output);
         if let StreamOutput::Named(name) = &stream
@@ -58,7 +58,7 @@ impl SessionPlan {
             )));
         }
         let data = DataSelection::new(request.data_output.unwrap_or_default());
-        let unknown = data.unknown(&workflow);
+        let unknown: Vec<&str> = data.unknown(&workflow.outputs).collect();
         if !unknown.is_empty() {
             return Err(Refusal::configuration(format!(
                 "Invalid data_output fields: ['{}']. Available workflow outputs: {}",
@@ -67,6 +67,7 @@ impl SessionPlan {
             )));
         }
         Ok(Self {
+            gzip: config.gzip.compresses_for(&request.webrtc_offer.sdp),
             offer: request.webrtc_offer.sdp,
             workflow,
             parameters: request.workflow_configuration.workflows_parameters,
@@ -76,7 +77,6 @@ impl SessionPlan {
             data,
             declared_fps: request.declared_fps,
             time_limit: request.processing_timeout.map(Duration::from_secs),
-            gzip,
         })
     }
 }

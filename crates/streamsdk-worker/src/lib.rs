@@ -39,7 +39,7 @@ mod session;
 mod source_plan;
 mod workflow;
 
-pub use config::{Gzip, WorkerConfig};
+pub use config::{Gzip, UnknownGzip, WorkerConfig};
 pub use processor::{
     OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError, Processors,
 };

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, http::header};
+use axum::{Json, ServiceExt, http::header};
 use serde_json::json;
 use streamsdk_capture::{NetworkStream, Stopper};
 use streamsdk_protocol::INIT_PATH;
@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::normalize_path::NormalizePath;
 use tracing::{info, warn};
 
 use crate::WorkerConfig;
@@ -58,15 +59,18 @@ impl Worker {
         let endpoint = Arc::new(Endpoint {
             sessions: Arc::new(Semaphore::new(config.max_sessions)),
             interfaces: match address.ip().is_loopback() {
-                true => Interfaces::Loopback,
+                true => Interfaces::ThisMachine,
                 false => Interfaces::All,
             },
             config: Arc::new(config),
             stop: stop.clone(),
             tasks: tasks.clone(),
         });
-        let serve = axum::serve(listener, router(endpoint))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        // Clients put a slash and the path behind their URL, which may end in a slash itself.
+        let service = NormalizePath::trim_trailing_slash(router(endpoint));
+        let service = ServiceExt::<Request>::into_make_service(service);
+        let serve =
+            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = serve.await {
                 warn!(%error, "the worker stopped listening");
@@ -142,22 +146,16 @@ async fn elsewhere(method: Method) -> Refusal {
     })
 }
 
-async fn initialise(
-    State(endpoint): State<Arc<Endpoint>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let is_web_page = headers.contains_key(header::ORIGIN);
-    match endpoint.open_session(&body, is_web_page).await {
+async fn initialise(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> Response {
+    match endpoint.open_session(&body).await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
 impl Endpoint {
-    async fn open_session(&self, body: &[u8], is_web_page: bool) -> Result<InitResponse, Refusal> {
-        let gzip = self.config.compresses(is_web_page);
-        let mut plan = SessionPlan::read(body, &self.config.processors, gzip)?;
+    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, Refusal> {
+        let mut plan = SessionPlan::read(body, &self.config)?;
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| Refusal::busy(self.config.max_sessions))?;

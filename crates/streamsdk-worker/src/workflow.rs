@@ -191,14 +191,17 @@ impl DataSelection {
         }
     }
 
-    /// Names that the workflow does not have.
-    pub(crate) fn unknown<'a>(&'a self, workflow: &Workflow) -> Vec<&'a str> {
-        match self {
-            Self::Named(names) | Self::AllDataAnd(names) => {
-                names.iter().map(String::as_str).filter(|name| !workflow.has_output(name)).collect()
-            }
-            Self::Metadata => Vec::new(),
-        }
+    /// Names that are none of `outputs`.
+    pub(crate) fn unknown<'a>(
+        &'a self,
+        outputs: &'a [WorkflowOutput],
+    ) -> impl Iterator<Item = &'a str> {
+        let names = match self {
+            Self::Named(names) | Self::AllDataAnd(names) => names.as_slice(),
+            Self::Metadata => &[],
+        };
+        let is_known = |name: &str| outputs.iter().any(|output| output.name == name);
+        names.iter().map(String::as_str).filter(move |name| !is_known(name))
     }
 
     /// Whether `output` is selected.

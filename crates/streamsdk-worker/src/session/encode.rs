@@ -21,7 +21,15 @@ impl Encoder {
         Self { outputs, jpeg: jpeg::Encoder::new(jpeg_quality), comes_from_file }
     }
 
-    /// The selected outputs under the workflow's names; `None` when only metadata is wanted.
+    /// What is wrong with the selection, in the words of the real server, which says it with every frame.
+    pub(super) fn unknown_outputs<'a>(
+        &'a self,
+        selection: &'a DataSelection,
+    ) -> impl Iterator<Item = String> + 'a {
+        selection.unknown(&self.outputs).map(|name| format!("Output '{name}' not found"))
+    }
+
+    /// The selected outputs under the workflow's names; `None` when there are none.
     pub(super) fn encode(
         &mut self,
         frame: &Frame,
@@ -29,20 +37,19 @@ impl Encoder {
         selection: &DataSelection,
         metadata: &VideoMetadata,
     ) -> Option<Vec<(String, OutgoingValue)>> {
-        if *selection == DataSelection::Metadata {
-            return None;
-        }
         let jpeg = &mut self.jpeg;
         let selected = self.outputs.iter().filter(|output| selection.includes(output));
-        let encoded = selected.map(|output| {
-            let value = match find(output, frame, made) {
-                Ok(Found::Image(frame)) => image(jpeg, frame, metadata, self.comes_from_file),
-                Ok(Found::Json(value)) => OutgoingValue::Json(value.clone()),
-                Err(missing) => OutgoingValue::Failed(missing),
-            };
-            (output.name.clone(), value)
-        });
-        Some(encoded.collect())
+        let encoded: Vec<_> = selected
+            .map(|output| {
+                let value = match find(output, frame, made) {
+                    Ok(Found::Image(frame)) => image(jpeg, frame, metadata, self.comes_from_file),
+                    Ok(Found::Json(value)) => OutgoingValue::Json(value.clone()),
+                    Err(missing) => OutgoingValue::Failed(missing),
+                };
+                (output.name.clone(), value)
+            })
+            .collect();
+        (!encoded.is_empty()).then_some(encoded)
     }
 
     /// The image that is called `name`, or why there is none.

@@ -55,6 +55,7 @@ impl Processing {
             self.returns_frames.then(|| self.picture(frame, made.as_ref(), selection, &mut errors));
         let outputs =
             made.and_then(|made| self.encoder.encode(frame, &made, &selection.data, &metadata));
+        errors.extend(self.encoder.unknown_outputs(&selection.data));
         let message = OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() };
         Processed { payload: message.encode(self.gzip), picture }
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use streamsdk_capture::{TestPattern, marker};
 use streamsdk_media::Frame;
 use streamsdk_protocol::control::ControlMessage;
+use streamsdk_protocol::output::OutputMessage;
 use streamsdk_transport::VideoCodec;
 use streamsdk_worker::{
     OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
@@ -110,6 +111,36 @@ async fn the_stream_output_can_be_changed_while_running() {
         }
     };
     assert_eq!(errors, ["the workflow has no output 'nonsense'"]);
+    client.peer.close().await;
+    sending.join().unwrap();
+    shut_down(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_outputs_that_are_not_there_are_named_with_every_frame() {
+    let worker = worker().await;
+    let wish =
+        Wish::of("motion").ask(|request| request.data_output = Some(vec!["predictions".into()]));
+    let mut client = wish.connect(&worker).await.unwrap();
+    let sending = client.send(TestPattern::new(320, 180, 30.0));
+    let names = |data: &OutputMessage| -> Option<Vec<String>> {
+        Some(data.outputs.as_ref()?.iter().map(|(name, _)| name.to_owned()).collect())
+    };
+    let predictions = Some(vec!["predictions".to_owned()]);
+    let data = client.data().await;
+    assert_eq!((names(&data), data.errors), (predictions.clone(), vec![]));
+    for (wanted, left) in [(vec!["nonsense", "predictions"], predictions), (vec!["nonsense"], None)]
+    {
+        let wanted = wanted.into_iter().map(str::to_owned).collect();
+        let change = ControlMessage::data_output(wanted);
+        client.inference.send_text(&change.to_text()).await.unwrap();
+        loop {
+            let data = client.data().await;
+            if data.errors == ["Output 'nonsense' not found"] && names(&data) == left {
+                break;
+            }
+        }
+    }
     client.peer.close().await;
     sending.join().unwrap();
     shut_down(worker).await;

@@ -1,0 +1,115 @@
+//! What web pages need of the worker, and programs that reach it as pages do.
+
+use bytes::BytesMut;
+use streamsdk::protocol::INIT_PATH;
+use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
+use streamsdk::protocol::upload::UploadPlan;
+use streamsdk::signaling::{HttpSignaling, Signaling};
+use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
+use streamsdk::{Client, Ended, StreamConfig, VideoFileSource, Workflow};
+use streamsdk_tests::{PATIENCE, clip, drain, http_post, worker, worker_with};
+use streamsdk_worker::{Gzip, Worker, WorkerConfig};
+
+type EditOffer = fn(&str) -> String;
+
+/// A client that hands in what `edit` makes of its offer.
+async fn connect(worker: &Worker, interfaces: Interfaces, edit: EditOffer) -> (Peer, Vec<Channel>) {
+    let mut config = PeerConfig::default();
+    config.interfaces = interfaces;
+    let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
+    let request = InitRequest {
+        workflow_configuration: WorkflowConfiguration {
+            workflow_id: Some("motion".into()),
+            ..WorkflowConfiguration::default()
+        },
+        webrtc_offer: SessionDescription { kind: "offer".into(), sdp: edit(offer.sdp()) },
+        stream_output: Some(Vec::new()),
+        data_output: Some(vec!["predictions".into()]),
+        ..InitRequest::default()
+    };
+    let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
+    let answer = signaling.exchange(request).await.unwrap();
+    let Connected { peer, channels, .. } = offer.accept(&answer.sdp).await.unwrap();
+    (peer, channels)
+}
+
+/// The worker's first message about a clip, as it came.
+async fn first_result(mut channels: Vec<Channel>) -> Vec<u8> {
+    let file = std::fs::read(clip("plain_160x120.mp4")).unwrap();
+    let plan = UploadPlan::new(file.len() as u64).unwrap();
+    assert_eq!(plan.chunks(), 1);
+    let mut chunk: BytesMut = plan.start_chunk(0);
+    chunk.extend_from_slice(&file);
+    channels[1].send(chunk).await.unwrap();
+    let message = tokio::time::timeout(PATIENCE, channels[0].recv()).await.unwrap();
+    let Some(Message::Binary(bytes)) = message else { panic!("{message:?}") };
+    bytes[12..].to_vec()
+}
+
+/// An offer with a line of a beginning replaced.
+fn with_line(offer: &str, start: &str, line: &str) -> String {
+    let replaced =
+        |old: &str| if old.starts_with(start) { line.to_owned() } else { old.to_owned() };
+    offer.lines().map(|old| format!("{}\r\n", replaced(old))).collect()
+}
+
+fn of_this_project(offer: &str) -> String {
+    offer.to_owned()
+}
+
+fn of_a_browser(offer: &str) -> String {
+    let unsigned = with_line(offer, "a=tool:", "a=extmap-allow-mixed");
+    with_line(&unsigned, "o=", "o=- 3034805021081125337 2 IN IP4 127.0.0.1")
+}
+
+fn of_aiortc(offer: &str) -> String {
+    with_line(&of_a_browser(offer), "o=", "o=- 4004324454 4004324454 IN IP4 0.0.0.0")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_are_compressed_for_those_who_are_known_to_read_that() {
+    let cases: [(Gzip, EditOffer, bool); 5] = [
+        (Gzip::Auto, of_this_project, true),
+        (Gzip::Auto, of_aiortc, true),
+        (Gzip::Auto, of_a_browser, false),
+        (Gzip::Always, of_a_browser, true),
+        (Gzip::Never, of_this_project, false),
+    ];
+    for (gzip, offer, is_compressed) in cases {
+        let mut config = WorkerConfig::default();
+        config.gzip = gzip;
+        let worker = worker_with(config).await;
+        let (peer, channels) = connect(&worker, Interfaces::Loopback, offer).await;
+        let payload = first_result(channels).await;
+        assert_eq!(payload.starts_with(b"\x1f\x8b"), is_compressed, "{gzip}");
+        assert_eq!(payload.starts_with(b"{"), !is_compressed, "{gzip}");
+        peer.abort().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_use_loopback_reaches_a_worker_that_listens_there() {
+    let worker = worker().await;
+    let (peer, channels) = connect(&worker, Interfaces::External, of_a_browser).await;
+    assert!(first_result(channels).await.starts_with(b"{"));
+    peer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slashes_around_the_path_do_not_matter() {
+    let worker = worker().await;
+    for path in [format!("/{INIT_PATH}/"), format!("//{INIT_PATH}"), format!("/{INIT_PATH}")] {
+        // It is found, and its body is what is wrong.
+        let answer = http_post(&format!("{}{path}", worker.url()), b"{}".to_vec()).await;
+        assert_eq!(answer.status, 422, "{path}: {}", answer.text);
+    }
+    let elsewhere = http_post(&format!("{}/nowhere/", worker.url()), b"{}".to_vec()).await;
+    assert_eq!(elsewhere.status, 405);
+
+    let client = Client::builder(format!("{}/", worker.url())).build().unwrap();
+    let source = VideoFileSource::open(clip("plain_160x120.mp4")).unwrap();
+    let session = client.stream(source).workflow(Workflow::id("local", "motion"));
+    let session = session.config(StreamConfig::default().data_output(["predictions"]));
+    let (_, summary) = drain(session.start().await.unwrap()).await.unwrap();
+    assert_eq!(summary.ended, Some(Ended::Complete));
+}
