@@ -35,7 +35,7 @@ enum Task {
     Demo,
     /// Formatting, lints, tests, documentation, the default build, MSRV, fuzz targets, licences
     Test(test::Options),
-    /// Runs our client and worker against the real Roboflow server and the real Python SDK
+    /// Runs our client and worker against the real Roboflow server and the real Python and JavaScript SDKs
     Interop(interop::Options),
     /// Streams over paths with narrow links, between network namespaces
     Path(path::Options),

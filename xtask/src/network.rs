@@ -15,12 +15,16 @@ const WITH_PRIVILEGES: &[&str] = &["--net"];
 const WITHOUT_PRIVILEGES: &[&str] = &["--user", "--map-root-user", "--net"];
 
 /// Lays the cable, then becomes the program that is given as arguments.
+///
+/// The route is for Firefox: it takes the address from which it would reach that one, sends nothing there,
+/// and without it has no address at all.
 const LAY_CABLE_AND_RUN: &str = r#"
 set -e
 PATH=$PATH:/usr/sbin:/sbin
 ip link add streamsdk0 type veth peer name streamsdk1
 ip address add 10.77.0.1/24 dev streamsdk0
 for link in lo streamsdk0 streamsdk1; do ip link set "$link" up; done
+ip route add 8.8.8.8/32 dev streamsdk0
 exec "$@"
 "#;
 

@@ -33,6 +33,11 @@ impl Tally {
         self.necessary(name, || Ok((check()?, ())));
     }
 
+    /// Says that a check is not done, and why. It counts as neither.
+    pub fn skip(&self, name: &str, why: &str) {
+        println!("-- {name}\n   skipped: {why}");
+    }
+
     /// Does something that other checks need the result of; it is never left out.
     pub fn necessary<T>(
         &mut self,

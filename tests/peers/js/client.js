@@ -1,19 +1,23 @@
 #!/usr/bin/env node
-// Drives the real JavaScript SDK, in Chromium, through one file session and prints one JSON line about it.
+// Has the real JavaScript SDK, in a real browser, do one session and prints one JSON line about it.
 //
-// usage: client.js --server URL --video FILE (--workflow FILE.json | --workflow-id ID) [options]
+// usage: client.js --browser PROGRAM --server URL (--video FILE | --track SECONDS) [options]
 //
-// The exit status is 0 when the stream was complete and, with --frames, that many frames came in order.
+// The browser is not driven: it opens a page, and the page sends its report back.
 
-import { createReadStream, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { InferenceHTTPClient } from "@roboflow/inference-sdk";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
 
-const BROWSER_FLAGS = [
+const CHROMIUM_FLAGS = [
+  "--headless",
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -22,116 +26,128 @@ const BROWSER_FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-// The SDK reports what it cannot read here, and only here.
-const UNREADABLE = "Failed to parse data channel message";
-// The SDK gathers for at most 6 s and connects for at most 30 s before the page's own limit could count.
-const SETUP_SECONDS = 45;
+const FIREFOX_FLAGS = ["--headless", "--no-remote"];
 
 async function main() {
   const options = readOptions();
-  const site = await serveSite(options.video);
-  const browser = await chromium.launch({
-    executablePath: options.chromium,
-    headless: true,
-    args: BROWSER_FLAGS,
-  });
+  const profile = mkdtempSync(join(tmpdir(), "streamsdk-browser-"));
+  const { site, report } = await serveSite(options);
+  const browser = open(options.browser, profile, `http://127.0.0.1:${site.address().port}/`);
   try {
-    const report = await runSession(browser, site, options);
-    console.log(JSON.stringify(report));
-    return succeeded(report, options.frames) ? 0 : 1;
+    console.log(JSON.stringify(await Promise.race([report, browser.failed, giveUpAfter(options.timeoutMs)])));
   } finally {
     await browser.close();
+    site.closeAllConnections();
     site.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
 function readOptions() {
   const { values } = parseArgs({
     options: {
+      browser: { type: "string" },
       server: { type: "string", default: "http://127.0.0.1:9001" },
       video: { type: "string" },
+      track: { type: "string" },
       workflow: { type: "string" },
-      "workflow-id": { type: "string" },
-      workspace: { type: "string", default: "local" },
+      "stream-output": { type: "string", multiple: true, default: [] },
       "data-output": { type: "string", multiple: true, default: [] },
-      realtime: { type: "boolean", default: false },
-      frames: { type: "string" },
-      chromium: { type: "string", default: "/usr/bin/chromium" },
+      backend: { type: "boolean", default: false },
       "api-key": { type: "string", default: "not-a-real-key" },
-      timeout: { type: "string", default: "120" },
+      timeout: { type: "string", default: "60" },
     },
   });
-  if (!values.video || !values.workflow === !values["workflow-id"]) {
-    console.error("usage: client.js --server URL --video FILE (--workflow FILE.json | --workflow-id ID)");
+  if (!values.browser || !values.workflow || !values.video === !values.track) {
+    console.error("usage: client.js --browser PROGRAM --server URL --workflow FILE.json (--video FILE | --track SECONDS)");
     process.exit(2);
   }
-  return { ...values, frames: values.frames && Number(values.frames), timeoutMs: Number(values.timeout) * 1000 };
+  return { ...values, timeoutMs: Number(values.timeout) * 1000 };
 }
 
-function workflow(options) {
-  return options.workflow
-    ? { workflowSpec: JSON.parse(readFileSync(options.workflow, "utf8")) }
-    : { workspaceName: options.workspace, workflowId: options["workflow-id"] };
+/** What the page is to do. */
+function forPage(options) {
+  return {
+    server: options.server,
+    apiKey: options["api-key"],
+    backend: options.backend,
+    track: options.track !== undefined,
+    timeoutMs: options.timeoutMs * 0.8,
+    params: {
+      workflowSpec: JSON.parse(readFileSync(options.workflow, "utf8")),
+      streamOutputNames: options["stream-output"],
+      dataOutputNames: options["data-output"],
+      realtimeProcessing: options.track !== undefined,
+      processingTimeout: options.track && Number(options.track),
+    },
+  };
 }
 
-/** Serves the page, its script and the video to the browser. */
-async function serveSite(video) {
+/** Serves the page, its script and the video, plays the page's backend, and takes its report. */
+async function serveSite(options) {
   const entryPoints = [fileURLToPath(new URL("page.js", import.meta.url))];
   const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: "iife" });
   const pages = {
     "/": ["text/html", "<!doctype html><link rel=icon href=data:,><script src=/page.js></script>"],
     "/page.js": ["text/javascript", outputFiles[0].text],
+    "/options": ["application/json", JSON.stringify(forPage(options))],
   };
-  const site = createServer(({ url }, response) => {
-    if (url === "/video") {
-      createReadStream(video).on("error", () => response.destroy()).pipe(response);
-      return;
+  let reported;
+  const report = new Promise((resolve) => (reported = resolve));
+  const site = createServer(async (request, response) => {
+    if (request.url === "/video") {
+      createReadStream(options.video).on("error", () => response.destroy()).pipe(response);
+    } else if (request.url === "/report") {
+      reported(await readJson(request));
+      response.end();
+    } else if (request.url === "/backend") {
+      await answerAsBackend(options, await readJson(request), response);
+    } else {
+      const [type, body] = pages[request.url] ?? ["text/plain", ""];
+      response.writeHead(request.url in pages ? 200 : 404, { "content-type": type }).end(body);
     }
-    const [type, body] = pages[url] ?? ["text/plain", ""];
-    response.writeHead(url in pages ? 200 : 404, { "content-type": type }).end(body);
   });
   await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
-  return site;
+  return { site, report };
 }
 
-async function runSession(browser, site, options) {
-  const page = await browser.newPage();
-  const log = watchConsole(page);
-  await page.goto(`http://127.0.0.1:${site.address().port}/`);
-  const session = page.evaluate((options) => window.runSession(options), {
-    server: options.server,
-    video: "/video",
-    apiKey: options["api-key"],
-    timeoutMs: options.timeoutMs,
-    params: {
-      ...workflow(options),
-      streamOutputNames: [],
-      dataOutputNames: options["data-output"],
-      realtimeProcessing: options.realtime,
+/** The backend that the SDK recommends, so that the key does not get into the page. */
+async function answerAsBackend(options, { offer, wrtcParams }, response) {
+  const { workflowSpec, ...config } = wrtcParams;
+  const server = InferenceHTTPClient.init({ apiKey: options["api-key"], serverUrl: options.server });
+  try {
+    const answer = await server.initializeWebrtcWorker({ offer, workflowSpec, config });
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+  } catch (error) {
+    response.writeHead(502).end(String(error));
+  }
+}
+
+async function readJson(request) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  return JSON.parse(Buffer.concat(parts).toString());
+}
+
+/** Starts a browser, in a group of its own because it starts others. */
+function open(program, profile, url) {
+  const flags = basename(program).startsWith("firefox")
+    ? [...FIREFOX_FLAGS, "--profile", profile]
+    : [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`];
+  const browser = spawn(program, [...flags, url], { stdio: "ignore", detached: true });
+  const gone = new Promise((resolve) => browser.on("exit", resolve).on("error", resolve));
+  return {
+    failed: gone.then((why) => ({ exception: `the browser ended: ${why}` })),
+    close: async () => {
+      if (browser.pid !== undefined && browser.exitCode === null) process.kill(-browser.pid, "SIGKILL");
+      await gone;
     },
-  });
-  const report = await Promise.race([session, giveUpAfter(options.timeoutMs + SETUP_SECONDS * 1000)]);
-  return { ...report, unreadable_messages: log.unreadable, console_errors: log.errors };
-}
-
-function watchConsole(page) {
-  const log = { unreadable: 0, errors: [] };
-  page.on("console", (message) => {
-    if (message.type() !== "error") return;
-    if (message.text().includes(UNREADABLE)) log.unreadable += 1;
-    else log.errors.push(message.text());
-  });
-  return log;
+  };
 }
 
 function giveUpAfter(milliseconds) {
-  const exception = "the page did not answer in time";
+  const exception = "the page did not report in time";
   return new Promise((resolve) => setTimeout(resolve, milliseconds, { exception }).unref());
 }
 
-function succeeded(report, frames) {
-  if (report.exception !== null || !report.processing_complete || report.unreadable_messages > 0) return false;
-  return frames === undefined || JSON.stringify(report.frame_ids) === JSON.stringify([[1, frames]]);
-}
-
-process.exitCode = await main();
+await main();

@@ -1,41 +1,109 @@
-// Runs in the browser: one file session of the SDK, by its public API and nothing else.
+// Runs in the browser: one session of the SDK, by its public API and nothing else.
 
 import { connectors, webrtc } from "@roboflow/inference-sdk";
 
-// After the last message the server should close the channel, which the SDK reports as completion.
+// After the last message the server should close the channel.
 const GRACE_AFTER_COMPLETION_MS = 5_000;
+// What comes with the end of the connection, which follows that of the channel, should not look like an error.
+const AFTERMATH_MS = 2_500;
+// The SDK says this six seconds after every offer that was made without a STUN server, whatever came of it.
+const SAID_OF_EVERY_OFFER = "[ICE] timeout with NO srflx candidate";
+const DRAWING = { width: 320, height: 240, framesPerSecond: 25 };
 
-window.runSession = async (options) => {
+async function main() {
+  const complaints = collectComplaints();
+  const options = await (await fetch("/options")).json();
+  const report = await runSession(options);
+  await fetch("/report", { method: "POST", body: JSON.stringify({ ...report, ...complaints }) });
+}
+
+/** What the SDK and the page complain about, which nobody else can see without driving the browser. */
+function collectComplaints() {
+  const complaints = { console_errors: [], console_warnings: [] };
+  const text = (value) => (value?.error ? `${value.type}: ${value.error}` : String(value));
+  console.error = (...values) => {
+    const complaint = values.map(text).join(" ");
+    if (!complaint.startsWith(SAID_OF_EVERY_OFFER)) complaints.console_errors.push(complaint);
+  };
+  console.warn = (...values) => complaints.console_warnings.push(values.map(text).join(" "));
+  addEventListener("error", (event) => complaints.console_errors.push(String(event.message)));
+  addEventListener("unhandledrejection", (event) => complaints.console_errors.push(String(event.reason)));
+  return complaints;
+}
+
+async function runSession(options) {
   const timeline = new Timeline();
   const received = new Received(timeline);
   const ending = new Ending(options.timeoutMs);
   let exception = null;
   try {
-    const connection = await webrtc.useVideoFile({
-      file: await fetchFile(options.video),
-      connector: connectors.withApiKey(options.apiKey, { serverUrl: options.server }),
-      // Without an empty list the SDK asks a public STUN server.
-      wrtcParams: { ...options.params, iceServers: [] },
-      onData: (message) => {
-        received.data(message);
-        if (message.processing_complete) ending.completed();
-      },
-      onUploadProgress: (done, total) => received.uploaded(done, total),
-      onComplete: () => ending.end("server"),
-      hooks: {
-        onPeerConnectionCreated: (peer) =>
-          peer.addEventListener("connectionstatechange", () => timeline.mark(peer.connectionState)),
-        onOfferCreated: () => timeline.mark("offer"),
-      },
-    });
+    const connection = await connect(options, timeline, received, ending);
+    connection.dataChannel.addEventListener("close", () => ending.end("server"));
+    if (options.track) await play(await connection.remoteStream(), timeline);
     await ending.reached;
     timeline.mark("end");
+    await sleep(AFTERMATH_MS);
     await connection.cleanup();
   } catch (error) {
     exception = String(error);
   }
   return { ...received.summary(), closed_because: ending.reason, exception, seconds: timeline.seconds() };
-};
+}
+
+async function connect(options, timeline, received, ending) {
+  const common = {
+    connector: options.backend
+      ? connectors.withProxyUrl("/backend")
+      : connectors.withApiKey(options.apiKey, { serverUrl: options.server }),
+    // Without an empty list the SDK asks a public STUN server.
+    wrtcParams: { ...options.params, iceServers: [] },
+    onData: (message) => {
+      received.data(message);
+      if (message.processing_complete) ending.completed();
+    },
+    hooks: {
+      onPeerConnectionCreated: (peer) =>
+        peer.addEventListener("connectionstatechange", () => timeline.mark(peer.connectionState)),
+      onOfferCreated: () => timeline.mark("offer"),
+    },
+  };
+  if (options.track) return webrtc.useStream({ ...common, source: drawing() });
+  return webrtc.useVideoFile({
+    ...common,
+    file: await fetchFile("/video"),
+    onUploadProgress: (done, total) => received.uploaded(done, total),
+  });
+}
+
+/** A square that moves, as a camera would show it. */
+function drawing() {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: DRAWING.width, height: DRAWING.height });
+  const context = canvas.getContext("2d");
+  let x = 0;
+  const draw = () => {
+    context.fillStyle = "#246";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillStyle = "#fff";
+    context.fillRect(x, 100, 40, 40);
+    x = (x + 5) % canvas.width;
+  };
+  setInterval(draw, 1000 / DRAWING.framesPerSecond);
+  return canvas.captureStream(DRAWING.framesPerSecond);
+}
+
+/** Shows what comes back, so that it is decoded. */
+async function play(stream, timeline) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.srcObject = stream;
+  video.addEventListener("loadeddata", () => timeline.mark("picture"));
+  await video.play();
+}
+
+function sleep(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 async function fetchFile(url) {
   const response = await fetch(url);
@@ -51,6 +119,7 @@ class Received {
     this.firstErrors = [];
     this.firstMetadata = this.lastMetadata = this.upload = null;
     this.complete = false;
+    this.terminationReason = null;
   }
 
   data(message) {
@@ -60,6 +129,7 @@ class Received {
     }
     if (message.processing_complete) {
       this.complete = true;
+      this.terminationReason = message.termination_reason;
       return;
     }
     this.timeline.mark("first_data");
@@ -91,6 +161,7 @@ class Received {
       first_metadata: this.firstMetadata,
       last_metadata: this.lastMetadata,
       processing_complete: this.complete,
+      termination_reason: this.terminationReason,
       upload: this.upload,
     };
   }
@@ -141,3 +212,5 @@ class Timeline {
     return Object.fromEntries(Object.entries(this.events).map(([name, at]) => [name, Number(at.toFixed(3))]));
   }
 }
+
+main();

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{expect, tracks};
+use super::{expect, pages, tracks};
 use crate::clip::SHAPES;
 use crate::peers::{CliRun, InferenceServer, Mode, Peers, PythonRun, Worker};
 use crate::tally::Tally;
@@ -104,6 +104,7 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
         expect::python_was_refused(&report, &["HTTP 400", "no_such_output", "predictions"])
     });
     tracks::with_our_worker(tally, bench, worker);
+    pages::with_our_worker(tally, bench, worker);
     tally.check("our worker keeps the API key to itself", || {
         anyhow::ensure!(!worker.told_the_key(), "it is in its log");
         let usage = worker.program().usage();

@@ -3,13 +3,14 @@
 mod checks;
 mod expect;
 mod expect_tracks;
+mod pages;
 mod tracks;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{InferenceServer, Peers, Worker, write_marked_clip};
+use crate::peers::{InferenceServer, Peers, Worker, install_javascript_sdk, write_marked_clip};
 use crate::tally::{Tally, closing_line};
 use crate::{clip, network, project, setup};
 
@@ -45,6 +46,10 @@ pub fn run(options: &Options) -> Result<bool> {
 fn prepare(options: &Options) -> Result<Vec<String>> {
     setup::ensure(setup::Scope::Everything)?;
     let peers = Peers::install()?;
+    if let Err(error) = install_javascript_sdk() {
+        // The checks that need it are left out; the others are worth doing all the same.
+        eprintln!("no web pages: {error:#}");
+    }
     clip::SHAPES.write(&clip_path()?)?;
     let cli = options.cli.clone().map_or_else(project::build_cli, Ok);
 

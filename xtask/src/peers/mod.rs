@@ -1,4 +1,4 @@
-//! The programs that talk to each other: the real server, the real Python SDK, and our own two.
+//! The programs that talk to each other: the real server, the real SDKs, and our own two.
 
 mod cli;
 mod http;
@@ -7,6 +7,7 @@ mod python_sdk;
 mod python_tracks;
 mod rtsp;
 mod server;
+mod web_page;
 mod webcam;
 mod worker;
 
@@ -26,6 +27,7 @@ pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
 pub use rtsp::RtspServer;
 pub use server::InferenceServer;
+pub use web_page::{Browser, PageRun, PageSource, install_javascript_sdk, pages_can_be_run};
 pub use webcam::encode_as_a_webcam;
 pub use worker::Worker;
 

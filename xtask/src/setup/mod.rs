@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use needs::{NEEDS, Need};
 
 pub use install::refresh_package_lists;
-pub use needs::Scope;
+pub use needs::{CHROMIUM_PROGRAMS, FIREFOX_PROGRAMS, Scope};
 pub use probe::find_program;
 
 /// Finds what is missing for `scope` and installs it where that is possible without asking.

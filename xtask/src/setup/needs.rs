@@ -9,6 +9,9 @@ pub enum Scope {
     Test,
     /// The real peers as well.
     Everything,
+    /// Web browsers, and what their pages are made with: beside the others, since the checks of pages can be
+    /// left out.
+    Browsers,
     /// A virtual machine with cameras, and what runs in it: beside the others, since it is rarely wanted.
     Webcam,
 }
@@ -16,6 +19,7 @@ pub enum Scope {
 impl Scope {
     pub fn includes(self, other: Self) -> bool {
         match self {
+            Self::Browsers => other == Self::Browsers,
             Self::Webcam => matches!(other, Self::Webcam | Self::Demo),
             _ => other <= self,
         }
@@ -82,6 +86,10 @@ pub const NEEDS: &[Need] = &[
     need("libGL", Scope::Everything, Probe::SharedLibrary("libGL.so.1"), LIBGL),
     need("libgthread", Scope::Everything, Probe::SharedLibrary("libgthread-2.0.so.0"), GLIB),
     need("GStreamer's RTSP server", Scope::Everything, Probe::RtspServer, RTSP_SERVER),
+    need("Node.js", Scope::Browsers, Probe::Program("node"), everywhere(&["nodejs"])),
+    need("npm", Scope::Browsers, Probe::Program("npm"), everywhere(&["npm"])),
+    need("Chromium", Scope::Browsers, Probe::OneOf(CHROMIUM_PROGRAMS), everywhere(&["chromium"])),
+    need("Firefox", Scope::Browsers, Probe::OneOf(FIREFOX_PROGRAMS), FIREFOX),
     need("qemu", Scope::Webcam, Probe::Program("qemu-system-x86_64"), QEMU),
     need("cpio", Scope::Webcam, Probe::Program("cpio"), everywhere(&["cpio"])),
     // What the kernel of Debian 12 was built with, and its modules have to be.
@@ -183,6 +191,19 @@ const RTSP_SERVER: Packages = Packages {
     macos: &[],
 };
 
+/// What Chromium is called, by distribution.
+pub const CHROMIUM_PROGRAMS: &[&str] = &["chromium", "chromium-browser"];
+
+/// What Firefox is called, by distribution.
+pub const FIREFOX_PROGRAMS: &[&str] = &["firefox-esr", "firefox"];
+
+const FIREFOX: Packages = Packages {
+    debian: &["firefox-esr"],
+    fedora: &["firefox"],
+    arch: &["firefox"],
+    macos: &["firefox"],
+};
+
 const QEMU: Packages = Packages {
     debian: &["qemu-system-x86"],
     fedora: &["qemu-system-x86"],
@@ -212,6 +233,13 @@ mod tests {
     fn every_scope_includes_the_smaller_ones() {
         assert!(Scope::Test.includes(Scope::Demo) && Scope::Everything.includes(Scope::Test));
         assert!(!Scope::Demo.includes(Scope::Test) && !Scope::Test.includes(Scope::Everything));
+    }
+
+    #[test]
+    fn browsers_are_only_installed_when_they_are_asked_for() {
+        assert!(!Scope::Everything.includes(Scope::Browsers));
+        assert!(!Scope::Webcam.includes(Scope::Browsers));
+        assert!(!Scope::Browsers.includes(Scope::Everything));
     }
 
     #[test]

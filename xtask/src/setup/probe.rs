@@ -9,6 +9,8 @@ use crate::project;
 pub enum Probe {
     /// A program of this name can be found.
     Program(&'static str),
+    /// A program of one of these names can be found.
+    OneOf(&'static [&'static str]),
     /// A subcommand of cargo runs.
     CargoCommand(&'static str),
     /// pkg-config knows a library, in this version or later.
@@ -31,6 +33,7 @@ impl Probe {
     pub fn is_met(&self) -> bool {
         match self {
             Self::Program(name) => find_program(name).is_some(),
+            Self::OneOf(names) => names.iter().any(|name| find_program(name).is_some()),
             Self::CargoCommand(name) => succeeds(project::cargo().args([name, "--version"])),
             Self::Library(name, version) => {
                 let atleast = format!("--atleast-version={version}");

@@ -1,0 +1,110 @@
+//! The checks of web pages with the real JavaScript SDK, which reach our worker through a backend of theirs.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::checks::Bench;
+use crate::clip::SHAPES;
+use crate::peers::{Browser, PageRun, PageSource, Worker, pages_can_be_run};
+use crate::tally::Tally;
+
+/// A browser takes a few seconds to start, and many while the machine is busy.
+const LIMIT: Duration = Duration::from_secs(90);
+/// How long a page sends its track.
+const SECONDS: u32 = 2;
+
+pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
+    if let Err(why) = pages_can_be_run() {
+        tally.skip("the JavaScript SDK in browsers and our worker", &format!("{why:#}"));
+        return;
+    }
+    let (file, track) = (PageSource::File(bench.clip), PageSource::Track { seconds: SECONDS });
+    for (browser, source, way) in [
+        (Browser::Chromium, file, "a file"),
+        (Browser::Chromium, track, "a track"),
+        // It does not use loopback, where the worker listens.
+        (Browser::Firefox, file, "a file"),
+    ] {
+        tally.check(&format!("the JavaScript SDK in {browser:?} and our worker: {way}"), || {
+            let page = PageRun::new(browser, worker.url(), source).run(LIMIT)?;
+            let seen = match source {
+                PageSource::File(_) => got_every_frame(&page.report),
+                PageSource::Track { .. } => got_data_and_pictures(&page.report),
+            }?;
+            Ok(format!("{seen}, {}", page.cost()))
+        });
+    }
+}
+
+/// The page saw each frame of a file once and in order, and was told the end.
+fn got_every_frame(report: &Value) -> Result<String> {
+    went_well(report)?;
+    let frames = &report["frame_ids"];
+    ensure!(*frames == json!([[1, SHAPES.frames]]), "frames {frames} came: {report}");
+    Ok(format!("{} messages", report["data_messages"]))
+}
+
+/// The page got data about the frames that it sent, and pictures, until the time limit of the session.
+fn got_data_and_pictures(report: &Value) -> Result<String> {
+    went_well(report)?;
+    ensure!(report["termination_reason"] == "timeout_reached", "it ended otherwise: {report}");
+    ensure!(report["seconds"]["picture"].is_number(), "no picture came: {report}");
+    Ok(format!("{} messages and pictures", report["data_messages"]))
+}
+
+/// There were results, and an end that nobody takes for an error.
+fn went_well(report: &Value) -> Result<()> {
+    ensure!(report["exception"].is_null(), "it failed: {}", report["exception"]);
+    ensure!(report["console_errors"] == json!([]), "on the console: {}", report["console_errors"]);
+    ensure!(report["error_frames"] == 0, "frames had errors: {}", report["first_errors"]);
+    ensure!(report["predictions"].as_u64() > Some(0), "there was not one prediction in it");
+    let ended = (&report["processing_complete"], &report["closed_because"]);
+    ensure!(ended == (&json!(true), &json!("server")), "it ended as {ended:?}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good_report() -> Value {
+        json!({
+            "exception": null, "console_errors": [], "error_frames": 0, "predictions": 9,
+            "processing_complete": true, "closed_because": "server", "frame_ids": [[1, 300]],
+            "data_messages": 300, "seconds": { "picture": 0.8 }, "termination_reason": "timeout_reached",
+        })
+    }
+
+    #[test]
+    fn anything_missing_from_a_page_is_a_failure() {
+        got_every_frame(&good_report()).unwrap();
+        got_data_and_pictures(&good_report()).unwrap();
+        for (pointer, value) in [
+            ("/exception", json!("no")),
+            ("/console_errors", json!(["Data channel error"])),
+            ("/error_frames", json!(1)),
+            ("/predictions", json!(0)),
+            ("/predictions", json!(null)),
+            ("/processing_complete", json!(false)),
+            ("/closed_because", json!("time limit")),
+        ] {
+            let mut report = good_report();
+            *report.pointer_mut(pointer).unwrap() = value;
+            assert!(got_every_frame(&report).is_err(), "{pointer}");
+            assert!(got_data_and_pictures(&report).is_err(), "{pointer}");
+        }
+        let lost = json!({ "frame_ids": [[1, 299]] });
+        assert!(got_every_frame(&merged(lost)).is_err());
+        let dark = json!({ "seconds": {} });
+        assert!(got_data_and_pictures(&merged(dark)).is_err());
+    }
+
+    fn merged(changes: Value) -> Value {
+        let mut report = good_report();
+        let changes = changes.as_object().unwrap().clone();
+        report.as_object_mut().unwrap().extend(changes);
+        report
+    }
+}
