@@ -131,6 +131,27 @@ fn a_writer_that_is_dropped_leaves_a_file_that_plays() {
 }
 
 #[test]
+fn a_fragmented_file_plays_at_any_time_up_to_its_last_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.mp4");
+    let mut writer = Mp4Writer::create_fragmented(&path, 64, 48, 10.0).unwrap();
+    for number in 0..45_u8 {
+        writer.write(&flat([number, 0, 0], 64, 48)).unwrap();
+    }
+    // As it is at this moment, and would be if the program were killed.
+    let killed = folder.path().join("killed.mp4");
+    std::fs::copy(&path, &killed).unwrap();
+    let times = read(&killed).times;
+    assert!((20..=45).contains(&times.len()), "{times:?}");
+    assert_near(&times[..3], &[0.0, 0.1, 0.2]);
+
+    writer.finish().unwrap();
+    let whole = read(&path);
+    assert_eq!(whole.times.len(), 45);
+    assert_near(&whole.times[42..], &[4.2, 4.3, 4.4]);
+}
+
+#[test]
 fn what_cannot_be_created_is_a_typed_error() {
     let create = |path: &str, width, rate: f64| {
         Mp4Writer::create(path, width, 32, rate).map(drop).unwrap_err()

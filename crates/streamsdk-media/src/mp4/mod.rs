@@ -29,8 +29,9 @@ use crate::{ConvertError, Frame, MAX_DIMENSION, TimeBase};
 /// need, and frames of another size are scaled. Encoding happens in [`Mp4Writer::write`], on the
 /// caller's thread.
 ///
-/// The file can be played only after [`Mp4Writer::finish`]. Dropping the writer does the same as far
-/// as possible, but cannot report what went wrong.
+/// The file can be played only after [`Mp4Writer::finish`], unless it was made by
+/// [`Mp4Writer::create_fragmented`]. Dropping the writer does the same as far as possible, but cannot
+/// report what went wrong.
 pub struct Mp4Writer {
     path: PathBuf,
     output: Output,
@@ -40,6 +41,31 @@ pub struct Mp4Writer {
     clock: Clock,
     finished: bool,
 }
+
+/// Where a file says what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// At its end, once.
+    Whole,
+    /// With every second of video.
+    Fragmented,
+}
+
+impl Layout {
+    /// What the muxer is told.
+    fn options(self) -> Dictionary<'static> {
+        let mut options = Dictionary::new();
+        if self == Self::Fragmented {
+            options.set("movflags", "empty_moov+default_base_moof+frag_keyframe");
+            options.set("frag_duration", FRAGMENT_MICROSECONDS);
+            // Into the file, not into memory.
+            options.set("flush_packets", "1");
+        }
+        options
+    }
+}
+
+const FRAGMENT_MICROSECONDS: &str = "1000000";
 
 /// When the frames of a file are shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,10 +105,35 @@ impl Mp4Writer {
         height: u32,
         timing: impl Into<FrameTiming>,
     ) -> Result<Self, Mp4Error> {
+        Self::open(path.as_ref(), (width, height), timing.into(), Layout::Whole)
+    }
+
+    /// As [`Mp4Writer::create`], for recordings that must survive whatever happens to the program: the
+    /// file can be played at any time up to its last whole second. It can be a pipe, too.
+    ///
+    /// It is a fragmented MP4, which players and browsers take; few programs for cutting do not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mp4Writer::create`].
+    pub fn create_fragmented(
+        path: impl AsRef<Path>,
+        width: u32,
+        height: u32,
+        timing: impl Into<FrameTiming>,
+    ) -> Result<Self, Mp4Error> {
+        Self::open(path.as_ref(), (width, height), timing.into(), Layout::Fragmented)
+    }
+
+    fn open(
+        path: &Path,
+        (width, height): (u32, u32),
+        timing: FrameTiming,
+        layout: Layout,
+    ) -> Result<Self, Mp4Error> {
         crate::ffmpeg::init();
-        let path = path.as_ref();
         check_size(width, height)?;
-        let clock = Clock::new(timing.into())?;
+        let clock = Clock::new(timing)?;
         let codec = encoder::find_by_name("libx264")
             .or_else(|| encoder::find(codec::Id::MPEG4))
             .ok_or(Mp4Error::NoEncoder)?;
@@ -91,7 +142,7 @@ impl Mp4Writer {
             reason: error.to_string(),
         })?;
         let pictures = Pictures::new(width, height);
-        let encoder = open_encoder(codec, &output, &pictures, &clock)
+        let encoder = open_encoder(codec, &output, &pictures, &clock, layout)
             .map_err(|error| Mp4Error::Encoder { reason: error.to_string() })?;
         let encoder_base = rational(clock.base());
         let mut writer = Self {
@@ -103,7 +154,7 @@ impl Mp4Writer {
             clock,
             finished: true,
         };
-        writer.write_header(codec).map_err(|error| writer.failed(error))?;
+        writer.write_header(codec, layout).map_err(|error| writer.failed(error))?;
         writer.finished = false;
         Ok(writer)
     }
@@ -141,11 +192,11 @@ impl Mp4Writer {
         self.output.write_trailer().map_err(|error| self.failed(error))
     }
 
-    fn write_header(&mut self, codec: Codec) -> Result<(), ffmpeg_next::Error> {
+    fn write_header(&mut self, codec: Codec, layout: Layout) -> Result<(), ffmpeg_next::Error> {
         let mut stream = self.output.add_stream(codec)?;
         stream.set_parameters(&self.encoder);
         stream.set_time_base(self.encoder_base);
-        self.output.write_header().map(drop)
+        self.output.write_header_with(layout.options()).map(drop)
     }
 
     fn write_packets(&mut self) -> Result<(), Mp4Error> {
@@ -183,6 +234,7 @@ fn open_encoder(
     output: &Output,
     pictures: &Pictures,
     clock: &Clock,
+    layout: Layout,
 ) -> Result<encoder::video::Encoder, ffmpeg_next::Error> {
     let mut encoder = codec::Context::new_with_codec(codec).encoder().video()?;
     encoder.set_width(pictures.width());
@@ -194,6 +246,10 @@ fn open_encoder(
     encoder.set_frame_rate(Some(clock.rate_hint()));
     if output.format().flags().contains(Flags::GLOBAL_HEADER) {
         encoder.set_flags(codec::Flags::GLOBAL_HEADER);
+    }
+    if layout == Layout::Fragmented {
+        // A frame that waits for later ones is lost with them, and the first one would not be at zero.
+        encoder.set_max_b_frames(0);
     }
     let mut options = Dictionary::new();
     if codec.name() == "libx264" {
