@@ -2,8 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use streamsdk_protocol::Limits;
 use streamsdk_protocol::sdp::Author;
+use streamsdk_protocol::{ApiKey, Limits};
 use streamsdk_transport::{Interfaces, PeerConfig, VideoCodec};
 
 use crate::Processors;
@@ -28,6 +28,15 @@ pub struct WorkerConfig {
     /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
     /// Default is `*`, as the real server has it. Programs are not affected.
     pub allowed_origins: Vec<String>,
+    /// What clients have to show as `Authorization: Bearer …` to open a session; without it they are
+    /// refused with status 401. Default is none: everybody may.
+    pub token: Option<ApiKey>,
+    /// Whether cameras are pulled that are at a loopback, private or link-local address. Default is
+    /// `true`, since most cameras are in one's own network.
+    ///
+    /// Without it, names are looked up before they are connected to; a camera's server that sends on to
+    /// another address is not noticed. Where clients are strangers, give the worker a network of its own.
+    pub allow_private_sources: bool,
     /// Time limit from the answer to a connection with its channels open. Default is 30 s.
     pub connect_timeout: Duration,
     /// How long a client may leave an upload, or a frame that it was sent, without a sign of life
@@ -53,6 +62,8 @@ impl Default for WorkerConfig {
             limits: Limits::default(),
             interfaces: None,
             allowed_origins: vec!["*".to_owned()],
+            token: None,
+            allow_private_sources: true,
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),

@@ -24,14 +24,19 @@
 //! can go back on a video track as well. A lossless session is paced by the client's acks; a realtime
 //! one leaves out what it has no time for.
 //!
+//! [`Worker::shutdown`] tells every client that the worker is shutting down before it ends the sessions.
+//! An uploaded file has no name in the file system (on Linux), so that a worker that is killed leaves none.
+//!
 //! # Features
 //!
 //! - `video` (default): video tracks, in VP8 and H264. Needs the development packages of libvpx and
 //!   FFmpeg. Without it, requests that need a track are refused.
 //! - `turbojpeg`: JPEG by libjpeg-turbo, built from source with cmake and nasm.
 
+mod access;
 mod config;
 mod init;
+mod private_sources;
 pub mod processor;
 mod refusal;
 mod server;

@@ -52,6 +52,12 @@ impl Refusal {
         }
     }
 
+    /// The worker's token was not shown.
+    pub(crate) fn unauthorized() -> Self {
+        let message = "This worker wants its token, as \"Authorization: Bearer\".";
+        Self::typed(StatusCode::UNAUTHORIZED, "RoboflowAPINotAuthorizedError", message)
+    }
+
     /// No more sessions at the moment.
     pub(crate) fn busy(limit: usize) -> Self {
         let message = format!("All {limit} sessions of this worker are in use.");

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, ServiceExt, http::header};
@@ -18,12 +19,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 use tower_http::normalize_path::NormalizePath;
 use tracing::{info, warn};
 
 use crate::WorkerConfig;
+use crate::access;
 use crate::init::SessionPlan;
+use crate::private_sources;
 use crate::refusal::Refusal;
 use crate::session::{self, Session, StopOnDrop};
 use crate::source_plan::SourcePlan;
@@ -52,6 +55,7 @@ impl Worker {
     /// Listens on `address`, such as `127.0.0.1:9001`; port 0 takes a free one.
     pub async fn start(address: &str, config: WorkerConfig) -> Result<Self, StartError> {
         let failed = |source| StartError { address: address.to_owned(), source };
+        session::remove_orphans();
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
@@ -90,7 +94,8 @@ impl Worker {
         format!("http://{}", self.address)
     }
 
-    /// Ends all sessions and stops listening. Returns when nothing is left.
+    /// Tells all clients that the worker is shutting down, ends their sessions and stops listening. Returns
+    /// when nothing is left.
     pub async fn shutdown(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -114,8 +119,9 @@ struct Endpoint {
 
 fn router(endpoint: Arc<Endpoint>) -> Router {
     let cors = cors(&endpoint.config.allowed_origins);
+    let token = from_fn_with_state(Arc::clone(&endpoint.config), access::require_token);
     Router::new()
-        .route(&format!("/{INIT_PATH}"), post(initialise))
+        .route(&format!("/{INIT_PATH}"), post(initialise).route_layer(token))
         .route("/info", get(about))
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
@@ -131,7 +137,9 @@ fn cors(origins: &[String]) -> CorsLayer {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
     };
-    CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(Any)
+    // A wildcard would not stand for `Authorization`, which a worker with a token needs.
+    let headers = AllowHeaders::mirror_request();
+    CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(headers)
 }
 
 async fn about() -> impl IntoResponse {
@@ -187,7 +195,10 @@ impl Endpoint {
 
     /// Connects to the camera, if the plan names one. Whoever stops waiting stops that, too.
     async fn open_camera(&self, source: &SourcePlan) -> Result<Option<NetworkStream>, Refusal> {
-        let SourcePlan::Network(options) = source else { return Ok(None) };
+        let SourcePlan::Network { url, options } = source else { return Ok(None) };
+        if !self.config.allow_private_sources {
+            private_sources::refuse(url).await?;
+        }
         let (limit, stopper) = (self.config.source_timeout, Stopper::default());
         let options = options.clone().stopper(stopper.clone());
         let options = options.connect_timeout(limit).read_timeout(limit);

@@ -16,7 +16,11 @@ pub(crate) enum SourcePlan {
     /// The video track that the client sends.
     Track,
     /// A camera that the worker pulls.
-    Network(NetworkStreamOptions),
+    Network {
+        /// Its address, with what is secret in it.
+        url: String,
+        options: NetworkStreamOptions,
+    },
 }
 
 impl SourcePlan {
@@ -46,7 +50,8 @@ fn camera(field: &str, url: &str, schemes: &[&str]) -> Result<SourcePlan, Refusa
         // The URL is not repeated: it may hold a password.
         return Err(Refusal::internal(&format!("The field {field} must begin with {schemes}.")));
     }
-    Ok(SourcePlan::Network(NetworkStream::options(url).max_pixels(MAX_LIVE_PIXELS.into())))
+    let options = NetworkStream::options(url).max_pixels(MAX_LIVE_PIXELS.into());
+    Ok(SourcePlan::Network { url: url.to_owned(), options })
 }
 
 #[cfg(test)]
@@ -82,8 +87,11 @@ mod tests {
         }
         assert!(matches!(plan(|request| request.manual_mode = true), Ok(Track)));
         let url = |url: &str| Some(url.to_owned());
-        assert!(matches!(plan(|request| request.rtsp_url = url("RTSP://cam")), Ok(Network(_))));
-        assert!(matches!(plan(|request| request.mjpeg_url = url("http://cam")), Ok(Network(_))));
+        assert!(matches!(plan(|request| request.rtsp_url = url("RTSP://cam")), Ok(Network { .. })));
+        assert!(matches!(
+            plan(|request| request.mjpeg_url = url("http://cam")),
+            Ok(Network { .. })
+        ));
     }
 
     #[test]

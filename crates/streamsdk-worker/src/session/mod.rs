@@ -13,6 +13,7 @@ mod pipeline;
 mod processing;
 mod returned;
 mod source;
+mod spool;
 mod upload;
 mod work;
 
@@ -35,6 +36,7 @@ use tracing::{debug, warn};
 use self::pace::Pace;
 pub(crate) use self::source::StopOnDrop;
 use self::source::{Origin, Source};
+pub(crate) use self::spool::remove_orphans;
 use self::upload::UploadFailure;
 use self::work::Work;
 use crate::WorkerConfig;
@@ -51,6 +53,8 @@ const THREADS_END: Duration = Duration::from_secs(5);
 const AFTERGLOW: Duration = Duration::from_secs(2);
 /// The same while the worker is shutting down: enough for the channels to close.
 const LAST_WORD: Duration = Duration::from_millis(300);
+/// How long a session may take to tell its client that the worker is shutting down.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a session is made of.
 pub(crate) struct Session {
@@ -126,7 +130,7 @@ pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<
     let served = tokio::select! {
         frames = serve(session, channels, &threads) => frames,
         reason = peer.ended() => Err(SessionError::Ended(reason)),
-        () = stop.cancelled() => Err(SessionError::Stopped),
+        () = farewell_is_over(&stop) => Err(SessionError::Stopped),
     };
     threads.close();
     if timeout(THREADS_END, threads.wait()).await.is_err() {
@@ -152,16 +156,24 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
     }
 }
 
+async fn farewell_is_over(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(FAREWELL).await;
+}
+
 async fn serve(
     session: Session,
     mut channels: IncomingChannels,
     threads: &TaskTracker,
 ) -> Result<u32, SessionError> {
-    let Session { plan, config, origin, track, .. } = session;
+    let Session { plan, config, origin, track, stop, .. } = session;
     // Before the channels are open, so that a lossless session has the frames that come meanwhile.
     let live = Source::live(origin, plan.realtime, threads);
     let uploads = live.is_none();
-    let (inference, upload) = take_channels(&mut channels, uploads, config.connect_timeout).await?;
+    let (inference, upload) = tokio::select! {
+        taken = take_channels(&mut channels, uploads, config.connect_timeout) => taken?,
+        () = stop.cancelled() => return Err(SessionError::Stopped),
+    };
     let (sender, control) = inference.split();
     let has_track = track.is_some();
     let pace = Pace::new(config.ack_window, plan.selection(), has_track, plan.time_limit);
@@ -169,11 +181,23 @@ async fn serve(
     // Cancels the pipeline however this function is left, being dropped included.
     let _cancel = pace.cancel_on_drop();
 
-    let work = Work { plan, config: &config, sender: &sender, pace: Arc::clone(&pace), threads };
+    let (pace_of_work, stop) = (Arc::clone(&pace), &stop);
+    let work = Work { plan, config: &config, sender: &sender, pace: pace_of_work, threads, stop };
     tokio::select! {
-        frames = work.run(live, upload, track) => frames,
+        frames = work.run(live, upload, track) => match stop.is_cancelled() {
+            true => Err(SessionError::Stopped),
+            false => frames,
+        },
         closed = obey(control, &pace) => Err(closed),
+        () = shut_down_when_told(stop, &pace) => Err(SessionError::Stopped),
     }
+}
+
+/// Has the pipeline end, and leaves it the time to say so: never returns.
+async fn shut_down_when_told(stop: &CancellationToken, pace: &Pace) {
+    stop.cancelled().await;
+    pace.shut_down();
+    std::future::pending::<()>().await;
 }
 
 async fn take_channels(

@@ -23,7 +23,8 @@ pub(crate) struct Pace {
 struct State {
     window: AckWindow,
     selection: Selection,
-    cancelled: bool,
+    /// What has been said from outside.
+    stop: Option<Stop>,
 }
 
 /// Why the pipeline has to stop.
@@ -33,6 +34,8 @@ pub(crate) enum Stop {
     Cancelled,
     /// The time that the client asked for is used up.
     TimeLimit,
+    /// The worker is.
+    ShutDown,
 }
 
 impl Pace {
@@ -43,11 +46,7 @@ impl Pace {
         time_limit: Option<Duration>,
     ) -> Self {
         Self {
-            state: Mutex::new(State {
-                window: AckWindow::new(ack_window),
-                selection,
-                cancelled: false,
-            }),
+            state: Mutex::new(State { window: AckWindow::new(ack_window), selection, stop: None }),
             changed: Condvar::new(),
             has_track,
             time_limit: time_limit.map(|limit| Instant::now() + limit),
@@ -107,9 +106,19 @@ impl Pace {
         CancelOnDrop(Arc::clone(self))
     }
 
+    /// Ends the pipeline, which says so to the client.
+    pub(crate) fn shut_down(&self) {
+        self.stop(Stop::ShutDown);
+    }
+
+    fn stop(&self, stop: Stop) {
+        self.state().stop = Some(stop);
+        self.changed.notify_all();
+    }
+
     fn reason_to_stop(&self, state: &State) -> Option<Stop> {
-        if state.cancelled {
-            return Some(Stop::Cancelled);
+        if state.stop.is_some() {
+            return state.stop;
         }
         let is_over = self.time_limit.is_some_and(|limit| Instant::now() >= limit);
         is_over.then_some(Stop::TimeLimit)
@@ -126,8 +135,7 @@ pub(crate) struct CancelOnDrop(Arc<Pace>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.state().cancelled = true;
-        self.0.changed.notify_all();
+        self.0.stop(Stop::Cancelled);
     }
 }
 
@@ -159,6 +167,11 @@ mod tests {
         pace_of_session.obey(ControlMessage::ack(1));
         drop(pace_of_session.cancel_on_drop());
         assert_eq!(pace_of_session.wait_for_turn(3), Err(Stop::Cancelled));
+
+        let pace_of_worker = pace(false, None);
+        pace_of_worker.obey(ControlMessage::ack(1));
+        pace_of_worker.shut_down();
+        assert_eq!(pace_of_worker.wait_for_turn(3), Err(Stop::ShutDown));
 
         let limited = pace(false, Some(Duration::from_millis(20)));
         limited.obey(ControlMessage::ack(1));

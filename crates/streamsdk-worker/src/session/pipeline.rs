@@ -26,6 +26,8 @@ pub(super) struct Pipeline {
     pub(super) returned: Option<ManualSender>,
 }
 
+const SHUT_DOWN: &str = "the worker is shutting down";
+
 /// How a pipeline ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PipelineEnd {
@@ -44,10 +46,11 @@ impl PipelineEnd {
         Self { frames, ..Self::default() }
     }
 
-    fn stopped(frames: u32, stop: Stop) -> Self {
+    pub(super) fn stopped(frames: u32, stop: Stop) -> Self {
         let termination_reason = match stop {
             Stop::Cancelled => None,
             Stop::TimeLimit => Some("timeout_reached".to_owned()),
+            Stop::ShutDown => return Self::failed(frames, "worker_stopped", SHUT_DOWN.to_owned()),
         };
         Self { frames, errors: Vec::new(), termination_reason }
     }

@@ -1,15 +1,15 @@
-use std::io::Write;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use streamsdk_protocol::Limits;
 use streamsdk_protocol::upload::{Received, UploadAssembler, UploadError};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, Message};
-use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use super::spool::Spool;
 
 /// Chunks that wait for the disk.
 const WRITE_BEHIND: usize = 32;
@@ -22,6 +22,8 @@ pub(crate) enum UploadFailure {
     Format(#[from] UploadError),
     #[error("the upload stood still for {0:?}")]
     Stalled(Duration),
+    #[error("the worker is shutting down")]
+    Stopped,
     #[error("the upload channel was closed before the file was complete")]
     Closed,
     #[error("the file could not be stored: {0}")]
@@ -34,7 +36,7 @@ pub(crate) async fn receive(
     chunks: &mut ChannelReceiver,
     limits: Limits,
     stall_limit: Duration,
-) -> Result<NamedTempFile, UploadFailure> {
+) -> Result<Spool, UploadFailure> {
     let (disk, written) = start_writer()?;
     let mut assembler = UploadAssembler::new(limits);
     while !assembler.is_complete() {
@@ -63,26 +65,22 @@ pub(crate) async fn receive(
     finish(written).await
 }
 
-type Writer = JoinHandle<std::io::Result<NamedTempFile>>;
+type Writer = JoinHandle<std::io::Result<Spool>>;
 
 /// Writes on a thread of its own, so that a slow disk holds back only this upload.
 fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
-    let mut file = tempfile::Builder::new()
-        .prefix("streamsdk-upload-")
-        .tempfile()
-        .map_err(UploadFailure::Disk)?;
+    let mut file = Spool::create().map_err(UploadFailure::Disk)?;
     let (sender, mut parts) = mpsc::channel::<Bytes>(WRITE_BEHIND);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(part) = parts.blocking_recv() {
             file.write_all(&part)?;
         }
-        file.flush()?;
         Ok(file)
     });
     Ok((sender, writer))
 }
 
-async fn finish(written: Writer) -> Result<NamedTempFile, UploadFailure> {
+async fn finish(written: Writer) -> Result<Spool, UploadFailure> {
     let file = written.await.map_err(std::io::Error::other).and_then(|file| file);
     file.map_err(UploadFailure::Disk)
 }

@@ -5,16 +5,17 @@ use streamsdk_protocol::chunk::split;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_transport::{Channel, ChannelSender, VideoSender};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SessionError;
 use super::encode::timestamp;
-use super::pace::Pace;
+use super::pace::{Pace, Stop};
 use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
 use super::source::Source;
-use super::upload;
+use super::upload::{self, UploadFailure};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
 
@@ -28,6 +29,8 @@ pub(super) struct Work<'a> {
     pub(super) sender: &'a ChannelSender,
     pub(super) pace: Arc<Pace>,
     pub(super) threads: &'a TaskTracker,
+    /// Cancelled when the worker shuts down.
+    pub(super) stop: &'a CancellationToken,
 }
 
 impl Work<'_> {
@@ -62,10 +65,17 @@ impl Work<'_> {
         // A slow disk may take its time; nothing else is to be told to the client meanwhile.
         chunks.hold_peer_back_without_limit();
         let (limits, idle) = (self.config.limits, self.config.idle_timeout);
-        let file = match upload::receive(&echo, &mut chunks, limits, idle).await {
+        let received = tokio::select! {
+            received = upload::receive(&echo, &mut chunks, limits, idle) => received,
+            () = self.stop.cancelled() => Err(UploadFailure::Stopped),
+        };
+        let file = match received {
             Ok(file) => file,
             Err(failure) => {
-                let end = PipelineEnd::failed(0, "upload_failed", failure.to_string());
+                let end = match failure {
+                    UploadFailure::Stopped => PipelineEnd::stopped(0, Stop::ShutDown),
+                    _ => PipelineEnd::failed(0, "upload_failed", failure.to_string()),
+                };
                 send(self.sender, 1, &farewell(end)).await?;
                 return Err(failure.into());
             }

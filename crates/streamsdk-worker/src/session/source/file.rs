@@ -4,7 +4,8 @@ use streamsdk_capture::{
     CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper, VideoFile, VideoFileError,
 };
 use streamsdk_media::{Frame, PixelFormat};
-use tempfile::NamedTempFile;
+
+use super::super::spool::Spool;
 
 /// What errors say instead of the path of a temporary file.
 const ORIGIN: &str = "the uploaded file";
@@ -20,13 +21,13 @@ pub(super) struct UploadedFile {
     next_sequence: u64,
     /// Frames that were left out since the last one that was given.
     left_out: u64,
-    _file: NamedTempFile,
+    _file: Spool,
 }
 
 impl UploadedFile {
     /// `realtime` plays the file at its own speed and leaves out what is late; otherwise every frame is
     /// given as soon as it is asked for.
-    pub(super) fn open(file: NamedTempFile, realtime: bool) -> Result<Self, VideoFileError> {
+    pub(super) fn open(file: Spool, realtime: bool) -> Result<Self, VideoFileError> {
         let video = VideoFile::open(file.path())?;
         let info = video.info();
         let format = ProducerFormat::new(PixelFormat::I420, info.width, info.height);

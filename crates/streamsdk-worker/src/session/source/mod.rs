@@ -7,10 +7,10 @@ mod track;
 
 use streamsdk_capture::{FrameProducer, NetworkStream, Stopper, VideoFileError};
 use streamsdk_transport::VideoReceiver;
-use tempfile::NamedTempFile;
 use tokio_util::task::TaskTracker;
 
 use self::file::UploadedFile;
+use super::spool::Spool;
 
 /// What a session begins with, before there are frames.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) enum SourceKind {
 impl Source {
     /// An uploaded file, which is deleted when the source is dropped; `realtime` plays it at its own speed.
     /// Blocks.
-    pub(super) fn file(file: NamedTempFile, realtime: bool) -> Result<Self, VideoFileError> {
+    pub(super) fn file(file: Spool, realtime: bool) -> Result<Self, VideoFileError> {
         let file = UploadedFile::open(file, realtime)?;
         Ok(Self { producer: Box::new(file), kind: SourceKind::File })
     }
