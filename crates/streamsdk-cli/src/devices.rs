@@ -11,16 +11,17 @@ use streamsdk::capture::{
 
 use crate::args::DevicesArguments;
 use crate::failure::Failure;
+use crate::terminal;
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(crate) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
     let cameras = webcams().map_err(SourceError::from)?;
     if arguments.json {
-        println!("{:#}", Value::from_iter(cameras.iter().map(as_json)));
+        terminal::print(format_args!("{:#}", Value::from_iter(cameras.iter().map(as_json))))?;
     } else if cameras.is_empty() {
-        println!("no camera");
+        terminal::print("no camera")?;
     } else {
-        cameras.iter().for_each(|camera| print!("{}", Table(camera)));
+        let tables = cameras.iter().map(|camera| Table(camera).to_string());
+        terminal::write(tables.collect::<String>().as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }

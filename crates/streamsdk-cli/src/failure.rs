@@ -1,32 +1,58 @@
+use std::io;
 use std::process::ExitCode;
 
 use streamsdk::{Error, ErrorKind, SourceError};
 use thiserror::Error as ThisError;
+
+use crate::terminal;
 
 /// What ends the program early.
 #[derive(Debug, ThisError)]
 pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
+    /// A command line that cannot be understood, in the words of its parser.
+    #[error("{0}")]
+    CommandLine(String),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
     Session(#[from] Error),
+    /// Results could not be written down.
+    #[error("{0}")]
+    Output(String),
+    /// Whoever read the results went away, which they may.
+    #[error("nobody reads the output")]
+    ReaderGone,
     #[error("{0}")]
     Internal(String),
 }
 
 impl Failure {
-    #[expect(clippy::print_stderr, reason = "this is the program's voice")]
-    pub(crate) fn print(&self) {
-        eprintln!("error: {self}");
+    /// An output that could not be written; `what` says which and how far it got.
+    pub(crate) fn writing(what: &str, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Output(format!("{what}: {error}")),
+        }
+    }
+
+    /// `colored` is whether standard error takes colours.
+    pub(crate) fn print(&self, colored: bool) {
+        match self {
+            Self::ReaderGone => {}
+            Self::CommandLine(text) => terminal::say(text.trim_end()),
+            _ if colored => terminal::say(format_args!("\x1b[1;31merror:\x1b[0m {self}")),
+            _ => terminal::say(format_args!("error: {self}")),
+        }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::CommandLine(_) => 2,
             Self::Source(_) => 3,
-            Self::Internal(_) => 1,
+            Self::Output(_) | Self::Internal(_) => 1,
+            Self::ReaderGone => READER_GONE,
             Self::Session(error) => match error.kind() {
                 ErrorKind::Config => 2,
                 ErrorKind::Source => 3,
@@ -44,3 +70,5 @@ impl Failure {
 
 /// Interrupted by the user, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
+/// As shells have it for a program that SIGPIPE ended.
+const READER_GONE: u8 = 141;

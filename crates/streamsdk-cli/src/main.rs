@@ -1,50 +1,62 @@
 //! `streamsdk`: streams video to an inference server and shows what comes back.
 
+mod applies;
 mod args;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod devices;
 mod failure;
+mod generate;
+mod logging;
 mod run;
+mod signals;
 mod source;
+mod terminal;
 mod usage;
 #[cfg(feature = "worker")]
 mod worker;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::ColorChoice;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 
+/// How long threads that look something up or open a camera are waited for at the end.
+const THREADS_END: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("STREAMSDK_LOG"))
-        .with_writer(std::io::stderr)
-        .init();
-    match start(arguments) {
-        Ok(code) => code,
-        Err(failure) => {
-            failure.print();
-            failure.exit_code()
-        }
-    }
+    let (colors, done) = match Arguments::read() {
+        Ok(arguments) => (arguments.voice.color, start(arguments)),
+        Err(failure) => (ColorChoice::Auto, Err(failure)),
+    };
+    done.unwrap_or_else(|failure| {
+        failure.print(terminal::colors_stderr(colors));
+        failure.exit_code()
+    })
 }
 
 fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
+    logging::start(&arguments.voice)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::Internal(error.to_string()))?;
-    runtime.block_on(async {
-        match arguments.command {
-            Command::Run(arguments) => run::run(*arguments).await,
-            #[cfg(all(feature = "webcam", target_os = "linux"))]
-            Command::Devices(arguments) => devices::run(&arguments),
-            #[cfg(feature = "worker")]
-            Command::Worker(arguments) => worker::run(arguments).await,
-        }
-    })
+    let done = runtime.block_on(obey(arguments));
+    runtime.shutdown_timeout(THREADS_END);
+    done
+}
+
+async fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Run(run) => run::run(*run, &arguments.voice).await,
+        #[cfg(all(feature = "webcam", target_os = "linux"))]
+        Command::Devices(arguments) => devices::run(&arguments),
+        #[cfg(feature = "worker")]
+        Command::Worker(arguments) => worker::run(arguments).await,
+        Command::Completions(arguments) => generate::completions(&arguments),
+        Command::Man(arguments) => generate::man(&arguments),
+    }
 }

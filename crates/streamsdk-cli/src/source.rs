@@ -1,8 +1,11 @@
 //! What is streamed, as the command line names it.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+
+use streamsdk::protocol::redact_url;
 
 /// What is streamed.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,17 @@ pub(crate) enum Source {
     Pattern(Pattern),
 }
 
+/// The sorts of sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Rtsp,
+    Mjpeg,
+    Local,
+    Webcam,
+    Pattern,
+}
+
 /// A camera of this machine.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(not(all(feature = "webcam", target_os = "linux")), allow(dead_code))]
@@ -25,6 +39,45 @@ pub(crate) enum WebcamName {
 }
 
 impl Source {
+    /// A file that exists comes before everything else that its name may mean.
+    pub(crate) fn parse(text: &OsStr) -> Result<Self, String> {
+        Self::parse_where(text, |path| path.exists() && !path.is_dir())
+    }
+
+    fn parse_where(text: &OsStr, is_file: impl Fn(&Path) -> bool) -> Result<Self, String> {
+        let path = Path::new(text);
+        match text.to_str() {
+            Some(name) if !is_file(path) => name.parse(),
+            _ => Ok(Self::File(path.to_owned())),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::File(_) => Kind::File,
+            Self::Rtsp(_) => Kind::Rtsp,
+            Self::Mjpeg(_) => Kind::Mjpeg,
+            Self::Local(_) => Kind::Local,
+            Self::Webcam(_) => Kind::Webcam,
+            Self::Pattern(_) => Kind::Pattern,
+        }
+    }
+
+    /// What to write instead, for a name that means a file and something else as well.
+    pub(crate) fn ambiguity(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let name = path.to_str()?;
+        match name.parse().ok()? {
+            Self::File(_) => None,
+            Self::Webcam(_) if name == "webcam" => Some(
+                "webcam is a file here, and taken as one; write ./webcam for the file, webcam:0 for the \
+                 camera"
+                    .to_owned(),
+            ),
+            _ => Some(format!("{name} is a file here, and taken as one; write ./{name} to say so")),
+        }
+    }
+
     /// How much longer than it was asked for a session may take: a drawing ends by itself, and is
     /// answered to its last frame.
     pub(crate) fn grace(&self) -> Duration {
@@ -49,6 +102,7 @@ pub(crate) struct Pattern {
 impl FromStr for Source {
     type Err = String;
 
+    /// Takes a name that is not one of a file that exists.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(pattern) = text.strip_prefix("pattern:") {
             return pattern.parse().map(Self::Pattern);
@@ -56,28 +110,29 @@ impl FromStr for Source {
         if let Some(url) = text.strip_prefix("local:") {
             return Ok(Self::Local(url.to_owned()));
         }
-        if let Some(name) = text.strip_prefix("webcam") {
+        if text == "webcam" {
+            return Ok(Self::Webcam(WebcamName::Number(0)));
+        }
+        if let Some(name) = text.strip_prefix("webcam:") {
             return WebcamName::parse(name).map(Self::Webcam);
         }
-        Ok(match text.split_once("://").map(|(scheme, _)| scheme) {
-            Some("rtsp" | "rtsps") => Self::Rtsp(text.to_owned()),
-            Some("http" | "https") => Self::Mjpeg(text.to_owned()),
-            Some(scheme) => return Err(format!("{scheme}:// is not understood")),
-            None => Self::File(text.into()),
-        })
+        let url = text.trim_start();
+        let Some((scheme, _)) = url.split_once("://") else { return Ok(Self::File(text.into())) };
+        match scheme.to_ascii_lowercase().as_str() {
+            "rtsp" | "rtsps" => Ok(Self::Rtsp(url.to_owned())),
+            "http" | "https" => Ok(Self::Mjpeg(url.to_owned())),
+            _ => Err(format!("{} is not understood, nor is it a file", redact_url(url))),
+        }
     }
 }
 
 impl WebcamName {
-    /// Takes what follows `webcam`.
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.strip_prefix(':') {
-            None if text.is_empty() => Ok(Self::Number(0)),
-            Some(name) if !name.is_empty() => {
-                Ok(name.parse().map_or_else(|_| Self::Text(name.to_owned()), Self::Number))
-            }
-            _ => Err("expected webcam, webcam:NUMBER, webcam:PATH or webcam:NAME".to_owned()),
+    /// Takes what follows `webcam:`.
+    fn parse(name: &str) -> Result<Self, String> {
+        if name.is_empty() {
+            return Err("expected webcam, webcam:NUMBER, webcam:PATH or webcam:NAME".to_owned());
         }
+        Ok(name.parse().map_or_else(|_| Self::Text(name.to_owned()), Self::Number))
     }
 }
 
@@ -117,6 +172,7 @@ mod tests {
         let parse = |text: &str| text.parse::<Source>();
         assert_eq!(parse("a/b.mp4"), Ok(Source::File("a/b.mp4".into())));
         assert!(matches!(parse("rtsp://u:p@h/1"), Ok(Source::Rtsp(_))));
+        assert!(matches!(parse(" RTSP://u:p@h/1"), Ok(Source::Rtsp(url)) if url.starts_with('R')));
         assert!(matches!(parse("http://h/1.mjpeg"), Ok(Source::Mjpeg(_))));
         let size = Size { width: 1280, height: 720 };
         let pattern = |fps| Source::Pattern(Pattern { size, fps });
@@ -127,18 +183,38 @@ mod tests {
         assert_eq!((parse("webcam"), parse("webcam:2")), (number(0), number(2)));
         let path = WebcamName::Text("/dev/video1".to_owned());
         assert_eq!(parse("webcam:/dev/video1"), Ok(Source::Webcam(path)));
-        for wrong in [
-            "webcam:",
-            "webcams",
-            "pattern:",
-            "pattern:0x1",
-            "pattern:1x1@0",
-            "pattern:99999x1",
-            "ftp://h/1",
-        ] {
+        for wrong in
+            ["webcam:", "pattern:", "pattern:0x1", "pattern:1x1@0", "pattern:99999x1", "ftp://h/1"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         // What is wrong is told without the credentials that may be in it.
         assert!(!parse("gopher://user:secret@h").unwrap_err().contains("secret"));
+    }
+
+    #[test]
+    fn a_file_that_exists_comes_first_and_its_name_can_be_written_otherwise() {
+        let parse = |text: &str, is_file| Source::parse_where(OsStr::new(text), |_| is_file);
+        for name in ["webcam", "webcam:1", "pattern:16x16", "http://h/1"] {
+            let file = parse(name, true).unwrap();
+            assert_eq!(file, Source::File(name.into()));
+            let ambiguity = file.ambiguity().unwrap();
+            assert!(ambiguity.contains(&format!("./{name}")), "{ambiguity}");
+            assert_ne!(parse(name, false).unwrap().kind(), Kind::File, "{name}");
+        }
+        for name in ["webcam_front_door.mp4", "webcams", "./webcam", "patterns.mp4", "a.mp4"] {
+            for is_file in [true, false] {
+                let file = parse(name, is_file).unwrap();
+                assert_eq!((file.kind(), file.ambiguity()), (Kind::File, None), "{name}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_not_unicode_is_a_file() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = OsStr::from_bytes(b"caf\xe9.mp4");
+        assert_eq!(Source::parse(name), Ok(Source::File(name.into())));
     }
 }

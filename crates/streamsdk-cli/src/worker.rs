@@ -1,18 +1,66 @@
+use std::path::Path;
 use std::process::ExitCode;
 
-use streamsdk_worker::{Worker, WorkerConfig};
+use streamsdk::protocol::ApiKey;
+use streamsdk::transport::Interfaces;
+use streamsdk_worker::{Gzip, Worker, WorkerConfig};
 
-use crate::args::WorkerArguments;
+use crate::args::{GzipChoice, InterfacesChoice, WorkerArguments};
 use crate::failure::Failure;
+use crate::signals::Signals;
+use crate::terminal;
 
-/// Serves until interrupted.
-#[expect(clippy::print_stdout, reason = "scripts wait for this line")]
+/// Serves until it is told to end.
 pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure> {
-    let worker = Worker::start(&arguments.listen, WorkerConfig::default())
+    let config = config(&arguments)?;
+    let mut signals = Signals::listen()?;
+    let worker = Worker::start(&arguments.listen, config)
         .await
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    println!("listening on {}", worker.url());
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::Internal(error.to_string()))?;
+    // Scripts wait for this line.
+    terminal::print(format_args!("listening on {}", worker.url()))?;
+    signals.next().await;
+    signals.end_at_once_from_now_on();
     worker.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
+    let mut config = WorkerConfig::default();
+    config.max_sessions = arguments.max_sessions;
+    config.interfaces = arguments.interfaces.map(|which| match which {
+        InterfacesChoice::External => Interfaces::External,
+        InterfacesChoice::Loopback => Interfaces::Loopback,
+        InterfacesChoice::All => Interfaces::All,
+    });
+    config.gzip = match arguments.gzip {
+        GzipChoice::Always => Gzip::Always,
+        GzipChoice::Programs => Gzip::Auto,
+        GzipChoice::Never => Gzip::Never,
+    };
+    if let Some(bytes) = arguments.max_upload {
+        config.limits.upload_bytes = bytes;
+    }
+    if !arguments.allow_origin.is_empty() {
+        config.allowed_origins.clone_from(&arguments.allow_origin);
+    }
+    config.token = arguments.token_file.as_deref().map(read_token).transpose()?;
+    config.allow_private_sources = arguments.allow_private_sources;
+    Ok(config)
+}
+
+/// The first line, which has to be something that can be sent as a header.
+fn read_token(path: &Path) -> Result<ApiKey, Failure> {
+    let wrong = |what: &dyn std::fmt::Display| {
+        Failure::Usage(format!("the token of {} cannot be used: {what}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    match token {
+        "" => Err(wrong(&"its first line is empty")),
+        _ if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err(wrong(&"it has spaces or letters in it that no header can carry"))
+        }
+        _ => Ok(ApiKey::new(token)),
+    }
 }

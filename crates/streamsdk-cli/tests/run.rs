@@ -4,10 +4,7 @@
 
 mod common;
 
-use std::process::Stdio;
-use std::time::Duration;
-
-use common::{clip, exit_code, json, streamsdk, wait_for_bytes};
+use common::{clip, json, streamsdk};
 
 #[test]
 fn a_clip_goes_through_and_everything_is_written() {
@@ -91,27 +88,6 @@ fn exit_codes_tell_kinds_of_error_apart() {
     let text = clip("text.mp4");
     let output = streamsdk().arg("run").arg(text).output().unwrap();
     assert_eq!(output.status.code(), Some(9));
-}
-
-#[test]
-fn an_interrupt_ends_the_run_with_a_summary() {
-    let folder = tempfile::tempdir().unwrap();
-    let lines = folder.path().join("out.jsonl");
-    let mut child = streamsdk()
-        .arg("run")
-        .arg(clip("moving_300.mp4"))
-        .args(["--workflow-id", "motion", "--realtime", "--data-output", "predictions"])
-        .arg("--jsonl")
-        .arg(&lines)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for_bytes(&lines, Duration::from_secs(20));
-    let id = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
-    assert_eq!(exit_code(&mut child, Duration::from_secs(10)), 130);
-    let printed = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
-    assert!(printed.contains("closed by the caller"), "{printed}");
 }
 
 #[test]

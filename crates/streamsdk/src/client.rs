@@ -35,6 +35,11 @@ impl Client {
         }
     }
 
+    /// Whether the server is on this machine, going by its URL: STUN and TURN servers are not used then.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// Prepares a session that streams `source`.
     pub fn stream(&self, source: impl StreamSource) -> StreamBuilder {
         StreamBuilder {

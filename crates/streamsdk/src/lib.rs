@@ -36,6 +36,12 @@
 //! * Nothing outlives a session: [`Session::close`] returns when all is stopped, dropping it stops
 //!   all in the background.
 //!
+//! # Log lines
+//!
+//! The crates write to `tracing`, and the WebRTC engine below them to `log`, such as a TURN server that it
+//! cannot use. `tracing-subscriber` with its feature `tracing-log` shows both:
+//! `tracing_subscriber::fmt().init()`. No log line has a key or a password in it.
+//!
 //! # Which runtime
 //!
 //! Either of tokio's. The one of one thread (`#[tokio::main(flavor = "current_thread")]`) costs least

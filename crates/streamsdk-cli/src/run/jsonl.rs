@@ -1,6 +1,5 @@
 use std::fs::File;
-use std::io::{LineWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
@@ -9,22 +8,39 @@ use streamsdk::media::PixelFormat;
 use streamsdk::protocol::output::Outputs;
 use streamsdk::{FrameData, ReceivedFrame};
 
+use super::target::{Place, Target};
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Writes one JSON object per frame; or nothing, when no file was asked for.
+///
+/// A line is written at once and whole, so that whoever follows the file sees whole lines, and the file
+/// has nothing else in it however the run ends.
 pub(super) struct JsonLines {
-    file: Option<LineWriter<File>>,
+    output: Option<Output>,
     read_markers: bool,
 }
 
+struct Output {
+    target: Target,
+    /// `None` for standard output.
+    file: Option<File>,
+    /// Whether it is there for this run only, and for nothing as yet.
+    is_unused: bool,
+    lines: u64,
+    /// Length of the whole lines.
+    bytes: u64,
+}
+
 impl JsonLines {
-    pub(super) fn open(path: Option<&Path>, read_markers: bool) -> Result<Self, Failure> {
-        let create = |path: &Path| {
-            File::create(path).map(LineWriter::new).map_err(|error| {
-                Failure::Usage(format!("{} cannot be written: {error}", path.display()))
-            })
-        };
-        Ok(Self { file: path.map(create).transpose()?, read_markers })
+    /// What is in the file stays there until [`JsonLines::begin`].
+    pub(super) fn open(target: Option<Target>, read_markers: bool) -> Result<Self, Failure> {
+        Ok(Self { output: target.map(Output::open).transpose()?, read_markers })
+    }
+
+    /// Empties the file: there is a session, and so there will be results.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        self.output.as_mut().map_or(Ok(()), Output::begin)
     }
 
     pub(super) fn write(&mut self, data: &FrameData) -> Result<(), Failure> {
@@ -32,7 +48,7 @@ impl JsonLines {
     }
 
     pub(super) fn write_frame(&mut self, frame: &ReceivedFrame) -> Result<(), Failure> {
-        let wanted = self.file.is_some() && self.read_markers;
+        let wanted = self.output.is_some() && self.read_markers;
         // A frame whose picture cannot be had has no number to be read.
         let picture = wanted.then(|| frame.image_in(PixelFormat::I420).ok()).flatten();
         let marker = wanted.then(|| picture.as_ref().and_then(marker::read));
@@ -40,20 +56,59 @@ impl JsonLines {
     }
 
     fn write_line(&mut self, line: &Line<'_>) -> Result<(), Failure> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        serde_json::to_writer(&mut *file, line)
-            .map_err(std::io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .map_err(write_failed)
-    }
-
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
-        self.file.as_mut().map_or(Ok(()), |file| file.flush().map_err(write_failed))
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let mut text = serde_json::to_vec(line).map_err(|error| {
+            Failure::Output(format!("a frame cannot be written as JSON: {error}"))
+        })?;
+        text.push(b'\n');
+        output.write(&text)
     }
 }
 
-fn write_failed(error: std::io::Error) -> Failure {
-    Failure::Internal(format!("the JSON lines could not be written: {error}"))
+impl Output {
+    fn open(target: Target) -> Result<Self, Failure> {
+        let is_unused = matches!(target.place(), Place::File(path) if !path.exists());
+        Ok(Self { file: target.open_as_it_comes()?, target, is_unused, lines: 0, bytes: 0 })
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.is_unused = false;
+        match (&self.file, self.target.place()) {
+            (Some(file), Place::File(_)) => {
+                file.set_len(0).map_err(|error| self.target.unwritable(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let written = match &mut self.file {
+            Some(file) => file.write_all(line),
+            None => return terminal::write(line),
+        };
+        written.map_err(|error| self.broken(error))?;
+        self.lines += 1;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+
+    fn broken(&self, error: io::Error) -> Failure {
+        if let (Some(file), Place::File(_)) = (&self.file, self.target.place()) {
+            // Half a line is worse than none. Where this fails too, there is nothing more to be done.
+            let _ = file.set_len(self.bytes);
+        }
+        let (name, lines) = (self.target.name().display(), self.lines);
+        Failure::writing(&format!("{name} cannot be written after {lines} lines"), error)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let (true, Place::File(path)) = (self.is_unused, self.target.place()) {
+            // It was made by this run, which came to nothing.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 struct Line<'a> {

@@ -1,56 +1,92 @@
 //! `streamsdk run`: one session, from the command line to the summary.
 
 mod jsonl;
+mod outputs;
 mod report;
 #[cfg(feature = "save")]
 mod save;
 mod setup;
+mod summary;
+mod target;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use streamsdk::{Control, Event, Session};
 use tokio::task::JoinHandle;
 
-use self::jsonl::JsonLines;
+use self::outputs::Outputs;
 use self::report::{Progress, Report};
-#[cfg(feature = "save")]
-use self::save::Saver;
-use crate::args::RunArguments;
+use self::setup::Server;
+use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INTERRUPTED};
+use crate::signals::Signals;
+use crate::source::Source;
+use crate::terminal;
 
-pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
-    let summary_json = arguments.summary_json.clone();
-    let mut sinks = Sinks::open(&arguments)?;
-    let server = setup::Server::find(&arguments).await?;
-    let mut session = setup::start(&arguments, &server).await?;
+pub(crate) async fn run(
+    arguments: RunArguments,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
+    let source = Source::parse(&arguments.source).map_err(Failure::Usage)?;
+    if let Some(ambiguity) = source.ambiguity() {
+        terminal::say(format_args!("note: {ambiguity}"));
+    }
+    let outputs = Outputs::open(&arguments, &source)?;
+    let mut signals = Signals::listen()?;
+    let server = Server::find(&arguments).await?;
+    let ended = tokio::select! {
+        session = setup::start(&arguments, &source, &server) => match session {
+            Ok(session) => follow(session, &arguments, &source, outputs, signals, voice).await,
+            Err(failure) => Err(failure),
+        },
+        () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
+    };
+    server.stop().await;
+    ended
+}
 
-    let limit = arguments.duration.map(|duration| duration + arguments.source.grace());
+/// Takes a session to its end, and writes down what it came to.
+async fn follow(
+    mut session: Session,
+    arguments: &RunArguments,
+    source: &Source,
+    mut outputs: Outputs,
+    signals: Signals,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
+    let limit = arguments.duration.map(|duration| duration + source.grace());
     let time_is_up = limit.map(|limit| end_after(session.control(), limit));
-    let interrupt = tokio::spawn({
-        let control = session.control();
-        async move {
-            let interrupted = tokio::signal::ctrl_c().await.is_ok();
-            control.close();
-            interrupted
-        }
-    });
-    let streamed = stream(&mut session, &mut sinks).await;
+    let told = close_when_told(session.control(), signals);
+    let progress = Progress::new(session.control(), voice.quiet);
+    let streamed = stream(&mut session, &mut outputs, progress).await;
     time_is_up.into_iter().for_each(|task| task.abort());
-    let interrupted = interrupt.is_finished() && interrupt.await.unwrap_or(false);
+    let interrupted = told.load(Ordering::Acquire);
     let statistics = session.control().statistics();
     let summary = session.close().await;
-    let finished = sinks.finish().await;
-    server.stop().await;
-
     let report = Report::new(summary, statistics.video);
-    report.print();
-    if let Some(path) = summary_json {
-        report.write(&path)?;
+    let finished = outputs.finish(&report, voice.quiet).await;
+
+    match (streamed, interrupted) {
+        (Err(failure), _) => {
+            tell_second(finished, voice);
+            Err(failure)
+        }
+        (Ok(()), true) => {
+            tell_second(finished, voice);
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        (Ok(()), false) => finished.map(|()| ExitCode::SUCCESS),
     }
-    streamed?;
-    finished?;
-    Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// Prints a failure that is not the one that the program ends with.
+fn tell_second(finished: Result<(), Failure>, voice: &VoiceArguments) {
+    if let Err(failure) = finished {
+        failure.print(terminal::colors_stderr(voice.color));
+    }
 }
 
 fn end_after(control: Control, limit: Duration) -> JoinHandle<()> {
@@ -60,48 +96,39 @@ fn end_after(control: Control, limit: Duration) -> JoinHandle<()> {
     })
 }
 
-async fn stream(session: &mut Session, sinks: &mut Sinks) -> Result<(), Failure> {
-    let mut progress = Progress::new(session.control());
+/// Says whether the program was told to end.
+fn close_when_told(control: Control, mut signals: Signals) -> Arc<AtomicBool> {
+    let told = Arc::new(AtomicBool::new(false));
+    let tell = Arc::clone(&told);
+    tokio::spawn(async move {
+        signals.next().await;
+        // Before the session ends, so that its end is known to come of this.
+        tell.store(true, Ordering::Release);
+        control.close();
+        signals.end_at_once_from_now_on();
+    });
+    told
+}
+
+async fn stream(
+    session: &mut Session,
+    outputs: &mut Outputs,
+    mut progress: Progress,
+) -> Result<(), Failure> {
+    outputs.begin()?;
     while let Some(event) = session.next().await {
         match event? {
             Event::Upload(upload) => progress.uploaded(upload),
             Event::Frame(frame) => {
-                sinks.jsonl.write_frame(&frame)?;
-                #[cfg(feature = "save")]
-                sinks.saver.write(frame).await?;
+                outputs.frame(frame).await?;
                 progress.received();
             }
             Event::Data(data) => {
-                sinks.jsonl.write(&data)?;
+                outputs.data(&data)?;
                 progress.received();
             }
             _ => {}
         }
     }
     Ok(())
-}
-
-/// Where results are written.
-struct Sinks {
-    jsonl: JsonLines,
-    #[cfg(feature = "save")]
-    saver: Saver,
-}
-
-impl Sinks {
-    /// Opens the files first of all, so that a wrong path is found before anything is sent.
-    fn open(arguments: &RunArguments) -> Result<Self, Failure> {
-        Ok(Self {
-            jsonl: JsonLines::open(arguments.jsonl.as_deref(), arguments.read_markers)?,
-            #[cfg(feature = "save")]
-            saver: Saver::new(arguments.save.clone(), &arguments.stream_output)?,
-        })
-    }
-
-    async fn finish(mut self) -> Result<(), Failure> {
-        self.jsonl.finish()?;
-        #[cfg(feature = "save")]
-        self.saver.finish().await?;
-        Ok(())
-    }
 }

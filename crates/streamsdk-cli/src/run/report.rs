@@ -1,18 +1,18 @@
 use std::io::IsTerminal;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 use streamsdk::{Control, Latency, Summary, UploadProgress, VideoStatistics};
 
-use crate::failure::Failure;
+use crate::terminal;
 use crate::usage::Usage;
 
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Shows how far a run is: bars on a terminal, a line now and then elsewhere.
+/// Shows how far a run is: bars on a terminal, a line now and then elsewhere, nothing if it is to be quiet.
 pub(super) struct Progress {
+    quiet: bool,
     bars: Option<Bars>,
     control: Control,
     frames: u64,
@@ -25,19 +25,22 @@ struct Bars {
 }
 
 impl Progress {
-    pub(super) fn new(control: Control) -> Self {
-        let bars = std::io::stderr().is_terminal().then(Bars::new);
-        Self { bars, control, frames: 0, last_line: Instant::now() }
+    pub(super) fn new(control: Control, quiet: bool) -> Self {
+        let bars = (!quiet && std::io::stderr().is_terminal()).then(Bars::new);
+        Self { quiet, bars, control, frames: 0, last_line: Instant::now() }
     }
 
     pub(super) fn uploaded(&mut self, progress: UploadProgress) {
+        if self.quiet {
+            return;
+        }
         if let Some(bars) = &self.bars {
             bars.uploaded(progress);
         } else if progress.is_complete() {
-            line(&format!("uploaded {}", HumanBytes(progress.bytes_total)));
+            terminal::say(format_args!("uploaded {}", HumanBytes(progress.bytes_total)));
         } else if self.line_is_due() {
             let (sent, total) = (HumanBytes(progress.bytes_sent), HumanBytes(progress.bytes_total));
-            line(&format!("uploaded {sent} of {total}"));
+            terminal::say(format_args!("uploaded {sent} of {total}"));
         }
     }
 
@@ -50,7 +53,7 @@ impl Progress {
             let video = self.control.statistics().video.as_ref().and_then(describe);
             match &self.bars {
                 Some(bars) => bars.frames.set_message(video.unwrap_or_default()),
-                None => line(&format!(
+                None => terminal::say(format_args!(
                     "{} frames returned{}",
                     self.frames,
                     video.map(|video| format!(", {video}")).unwrap_or_default()
@@ -60,7 +63,7 @@ impl Progress {
     }
 
     fn line_is_due(&mut self) -> bool {
-        let due = self.last_line.elapsed() >= LINE_INTERVAL;
+        let due = !self.quiet && self.last_line.elapsed() >= LINE_INTERVAL;
         if due {
             self.last_line = Instant::now();
         }
@@ -109,17 +112,17 @@ impl Report {
         Self { summary, video, usage: Usage::now() }
     }
 
-    #[expect(clippy::print_stdout, reason = "the summary is the program's result")]
-    pub(super) fn print(&self) {
+    /// For people: the whole report in some lines.
+    pub(super) fn text(&self) -> String {
         let Usage { cpu_s, peak_rss_mb } = self.usage;
-        println!("{}", self.summary);
-        if let Some(video) = self.video.as_ref().and_then(describe) {
-            println!("{video}");
-        }
-        println!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB");
+        let mut lines = vec![self.summary.to_string()];
+        lines.extend(self.video.as_ref().and_then(describe));
+        lines.push(format!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB"));
+        lines.join("\n")
     }
 
-    pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
+    /// For programs: one JSON object.
+    pub(super) fn json(&self) -> String {
         let summary = &self.summary;
         let json = json!({
             "frames_sent": summary.frames_sent,
@@ -133,9 +136,7 @@ impl Report {
             "ended": summary.ended,
             "video": self.video.as_ref().map(video_json),
         });
-        std::fs::write(path, format!("{json:#}\n")).map_err(|error| {
-            Failure::Internal(format!("{} cannot be written: {error}", path.display()))
-        })
+        format!("{json:#}\n")
     }
 }
 
@@ -193,9 +194,4 @@ fn video_json(video: &VideoStatistics) -> serde_json::Value {
         "to_data": latency(video.to_data),
         "to_frame": latency(video.to_frame),
     })
-}
-
-#[expect(clippy::print_stderr, reason = "progress is for people")]
-fn line(text: &str) {
-    eprintln!("{text}");
 }

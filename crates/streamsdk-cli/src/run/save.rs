@@ -1,11 +1,14 @@
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
-use streamsdk::ReceivedFrame;
 use streamsdk::media::mp4::Mp4Writer;
+use streamsdk::{FrameData, ReceivedFrame};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::target::{Part, Place, Remains, Reserved, Target};
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Frames that wait to be written; the session is held back beyond that.
 const WAITING: usize = 4;
@@ -13,57 +16,189 @@ const WAITING: usize = 4;
 const DEFAULT_FPS: f64 = 30.0;
 
 /// Writes frames to a video file on a thread of its own; or does nothing, when no file was asked for.
-pub(super) struct Saver(Option<Writing>);
+pub(super) struct Saver {
+    writing: Option<Writing>,
+    without_image: WithoutImage,
+}
 
 struct Writing {
     frames: mpsc::Sender<ReceivedFrame>,
-    done: JoinHandle<Result<(), String>>,
+    done: JoinHandle<Written>,
+    name: PathBuf,
+    /// What the recording is written to until it is done; `None` for what is no file.
+    part: Option<Part>,
+    /// A pipe that is closed once has ended for its reader.
+    _held: Option<File>,
+}
+
+/// How far the thread that writes got.
+struct Written {
+    frames: u64,
+    /// Frames whose picture could not be had, and why not the first of them.
+    unusable: Option<(u64, String)>,
+    /// What ended it early.
+    broken: Option<String>,
+}
+
+/// What came instead of an image, for whoever wonders why there is no recording.
+#[derive(Default)]
+struct WithoutImage {
+    wanted: String,
+    results: u64,
+    lists: u64,
 }
 
 impl Saver {
-    pub(super) fn new(path: Option<PathBuf>, stream_output: &[String]) -> Result<Self, Failure> {
-        let Some(path) = path else { return Ok(Self(None)) };
-        if stream_output.is_empty() {
-            let what = "--save needs --stream-output: name the output that has the image";
-            return Err(Failure::Usage(what.to_owned()));
-        }
-        let (frames, waiting) = mpsc::channel(WAITING);
-        let done = tokio::task::spawn_blocking(move || write_all(path, waiting));
-        Ok(Self(Some(Writing { frames, done })))
+    pub(super) fn open(target: Option<Target>, stream_output: &[String]) -> Result<Self, Failure> {
+        let wanted = stream_output.first().cloned().unwrap_or_default();
+        let without_image = WithoutImage { wanted, ..WithoutImage::default() };
+        let writing = target.map(Writing::start).transpose()?;
+        Ok(Self { writing, without_image })
     }
 
     pub(super) async fn write(&mut self, frame: ReceivedFrame) -> Result<(), Failure> {
-        match &self.0 {
+        match &self.writing {
             // A writer that is gone has failed, and `finish` knows why.
             Some(writing) if writing.frames.send(frame).await.is_err() => self.finish().await,
             _ => Ok(()),
         }
     }
 
+    /// Takes note of a result that has no image.
+    pub(super) fn missed(&mut self, data: &FrameData) {
+        self.without_image.note(data);
+    }
+
+    /// Puts the recording in place.
     pub(super) async fn finish(&mut self) -> Result<(), Failure> {
-        let Some(Writing { frames, done }) = self.0.take() else { return Ok(()) };
-        drop(frames);
-        done.await
-            .unwrap_or_else(|error| Err(error.to_string()))
-            .map_err(|error| Failure::Internal(format!("the video could not be saved: {error}")))
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        writing.finish(&self.without_image).await
     }
 }
 
-fn write_all(path: PathBuf, mut frames: mpsc::Receiver<ReceivedFrame>) -> Result<(), String> {
+impl Writing {
+    fn start(target: Target) -> Result<Self, Failure> {
+        let (part, held) = match target.place() {
+            Place::File(path) => (Some(reserve(&target, path)?), None),
+            Place::Stdout | Place::Stream(_) => (None, target.open_as_it_comes()?),
+        };
+        let name = target.name().to_owned();
+        let path = part.as_ref().map_or(name.as_path(), Part::path).to_owned();
+        let (frames, waiting) = mpsc::channel(WAITING);
+        let done = tokio::task::spawn_blocking(move || write_all(path, waiting));
+        Ok(Self { frames, done, name, part, _held: held })
+    }
+
+    async fn finish(self, without_image: &WithoutImage) -> Result<(), Failure> {
+        let Self { frames, done, name, part, _held } = self;
+        drop(frames);
+        let written = done.await.map_err(|error| Failure::Internal(error.to_string()))?;
+        let name = name.display();
+        if let Some(reason) = written.broken {
+            return Err(Failure::Output(format!(
+                "saving {name} failed after {} frames: {reason}{}",
+                written.frames,
+                whereabouts(part.as_ref())
+            )));
+        }
+        if written.frames == 0 {
+            let why = written.unusable.map_or_else(|| without_image.reason(), |(_, reason)| reason);
+            return Err(Failure::Output(format!("nothing was saved to {name}: {why}")));
+        }
+        if let Some(part) = part {
+            let whereabouts = whereabouts(Some(&part));
+            part.commit().map_err(|error| {
+                Failure::Output(format!("{name} could not be put in place: {error}{whereabouts}"))
+            })?;
+        }
+        match written.unusable {
+            Some((count, reason)) => Err(Failure::Output(format!(
+                "{count} frames are missing in {name}, the first because {reason}"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes the file for the recording, and says which were left by runs that were killed.
+fn reserve(target: &Target, path: &Path) -> Result<Part, Failure> {
+    let Reserved { part, found } = target.reserve(path, Remains::Kept)?;
+    for left in found {
+        let left = left.display();
+        terminal::say(format_args!(
+            "note: {left} is a recording of a run that did not end; it is left as it is"
+        ));
+    }
+    Ok(part)
+}
+
+fn whereabouts(part: Option<&Part>) -> String {
+    match part {
+        Some(part) if std::fs::metadata(part.path()).is_ok_and(|it| it.len() > 0) => {
+            format!("; what was saved until then is in {}", part.path().display())
+        }
+        _ => String::new(),
+    }
+}
+
+fn write_all(path: PathBuf, mut frames: mpsc::Receiver<ReceivedFrame>) -> Written {
+    let mut written = Written { frames: 0, unusable: None, broken: None };
     let mut writer = None;
     while let Some(received) = frames.blocking_recv() {
-        let image = received.image().map_err(|error| error.to_string())?;
-        let writer = match &mut writer {
-            Some(writer) => writer,
-            None => {
-                let fps = received.metadata().and_then(|metadata| metadata.declared_fps);
-                let fps = fps.filter(|fps| *fps > 0.0).unwrap_or(DEFAULT_FPS);
-                let created = Mp4Writer::create(&path, image.width(), image.height(), fps)
-                    .map_err(|error| error.to_string())?;
-                writer.insert(created)
-            }
-        };
-        writer.write(&image).map_err(|error| error.to_string())?;
+        if let Err(reason) = write_one(&path, &mut writer, &received, &mut written) {
+            written.broken = Some(reason);
+            return written;
+        }
     }
-    writer.map_or(Ok(()), |writer| writer.finish().map_err(|error| error.to_string()))
+    let finished = writer.map_or(Ok(()), Mp4Writer::finish);
+    written.broken = finished.err().map(|error| error.to_string());
+    written
+}
+
+fn write_one(
+    path: &Path,
+    writer: &mut Option<Mp4Writer>,
+    received: &ReceivedFrame,
+    written: &mut Written,
+) -> Result<(), String> {
+    let image = match received.image() {
+        Ok(image) => image,
+        Err(error) => {
+            let (count, _) = written.unusable.get_or_insert_with(|| (0, error.to_string()));
+            *count += 1;
+            return Ok(());
+        }
+    };
+    let writer = match writer {
+        Some(writer) => writer,
+        None => {
+            let fps = received.metadata().and_then(|metadata| metadata.declared_fps);
+            let fps = fps.filter(|fps| *fps > 0.0).unwrap_or(DEFAULT_FPS);
+            let (width, height) = (image.width(), image.height());
+            let created = Mp4Writer::create_fragmented(path, width, height, fps);
+            writer.insert(created.map_err(|error| error.to_string())?)
+        }
+    };
+    writer.write(&image).map_err(|error| error.to_string())?;
+    written.frames += 1;
+    Ok(())
+}
+
+impl WithoutImage {
+    fn note(&mut self, data: &FrameData) {
+        self.results += 1;
+        let output = data.outputs().and_then(|outputs| outputs.get(&self.wanted));
+        if output.is_some_and(|output| output.json().trim_start().starts_with('[')) {
+            self.lists += 1;
+        }
+    }
+
+    fn reason(&self) -> String {
+        let Self { wanted, results, lists } = self;
+        match (results, lists) {
+            (0, _) => "no frame came back".to_owned(),
+            (_, 0) => format!("none of {results} results had an image as \"{wanted}\""),
+            _ => format!("\"{wanted}\" is a list of images, which is no video"),
+        }
+    }
 }

@@ -4,16 +4,19 @@ use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::LocalStreamSource;
 use streamsdk::capture::TestPattern;
+use streamsdk::protocol::init::IceServer;
 use streamsdk::{
     BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, StreamBuilder,
-    StreamConfig, VideoFileSource, Workflow,
+    StreamConfig, Timeouts, VideoFileSource, Workflow,
 };
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk::{SourceError, WebcamSource};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
-use crate::args::RunArguments;
+#[cfg(feature = "local-stream")]
+use crate::args::RtspTransport;
+use crate::args::{LimitArguments, RunArguments};
 use crate::failure::Failure;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use crate::source::WebcamName;
@@ -64,26 +67,18 @@ impl Server {
     }
 }
 
-pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<Session, Failure> {
-    let mut config = StreamConfig::default()
-        .stream_output(&arguments.stream_output)
-        .data_output(data_output(arguments))
-        .realtime_processing(!arguments.every_frame);
-    for (name, value) in &arguments.parameters {
-        config = config.parameter(name, value.clone());
+pub(super) async fn start(
+    arguments: &RunArguments,
+    source: &Source,
+    server: &Server,
+) -> Result<Session, Failure> {
+    let client = client(arguments, server)?;
+    let config = config(arguments);
+    if client.is_local() && has_ice_servers(arguments) {
+        let what = "--ice-server and --turn have no use: the server is on this machine";
+        return Err(Failure::Usage(what.to_owned()));
     }
-    let mut client = Client::builder(server.url());
-    if let Some(key) = &arguments.api_key {
-        client = client.api_key(key.as_str());
-    }
-    if let Some(codec) = arguments.codec {
-        config = config.video_codec(codec);
-    }
-    if let Some(bitrate) = arguments.bitrate {
-        let BitrateLimits { min, start, .. } = BitrateLimits::default();
-        config = config.bitrate(BitrateLimits::new(min.min(bitrate), start, bitrate));
-    }
-    let session = stream(&client.build()?, arguments)
+    let session = stream(&client, source, arguments)
         .await?
         .workflow(workflow(arguments, server)?)
         .image_input(&arguments.image_input)
@@ -93,8 +88,86 @@ pub(super) async fn start(arguments: &RunArguments, server: &Server) -> Result<S
     Ok(session)
 }
 
-async fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuilder, Failure> {
-    Ok(match &arguments.source {
+fn client(arguments: &RunArguments, server: &Server) -> Result<Client, Failure> {
+    let mut client = Client::builder(server.url());
+    if let Some(key) = &arguments.api_key {
+        client = client.api_key(key.as_str());
+    }
+    if let Some(transport) = arguments.api_key_transport {
+        client = client.api_key_transport(transport.into());
+    }
+    if let Some(limit) = arguments.limits.timeout {
+        client = client.timeout(limit);
+    }
+    Ok(client.build()?)
+}
+
+fn config(arguments: &RunArguments) -> StreamConfig {
+    let mut config = StreamConfig::default()
+        .stream_output(&arguments.stream_output)
+        .data_output(data_output(arguments))
+        .realtime_processing(!arguments.every_frame)
+        .timeouts(timeouts(&arguments.limits));
+    for (name, value) in &arguments.parameters {
+        config = config.parameter(name, value.clone());
+    }
+    for server in ice_servers(arguments) {
+        config = config.ice_server(server);
+    }
+    if let Some(plan) = &arguments.plan {
+        config = config.requested_plan(plan);
+    }
+    if let Some(region) = &arguments.region {
+        config = config.requested_region(region);
+    }
+    if let Some(limit) = arguments.limits.processing_timeout {
+        config = config.processing_timeout(limit);
+    }
+    if let Some(codec) = arguments.codec {
+        config = config.video_codec(codec);
+    }
+    if let Some(bitrate) = arguments.bitrate {
+        let BitrateLimits { min, start, .. } = BitrateLimits::default();
+        config = config.bitrate(BitrateLimits::new(min.min(bitrate), start, bitrate));
+    }
+    config
+}
+
+fn timeouts(limits: &LimitArguments) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    for (given, limit) in [
+        (limits.connect_timeout, &mut timeouts.connect),
+        (limits.upload_timeout, &mut timeouts.upload_progress),
+        (limits.first_result_timeout, &mut timeouts.first_frame),
+        (limits.idle_timeout, &mut timeouts.idle),
+        (limits.dead_after, &mut timeouts.dead_after),
+    ] {
+        *limit = given.unwrap_or(*limit);
+    }
+    timeouts
+}
+
+fn has_ice_servers(arguments: &RunArguments) -> bool {
+    !(arguments.ice_server.is_empty() && arguments.turn.is_empty())
+}
+
+fn ice_servers(arguments: &RunArguments) -> impl Iterator<Item = IceServer> {
+    let open = arguments.ice_server.iter().map(|url| (url, None, None));
+    let (user, credential) = (&arguments.turn_user, &arguments.turn_credential);
+    let turn = arguments.turn.iter().map(|url| (url, user.clone(), credential.clone()));
+    open.chain(turn).map(|(url, username, credential)| IceServer {
+        urls: vec![url.clone()],
+        username,
+        credential,
+    })
+}
+
+async fn stream(
+    client: &Client,
+    source: &Source,
+    arguments: &RunArguments,
+) -> Result<StreamBuilder, Failure> {
+    Ok(match source {
         Source::File(path) => {
             let file = VideoFileSource::open(path)?.realtime_processing(arguments.realtime);
             client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
@@ -123,10 +196,16 @@ async fn stream(client: &Client, arguments: &RunArguments) -> Result<StreamBuild
 #[cfg(feature = "local-stream")]
 async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStreamSource, Failure> {
     use streamsdk::Transcode;
-    use streamsdk::capture::{NetworkStream, Reconnect};
+    use streamsdk::capture::{NetworkStream, Reconnect, Transport};
 
     let reconnect = arguments.reconnect.map_or_else(Reconnect::always, Reconnect::attempts);
-    let source = LocalStreamSource::open_with(NetworkStream::options(url).reconnect(reconnect));
+    let mut options = NetworkStream::options(url).reconnect(reconnect);
+    match arguments.rtsp_transport {
+        Some(RtspTransport::Tcp) => options = options.transport(Transport::Tcp),
+        Some(RtspTransport::Udp) => options = options.transport(Transport::Udp),
+        Some(RtspTransport::Auto) | None => {}
+    }
+    let source = LocalStreamSource::open_with(options);
     let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
     Ok(source.await?.transcode(transcode))
 }

@@ -1,7 +1,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,19 @@ pub(crate) struct WorkerProcess {
 
 impl WorkerProcess {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), options)
+    }
+
+    /// With a folder of its own for temporary files.
+    pub(crate) fn start_in(temporary: &Path, options: &[&str]) -> Self {
         let mut child = streamsdk()
             .args(["worker", "--listen", "127.0.0.1:0"])
+            .env("TMPDIR", temporary)
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -36,6 +47,10 @@ impl WorkerProcess {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
         Self { child, url }
+    }
+
+    pub(crate) fn process(&mut self) -> &mut Child {
+        &mut self.child
     }
 
     /// SIGKILL: no farewell of any kind.
@@ -53,6 +68,27 @@ impl Drop for WorkerProcess {
     }
 }
 
+/// Sends a signal to a process.
+pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
+    let id = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(id, signal).unwrap();
+}
+
+/// What a command printed to standard error, and its exit code.
+pub(crate) fn errors_of(command: &mut Command) -> (i32, String) {
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Names of the files in a folder, sorted.
+pub(crate) fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 /// Waits for a process, and fails the test when it takes too long.
 pub(crate) fn exit_code(child: &mut Child, limit: Duration) -> i32 {
     let start = Instant::now();
@@ -66,7 +102,7 @@ pub(crate) fn exit_code(child: &mut Child, limit: Duration) -> i32 {
 }
 
 /// Waits until `file` has some bytes.
-pub(crate) fn wait_for_bytes(file: &std::path::Path, limit: Duration) {
+pub(crate) fn wait_for_bytes(file: &Path, limit: Duration) {
     let start = Instant::now();
     while std::fs::metadata(file).map_or(0, |metadata| metadata.len()) == 0 {
         assert!(start.elapsed() < limit, "{} stayed empty", file.display());
@@ -74,6 +110,6 @@ pub(crate) fn wait_for_bytes(file: &std::path::Path, limit: Duration) {
     }
 }
 
-pub(crate) fn json(path: &std::path::Path) -> Value {
+pub(crate) fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

@@ -1,0 +1,231 @@
+//! Which option of `run` applies to which source. What does not apply is refused: whoever gives an
+//! option expects something of it.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::args::RunArguments;
+use crate::failure::Failure;
+use crate::source::Kind::{self, File, Local, Mjpeg, Pattern, Rtsp, Webcam};
+use crate::source::Source;
+
+/// An option that not every source can obey.
+struct Rule {
+    /// Its name, without dashes.
+    option: &'static str,
+    applies_to: &'static [Kind],
+    /// What it is about, in the words of the refusal.
+    about: &'static str,
+}
+
+/// Options that are not here apply to every source.
+const RULES: &[Rule] = &[
+    Rule {
+        option: "realtime",
+        applies_to: &[File],
+        about: "video files; live sources are realtime",
+    },
+    Rule {
+        option: "every_frame",
+        applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
+        about: "live sources; every frame of a file is processed anyway",
+    },
+    Rule { option: "frames_by_track", applies_to: &[File], about: "video files" },
+    Rule { option: "resolution", applies_to: &[Webcam], about: "webcams" },
+    Rule { option: "fps", applies_to: &[Webcam], about: "webcams" },
+    Rule { option: "reconnect", applies_to: &[Local], about: "local: streams" },
+    Rule { option: "transcode", applies_to: &[Local], about: "local: streams" },
+    Rule { option: "rtsp_transport", applies_to: &[Local], about: "local:rtsp:// streams" },
+    Rule {
+        option: "bitrate",
+        applies_to: &[Local, Webcam, Pattern],
+        about: "video that this program sends: local: streams, webcams and drawings",
+    },
+];
+
+/// Options for a server that somebody else runs.
+const REMOTE: &[&str] =
+    &["api_key_transport", "ice_server", "turn", "turn_user", "plan", "region", "timeout"];
+
+/// Refuses what was given and does not apply.
+pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
+    let source = Source::parse(&arguments.source).map_err(Failure::Usage)?;
+    let given = |option: &str| is_given(matches, option);
+    let refused = RULES.iter().find(|rule| given(rule.option) && !rule.takes(source.kind()));
+    if let Some(Rule { option, about, .. }) = refused {
+        return Err(refusal(option, &format!("is for {about}")));
+    }
+    if let Some(reason) = pointless_codec(&source, arguments).filter(|_| given("codec")) {
+        return Err(refusal("codec", reason));
+    }
+    if given("rtsp_transport") && !is_local_rtsp(&source) {
+        return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
+    }
+    match REMOTE.iter().find(|option| arguments.server.is_none() && given(option)) {
+        Some(option) => Err(refusal(option, "needs --server: the worker inside has no use for it")),
+        None => Ok(()),
+    }
+}
+
+impl Rule {
+    fn takes(&self, kind: Kind) -> bool {
+        self.applies_to.contains(&kind)
+    }
+}
+
+/// Whether it is on the command line: what comes from the environment is meant for every run.
+fn is_given(matches: &ArgMatches, option: &str) -> bool {
+    matches.try_contains_id(option).unwrap_or(false)
+        && matches.value_source(option) == Some(ValueSource::CommandLine)
+}
+
+/// Why there is no video to have a codec.
+fn pointless_codec(source: &Source, arguments: &RunArguments) -> Option<&'static str> {
+    let nothing_returns = arguments.stream_output.is_empty();
+    match source.kind() {
+        File if !arguments.frames_by_track => {
+            Some("needs --frames-by-track: a file's frames come back as images otherwise")
+        }
+        File | Rtsp | Mjpeg if nothing_returns => {
+            Some("needs --stream-output: no video comes back otherwise")
+        }
+        _ => None,
+    }
+}
+
+fn is_local_rtsp(source: &Source) -> bool {
+    let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match source {
+        Source::Local(url) => matches!(scheme(url).as_deref(), Some("rtsp" | "rtsps")),
+        _ => false,
+    }
+}
+
+fn refusal(option: &str, reason: &str) -> Failure {
+    let name = option.replace('_', "-");
+    Failure::Usage(format!("--{name} {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, FromArgMatches};
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    const SOURCES: [(Kind, &str); 6] = [
+        (File, "a.mp4"),
+        (Rtsp, "rtsp://h/1"),
+        (Mjpeg, "http://h/1"),
+        (Local, "local:rtsp://h/1"),
+        (Webcam, "webcam:0"),
+        (Pattern, "pattern:16x16"),
+    ];
+
+    /// Every option that is not for every source, how it is written, and the sources that it is for.
+    const EXPECTED: &[(&[&str], &[Kind])] = &[
+        (&["--realtime"], &[File]),
+        (&["--every-frame"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
+        (&["--frames-by-track", "--stream-output=a"], &[File]),
+        #[cfg(all(feature = "webcam", target_os = "linux"))]
+        (&["--resolution=16x16"], &[Webcam]),
+        #[cfg(all(feature = "webcam", target_os = "linux"))]
+        (&["--fps=5"], &[Webcam]),
+        #[cfg(feature = "local-stream")]
+        (&["--reconnect=1"], &[Local]),
+        #[cfg(feature = "local-stream")]
+        (&["--transcode"], &[Local]),
+        #[cfg(feature = "local-stream")]
+        (&["--rtsp-transport=tcp"], &[Local]),
+        (&["--bitrate=1M"], &[Local, Webcam, Pattern]),
+        (&["--codec=vp8"], &[Local, Webcam, Pattern]),
+        (&["--codec=vp8", "--stream-output=a"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
+        (&["--codec=vp8", "--stream-output=a", "--frames-by-track"], &[File]),
+    ];
+
+    const EVERYWHERE: &[&str] = &[
+        "source",
+        "server",
+        "api_key",
+        "turn_credential",
+        "workflow",
+        "workflow_id",
+        "workspace",
+        "image_input",
+        "stream_output",
+        "data_output",
+        "parameters",
+        "save",
+        "jsonl",
+        "summary_json",
+        "duration",
+        "connect_timeout",
+        "upload_timeout",
+        "first_result_timeout",
+        "idle_timeout",
+        "dead_after",
+        "processing_timeout",
+        "read_markers",
+        "quiet",
+        "verbose",
+        "color",
+        "log",
+        "help",
+        "version",
+    ];
+
+    fn checked(given: &[&str]) -> Result<(), Failure> {
+        let matches =
+            Arguments::command().get_matches_from([&["streamsdk", "run"], given].concat());
+        let Command::Run(arguments) = Arguments::from_arg_matches(&matches).unwrap().command else {
+            panic!("{given:?}")
+        };
+        check(&arguments, matches.subcommand().unwrap().1)
+    }
+
+    #[test]
+    fn each_option_is_taken_with_its_sources_and_refused_with_all_others() {
+        for (options, takes) in EXPECTED {
+            for (kind, source) in SOURCES {
+                let given = [&[source], *options].concat();
+                let checked = checked(&given);
+                assert_eq!(checked.is_ok(), takes.contains(&kind), "{given:?}: {checked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_for_somebody_elses_server_need_one() {
+        let turn = ["--turn=turn:h", "--turn-user=u", "--turn-credential=c"];
+        let single = ["--api-key-transport=both", "--ice-server=stun:h", "--plan=p", "--region=r"];
+        let cases = single.iter().map(std::slice::from_ref).chain([&turn[..], &["--timeout=5"]]);
+        for options in cases {
+            let given = [&["a.mp4"], options].concat();
+            assert!(checked(&given).unwrap_err().to_string().contains("--server"), "{given:?}");
+            checked(&[&given[..], &["--server=http://h"]].concat()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_not_rtsp_has_no_rtsp_transport() {
+        #[cfg(feature = "local-stream")]
+        assert!(checked(&["local:rtmp://h/1", "--rtsp-transport=udp"]).is_err());
+    }
+
+    #[test]
+    fn for_every_option_it_is_decided_what_it_applies_to() {
+        let command = Arguments::command();
+        let run = command.find_subcommand("run").unwrap();
+        let ruled = RULES.iter().map(|rule| rule.option).chain(REMOTE.iter().copied());
+        let known: Vec<&str> = ruled.chain(["codec"]).chain(EVERYWHERE.iter().copied()).collect();
+        for option in run.get_arguments() {
+            assert!(known.contains(&option.get_id().as_str()), "{}", option.get_id());
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_option_as_it_is_written() {
+        let refused = checked(&["webcam:0", "--realtime"]).unwrap_err().to_string();
+        assert!(refused.starts_with("--realtime is for video files"), "{refused}");
+    }
+}

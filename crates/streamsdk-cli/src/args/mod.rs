@@ -1,0 +1,158 @@
+//! The command line.
+
+mod run;
+mod values;
+mod voice;
+#[cfg(feature = "worker")]
+mod worker;
+
+use std::ffi::OsString;
+
+use clap::builder::ValueParser;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use streamsdk::protocol::redact_url;
+
+#[cfg(feature = "local-stream")]
+pub(crate) use self::run::RtspTransport;
+pub(crate) use self::run::{LimitArguments, RunArguments};
+pub(crate) use self::voice::VoiceArguments;
+#[cfg(feature = "worker")]
+pub(crate) use self::worker::{GzipChoice, InterfacesChoice, WorkerArguments};
+use crate::failure::Failure;
+use crate::{applies, terminal};
+
+/// Stream video to an inference server over WebRTC and get frames and predictions back.
+#[derive(Debug, Parser)]
+#[command(name = "streamsdk", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) voice: VoiceArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Stream video and write down what comes back
+    ///
+    /// Exit status: 0 done · 2 wrong usage · 3 the source cannot be used · 4 the server cannot be
+    /// reached · 5 the server refused · 6 API key or quota · 7 something took too long · 8 the
+    /// connection was lost · 9 the server could not process the file · 130 interrupted (SIGINT or
+    /// SIGTERM) · 141 whoever read the output went away · 1 other.
+    Run(Box<RunArguments>),
+    /// List this machine's cameras and what they offer
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    Devices(DevicesArguments),
+    /// Serve sessions until interrupted (SIGINT or SIGTERM)
+    #[cfg(feature = "worker")]
+    Worker(WorkerArguments),
+    /// Print a script that completes this program's options in a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page, for `man -l -`
+    Man(ManArguments),
+}
+
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+#[derive(Debug, Args)]
+pub(crate) struct DevicesArguments {
+    /// As JSON: one array of cameras
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The command that the page is about; without it, the whole program
+    #[arg(value_name = "COMMAND", value_parser = subcommand_names())]
+    pub(crate) command: Option<String>,
+}
+
+impl Arguments {
+    /// Takes the process's arguments. What asks for help ends the program here.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let given: Vec<OsString> = std::env::args_os().collect();
+        let colors = voice::colors_of(&given);
+        let command = Self::command().color(colors);
+        let matches =
+            command.try_get_matches_from(&given).map_err(|error| misread(&error, &given))?;
+        let arguments =
+            Self::from_arg_matches(&matches).map_err(|error| misread(&error, &given))?;
+        arguments.check(&matches)?;
+        Ok(arguments)
+    }
+
+    fn check(&self, matches: &ArgMatches) -> Result<(), Failure> {
+        match (&self.command, matches.subcommand()) {
+            (Command::Run(arguments), Some((_, given))) => applies::check(arguments, given),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Help and versions are printed and end the program; everything else is a failure, in which passwords
+/// of URLs do not show.
+fn misread(error: &clap::Error, given: &[OsString]) -> Failure {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let colored = terminal::colors_stderr(voice::colors_of(given));
+    let text = error.render();
+    let text = if colored { text.ansi().to_string() } else { text.to_string() };
+    Failure::CommandLine(given.iter().filter_map(|argument| argument.to_str()).fold(text, hide))
+}
+
+/// `text` without the passwords that are in an argument.
+fn hide(text: String, argument: &str) -> String {
+    let value = match argument.split_once('=') {
+        Some((name, value)) if name.starts_with('-') => value,
+        _ => argument,
+    };
+    if value.contains('@') { text.replace(value, &redact_url(value)) } else { text }
+}
+
+fn subcommand_names() -> ValueParser {
+    let mut names = vec!["run", "completions", "man"];
+    if cfg!(all(feature = "webcam", target_os = "linux")) {
+        names.push("devices");
+    }
+    if cfg!(feature = "worker") {
+        names.push("worker");
+    }
+    names.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn there_is_a_manual_page_for_every_command() {
+        for command in Arguments::command().get_subcommands() {
+            let given = ["streamsdk", "man", command.get_name()];
+            assert!(Arguments::try_parse_from(given).is_ok(), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_misread_does_not_show_a_password() {
+        let given: Vec<OsString> = ["streamsdk", "run", "a.mp4", "Xtsp://u:s3cret@host/1"]
+            .iter()
+            .map(OsString::from)
+            .collect();
+        let error = Arguments::try_parse_from(&given).unwrap_err();
+        let Failure::CommandLine(text) = misread(&error, &given) else { panic!("{error}") };
+        assert!(text.contains("host") && !text.contains("s3cret"), "{text}");
+    }
+}

@@ -1,0 +1,214 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use streamsdk::{ApiKeyTransport, VideoCodec};
+
+use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+use crate::source::Size;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); one that this machine
+    /// pulls (local:rtsp://… or local:rtmp://…); a camera of this machine (`webcam`, `webcam:1`,
+    /// `webcam:/dev/video1`, `webcam:NAME`); or a drawing (`pattern:1280x720` or `pattern:1280x720@30`).
+    /// A file that exists comes first: `./webcam` is always a file, `webcam:0` a camera
+    // Not parsed here, because errors of parsing repeat what was given, and a password may be in it.
+    pub(crate) source: OsString,
+    /// URL of the server; without it, a worker is started inside
+    #[arg(long, value_name = "URL", help_heading = "Server")]
+    pub(crate) server: Option<String>,
+    /// API key
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "ROBOFLOW_API_KEY",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
+    pub(crate) api_key: Option<String>,
+    /// How the API key travels: in the body, as `Authorization: Bearer`, or both
+    #[arg(long, value_name = "HOW", help_heading = "Server")]
+    pub(crate) api_key_transport: Option<KeyTransport>,
+    /// A STUN server, or a TURN server that asks for no password; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Server")]
+    pub(crate) ice_server: Vec<String>,
+    /// A TURN server, such as turn:turn.example.org:3478; may be repeated
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "turn_user",
+        requires = "turn_credential",
+        help_heading = "Server"
+    )]
+    pub(crate) turn: Vec<String>,
+    /// User name for the TURN servers
+    #[arg(long, value_name = "NAME", requires = "turn", help_heading = "Server")]
+    pub(crate) turn_user: Option<String>,
+    /// Password for the TURN servers
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "STREAMSDK_TURN_CREDENTIAL",
+        hide_env_values = true,
+        help_heading = "Server"
+    )]
+    pub(crate) turn_credential: Option<String>,
+    /// The compute plan to run on (hosted servers)
+    #[arg(long, value_name = "PLAN", help_heading = "Server")]
+    pub(crate) plan: Option<String>,
+    /// The region to run in (hosted servers)
+    #[arg(long, value_name = "REGION", help_heading = "Server")]
+    pub(crate) region: Option<String>,
+
+    /// The workflow as a JSON file
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["workflow_id", "workspace"],
+        help_heading = "Workflow"
+    )]
+    pub(crate) workflow: Option<PathBuf>,
+    /// Id of a workflow that the server knows
+    #[arg(long, value_name = "ID", help_heading = "Workflow")]
+    pub(crate) workflow_id: Option<String>,
+    /// Workspace of the workflow
+    #[arg(long, value_name = "NAME", requires = "workflow_id", help_heading = "Workflow")]
+    pub(crate) workspace: Option<String>,
+    /// Name of the workflow's input that takes the frame
+    #[arg(long, value_name = "NAME", default_value = "image", help_heading = "Workflow")]
+    pub(crate) image_input: String,
+    /// A workflow output to be received as frames; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Workflow")]
+    pub(crate) stream_output: Vec<String>,
+    /// A workflow output to be received as data, or `*` for all but images; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Workflow")]
+    pub(crate) data_output: Vec<String>,
+    /// A workflow input, as JSON or else as text; may be repeated
+    #[arg(
+        long = "param",
+        value_name = "NAME=VALUE",
+        value_parser = parse_parameter,
+        help_heading = "Workflow"
+    )]
+    pub(crate) parameters: Vec<(String, Value)>,
+
+    /// Write the received frames to a video file
+    #[cfg(feature = "save")]
+    #[arg(long, value_name = "OUT.mp4", requires = "stream_output", help_heading = "Results")]
+    pub(crate) save: Option<PathBuf>,
+    /// Write one JSON object per frame to a file, line by line; `-` is standard output
+    #[arg(long, value_name = "OUT.jsonl", help_heading = "Results")]
+    pub(crate) jsonl: Option<PathBuf>,
+    /// Write the summary as JSON to a file; `-` is standard output
+    #[arg(long, value_name = "OUT.json", help_heading = "Results")]
+    pub(crate) summary_json: Option<PathBuf>,
+
+    /// Play the file at its own speed, dropping what is late, instead of processing every frame
+    #[arg(long, help_heading = "Source")]
+    pub(crate) realtime: bool,
+    /// Have every frame of a live source processed, instead of dropping what is late
+    #[arg(long, conflicts_with = "realtime", help_heading = "Source")]
+    pub(crate) every_frame: bool,
+    /// Have a file's frames come back as video instead of single images
+    #[arg(long, requires = "stream_output", help_heading = "Source")]
+    pub(crate) frames_by_track: bool,
+    /// What a webcam should give: WIDTHxHEIGHT; it takes what comes closest
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    #[arg(long, value_name = "SIZE", help_heading = "Source")]
+    pub(crate) resolution: Option<Size>,
+    /// Frames per second that a webcam should give; it takes what comes closest
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    #[arg(long, value_name = "FPS", help_heading = "Source")]
+    pub(crate) fps: Option<f64>,
+    /// How often in a row to connect again to a `local:` stream that breaks off; without it, as often as it
+    /// takes
+    #[cfg(feature = "local-stream")]
+    #[arg(long, value_name = "TIMES", help_heading = "Source")]
+    pub(crate) reconnect: Option<u32>,
+    /// Decode a `local:` stream and encode it anew even where it could be passed on
+    #[cfg(feature = "local-stream")]
+    #[arg(long, help_heading = "Source")]
+    pub(crate) transcode: bool,
+    /// What carries the video of a `local:rtsp://` stream
+    #[cfg(feature = "local-stream")]
+    #[arg(long, value_name = "TRANSPORT", help_heading = "Source")]
+    pub(crate) rtsp_transport: Option<RtspTransport>,
+    /// Codec for video: vp8 or h264
+    #[arg(long, value_name = "CODEC", help_heading = "Source")]
+    pub(crate) codec: Option<VideoCodec>,
+    /// Highest bitrate of video that is sent, in bits per second; 2500k and 2.5M are understood
+    #[arg(long, value_name = "RATE", value_parser = parse_bitrate, help_heading = "Source")]
+    pub(crate) bitrate: Option<u32>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, help_heading = "Source")]
+    pub(crate) duration: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+
+    /// Read the number that is drawn into each frame, and add it to its line of JSON
+    #[arg(long, hide = true, requires = "jsonl")]
+    pub(crate) read_markers: bool,
+}
+
+/// How long is waited for what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Time limits")]
+pub(crate) struct LimitArguments {
+    /// For the server's answer [default: 90]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) timeout: Option<Duration>,
+    /// From the answer to an open connection [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) connect_timeout: Option<Duration>,
+    /// For an upload that stands still [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) upload_timeout: Option<Duration>,
+    /// For the first result [default: 90]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) first_result_timeout: Option<Duration>,
+    /// Between two results [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// For a server that is silent on the network [default: 15]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) dead_after: Option<Duration>,
+    /// After which the server ends the session, in whole seconds [default: the server's]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    pub(crate) processing_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyTransport {
+    /// In the body, which every server understands
+    Legacy,
+    /// In the body and as a header
+    Both,
+    /// As a header only
+    Header,
+}
+
+impl From<KeyTransport> for ApiKeyTransport {
+    fn from(transport: KeyTransport) -> Self {
+        match transport {
+            KeyTransport::Legacy => Self::Legacy,
+            KeyTransport::Both => Self::Both,
+            KeyTransport::Header => Self::Header,
+        }
+    }
+}
+
+#[cfg(feature = "local-stream")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RtspTransport {
+    /// The connection to the camera: loses nothing, may be late
+    Tcp,
+    /// Packets of its own, which may be lost
+    Udp,
+    /// What the camera takes
+    Auto,
+}

@@ -1,0 +1,95 @@
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::values::parse_bytes;
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
+    pub(crate) listen: String,
+    /// Most sessions at a time; more are refused with status 429
+    #[arg(long, value_name = "COUNT", default_value = "16", value_parser = parse_sessions)]
+    pub(crate) max_sessions: usize,
+    /// Largest file that a client may upload, in bytes; 500k, 64M and 2G are understood
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) max_upload: Option<u64>,
+    /// Which of this machine's addresses are offered for media; without it, loopback only when listening
+    /// on a loopback address, and all otherwise
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) interfaces: Option<InterfacesChoice>,
+    /// Which clients get compressed results
+    #[arg(long, value_name = "WHO", default_value = "programs")]
+    pub(crate) gzip: GzipChoice,
+    /// Origin of web pages that may use the worker, such as https://example.org, or `*` for all; may be
+    /// repeated; without it, all
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) allow_origin: Vec<String>,
+    /// File with a token that clients have to show, as `Authorization: Bearer TOKEN`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether clients may have cameras pulled that are on this machine or its private networks
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub(crate) allow_private_sources: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum InterfacesChoice {
+    /// All but loopback
+    External,
+    /// Loopback only: clients have to be on this machine
+    Loopback,
+    /// Both
+    All,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum GzipChoice {
+    /// All of them
+    Always,
+    /// All but web pages, which cannot read them
+    Programs,
+    /// None
+    Never,
+}
+
+fn parse_sessions(text: &str) -> Result<usize, String> {
+    match text.parse::<u16>() {
+        Ok(count) if count > 0 => Ok(count.into()),
+        _ => Err(format!("expected 1 to {}", u16::MAX)),
+    }
+}
+
+/// An origin has a scheme and a host, and maybe a port, and nothing else: a browser sends no more.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    };
+    match text.split_once("://") {
+        _ if text == "*" => Ok(text.to_owned()),
+        Some((scheme, host)) if !scheme.is_empty() && is_host(host) => Ok(text.to_owned()),
+        _ => Err("expected SCHEME://HOST or SCHEME://HOST:PORT, without a path, or *".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_would_send() {
+        for right in ["*", "https://example.org", "http://localhost:5173", "http://[::1]:80"] {
+            assert!(parse_origin(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "example.org", "https://", "https://example.org/", "https://a b"] {
+            assert!(parse_origin(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_worker_for_nobody_is_refused() {
+        assert_eq!(parse_sessions("1"), Ok(1));
+        assert!(parse_sessions("0").is_err() && parse_sessions("99999999").is_err());
+    }
+}
