@@ -1,4 +1,4 @@
-//! Other ways to take a producer's frames: one after another, the newest, asynchronously.
+//! Other ways to take a producer's frames: one after another, through a queue, the newest, asynchronously.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -11,7 +11,7 @@ use futures_core::stream::FusedStream;
 
 use crate::pump::{PATIENCE, Pump};
 use crate::queue::{Queue, WhenFull};
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
 
 /// The frames of a producer, one after another; made by [`FrameProducer::frames`].
 ///
@@ -25,6 +25,11 @@ pub struct Frames<P> {
 impl<P: FrameProducer> Frames<P> {
     pub(crate) fn new(producer: P) -> Self {
         Self { producer, has_ended: false }
+    }
+
+    /// As [`FrameProducer::damage`].
+    pub fn damage(&self) -> Damage {
+        self.producer.damage()
     }
 }
 
@@ -47,28 +52,45 @@ impl<P: FrameProducer> Iterator for Frames<P> {
 
 impl<P: FrameProducer> FusedIterator for Frames<P> {}
 
-/// The newest frame of a producer; made by [`FrameProducer::latest`].
+/// The frames of a producer that a thread takes and puts into a queue; made by
+/// [`FrameProducer::buffered`].
 ///
-/// Frames that nobody took in time are counted as dropped. Dropping this ends the producer and waits
-/// for its thread.
-pub struct Latest {
+/// Gives the frames that wait before it ends, with the error that the producer ended with. Dropping this
+/// ends the producer and waits for its thread.
+pub struct Buffered {
     pump: Pump,
     format: Option<ProducerFormat>,
 }
 
-impl Latest {
-    pub(crate) fn new(producer: impl FrameProducer + 'static) -> Self {
+/// The newest frame of a producer; made by [`FrameProducer::latest`].
+///
+/// Frames that nobody took in time are counted as dropped. Dropping this ends the producer and waits
+/// for its thread.
+pub struct Latest(Buffered);
+
+impl Buffered {
+    pub(crate) fn new(
+        producer: impl FrameProducer + 'static,
+        capacity: usize,
+        when_full: WhenFull,
+    ) -> Self {
         let format = producer.format().copied();
-        Self::of(Pump::start(producer, Queue::newest()), format)
+        Self::of(Pump::start(producer, Queue::new(capacity, when_full)), format)
     }
 
-    /// The frames that a thread puts into a queue of the newest.
+    /// The frames that a thread puts into a queue.
     pub(crate) fn of(pump: Pump, format: Option<ProducerFormat>) -> Self {
         Self { pump, format }
     }
 }
 
-impl FrameProducer for Latest {
+impl Latest {
+    pub(crate) fn new(producer: impl FrameProducer + 'static) -> Self {
+        Self(Buffered::new(producer, 1, WhenFull::DropOldest))
+    }
+}
+
+impl FrameProducer for Buffered {
     fn format(&self) -> Option<&ProducerFormat> {
         self.format.as_ref()
     }
@@ -82,11 +104,39 @@ impl FrameProducer for Latest {
     fn stopper(&self) -> Stopper {
         self.pump.stopper()
     }
+
+    fn damage(&self) -> Damage {
+        self.pump.queue().damage()
+    }
+}
+
+impl FrameProducer for Latest {
+    fn format(&self) -> Option<&ProducerFormat> {
+        self.0.format()
+    }
+
+    fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
+        self.0.next_frame(timeout)
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.0.stopper()
+    }
+
+    fn damage(&self) -> Damage {
+        self.0.damage()
+    }
+}
+
+impl fmt::Debug for Buffered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffered").field("format", &self.format).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Latest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Latest").field("format", &self.format).finish_non_exhaustive()
+        f.debug_struct("Latest").field("format", &self.0.format).finish_non_exhaustive()
     }
 }
 
@@ -112,6 +162,11 @@ impl FrameStream {
     /// Ends the stream from elsewhere.
     pub fn stopper(&self) -> Stopper {
         self.pump.stopper()
+    }
+
+    /// As [`FrameProducer::damage`].
+    pub fn damage(&self) -> Damage {
+        self.pump.queue().damage()
     }
 }
 

@@ -27,6 +27,7 @@
 //!   other systems than Linux.
 
 mod adapters;
+mod damage;
 mod error;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
@@ -41,19 +42,23 @@ mod producer;
 mod pump;
 mod queue;
 mod stopper;
+#[cfg(feature = "ffmpeg")]
+mod text;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod webcam;
 
 pub use streamsdk_media as media;
 
-pub use adapters::{FrameStream, Frames, Latest};
+pub use adapters::{Buffered, FrameStream, Frames, Latest};
+pub use damage::Damage;
 pub use error::CaptureError;
 #[cfg(feature = "ffmpeg")]
 pub use file::{VideoFile, VideoFileError, VideoFileOptions, VideoInfo};
 pub use manual::{ManualProducer, ManualSender, SendError, manual, manual_with};
 #[cfg(feature = "ffmpeg")]
 pub use network::{
-    EncodedStream, H264Profile, NetworkStream, NetworkStreamOptions, Reconnect, Transport,
+    EncodedStream, H264Profile, NetworkStream, NetworkStreamOptions, ParseTransportError,
+    Reconnect, Transport,
 };
 pub use pattern::TestPattern;
 pub use producer::{CapturedFrame, EncodedProducer, FrameProducer, ProducerFormat};

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use streamsdk_media::video::EncodedFrame;
 use streamsdk_media::{Frame, PixelFormat};
 
-use crate::{CaptureError, FrameStream, Frames, Latest, Stopper, WhenFull};
+use crate::{Buffered, CaptureError, Damage, FrameStream, Frames, Latest, Stopper, WhenFull};
 
 /// Something that gives frames: a camera, a file, a stream from the network, a drawing.
 ///
@@ -45,6 +45,12 @@ pub trait FrameProducer: Send {
     /// Ends the producer from another thread: a running [`FrameProducer::next_frame`] at once.
     fn stopper(&self) -> Stopper;
 
+    /// What was missing or damaged up to the newest frame, and all of it once the frames have ended.
+    /// Default is nothing, as of producers that cannot be damaged.
+    fn damage(&self) -> Damage {
+        Damage::default()
+    }
+
     /// The frames one after another, without a limit of time.
     fn frames(self) -> Frames<Self>
     where
@@ -60,6 +66,15 @@ pub trait FrameProducer: Send {
         Self: Sized + 'static,
     {
         Latest::new(self)
+    }
+
+    /// The same frames through a queue: a thread takes every frame and keeps up to `capacity` of them, at
+    /// least one. For producers that do not wait, in front of a consumer that needs its time now and then.
+    fn buffered(self, capacity: usize, when_full: WhenFull) -> Buffered
+    where
+        Self: Sized + 'static,
+    {
+        Buffered::new(self, capacity, when_full)
     }
 
     /// The frames for asynchronous programs, whatever runs them: a thread takes the frames and keeps
@@ -159,6 +174,10 @@ impl<P: FrameProducer + ?Sized> FrameProducer for Box<P> {
     fn stopper(&self) -> Stopper {
         (**self).stopper()
     }
+
+    fn damage(&self) -> Damage {
+        (**self).damage()
+    }
 }
 
 impl<P: FrameProducer + ?Sized> FrameProducer for &mut P {
@@ -172,5 +191,9 @@ impl<P: FrameProducer + ?Sized> FrameProducer for &mut P {
 
     fn stopper(&self) -> Stopper {
         (**self).stopper()
+    }
+
+    fn damage(&self) -> Damage {
+        (**self).damage()
     }
 }

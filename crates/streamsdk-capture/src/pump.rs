@@ -58,9 +58,15 @@ fn take_all(mut producer: impl FrameProducer, queue: &Queue) {
     loop {
         match producer.next_frame(PATIENCE) {
             // A frame for which there was no room is counted.
-            Ok(frame) => drop(queue.push(frame)),
+            Ok(frame) => {
+                queue.note(producer.damage());
+                drop(queue.push(frame));
+            }
             Err(error) if error.is_timeout() => {}
-            Err(error) => return queue.end(error),
+            Err(error) => {
+                queue.note(producer.damage());
+                return queue.end(error);
+            }
         }
     }
 }

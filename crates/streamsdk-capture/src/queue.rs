@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::{CaptureError, CapturedFrame};
+use crate::{CaptureError, CapturedFrame, Damage};
 
 /// What happens to a frame for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -22,6 +22,7 @@ pub enum WhenFull {
 /// A bounded queue that counts what it leaves out, and ends with an error.
 pub(crate) struct Queue {
     capacity: usize,
+    max_bytes: usize,
     when_full: WhenFull,
     state: Mutex<State>,
     changed: Condvar,
@@ -30,8 +31,11 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     frames: VecDeque<CapturedFrame>,
+    /// Of all these frames.
+    bytes: usize,
     /// Frames that were left out and belong between the last one in the queue and the next to come.
     left_out: u64,
+    damage: Damage,
     end: Option<CaptureError>,
     waker: Option<Waker>,
 }
@@ -46,20 +50,23 @@ impl Queue {
     pub(crate) fn new(capacity: usize, when_full: WhenFull) -> Self {
         Self {
             capacity: capacity.max(1),
+            max_bytes: usize::MAX,
             when_full,
             state: Mutex::default(),
             changed: Condvar::new(),
         }
     }
 
-    /// Keeps the newest frame only.
-    pub(crate) fn newest() -> Self {
-        Self::new(1, WhenFull::DropOldest)
+    /// Also bounds the frames' memory, though a single one always has room.
+    #[cfg(feature = "ffmpeg")]
+    pub(crate) fn max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     pub(crate) fn push(&self, mut frame: CapturedFrame) -> Result<(), Rejection> {
         let mut state = lock(&self.state);
-        while state.end.is_none() && state.frames.len() >= self.capacity {
+        let bytes = size(&frame);
+        while state.end.is_none() && self.is_full(&state, bytes) {
             match self.when_full {
                 WhenFull::DropOldest => state.drop_oldest(&mut frame),
                 WhenFull::DropNewest => {
@@ -75,9 +82,16 @@ impl Queue {
             return Err(Rejection::Ended);
         }
         frame.dropped = frame.dropped.saturating_add(std::mem::take(&mut state.left_out));
+        state.bytes = state.bytes.saturating_add(bytes);
         state.frames.push_back(frame);
         self.tell(state);
         Ok(())
+    }
+
+    fn is_full(&self, state: &State, more: usize) -> bool {
+        let has_frames = !state.frames.is_empty();
+        let is_large = has_frames && state.bytes.saturating_add(more) > self.max_bytes;
+        state.frames.len() >= self.capacity || is_large
     }
 
     /// The frames that wait, then the end.
@@ -110,6 +124,15 @@ impl Queue {
         }
     }
 
+    /// Keeps what is known of the damage of the frames, those that come next included.
+    pub(crate) fn note(&self, damage: Damage) {
+        lock(&self.state).damage = damage;
+    }
+
+    pub(crate) fn damage(&self) -> Damage {
+        lock(&self.state).damage
+    }
+
     /// No frame comes after those that wait. Only the first end counts.
     pub(crate) fn end(&self, error: CaptureError) {
         let mut state = lock(&self.state);
@@ -121,6 +144,7 @@ impl Queue {
     pub(crate) fn stop(&self) {
         let mut state = lock(&self.state);
         state.frames.clear();
+        state.bytes = 0;
         state.end = Some(CaptureError::Stopped);
         self.tell(state);
     }
@@ -138,15 +162,25 @@ impl Queue {
 impl State {
     /// What was left out before a dropped frame is left out before the one that follows it.
     fn drop_oldest(&mut self, newest: &mut CapturedFrame) {
-        let Some(oldest) = self.frames.pop_front() else { return };
+        let Some(oldest) = self.pop() else { return };
         let next = self.frames.front_mut().unwrap_or(newest);
         next.dropped = next.dropped.saturating_add(oldest.dropped).saturating_add(1);
     }
 
-    fn take(&mut self) -> Option<Result<CapturedFrame, CaptureError>> {
-        let frame = self.frames.pop_front().map(Ok);
-        frame.or_else(|| self.end.clone().map(Err))
+    fn pop(&mut self) -> Option<CapturedFrame> {
+        let frame = self.frames.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(size(&frame));
+        Some(frame)
     }
+
+    fn take(&mut self) -> Option<Result<CapturedFrame, CaptureError>> {
+        self.pop().map(Ok).or_else(|| self.end.clone().map(Err))
+    }
+}
+
+/// In bytes.
+fn size(captured: &CapturedFrame) -> usize {
+    captured.frame.planes().iter().map(|plane| plane.data.len()).sum()
 }
 
 /// A panic elsewhere leaves nothing here half done.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, FrameStream, ProducerFormat, SendError, Stopper,
-    TestPattern, WhenFull, manual, manual_with,
+    CaptureError, CapturedFrame, Damage, FrameProducer, FrameStream, ProducerFormat, SendError,
+    Stopper, TestPattern, WhenFull, manual, manual_with,
 };
 use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
@@ -89,6 +89,80 @@ fn the_newest_frame_is_kept_and_the_others_are_counted() {
     drop(allow);
     assert_eq!(latest.next_frame(LONG).unwrap_err(), CaptureError::EndOfStream);
     assert_eq!(latest.next_frame(LONG).unwrap_err(), CaptureError::EndOfStream);
+}
+
+/// Gives two frames and breaks off, each with more damage than before.
+struct Damaged {
+    frames: u32,
+    stopper: Stopper,
+}
+
+fn damaged() -> Damaged {
+    Damaged { frames: 0, stopper: Stopper::default() }
+}
+
+fn broken() -> CaptureError {
+    CaptureError::Disconnected { origin: "a camera".to_owned(), reason: "it is gone".to_owned() }
+}
+
+impl FrameProducer for Damaged {
+    fn format(&self) -> Option<&ProducerFormat> {
+        None
+    }
+
+    fn next_frame(&mut self, _: Duration) -> Result<CapturedFrame, CaptureError> {
+        self.frames += 1;
+        let frame = || CapturedFrame::new(gray(self.frames), u64::from(self.frames));
+        (self.frames < 3).then(frame).ok_or_else(broken)
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    fn damage(&self) -> Damage {
+        let mut damage = Damage::default();
+        damage.concealed_frames = self.frames.into();
+        damage
+    }
+}
+
+#[test]
+fn a_queue_gives_every_frame_and_then_what_the_producer_ended_with() {
+    let mut buffered = pattern(100).buffered(2, WhenFull::Wait);
+    for number in 0..100 {
+        assert_eq!(numbers(&buffered.next_frame(LONG).unwrap()), (number, 0));
+    }
+    assert_eq!(buffered.next_frame(LONG).unwrap_err(), CaptureError::EndOfStream);
+    assert_eq!(buffered.format().map(|format| format.width), Some(16));
+
+    let mut buffered = damaged().buffered(5, WhenFull::DropNewest);
+    (0..2).for_each(|_| drop(buffered.next_frame(LONG).unwrap()));
+    for _ in 0..2 {
+        assert_eq!(buffered.next_frame(LONG).unwrap_err(), broken());
+    }
+}
+
+#[test]
+fn damage_is_known_behind_every_adapter() {
+    let ended: [Box<dyn FrameProducer>; 4] = [
+        Box::new(damaged()),
+        Box::new(damaged().latest()),
+        Box::new(damaged().buffered(1, WhenFull::Wait)),
+        Box::new(damaged().latest().buffered(3, WhenFull::Wait)),
+    ];
+    for mut producer in ended {
+        while producer.next_frame(LONG).is_ok() {}
+        assert_eq!(producer.damage().concealed_frames, 3);
+        let borrowed = &mut producer;
+        assert_eq!(borrowed.frames().damage().concealed_frames, 3);
+    }
+    let mut frames = damaged().frames();
+    while frames.next().is_some_and(|frame| frame.is_ok()) {}
+    assert_eq!(frames.damage().concealed_frames, 3);
+    let mut stream = damaged().into_stream(1, WhenFull::Wait);
+    while next(&mut stream).is_some_and(|frame| frame.is_ok()) {}
+    assert_eq!(stream.damage().concealed_frames, 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, FrameProducer, ProducerFormat, VideoFile, VideoFileError, VideoInfo,
+    CaptureError, Damage, FrameProducer, ProducerFormat, VideoFile, VideoFileError, VideoInfo,
 };
 use streamsdk_media::{Frame, PixelFormat, Rotation};
 
@@ -156,6 +156,153 @@ fn a_file_that_is_cut_off_gives_what_it_has() {
         assert_eq!(frame.to_packed(), same.to_packed());
     }
     assert_eq!(video.next_frame().unwrap().map(drop), None);
+}
+
+/// The packets of a transport stream.
+fn transport_packets(name: &str) -> Vec<[u8; 188]> {
+    let data = std::fs::read(fixture(name)).unwrap();
+    data.as_chunks::<188>().0.to_vec()
+}
+
+fn is_video(packet: &[u8; 188]) -> bool {
+    u16::from_be_bytes([packet[1] & 0x1f, packet[2]]) == 0x100
+}
+
+fn begins_frame(packet: &[u8; 188]) -> bool {
+    is_video(packet) && packet[1] & 0x40 != 0
+}
+
+/// What a file of that name and content gives, and what was wrong with it.
+fn read(name: &str, content: &[u8]) -> (Vec<Frame>, Damage) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let mut video = VideoFile::open(&path).unwrap();
+    let frames = frames(&mut video);
+    (frames, video.damage())
+}
+
+fn pixels(frames: &[Frame]) -> Vec<impl PartialEq> {
+    frames.iter().map(Frame::to_packed).collect()
+}
+
+#[test]
+fn packets_that_are_only_marked_as_damaged_are_decoded_like_all_others() {
+    let mut packets = transport_packets("numbered_baseline.ts");
+    let mut jump = 0;
+    for (index, packet) in packets.iter_mut().filter(|packet| is_video(packet)).enumerate() {
+        // As where recordings were joined: the counter goes on elsewhere.
+        jump += if index % 20 == 19 { 5 } else { 0 };
+        packet[3] = packet[3] & 0xf0 | (packet[3] & 0x0f).wrapping_add(jump) & 0x0f;
+    }
+    let (frames, damage) = read("joined.ts", packets.as_flattened());
+    let whole = self::frames(&mut open("numbered_baseline.ts"));
+    assert!(pixels(&frames) == pixels(&whole), "{} of {} frames", frames.len(), whole.len());
+    assert!(damage.marked_packets > 2 && !damage.is_loss(), "{damage}");
+}
+
+#[test]
+fn a_hole_in_a_transport_stream_is_as_many_frames_as_are_missing() {
+    let packets = transport_packets("numbered_baseline.ts");
+    let mut number = 0;
+    let numbered: Vec<_> = packets
+        .iter()
+        .map(|packet| {
+            number += u64::from(begins_frame(packet));
+            (number, packet)
+        })
+        .collect();
+    let without = |from: u64, count: u64| -> Vec<u8> {
+        let is_missing = |number: u64| (from..from + count).contains(&number);
+        let kept =
+            numbered.iter().filter(|(number, packet)| !is_video(packet) || !is_missing(*number));
+        kept.flat_map(|(_, packet)| packet.iter().copied()).collect()
+    };
+    // After the last of these holes the decoder gives nothing up to the next key frame.
+    for (from, count, given) in [(45, 1, 89), (20, 7, 83), (46, 3, 75)] {
+        let (frames, damage) = read("hole.ts", &without(from, count));
+        assert_eq!((frames.len(), damage.missing_frames), (given, 90 - given as u64), "{damage}");
+        assert!(damage.is_loss());
+    }
+    // A recording that was begun between two key frames.
+    let (frames, damage) = read("begun.ts", &without(1, 10));
+    assert!(!frames.is_empty() && !damage.is_loss(), "{} frames, {damage}", frames.len());
+}
+
+#[test]
+fn a_file_that_is_cut_off_says_how_much_is_missing() {
+    let mut video = open("truncated.mp4");
+    let delivered = frames(&mut video).len() as u64;
+    let damage = video.damage();
+    let missing = damage.missing_frames + damage.undecodable_packets;
+    assert_eq!((delivered + missing, damage.undecodable_packets), (30, 1), "{damage}");
+
+    let matroska = matroska(20);
+    let (frames, damage) = read("whole.mkv", &matroska);
+    assert_eq!((frames.len(), damage), (20, Damage::default()));
+    let (frames, damage) = read("cut.mkv", &matroska[..matroska.len() * 6 / 10]);
+    assert!((10..13).contains(&frames.len()), "{}", frames.len());
+    let missing = damage.missing_end.as_secs_f64();
+    assert!((missing - (20 - frames.len()) as f64 / 10.0).abs() < 0.01, "{damage}");
+
+    let avi = std::fs::read(fixture("mjpeg.avi")).unwrap();
+    let movie = avi.windows(4).position(|window| window == b"movi").unwrap();
+    let second = avi[movie..].windows(4).skip(5).position(|window| window == b"00dc").unwrap();
+    let (frames, damage) = read("cut.avi", &avi[..movie + 5 + second]);
+    assert!(frames.len() == 1 && damage.is_loss(), "{} frames, {damage}", frames.len());
+}
+
+#[test]
+fn files_that_are_odd_and_whole_have_no_damage() {
+    for name in [
+        "plain_160x120.mp4",
+        "rotated90.mp4",
+        "odd_161x121.mp4",
+        "vfr.mp4",
+        "moving_300.mp4",
+        "numbered_baseline.mp4",
+        "numbered_baseline.ts",
+        "two_sizes.h264",
+        "mjpeg.avi",
+    ] {
+        let mut video = open(name);
+        frames(&mut video);
+        assert_eq!(video.damage(), Damage::default(), "{name}");
+    }
+}
+
+/// So many JPEGs at ten a second in a Matroska file, which says how long it lasts.
+fn matroska(frames: u16) -> Vec<u8> {
+    fn element(id: &[u8], content: &[u8]) -> Vec<u8> {
+        // Sizes in eight bytes: the first says that there are seven more.
+        let size = (content.len() as u64 | 1 << 56).to_be_bytes();
+        [id, &size, content].concat()
+    }
+    let header = element(&[0x1a, 0x45, 0xdf, 0xa3], &element(&[0x42, 0x82], b"matroska"));
+    let duration = (f64::from(frames) * 100.0).to_be_bytes();
+    let info = element(&[0x15, 0x49, 0xa9, 0x66], &element(&[0x44, 0x89], &duration));
+    let size = [element(&[0xb0], &320_u16.to_be_bytes()), element(&[0xba], &180_u16.to_be_bytes())];
+    let track = [
+        element(&[0xd7], &[1]),
+        element(&[0x73, 0xc5], &[1]),
+        element(&[0x83], &[1]),
+        element(&[0x86], b"V_MJPEG"),
+        // A tenth of a second, in nanoseconds.
+        element(&[0x23, 0xe3, 0x83], &100_000_000_u32.to_be_bytes()),
+        element(&[0xe0], &size.concat()),
+    ];
+    let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &track.concat()));
+    let encoder = streamsdk_media::jpeg::Encoder::new(60);
+    let pattern = streamsdk_capture::TestPattern::new(320, 180, 10.0).paced(false);
+    let clusters = (0..frames).zip(pattern.frames()).flat_map(|(number, captured)| {
+        let time = (number * 100).to_be_bytes();
+        let jpeg = encoder.encode(&captured.unwrap().frame).unwrap();
+        let block = [&[0x81, 0, 0, 0x80][..], &jpeg].concat();
+        let cluster = [element(&[0xe7], &time), element(&[0xa3], &block)].concat();
+        element(&[0x1f, 0x43, 0xb6, 0x75], &cluster)
+    });
+    let content = [info, tracks, clusters.collect()].concat();
+    [header, element(&[0x18, 0x53, 0x80, 0x67], &content)].concat()
 }
 
 #[test]

@@ -2,14 +2,19 @@
 
 mod decoder;
 mod input;
+mod losses;
 mod parameters;
 mod picture;
+mod promise;
+mod served;
 mod stream;
 
 pub(crate) use self::decoder::{DecoderError, DecoderOptions};
 pub(crate) use self::input::{OpenInput, find_streams, open};
+pub(crate) use self::losses::Losses;
 pub(crate) use self::parameters::{encoded_size, extra_data};
 pub(crate) use self::picture::Pictures;
+pub(crate) use self::served::ask_content_type;
 pub(crate) use self::stream::{rate, rotation, shown_size, time_base, video};
 
 /// FFmpeg's names of the containers that hold their own frames. Playlists (`hls`, `concat`, `dash`,

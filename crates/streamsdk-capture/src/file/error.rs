@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::CaptureError;
+
 /// Why a video file cannot be opened or read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -58,6 +60,25 @@ pub enum VideoFileError {
 }
 
 impl VideoFileError {
+    /// The same of a file that is called otherwise than by its path, as one that was stored under another
+    /// name.
+    pub fn about(self, origin: impl ToString) -> CaptureError {
+        let origin = origin.to_string();
+        let reason = match self {
+            Self::NotFound { .. } => return CaptureError::NotFound { origin },
+            Self::Decode { reason, .. } => return CaptureError::Decode { origin, reason },
+            Self::Open { reason, .. } => reason,
+            Self::NoVideoStream { .. } => "it has no video stream".to_owned(),
+            Self::UnknownCodec { codec, .. } => {
+                format!("it is in a codec that this FFmpeg cannot decode: {codec}")
+            }
+            Self::NothingDecoded { skipped_packets, .. } => {
+                format!("nothing in it could be decoded ({skipped_packets} damaged packets)")
+            }
+        };
+        CaptureError::NotVideo { origin, reason }
+    }
+
     pub(super) fn open(path: &Path, reason: impl ToString) -> Self {
         Self::Open { path: path.to_owned(), reason: reason.to_string() }
     }

@@ -15,9 +15,9 @@ use streamsdk_media::{Frame, PixelFormat, Timestamp};
 pub use self::error::VideoFileError;
 pub use self::info::VideoInfo;
 use self::playback::Playback;
-use self::reading::Reading;
+use self::reading::{Reading, skipped_packets};
 use crate::ffmpeg::DecoderOptions;
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
 
 /// A video file that is being decoded, frame by frame, on the caller's thread.
 ///
@@ -25,8 +25,8 @@ use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper}
 /// playlists or anything else that names other files or addresses, and nothing but the file itself
 /// is read.
 ///
-/// A damaged file gives the frames that can be decoded; [`VideoFile::skipped_packets`] counts what
-/// could not.
+/// A damaged file gives the frames that can be decoded; [`VideoFile::damage`] says what was missing
+/// or damaged.
 ///
 /// As a [`FrameProducer`] it leaves out no frame and gives, if it is [paced](VideoFileOptions::paced),
 /// each when its time has come.
@@ -48,7 +48,7 @@ struct Repetition {
     shift: i64,
     /// The timestamp that the frame after the newest one would have; `None` before the first.
     next_pts: Option<i64>,
-    skipped: u64,
+    damage: Damage,
 }
 
 /// How a video file is opened.
@@ -139,9 +139,15 @@ impl VideoFile {
         self.reading.info()
     }
 
+    /// What was missing or damaged so far, in all rounds. What the file promised and does not have is
+    /// known when it has ended.
+    pub fn damage(&self) -> Damage {
+        self.repetition.damage.and(self.reading.damage())
+    }
+
     /// How many packets were damaged so far and gave no frame.
     pub fn skipped_packets(&self) -> u64 {
-        self.repetition.skipped.saturating_add(self.reading.skipped_packets())
+        skipped_packets(&self.damage())
     }
 
     /// The next frame in the order of display, in I420 and turned as the file says; `None` at the end
@@ -178,7 +184,7 @@ impl VideoFile {
     /// Opening the file anew is possible in every container, unlike seeking.
     fn begin_again(&mut self) -> Result<(), VideoFileError> {
         let reading = Reading::open(&self.path, &self.options.decoding)?;
-        self.repetition.skipped = self.skipped_packets();
+        self.repetition.damage = self.damage();
         self.repetition.begin = self.repetition.next_pts;
         self.reading = reading;
         Ok(())
@@ -204,7 +210,7 @@ impl FrameProducer for VideoFile {
 
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
         if self.playback.is_empty() {
-            let frame = Self::next_frame(self).map_err(|error| self.undecodable(&error))?;
+            let frame = Self::next_frame(self).map_err(|error| error.about(self.path.display()))?;
             self.playback.put(frame.ok_or(CaptureError::EndOfStream)?);
         }
         let captured = self.playback.take(timeout)?;
@@ -215,11 +221,9 @@ impl FrameProducer for VideoFile {
     fn stopper(&self) -> Stopper {
         self.playback.stopper()
     }
-}
 
-impl VideoFile {
-    fn undecodable(&self, error: &VideoFileError) -> CaptureError {
-        CaptureError::Decode { origin: self.path.display().to_string(), reason: error.to_string() }
+    fn damage(&self) -> Damage {
+        Self::damage(self)
     }
 }
 
@@ -228,7 +232,7 @@ impl fmt::Debug for VideoFile {
         f.debug_struct("VideoFile")
             .field("path", &self.path)
             .field("info", self.info())
-            .field("skipped_packets", &self.skipped_packets())
+            .field("damage", &self.damage())
             .finish_non_exhaustive()
     }
 }

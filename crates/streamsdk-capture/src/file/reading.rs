@@ -7,7 +7,10 @@ use ffmpeg_next::{Packet, decoder, frame};
 use streamsdk_media::{Frame, Timestamp};
 
 use super::{VideoFileError, VideoInfo, open};
-use crate::ffmpeg::{self, DecoderError, DecoderOptions, MAX_FAILURES, OpenInput, Pictures};
+use crate::Damage;
+use crate::ffmpeg::{
+    self, DecoderError, DecoderOptions, Losses, MAX_FAILURES, OpenInput, Pictures,
+};
 
 /// A file that is being decoded.
 pub(super) struct Reading {
@@ -17,11 +20,11 @@ pub(super) struct Reading {
     decoder: decoder::Video,
     info: VideoInfo,
     pictures: Pictures,
+    losses: Losses,
     progress: Progress,
     /// The timestamp of a frame that comes without one.
     next_pts: i64,
     delivered: u64,
-    skipped: u64,
     /// Failures to read or decode since something last worked.
     failures: u32,
 }
@@ -43,7 +46,7 @@ impl Reading {
         let decoder = decoding.open(&stream).map_err(|error| without_decoder(path, error))?;
         let info = VideoInfo::read(&input, &stream, &decoder)
             .ok_or_else(|| VideoFileError::open(path, "the video has no size or no time base"))?;
-        let stream = stream.index();
+        let (losses, stream) = (Losses::new(&stream), stream.index());
         Ok(Self {
             path: path.to_owned(),
             pictures: Pictures::new(info.rotation),
@@ -51,10 +54,10 @@ impl Reading {
             stream,
             decoder,
             info,
+            losses,
             progress: Progress::Reading,
             next_pts: 0,
             delivered: 0,
-            skipped: 0,
             failures: 0,
         })
     }
@@ -63,8 +66,8 @@ impl Reading {
         &self.info
     }
 
-    pub(super) fn skipped_packets(&self) -> u64 {
-        self.skipped
+    pub(super) fn damage(&self) -> Damage {
+        self.losses.damage()
     }
 
     /// As [`VideoFile::next_frame`](super::VideoFile::next_frame) of a file that is read once.
@@ -86,7 +89,7 @@ impl Reading {
                     Progress::Reading => self.read()?,
                     _ => return self.end(),
                 },
-                Err(error) => self.skip(error)?,
+                Err(error) => self.skip(error, Losses::undecodable)?,
             }
             if self.failures > MAX_FAILURES {
                 self.drain()?;
@@ -95,33 +98,38 @@ impl Reading {
         Ok(None)
     }
 
-    /// Hands one packet to the decoder.
+    /// Hands one packet to the decoder. One that is marked as damaged need not be.
     fn read(&mut self) -> Result<(), VideoFileError> {
         let mut packet = Packet::empty();
         match packet.read(&mut self.input) {
             Ok(()) => self.failures = 0,
-            Err(ffmpeg_next::Error::Eof) => return self.drain(),
-            Err(error) => return self.skip(error),
+            Err(ffmpeg_next::Error::Eof) => {
+                self.losses.at_end(&self.input);
+                return self.drain();
+            }
+            Err(error) => return self.skip(error, Losses::unreadable),
         }
-        if packet.stream() != self.stream {
-            return Ok(());
-        }
-        if packet.is_corrupt() {
-            self.skipped += 1;
+        self.losses.packet(&self.input, &packet);
+        // The decoder would take an empty packet for the end.
+        if packet.stream() != self.stream || packet.size() == 0 {
             return Ok(());
         }
         match self.decoder.send_packet(&packet) {
             Ok(()) => Ok(()),
-            Err(error) => self.skip(error),
+            Err(error) => self.skip(error, Losses::undecodable),
         }
     }
 
     /// Counts what is damaged; lack of memory is no damage.
-    fn skip(&mut self, error: ffmpeg_next::Error) -> Result<(), VideoFileError> {
+    fn skip(
+        &mut self,
+        error: ffmpeg_next::Error,
+        count: fn(&mut Losses),
+    ) -> Result<(), VideoFileError> {
         if error == (ffmpeg_next::Error::Other { errno: ENOMEM }) {
             return Err(self.failed(error));
         }
-        self.skipped += 1;
+        count(&mut self.losses);
         self.failures += 1;
         Ok(())
     }
@@ -137,17 +145,19 @@ impl Reading {
         self.decoder.send_eof().map_err(|error| self.failed(error))
     }
 
-    fn end(&self) -> Result<Option<Frame>, VideoFileError> {
+    fn end(&mut self) -> Result<Option<Frame>, VideoFileError> {
+        self.losses.at_drained();
         if self.delivered > 0 {
             return Ok(None);
         }
         Err(VideoFileError::NothingDecoded {
             path: self.path.clone(),
-            skipped_packets: self.skipped,
+            skipped_packets: skipped_packets(&self.damage()),
         })
     }
 
     fn deliver(&mut self, picture: frame::Video) -> Result<Frame, VideoFileError> {
+        self.losses.picture(&picture);
         let pts = picture.timestamp().unwrap_or(self.next_pts);
         self.next_pts = pts.saturating_add(self.info.ticks_per_frame());
         let frame = self.pictures.frame(picture).map_err(|reason| self.failed(reason))?;
@@ -159,6 +169,11 @@ impl Reading {
     fn failed(&self, reason: impl ToString) -> VideoFileError {
         VideoFileError::Decode { path: self.path.clone(), reason: reason.to_string() }
     }
+}
+
+/// Packets that gave no frame.
+pub(super) fn skipped_packets(damage: &Damage) -> u64 {
+    damage.leading_packets.saturating_add(damage.undecodable_packets)
 }
 
 fn without_decoder(path: &Path, error: DecoderError) -> VideoFileError {

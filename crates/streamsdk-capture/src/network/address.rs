@@ -10,6 +10,10 @@ pub(super) struct Address {
     url: CString,
     origin: String,
     kind: Kind,
+    /// For a request of one's own: scheme, host with its port, and what follows.
+    parts: (String, String, String),
+    /// Whether what follows the host may be a part of a password.
+    may_be_cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +36,17 @@ impl Address {
         let (scheme, rest) = url.split_once("://").ok_or(invalid("it has no scheme"))?;
         let scheme = scheme.to_ascii_lowercase();
         let kind = Kind::of(&scheme).ok_or_else(unsupported)?;
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        check_host(host).map_err(invalid)?;
+        let Split { userinfo, host, path, is_raw } = split(rest).map_err(invalid)?;
+        let url = match userinfo {
+            Some(userinfo) if is_raw => format!("{scheme}://{}@{host}{path}", encoded(userinfo)),
+            _ => format!("{scheme}://{rest}"),
+        };
         Ok(Self {
-            url: CString::new(format!("{scheme}://{rest}"))
-                .map_err(|_| invalid("it has a zero"))?,
+            url: CString::new(url).map_err(|_| invalid("it has a zero"))?,
             origin: format!("{scheme}://{}", shown(kind, host, path)),
             kind,
+            parts: (scheme, host.to_owned(), path.to_owned()),
+            may_be_cut: path.contains('@'),
         })
     }
 
@@ -55,6 +62,90 @@ impl Address {
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }
+
+    /// Whether it may have been meant otherwise, because there is an `@` behind the host.
+    pub(super) fn may_be_cut(&self) -> bool {
+        self.may_be_cut
+    }
+
+    /// The host and a request for the stream without credentials, if that is a matter of text.
+    pub(super) fn plain_request(&self) -> Option<(String, String)> {
+        let (scheme, host, path) = &self.parts;
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        let with_port = |port| if has_port { host.clone() } else { format!("{host}:{port}") };
+        match scheme.as_str() {
+            "rtsp" => Some((
+                with_port(554),
+                format!("DESCRIBE rtsp://{host}{path} RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+            )),
+            "http" => Some((
+                with_port(80),
+                format!(
+                    "GET /{} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+                    path.trim_start_matches('/')
+                ),
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// What stands behind `://`.
+struct Split<'a> {
+    userinfo: Option<&'a str>,
+    host: &'a str,
+    path: &'a str,
+    /// Whether the user's name or password has characters that have to be written otherwise.
+    is_raw: bool,
+}
+
+/// As it is written, or, if that cannot be, in the only way in which it can be meant.
+fn split(rest: &str) -> Result<Split<'_>, &'static str> {
+    let (authority, path) = split_path(rest);
+    let (userinfo, host) = match authority.rsplit_once('@') {
+        Some((userinfo, host)) => (Some(userinfo), host),
+        None => (None, authority),
+    };
+    match check_host(host) {
+        Ok(()) => Ok(Split { userinfo, host, path, is_raw: false }),
+        Err(reason) => raw_password(rest).ok_or(reason),
+    }
+}
+
+fn split_path(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+/// A password with `/`, `?` or `#` in it: there is one `@` behind which a host can stand.
+fn raw_password(rest: &str) -> Option<Split<'_>> {
+    let mut splits = rest.match_indices('@').filter_map(|(at, _)| {
+        let (host, path) = split_path(&rest[at + 1..]);
+        let split = Split { userinfo: Some(&rest[..at]), host, path, is_raw: true };
+        check_host(host).is_ok().then_some(split)
+    });
+    let only = splits.next()?;
+    let has_password = only.userinfo.is_some_and(|userinfo| userinfo.contains(':'));
+    (has_password && splits.next().is_none()).then_some(only)
+}
+
+/// A user's name and password as they are written in an address. What is written so already stays.
+fn encoded(userinfo: &str) -> String {
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    format!("{}:{}", percent_encoded(user), percent_encoded(password))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let is_written = |index: usize| {
+        let digits = bytes.get(index + 1..index + 3);
+        bytes[index] == b'%' && digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+    };
+    let written = |(index, byte): (usize, &u8)| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() || is_written(index) => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    bytes.iter().enumerate().map(written).collect()
 }
 
 impl Kind {
@@ -108,8 +199,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     match after_host.strip_prefix(':') {
         None if after_host.is_empty() => Ok(()),
         Some(port) if port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(()),
-        _ => Err("its port is no number from 1 to 65535; special characters in a password have \
-                  to be written as % and two digits"),
+        _ => Err(BAD_PORT),
     }
 }
 
@@ -126,6 +216,13 @@ fn shown(kind: Kind, host: &str, path: &str) -> String {
 }
 
 const MAX_LENGTH: usize = 4096;
+
+const BAD_PORT: &str = "its port is no number from 1 to 65535, or special characters of its password have \
+                        to be written otherwise: / as %2F, # as %23, ? as %3F, @ as %40, % as %25";
+
+/// What to do about an address that may have been cut at the wrong place.
+pub(super) const ENCODING: &str = "special characters of a password have to be written otherwise: / as %2F, \
+                                   # as %23, ? as %3F, @ as %40, % as %25";
 
 #[cfg(test)]
 mod tests {
@@ -150,6 +247,30 @@ mod tests {
             ("udp://@239.1.1.1:1234", "udp://239.1.1.1:1234"),
         ] {
             assert_eq!(origin(url), expected);
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_written_raw_is_understood_where_it_can_mean_nothing_else() {
+        let url = |url: &str| Address::parse(url).unwrap().url.into_string().unwrap();
+        for (raw, written) in [
+            ("rtsp://cam:pa/ss@host:554/live", "rtsp://cam:pa%2Fss@host:554/live"),
+            ("rtsp://cam:a?b#50%@host/live?x=1", "rtsp://cam:a%3Fb%2350%25@host/live?x=1"),
+            ("rtsp://cam:p@s:s/%2F@[::1]/live", "rtsp://cam:p%40s%3As%2F%2F@[::1]/live"),
+            // As it always was.
+            ("rtsp://cam:p%40s@host/live", "rtsp://cam:p%40s@host/live"),
+            ("rtsp://cam:p@s@host/live", "rtsp://cam:p@s@host/live"),
+        ] {
+            assert_eq!(url(raw), written);
+        }
+        // Which of the two is the host?
+        assert!(Address::parse("rtsp://cam:pa/ss@host/user@example").is_err());
+        for (doubtful, is_cut) in [
+            ("rtsp://cam:p@ss/1#2%@host/live", true),
+            ("rtsp://cam:12/3@host/live", true),
+            ("rtsp://cam:12@host/live", false),
+        ] {
+            assert_eq!(Address::parse(doubtful).unwrap().may_be_cut, is_cut, "{doubtful}");
         }
     }
 

@@ -6,17 +6,19 @@ use ffmpeg_next::{Dictionary, Error, Packet, Stream};
 use streamsdk_media::{TimeBase, Timestamp};
 
 use super::address::{Address, Kind};
+use super::diagnosis::{explain, sends};
 use super::failure;
 use super::options::{NetworkStreamOptions, Transport};
 use super::watch::Watch;
 use crate::CaptureError;
-use crate::ffmpeg::{self, MAX_FAILURES, OpenInput};
+use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
 
 /// A stream that is being received, on the caller's thread.
 pub(super) struct Connection {
     origin: String,
     input: OpenInput,
     stream: usize,
+    pub(super) losses: Losses,
     clock: Clock,
     /// Whether it is to be expected that the server closes the connection.
     has_end: bool,
@@ -68,14 +70,20 @@ impl Connection {
         let mut input = connect(address, options, &watch)?;
         find_streams(&mut input, address, options, &watch)?;
         let origin = address.origin();
-        let stream = ffmpeg::video(&input).ok_or_else(|| without_video(origin))?;
+        let stream = ffmpeg::video(&input).ok_or_else(|| {
+            let content_type = input.content_type();
+            content_type.map_or_else(|| without_video(origin), |kind| not_video(origin, &kind))
+        })?;
         let is_multipart = input.format().name() == "mpjpeg";
+        let losses = Losses::new(&stream);
+        let has_end = address.kind() == Kind::Http && input.has_end(&stream);
         Ok(Self {
             origin: origin.to_owned(),
             stream: stream.index(),
             clock: clock(&stream, is_multipart),
+            losses,
+            has_end,
             input,
-            has_end: address.kind() == Kind::Http && !is_multipart,
             read_timeout: options.read_timeout,
             watch,
         })
@@ -90,6 +98,16 @@ impl Connection {
         self.clock
     }
 
+    /// Whether it waits for a reader that is slow, and ends by itself.
+    pub(super) fn has_end(&self) -> bool {
+        self.has_end
+    }
+
+    /// What the server says that it sends, where it says that.
+    pub(super) fn content_type(&self) -> Option<String> {
+        self.input.content_type()
+    }
+
     /// What is known about the video.
     pub(super) fn stream(&self) -> Result<Stream<'_>, CaptureError> {
         self.input.stream(self.stream).ok_or_else(|| without_video(&self.origin))
@@ -102,12 +120,24 @@ impl Connection {
         loop {
             let mut packet = Packet::empty();
             let read = packet.read(&mut self.input);
+            if read.is_ok() {
+                self.losses.packet(&self.input, &packet);
+            }
             match read {
-                Ok(()) if packet.stream() == self.stream => return Ok(packet),
+                // A decoder would take an empty packet for the end.
+                Ok(()) if packet.stream() == self.stream && packet.size() > 0 => {
+                    return Ok(packet);
+                }
                 _ if self.watch.is_over() => return Err(self.given_up()),
                 Ok(()) => {}
-                Err(Error::InvalidData) if damaged < MAX_FAILURES => damaged += 1,
-                Err(Error::Eof) if self.has_end => return Err(CaptureError::EndOfStream),
+                Err(Error::InvalidData) if damaged < MAX_FAILURES => {
+                    damaged += 1;
+                    self.losses.unreadable();
+                }
+                Err(Error::Eof) if self.has_end => {
+                    self.losses.at_end(&self.input);
+                    return Err(CaptureError::EndOfStream);
+                }
                 Err(error) => return Err(failure::at_reading(&self.origin, error)),
             }
         }
@@ -122,6 +152,12 @@ impl Connection {
             CaptureError::Silent { origin: self.origin.clone(), waited: self.read_timeout }
         }
     }
+}
+
+/// Something without a frame in it.
+pub(super) fn not_video(origin: &str, content_type: &str) -> CaptureError {
+    let reason = sends(content_type);
+    CaptureError::NotVideo { origin: origin.to_owned(), reason }
 }
 
 fn without_video(origin: &str) -> CaptureError {
@@ -145,7 +181,8 @@ fn connect(
         } else if watch.has_expired() {
             failure::no_answer(address.origin(), options.connect_timeout)
         } else {
-            failure::at_opening(address, error)
+            let error = failure::at_opening(address, options.transport, error);
+            explain(error, address, options, watch)
         }
     })
 }
@@ -168,10 +205,13 @@ fn find_streams(
         let waited = options.read_timeout;
         return Err(CaptureError::Silent { origin: address.origin().to_owned(), waited });
     }
-    found.map_err(|error| failure::at_opening(address, error))
+    found.map_err(|error| {
+        let error = failure::at_opening(address, options.transport, error);
+        explain(error, address, options, watch)
+    })
 }
 
-fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictionary<'static> {
+pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictionary<'static> {
     let mut dictionary = Dictionary::new();
     dictionary.set("protocol_whitelist", kind.protocols());
     dictionary.set("format_whitelist", &kind.formats());
@@ -185,10 +225,13 @@ fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictionary<'static>
     dictionary.set("analyzeduration", look_ahead);
     if kind == Kind::Rtsp {
         let transport = match options.transport {
+            Transport::Auto => "tcp+udp",
             Transport::Tcp => "tcp",
             Transport::Udp => "udp",
         };
         dictionary.set("rtsp_transport", transport);
+        // Of those that are allowed the first; the next one if the server refuses it.
+        dictionary.set("rtsp_flags", "prefer_tcp");
         dictionary.set("allowed_media_types", "video");
     }
     if let Some(micros) = socket_timeout(options) {

@@ -7,11 +7,11 @@ use ffmpeg_next::{Error, Stream, decoder, frame};
 use streamsdk_media::{Frame, PixelFormat, Rotation};
 
 use super::Address;
-use super::connection::{Clock, Connection};
+use super::connection::{Clock, Connection, not_video};
 use super::options::NetworkStreamOptions;
 use super::receiver::{Link, Received};
 use crate::ffmpeg::{self, DecoderError, MAX_FAILURES, Pictures};
-use crate::{CaptureError, ProducerFormat};
+use crate::{CaptureError, Damage, ProducerFormat};
 
 /// A stream that is being received and decoded, on the caller's thread.
 pub(super) struct Decoding {
@@ -25,6 +25,7 @@ pub(super) struct Decoding {
     /// Failures to decode since the last frame, and when that came.
     failures: u32,
     last_frame: Instant,
+    has_frames: bool,
 }
 
 impl Link for Decoding {
@@ -46,6 +47,7 @@ impl Link for Decoding {
             read_timeout: options.read_timeout,
             failures: 0,
             last_frame: Instant::now(),
+            has_frames: false,
             connection,
         })
     }
@@ -54,15 +56,17 @@ impl Link for Decoding {
         self.connection.clock()
     }
 
+    fn damage(&self) -> Damage {
+        self.connection.losses.damage()
+    }
+
     fn next(&mut self) -> Result<Received<Frame>, CaptureError> {
         loop {
             let mut picture = frame::Video::empty();
             match self.decoder.receive_frame(&mut picture) {
                 Ok(()) => return self.deliver(picture),
                 Err(Error::Other { errno: EAGAIN }) => self.read()?,
-                Err(Error::Eof) => {
-                    return Err(self.end.take().unwrap_or(CaptureError::EndOfStream));
-                }
+                Err(Error::Eof) => return Err(self.ended()),
                 Err(error) => self.skip(error)?,
             }
         }
@@ -70,6 +74,11 @@ impl Link for Decoding {
 }
 
 impl Decoding {
+    /// Whether the other side waits when it is not read from.
+    pub(super) fn can_wait(&self) -> bool {
+        self.connection.has_end()
+    }
+
     /// What the server says, which the frames need not keep to.
     pub(super) fn format(&self) -> Option<ProducerFormat> {
         self.format
@@ -93,9 +102,25 @@ impl Decoding {
         Ok(())
     }
 
+    /// Something that ends without a frame was none.
+    fn ended(&mut self) -> CaptureError {
+        self.connection.losses.at_drained();
+        let end = self.end.take().unwrap_or(CaptureError::EndOfStream);
+        let is_empty = !self.has_frames && end != CaptureError::Stopped;
+        match self.connection.content_type().filter(|_| is_empty) {
+            Some(kind) => not_video(self.connection.origin(), &kind),
+            None if is_empty && end.is_end() => {
+                let reason = "no frame came".to_owned();
+                CaptureError::NotVideo { origin: self.connection.origin().to_owned(), reason }
+            }
+            None => end,
+        }
+    }
+
     /// Damage is to be expected where packets get lost, or as long as the decoder waits for a key
     /// frame, but not for ever.
     fn skip(&mut self, error: Error) -> Result<(), CaptureError> {
+        self.connection.losses.undecodable();
         self.failures = self.failures.saturating_add(1);
         let is_late = self.last_frame.elapsed() > self.read_timeout.saturating_mul(2);
         let is_hopeless = is_late && self.failures > MAX_FAILURES;
@@ -107,9 +132,11 @@ impl Decoding {
     }
 
     fn deliver(&mut self, picture: frame::Video) -> Result<Received<Frame>, CaptureError> {
+        self.connection.losses.picture(&picture);
         let timestamp = self.connection.clock().timestamp(picture.timestamp());
         let frame = self.pictures.frame(picture).map_err(|error| self.cannot_decode(error))?;
         self.failures = 0;
+        self.has_frames = true;
         self.last_frame = Instant::now();
         Ok(Received { frame, timestamp })
     }

@@ -13,7 +13,7 @@ use super::options::NetworkStreamOptions;
 use super::receiver::{Link, Received, Receiver};
 use super::{Address, H264Profile};
 use crate::ffmpeg;
-use crate::{CaptureError, EncodedProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, Stopper};
 
 /// The H264 of a stream from the network, to be passed on without decoding it; opened by
 /// [`NetworkStreamOptions::open_encoded`].
@@ -51,6 +51,11 @@ impl EncodedStream {
     /// nobody can know yet.
     pub fn profile(&self) -> Option<H264Profile> {
         self.profile
+    }
+
+    /// What was missing or damaged so far, as far as that can be known without decoding.
+    pub fn damage(&self) -> Damage {
+        self.receiver.damage()
     }
 }
 
@@ -121,6 +126,10 @@ impl Link for Encoded {
 
     fn clock(&self) -> Clock {
         self.connection.clock()
+    }
+
+    fn damage(&self) -> Damage {
+        self.connection.losses.damage()
     }
 
     fn next(&mut self) -> Result<Received<AccessUnit>, CaptureError> {

@@ -8,10 +8,11 @@ use ffmpeg_next::error::{
 };
 
 use super::address::{Address, Kind};
+use super::options::Transport;
 use crate::CaptureError;
 
 /// Why a stream could not be opened, unless the wait was ended.
-pub(super) fn at_opening(address: &Address, error: Error) -> CaptureError {
+pub(super) fn at_opening(address: &Address, transport: Transport, error: Error) -> CaptureError {
     let origin = address.origin().to_owned();
     let reason = error.to_string();
     match error {
@@ -22,6 +23,10 @@ pub(super) fn at_opening(address: &Address, error: Error) -> CaptureError {
         | Error::HttpOther4xx
         | Error::HttpServerError => CaptureError::Rejected { origin, reason },
         Error::Eof => CaptureError::Disconnected { origin, reason: CLOSED.to_owned() },
+        // What is left when the server has answered 461 to every way that was asked for.
+        Error::Other { errno: EPROTONOSUPPORT } if address.kind() == Kind::Rtsp => {
+            CaptureError::Rejected { origin, reason: refused(transport).to_owned() }
+        }
         Error::ProtocolNotFound | Error::Other { errno: EPROTONOSUPPORT } => unknown_protocol(),
         // Also what a server gives that closes the connection instead of answering.
         Error::InvalidData if address.kind() == Kind::Rtsp => {
@@ -59,9 +64,24 @@ pub(super) fn endless(origin: &str) -> CaptureError {
 pub(super) fn at_reading(origin: &str, error: Error) -> CaptureError {
     let reason = match error {
         Error::Eof => CLOSED.to_owned(),
+        Error::Other { errno: EIO } => "the connection broke off".to_owned(),
         error => error.to_string(),
     };
     CaptureError::Disconnected { origin: origin.to_owned(), reason }
+}
+
+fn refused(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Auto => {
+            "it sends its video neither over TCP nor over UDP (461 Unsupported Transport)"
+        }
+        Transport::Tcp => {
+            "it does not send its video over TCP (461 Unsupported Transport); UDP may be allowed"
+        }
+        Transport::Udp => {
+            "it does not send its video over UDP (461 Unsupported Transport); TCP may be allowed"
+        }
+    }
 }
 
 fn unknown_protocol() -> CaptureError {

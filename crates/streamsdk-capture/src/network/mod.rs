@@ -3,6 +3,7 @@
 mod address;
 mod connection;
 mod decoding;
+mod diagnosis;
 mod encoded;
 mod failure;
 mod h264;
@@ -18,17 +19,20 @@ use self::address::Address;
 use self::decoding::Decoding;
 pub use self::encoded::EncodedStream;
 pub use self::h264::H264Profile;
-pub use self::options::{NetworkStreamOptions, Reconnect, Transport};
+pub use self::options::{NetworkStreamOptions, ParseTransportError, Reconnect, Transport};
 use self::receiver::{Link, Receiver};
 use crate::pump::Pump;
 use crate::queue::Queue;
-use crate::{CaptureError, CapturedFrame, FrameProducer, Latest, ProducerFormat, Stopper};
+use crate::{
+    Buffered, CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper,
+};
 
 /// A video stream from the network: RTSP and RTMP cameras and servers, MJPEG and other video over HTTP,
 /// MPEG-TS over UDP, TCP and SRT.
 ///
 /// A thread receives and decodes all the time, and keeps the newest frame; a slow consumer gets
-/// fewer frames, not older ones. [`CapturedFrame::dropped`] counts what it missed.
+/// fewer frames, not older ones, unless it asks for [every frame](NetworkStreamOptions::every_frame).
+/// [`CapturedFrame::dropped`] counts what it missed.
 ///
 /// Frames are I420. Their timestamps are the stream's own, in its time base, or the time of arrival
 /// where it has none, as with MJPEG over HTTP. They never go back: where the stream's own do, after a
@@ -54,7 +58,7 @@ use crate::{CaptureError, CapturedFrame, FrameProducer, Latest, ProducerFormat, 
 /// Dropping it closes the connection, which takes a moment.
 pub struct NetworkStream {
     origin: String,
-    frames: Latest,
+    frames: Buffered,
 }
 
 impl NetworkStream {
@@ -78,9 +82,10 @@ impl NetworkStream {
         let decoding = Decoding::open(&address, &options)?;
         let format = decoding.format();
         let stopper = options.stopper.clone();
+        let queue = options.keeping.queue(decoding.can_wait());
         let receiver = Receiver::new(address, options, decoding);
-        let pump = Pump::run(stopper, Queue::newest(), move |queue| fill(queue, receiver));
-        Ok(Self { origin, frames: Latest::of(pump, format) })
+        let pump = Pump::run(stopper, queue, move |queue| fill(queue, receiver));
+        Ok(Self { origin, frames: Buffered::of(pump, format) })
     }
 }
 
@@ -88,10 +93,14 @@ fn fill(queue: &Queue, mut receiver: Receiver<Decoding>) {
     for sequence in 0.. {
         match receiver.next() {
             Ok((frame, timestamp)) => {
-                // The newest frame always has room.
+                queue.note(receiver.damage());
+                // A frame for which there was no room is counted.
                 let _ = queue.push(CapturedFrame::new(frame.at(timestamp), sequence));
             }
-            Err(error) => return queue.end(error),
+            Err(error) => {
+                queue.note(receiver.damage());
+                return queue.end(error);
+            }
         }
     }
 }
@@ -101,7 +110,7 @@ impl FrameProducer for NetworkStream {
         self.frames.format()
     }
 
-    /// The newest frame, as soon as there is one that was not given yet.
+    /// The next frame of those that are kept, as soon as there is one that was not given yet.
     ///
     /// # Errors
     ///
@@ -117,6 +126,10 @@ impl FrameProducer for NetworkStream {
 
     fn stopper(&self) -> Stopper {
         self.frames.stopper()
+    }
+
+    fn damage(&self) -> Damage {
+        self.frames.damage()
     }
 }
 

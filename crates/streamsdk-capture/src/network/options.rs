@@ -1,11 +1,15 @@
 //! How a stream is opened and kept.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+use thiserror::Error;
 
 use super::{Address, EncodedStream, NetworkStream};
 use crate::ffmpeg::DecoderOptions;
-use crate::{CaptureError, Stopper};
+use crate::queue::Queue;
+use crate::{CaptureError, Stopper, WhenFull};
 
 /// How a [`NetworkStream`] is opened; made by [`NetworkStream::options`].
 #[derive(Clone)]
@@ -16,18 +20,69 @@ pub struct NetworkStreamOptions {
     pub(super) transport: Transport,
     pub(super) is_low_latency: bool,
     pub(super) reconnect: Reconnect,
+    pub(super) keeping: Keeping,
     pub(super) decoding: DecoderOptions,
     pub(super) stopper: Stopper,
 }
 
+/// Which frames are kept for a consumer that does not take them at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keeping {
+    Buffered { capacity: usize, when_full: WhenFull },
+    EveryFrame { max_bytes: usize },
+}
+
+impl Keeping {
+    pub(super) fn queue(self, can_wait: bool) -> Queue {
+        match self {
+            Self::Buffered { capacity, when_full } => Queue::new(capacity, when_full),
+            Self::EveryFrame { max_bytes } if can_wait => {
+                Queue::new(usize::MAX, WhenFull::Wait).max_bytes(max_bytes)
+            }
+            Self::EveryFrame { max_bytes } => {
+                Queue::new(usize::MAX, WhenFull::DropOldest).max_bytes(max_bytes)
+            }
+        }
+    }
+}
+
 /// What carries the video of an RTSP stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Transport {
-    /// The connection to the server: passes firewalls, loses nothing, may be late.
+    /// [`Tcp`](Self::Tcp), and [`Udp`](Self::Udp) if the server does not support that.
     #[default]
+    Auto,
+    /// The connection to the server: passes firewalls, loses nothing, may be late.
     Tcp,
     /// Packets of its own, which may be lost or kept back by a firewall.
     Udp,
+}
+
+/// A word that names no [`Transport`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a transport is auto, tcp or udp")]
+pub struct ParseTransportError;
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+impl FromStr for Transport {
+    type Err = ParseTransportError;
+
+    /// Takes `auto`, `tcp` and `udp` in upper and lower case.
+    fn from_str(text: &str) -> Result<Self, ParseTransportError> {
+        let all = [Self::Auto, Self::Tcp, Self::Udp];
+        let named = all.into_iter().find(|known| text.eq_ignore_ascii_case(&known.to_string()));
+        named.ok_or(ParseTransportError)
+    }
 }
 
 impl NetworkStreamOptions {
@@ -36,9 +91,10 @@ impl NetworkStreamOptions {
             url,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(5),
-            transport: Transport::Tcp,
+            transport: Transport::default(),
             is_low_latency: true,
             reconnect: Reconnect::never(),
+            keeping: Keeping::Buffered { capacity: 1, when_full: WhenFull::DropOldest },
             decoding: DecoderOptions::default(),
             stopper: Stopper::default(),
         }
@@ -58,7 +114,8 @@ impl NetworkStreamOptions {
         Self { read_timeout: timeout, ..self }
     }
 
-    /// What carries the video of an RTSP stream; others pay no regard to it. Default is TCP.
+    /// What carries the video of an RTSP stream; others pay no regard to it. Default is
+    /// [`Transport::Auto`].
     #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
         Self { transport, ..self }
@@ -77,6 +134,24 @@ impl NetworkStreamOptions {
     #[must_use]
     pub fn reconnect(self, reconnect: Reconnect) -> Self {
         Self { reconnect, ..self }
+    }
+
+    /// Keeps up to so many decoded frames, at least one, for a consumer that does not take them at once.
+    /// With [`WhenFull::Wait`] the stream is not read meanwhile, which live servers take for a dead
+    /// client sooner or later. Default is the newest frame only: one, of which the oldest makes room.
+    #[must_use]
+    pub fn buffered(self, capacity: usize, when_full: WhenFull) -> Self {
+        Self { keeping: Keeping::Buffered { capacity, when_full }, ..self }
+    }
+
+    /// Gives every frame, as far as that is possible: what can wait, files and HLS over HTTP, is read as
+    /// fast as its frames are taken. Live streams cannot; up to `max_bytes` of their decoded frames are
+    /// kept, at least one, then the oldest makes room and is counted in
+    /// [`CapturedFrame::dropped`](crate::CapturedFrame::dropped). Replaces
+    /// [`NetworkStreamOptions::buffered`].
+    #[must_use]
+    pub fn every_frame(self, max_bytes: usize) -> Self {
+        Self { keeping: Keeping::EveryFrame { max_bytes }, ..self }
     }
 
     /// How many threads decode, from 1 to 64; what lies outside is taken as the nearest of them.
@@ -137,6 +212,7 @@ impl fmt::Debug for NetworkStreamOptions {
             .field("transport", &self.transport)
             .field("low_latency", &self.is_low_latency)
             .field("reconnect", &self.reconnect)
+            .field("keeping", &self.keeping)
             .field("decoding", &self.decoding)
             .finish_non_exhaustive()
     }
@@ -221,6 +297,17 @@ mod tests {
         assert_eq!(Reconnect::always().delay(1_000_000), Some(second * 30));
         let odd = Reconnect::always().factor(f64::NAN).first_delay(Duration::MAX);
         assert_eq!(odd.delay(0), Some(second * 30));
+    }
+
+    #[test]
+    fn transports_are_read_as_they_are_written() {
+        for transport in [Transport::Auto, Transport::Tcp, Transport::Udp] {
+            let written = transport.to_string();
+            assert_eq!(written.parse(), Ok(transport));
+            assert_eq!(written.to_uppercase().parse(), Ok(transport));
+        }
+        assert_eq!(Transport::default(), Transport::Auto);
+        assert_eq!("".parse::<Transport>(), Err(ParseTransportError));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Address;
 use super::connection::Clock;
 use super::options::NetworkStreamOptions;
 use super::timeline::Timeline;
-use crate::CaptureError;
+use crate::{CaptureError, Damage};
 
 /// A connection and what is made of its packets.
 pub(super) trait Link: Sized {
@@ -17,6 +17,9 @@ pub(super) trait Link: Sized {
     fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError>;
 
     fn clock(&self) -> Clock;
+
+    /// What of its video was missing or damaged so far.
+    fn damage(&self) -> Damage;
 
     /// The next frame. After an error there is none.
     fn next(&mut self) -> Result<Received<Self::Frame>, CaptureError>;
@@ -34,6 +37,8 @@ pub(super) struct Receiver<L> {
     options: NetworkStreamOptions,
     link: Option<L>,
     timeline: Timeline,
+    /// That of the connections before this one.
+    damage: Damage,
     /// Attempts to reconnect since the last frame.
     attempts: u32,
 }
@@ -41,7 +46,8 @@ pub(super) struct Receiver<L> {
 impl<L: Link> Receiver<L> {
     pub(super) fn new(address: Address, options: NetworkStreamOptions, link: L) -> Self {
         let timeline = Timeline::new(link.clock().time_base());
-        Self { address, options, link: Some(link), timeline, attempts: 0 }
+        let damage = Damage::default();
+        Self { address, options, link: Some(link), timeline, damage, attempts: 0 }
     }
 
     /// The next frame, after as many attempts as it takes. After an error there is none.
@@ -60,6 +66,12 @@ impl<L: Link> Receiver<L> {
         }
     }
 
+    /// What was missing or damaged so far, on all connections.
+    pub(super) fn damage(&self) -> Damage {
+        let newest = self.link.as_ref().map(Link::damage);
+        self.damage.and(newest.unwrap_or_default())
+    }
+
     fn attempt(&mut self) -> Result<Received<L::Frame>, CaptureError> {
         let link = match &mut self.link {
             Some(link) => link,
@@ -71,6 +83,7 @@ impl<L: Link> Receiver<L> {
     /// Waits until it is time for another attempt, or says why there is none.
     fn prepare_another(&mut self, error: CaptureError) -> Result<(), CaptureError> {
         // Many cameras serve few at a time: the old connection has to go first.
+        self.damage = self.damage();
         self.link = None;
         let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final(&error));
         let Some(delay) = delay else { return Err(error) };

@@ -4,4 +4,6 @@
 
 mod encoded;
 mod frames;
+mod keeping;
+mod rtsp;
 mod support;

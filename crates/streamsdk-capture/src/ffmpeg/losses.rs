@@ -1,0 +1,278 @@
+//! Counting what of a video is missing or damaged, packet by packet and frame by frame.
+
+use std::time::Duration;
+
+use ffmpeg_next::codec::Id;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::frame::Video;
+use ffmpeg_next::{Packet, Stream};
+
+use super::promise::{Promise, has_failed, promise};
+use crate::Damage;
+
+/// The damage of one stream, from its first packet to its end.
+pub(crate) struct Losses {
+    damage: Damage,
+    stream: usize,
+    /// Seconds in a tick of the video's clock.
+    tick: f64,
+    rhythm: Rhythm,
+    packets: u64,
+    /// Whether each packet of the codec is a picture, and how many went into the decoder and have not come
+    /// out of it, leading ones apart.
+    is_picture_each: bool,
+    owed: i64,
+    /// When the newest packet is shown, and the first key frame.
+    newest: Option<i64>,
+    first_key: Option<i64>,
+    has_key: bool,
+    /// Where the video ends, and everything, in seconds.
+    video_end: f64,
+    end: f64,
+}
+
+impl Losses {
+    pub(crate) fn new(stream: &Stream<'_>) -> Self {
+        let tick = f64::from(stream.time_base());
+        Self {
+            damage: Damage::default(),
+            stream: stream.index(),
+            tick,
+            rhythm: Rhythm::new(tick),
+            packets: 0,
+            is_picture_each: PICTURE_EACH.contains(&stream.parameters().id()),
+            owed: 0,
+            newest: None,
+            first_key: None,
+            has_key: false,
+            video_end: 0.0,
+            end: 0.0,
+        }
+    }
+
+    pub(crate) fn damage(&self) -> Damage {
+        self.damage
+    }
+
+    /// Takes note of a packet of any stream.
+    pub(crate) fn packet(&mut self, input: &Input, packet: &Packet) {
+        let is_video = packet.stream() == self.stream;
+        let tick = match input.stream(packet.stream()) {
+            Some(other) if !is_video => f64::from(other.time_base()),
+            _ => self.tick,
+        };
+        let start = packet.pts().or(packet.dts());
+        if let Some(start) = start {
+            let end = start.saturating_add(packet.duration()) as f64 * tick;
+            self.end = self.end.max(end);
+            if is_video {
+                self.video_end = self.video_end.max(end);
+            }
+        }
+        if is_video {
+            // A part of a playlist that cannot be had is left out without a mark.
+            let may_have_holes = packet.is_corrupt() || input.format().name() == "hls";
+            self.damage.missing_frames += self.rhythm.missing_before(packet.dts(), may_have_holes);
+            self.video_packet(packet, start);
+        }
+    }
+
+    fn video_packet(&mut self, packet: &Packet, start: Option<i64>) {
+        self.packets += 1;
+        self.damage.marked_packets += u64::from(packet.is_corrupt());
+        self.newest = start;
+        if packet.is_key() && !self.has_key {
+            self.has_key = true;
+            self.first_key = start;
+        }
+        if !self.is_leading(start) {
+            self.owed += 1;
+        }
+    }
+
+    /// Takes note that the newest packet, or one shortly before it, was not decoded.
+    pub(crate) fn undecodable(&mut self) {
+        match self.is_leading(self.newest) {
+            true => self.damage.leading_packets += 1,
+            false => {
+                self.damage.undecodable_packets += 1;
+                self.owed -= 1;
+            }
+        }
+    }
+
+    /// Takes note that something could not be read.
+    pub(crate) fn unreadable(&mut self) {
+        self.damage.undecodable_packets += 1;
+    }
+
+    /// Takes note of a picture that was decoded.
+    pub(crate) fn picture(&mut self, picture: &Video) {
+        if self.is_leading(picture.timestamp()) {
+            return;
+        }
+        let is_concealed = picture.is_corrupt() || picture.has_decode_errors();
+        self.damage.concealed_frames += u64::from(is_concealed);
+        self.owed -= 1;
+        if self.owed > MAX_DELAY {
+            // Two packets a picture, as of interlaced video.
+            self.is_picture_each &= self.damage != Damage::default();
+        }
+    }
+
+    /// Counts what a decoder keeps back: pictures that build on some that it missed, up to the next key
+    /// frame. It must have given all that it has.
+    pub(crate) fn at_drained(&mut self) {
+        let is_damaged = self.damage.is_loss() || self.damage.marked_packets > 0;
+        if self.is_picture_each && is_damaged {
+            self.damage.missing_frames += u64::try_from(self.owed).unwrap_or_default();
+        }
+        self.owed = 0;
+    }
+
+    /// What builds on frames of before the beginning, as some do that are shown before the first key
+    /// frame, cannot be whole.
+    fn is_leading(&self, shown: Option<i64>) -> bool {
+        let is_before_key = shown.zip(self.first_key).is_some_and(|(shown, key)| shown < key);
+        !self.has_key || is_before_key
+    }
+
+    /// Compares what came with what the container promised. There must be nothing left to read.
+    pub(crate) fn at_end(&mut self, input: &Input) {
+        if has_failed(input) {
+            self.unreadable();
+        }
+        let stream = input.stream(self.stream);
+        // A packet need not say how long it is shown.
+        let last = 2.0 * self.rhythm.longest_step();
+        let (ends_early, tolerance) = match stream.and_then(|stream| promise(input, &stream)) {
+            Some(Promise::Packets(promised)) => {
+                self.damage.missing_frames += promised.saturating_sub(self.packets);
+                return;
+            }
+            Some(Promise::VideoUntil(promised)) => (promised - self.video_end, last + self.tick),
+            Some(Promise::AnythingUntil(promised)) => (promised - self.end, last + END_TOLERANCE),
+            None => return,
+        };
+        if ends_early > tolerance {
+            self.damage.missing_end = Duration::try_from_secs_f64(ends_early).unwrap_or_default();
+        }
+    }
+}
+
+/// Notices where a video that comes at a steady rate leaves frames out.
+struct Rhythm {
+    tick: f64,
+    last: Option<i64>,
+    /// Packets since the newest one that was marked, which has 0.
+    since_mark: u32,
+    /// Ticks from packet to packet, and how many packets have kept to them.
+    step: i64,
+    steady: u32,
+    longest: i64,
+}
+
+impl Rhythm {
+    fn new(tick: f64) -> Self {
+        Self { tick, last: None, since_mark: u32::MAX, step: 0, steady: 0, longest: 0 }
+    }
+
+    /// How many frames are missing before a packet of that decoding time. Only a mark tells a hole from a
+    /// video that has no more frames there.
+    fn missing_before(&mut self, time: Option<i64>, is_marked: bool) -> u64 {
+        self.since_mark = if is_marked { 0 } else { self.since_mark.saturating_add(1) };
+        let is_near_mark = self.since_mark <= MARK_DISTANCE;
+        let Some(time) = time else { return 0 };
+        let Some(last) = self.last.replace(time) else { return 0 };
+        let step = time.saturating_sub(last);
+        if self.keeps_to(step) {
+            self.steady = self.steady.saturating_add(1);
+            self.longest = self.longest.max(step);
+            return 0;
+        }
+        if is_near_mark && self.is_hole(step) {
+            // Rounded to whole frames.
+            let frames = step.saturating_add(self.step / 2) / self.step;
+            return u64::try_from(frames - 1).unwrap_or_default();
+        }
+        (self.step, self.steady) = (step, 0);
+        if !self.is_cut(step) {
+            self.longest = self.longest.max(step);
+        }
+        0
+    }
+
+    /// Clocks of other containers, whose times some have been, are as coarse as a millisecond.
+    fn keeps_to(&self, step: i64) -> bool {
+        step.abs_diff(self.step) as f64 <= (self.step as f64 / 10.0).max(0.0015 / self.tick)
+    }
+
+    fn is_hole(&self, step: i64) -> bool {
+        self.step > 0 && self.steady >= STEADY && step > self.step && !self.is_cut(step)
+    }
+
+    fn is_cut(&self, step: i64) -> bool {
+        step as f64 * self.tick > LONGEST_HOLE
+    }
+
+    /// In seconds.
+    fn longest_step(&self) -> f64 {
+        self.longest as f64 * self.tick
+    }
+}
+
+/// Codecs of which every packet gives a picture, unless it is only one of two fields.
+const PICTURE_EACH: [Id; 3] = [Id::H264, Id::HEVC, Id::MPEG2VIDEO];
+/// More pictures than a decoder holds back to bring them in order.
+const MAX_DELAY: i64 = 32;
+/// In seconds: beyond that, two recordings were joined.
+const LONGEST_HOLE: f64 = 10.0;
+/// A mark is on the packet behind a hole or, as FFmpeg looks ahead, on one of the two before it.
+const MARK_DISTANCE: u32 = 2;
+/// Packets after which a rate is taken to be steady.
+const STEADY: u32 = 4;
+/// In seconds: containers are not exact about their end.
+const END_TOLERANCE: f64 = 0.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames that are missing in packets at these times in 90 kHz, with the numbers of those marked.
+    fn missing(times: &[i64], marked: &[usize]) -> u64 {
+        let mut rhythm = Rhythm::new(1.0 / 90_000.0);
+        let packets = times.iter().enumerate();
+        packets
+            .map(|(index, &time)| rhythm.missing_before(Some(time), marked.contains(&index)))
+            .sum()
+    }
+
+    fn steady(frames: i64) -> Vec<i64> {
+        (0..frames).map(|frame| frame * 3600).collect()
+    }
+
+    #[test]
+    fn a_gap_at_a_mark_is_as_many_frames_as_it_is_long() {
+        let mut times = steady(30);
+        times.drain(10..13);
+        for marked in 8..=10 {
+            assert_eq!(missing(&times, &[marked]), 3);
+        }
+        assert_eq!(missing(&times, &[7, 11]), 0);
+        // Times that were milliseconds once.
+        let times = [0, 33, 67, 100, 133, 167, 200, 300, 333, 367].map(|ms| ms * 90);
+        assert_eq!(missing(&times, &[7]), 2);
+    }
+
+    #[test]
+    fn cuts_and_rates_that_vary_are_no_gaps() {
+        assert_eq!(missing(&steady(30), &[3, 9, 10, 11]), 0);
+        let joined = |by: i64| {
+            let second = steady(10).into_iter().map(|time| time + by);
+            missing(&[steady(10), second.collect()].concat(), &[9, 10])
+        };
+        assert_eq!([joined(3600 * 90_000), joined(-90_000), joined(10 * 3600)], [0; 3]);
+        let varied: Vec<i64> = (0..30).map(|frame| frame * frame * 900).collect();
+        assert_eq!(missing(&varied, &[8, 15, 16]), 0);
+    }
+}

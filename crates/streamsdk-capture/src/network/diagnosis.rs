@@ -1,0 +1,116 @@
+//! Finding out why a server was of no use, where FFmpeg does not tell.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use super::address::{Address, ENCODING, Kind};
+use super::connection::for_ffmpeg;
+use super::options::NetworkStreamOptions;
+use super::watch::Watch;
+use crate::CaptureError;
+use crate::ffmpeg::ask_content_type;
+
+/// The error with its cause, for which the server may be asked once more.
+pub(super) fn explain(
+    error: CaptureError,
+    address: &Address,
+    options: &NetworkStreamOptions,
+    watch: &Watch,
+) -> CaptureError {
+    match error {
+        CaptureError::NotVideo { origin, reason } if address.kind() == Kind::Http => {
+            watch.allow(options.connect_timeout.min(LIMIT));
+            let asked = watch.clone();
+            let options = for_ffmpeg(address.kind(), options);
+            let kind = ask_content_type(address.url(), options, move || asked.is_over());
+            CaptureError::NotVideo { origin, reason: kind.map_or(reason, |kind| sends(&kind)) }
+        }
+        CaptureError::Unauthorized { origin } => {
+            watch.allow(options.connect_timeout.min(LIMIT));
+            match challenges(address, watch).is_some_and(|head| wants_only_sha256(&head)) {
+                true => unknown_digest(&origin),
+                false => CaptureError::Unauthorized { origin },
+            }
+        }
+        CaptureError::Unreachable { origin, reason } if address.may_be_cut() => {
+            let reason = format!("{reason}; {ENCODING}");
+            CaptureError::Unreachable { origin, reason }
+        }
+        error => error,
+    }
+}
+
+/// What a server calls what it sends, as the reason why that is no video.
+pub(super) fn sends(content_type: &str) -> String {
+    format!("the server sends {content_type}")
+}
+
+fn unknown_digest(origin: &str) -> CaptureError {
+    CaptureError::Unsupported {
+        wanted: format!("the SHA-256 digest that {origin} asks for"),
+        offered: "MD5 digest and basic authentication, of which the camera has to allow one"
+            .to_owned(),
+    }
+}
+
+/// Whether none of the ways to authenticate is one that FFmpeg knows.
+fn wants_only_sha256(head: &str) -> bool {
+    let ways: Vec<String> = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("www-authenticate"))
+        .map(|(_, way)| way.to_ascii_lowercase())
+        .collect();
+    let is_sha256 = |way: &String| way.contains("digest") && way.contains("sha-256");
+    !ways.is_empty() && ways.iter().all(is_sha256)
+}
+
+/// The head of the answer to a request without credentials, if that can be had without TLS.
+fn challenges(address: &Address, watch: &Watch) -> Option<String> {
+    let (host, request) = address.plain_request()?;
+    let socket = host.to_socket_addrs().ok()?.next()?;
+    let mut server = TcpStream::connect_timeout(&socket, LIMIT).ok()?;
+    server.set_read_timeout(Some(LOOK_UP)).ok()?;
+    server.write_all(request.as_bytes()).ok()?;
+    let (mut head, mut part) = (Vec::new(), [0; 1024]);
+    while !watch.is_over() && head.len() < LONGEST_HEAD {
+        match server.read(&mut part) {
+            Ok(0) => break,
+            Ok(count) => head.extend_from_slice(&part[..count]),
+            Err(error) if is_wait(&error) => continue,
+            Err(_) => break,
+        }
+        if head.windows(4).any(|end| end == b"\r\n\r\n") {
+            break;
+        }
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+fn is_wait(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+/// The question is only about words.
+const LIMIT: Duration = Duration::from_secs(3);
+const LOOK_UP: Duration = Duration::from_millis(100);
+const LONGEST_HEAD: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_also_knows_other_ways_does_not_lack_them() {
+        let sha = "WWW-Authenticate: Digest realm=\"cam\", nonce=\"abc\", algorithm=SHA-256\r\n";
+        let md5 = "www-authenticate: Digest realm=\"cam\", nonce=\"abc\"\r\n";
+        let status = "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n";
+        assert!(wants_only_sha256(&format!("{status}{sha}\r\n")));
+        for others in [md5, "WWW-Authenticate: Basic realm=\"sha-256\"\r\n"] {
+            assert!(!wants_only_sha256(&format!("{status}{sha}{others}\r\n")));
+        }
+        assert!(!wants_only_sha256(status));
+    }
+}
