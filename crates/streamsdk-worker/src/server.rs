@@ -35,6 +35,9 @@ use crate::workflow::StreamOutput;
 /// Largest init request: a workflow with everything in it is far smaller.
 const REQUEST_LIMIT: usize = 8 << 20;
 
+/// Decoded frames of a camera that a lossless session keeps before it loses some: a second of 1080p.
+const MAX_KEPT_BYTES: usize = 96 << 20;
+
 /// A worker that listens. Stops when it is dropped; [`Worker::shutdown`] also waits.
 #[derive(Debug)]
 pub struct Worker {
@@ -167,7 +170,7 @@ impl Endpoint {
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| Refusal::busy(self.config.max_sessions))?;
-        let camera = self.open_camera(&plan.source).await?;
+        let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
         let config = self.config.peer(self.interfaces);
         let returns_video = plan.stream != StreamOutput::None && !config.codecs.is_empty();
@@ -194,14 +197,15 @@ impl Endpoint {
     }
 
     /// Connects to the camera, if the plan names one. Whoever stops waiting stops that, too.
-    async fn open_camera(&self, source: &SourcePlan) -> Result<Option<NetworkStream>, Refusal> {
-        let SourcePlan::Network { url, options } = source else { return Ok(None) };
+    async fn open_camera(&self, plan: &SessionPlan) -> Result<Option<NetworkStream>, Refusal> {
+        let SourcePlan::Network { url, options } = &plan.source else { return Ok(None) };
         if !self.config.allow_private_sources {
             private_sources::refuse(url).await?;
         }
         let (limit, stopper) = (self.config.source_timeout, Stopper::default());
         let options = options.clone().stopper(stopper.clone());
         let options = options.connect_timeout(limit).read_timeout(limit);
+        let options = if plan.realtime { options } else { options.every_frame(MAX_KEPT_BYTES) };
         let opening = tokio::task::spawn_blocking(move || options.open());
         let stop = StopOnDrop::new(stopper);
         let opened = tokio::select! {

@@ -168,7 +168,7 @@ async fn serve(
 ) -> Result<u32, SessionError> {
     let Session { plan, config, origin, track, stop, .. } = session;
     // Before the channels are open, so that a lossless session has the frames that come meanwhile.
-    let live = Source::live(origin, plan.realtime, threads);
+    let live = Source::live(origin, plan.realtime);
     let uploads = live.is_none();
     let (inference, upload) = tokio::select! {
         taken = take_channels(&mut channels, uploads, config.connect_timeout) => taken?,

@@ -69,7 +69,7 @@ impl Pipeline {
         let end = loop {
             let captured = match self.next() {
                 Ok(captured) => captured,
-                Err(reason) => break self.end(frames, reason),
+                Err(reason) => break self.end(frames, left_out, reason),
             };
             // Frames that are left out are not counted: that is how the real server does it.
             left_out = left_out.saturating_add(captured.dropped);
@@ -111,18 +111,39 @@ impl Pipeline {
         Ok(())
     }
 
-    fn end(&self, frames: u32, reason: NoFrame) -> PipelineEnd {
-        match reason {
+    fn end(&self, frames: u32, left_out: u64, reason: NoFrame) -> PipelineEnd {
+        let mut end = match reason {
             NoFrame::Stop(stop) => PipelineEnd::stopped(frames, stop),
-            NoFrame::Source(CaptureError::EndOfStream) => PipelineEnd::complete(frames),
             NoFrame::Source(CaptureError::Stopped) => PipelineEnd::stopped(frames, Stop::Cancelled),
-            NoFrame::Source(error) => {
-                let reason = match self.source.kind {
-                    SourceKind::File => "video_decode_failed",
-                    SourceKind::Live => "source_failed",
-                };
-                PipelineEnd::failed(frames, reason, error.to_string())
+            NoFrame::Source(CaptureError::EndOfStream) if frames > 0 => {
+                PipelineEnd::complete(frames)
             }
-        }
+            NoFrame::Source(CaptureError::EndOfStream) => {
+                self.failed(frames, "the source ended without a frame".to_owned())
+            }
+            NoFrame::Source(error) => self.failed(frames, error.to_string()),
+        };
+        end.errors.extend(self.losses(left_out));
+        end
+    }
+
+    fn failed(&self, frames: u32, error: String) -> PipelineEnd {
+        let reason = match self.source.kind {
+            SourceKind::File => "video_decode_failed",
+            SourceKind::Live => "source_failed",
+        };
+        PipelineEnd::failed(frames, reason, error)
+    }
+
+    /// What is missing of what was promised: all of a file, and every frame of a lossless session.
+    fn losses(&self, left_out: u64) -> Vec<String> {
+        let damage = self.source.producer.damage();
+        debug!(%damage, left_out, "what is known of the source");
+        let is_promised = self.lossless || self.source.kind == SourceKind::File;
+        let damaged = (is_promised && damage.is_loss()).then(|| format!("of the video, {damage}"));
+        let late = (self.lossless && left_out > 0).then(|| {
+            format!("{left_out} frames were left out: they came faster than they were processed")
+        });
+        damaged.into_iter().chain(late).collect()
     }
 }

@@ -69,7 +69,7 @@ type Writer = JoinHandle<std::io::Result<Spool>>;
 
 /// Writes on a thread of its own, so that a slow disk holds back only this upload.
 fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
-    let mut file = Spool::create().map_err(UploadFailure::Disk)?;
+    let mut file = Spool::create().map_err(on_disk)?;
     let (sender, mut parts) = mpsc::channel::<Bytes>(WRITE_BEHIND);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(part) = parts.blocking_recv() {
@@ -82,5 +82,26 @@ fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
 
 async fn finish(written: Writer) -> Result<Spool, UploadFailure> {
     let file = written.await.map_err(std::io::Error::other).and_then(|file| file);
-    file.map_err(UploadFailure::Disk)
+    file.map_err(on_disk)
+}
+
+/// The path that such an error may have in it is none of the client's business.
+fn on_disk(error: std::io::Error) -> UploadFailure {
+    let names_path = error.get_ref().is_some() && error.kind() != std::io::ErrorKind::Other;
+    UploadFailure::Disk(if names_path { error.kind().into() } else { error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_disk_names_no_path() {
+        let error = tempfile::Builder::new().tempfile_in("/no/such/folder").unwrap_err();
+        assert!(error.to_string().contains("/no/such"), "nothing would be tested: {error}");
+        let told = on_disk(error).to_string();
+        assert_eq!(told, "the file could not be stored: entity not found");
+        let full = on_disk(std::io::Error::from_raw_os_error(28)).to_string();
+        assert!(full.contains("No space left"), "{full}");
+    }
 }

@@ -67,3 +67,65 @@ async fn every_frame_of_a_file_comes_back_before_the_stream_is_complete() {
     client.peer.close().await;
     shut_down(worker).await;
 }
+
+/// The packets of a transport stream of 90 frames, without the frames of these numbers.
+fn clip_with_hole(missing: std::ops::Range<u32>) -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/video/numbered_baseline.ts");
+    let data = std::fs::read(path).unwrap();
+    let (packets, _) = data.as_chunks::<188>();
+    let mut next = 0;
+    let is_kept = |packet: &&[u8; 188]| {
+        let is_video = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]) == 0x100;
+        next += u32::from(is_video && packet[1] & 0x40 != 0);
+        !(is_video && missing.contains(&(next - 1)))
+    };
+    packets.iter().filter(is_kept).flatten().copied().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upload_lacks_is_said_at_the_end_without_the_path_of_a_temporary_file() {
+    let worker = worker().await;
+    let uploading = async |file: &[u8]| {
+        let wish = Wish {
+            video: None,
+            channels: &["inference", "video_upload"],
+            ..Wish::of("passthrough")
+        };
+        let mut client =
+            wish.ask(|request| request.video_file_upload = true).connect(&worker).await.unwrap();
+        upload(&client, file).await;
+        let complete = loop {
+            let data = client.data().await;
+            if data.processing_complete {
+                break data;
+            }
+        };
+        client.peer.close().await;
+        complete
+    };
+    let complete = uploading(&clip_with_hole(20..22)).await;
+    assert_eq!((complete.frame_id, complete.termination_reason), (89, None));
+    let said = complete.errors.join("; ");
+    assert!(said.starts_with("of the video, 2 frames are missing"), "{said}");
+
+    // The counters of a transport stream jump, and nothing else is wrong.
+    let mut marked = clip_with_hole(0..0);
+    let half = marked.len() / 188 / 2 * 188;
+    marked[half..]
+        .chunks_mut(188)
+        .for_each(|packet| packet[3] = packet[3] & 0xf0 | (packet[3] + 5) & 0x0f);
+    let complete = uploading(&marked).await;
+    assert_eq!((complete.frame_id, complete.termination_reason), (91, None));
+    assert_eq!(complete.errors, Vec::<String>::new());
+
+    for (file, cause) in [
+        (b"This is not a video".to_vec(), "the uploaded file is not a video"),
+        (clip(30)[..2000].to_vec(), "the uploaded file is not a video"),
+    ] {
+        let complete = uploading(&file).await;
+        assert_eq!(complete.termination_reason.as_deref(), Some("video_decode_failed"));
+        let said = complete.errors.join("; ");
+        assert!(said.starts_with(cause) && !said.contains("streamsdk-upload"), "{said}");
+    }
+    shut_down(worker).await;
+}

@@ -118,3 +118,100 @@ async fn a_camera_that_cannot_be_opened_is_an_internal_error_without_its_credent
     }
     shut_down(worker).await;
 }
+
+/// Answers one request with a whole answer.
+fn serve(kind: &str, body: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    format!("http://{address}/clip.mp4")
+}
+
+fn clip() -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/video/numbered_baseline.mp4");
+    std::fs::read(path).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lossless_session_gets_every_frame_of_what_can_wait() {
+    let worker = worker().await;
+    let cut = clip()[..clip().len() * 6 / 10].to_vec();
+    for (body, is_whole) in [(clip(), true), (cut, false)] {
+        let wish = pulling(|request| {
+            request.mjpeg_url = Some(serve("video/mp4", body));
+            request.webrtc_realtime_processing = false;
+            request.stream_output = None;
+        });
+        let mut client = wish.connect(&worker).await.unwrap();
+        let mut last = 0;
+        let complete = loop {
+            let data = client.data().await;
+            if data.processing_complete {
+                break data;
+            }
+            last = data.metadata.unwrap().frame_id;
+        };
+        if is_whole {
+            assert_eq!((last, complete.errors.len(), complete.termination_reason), (90, 0, None));
+        } else {
+            let errors = complete.errors.join("; ");
+            assert!(last < 90 && errors.contains("missing"), "{last} frames: {errors}");
+        }
+        client.peer.close().await;
+    }
+    shut_down(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_dies_is_never_a_complete_session() {
+    let worker = worker().await;
+    for realtime in [true, false] {
+        let url = camera(5);
+        let wish = pulling(|request| {
+            request.mjpeg_url = Some(url);
+            request.webrtc_realtime_processing = realtime;
+        });
+        let mut client = wish.connect(&worker).await.unwrap();
+        let complete = loop {
+            let data = client.data().await;
+            if data.processing_complete {
+                break data;
+            }
+        };
+        assert_eq!(complete.termination_reason.as_deref(), Some("source_failed"));
+        let errors = complete.errors.join("; ");
+        assert!(errors.contains("is gone: "), "{errors}");
+        client.peer.close().await;
+    }
+    shut_down(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_instead_of_a_camera_is_refused_as_that() {
+    let worker = worker().await;
+    let page = b"<html><body>login</body></html>".to_vec();
+    for name in ["video.mjpeg", "video"] {
+        let url = serve("text/html", page.clone()).replace("clip.mp4", name);
+        let wish = pulling(|request| request.mjpeg_url = Some(url));
+        let said = match wish.connect(&worker).await {
+            Err(refused) => refused.to_string(),
+            Ok(mut client) => {
+                let complete = client.data().await;
+                assert_eq!(complete.termination_reason.as_deref(), Some("source_failed"));
+                client.peer.close().await;
+                complete.errors.join("; ")
+            }
+        };
+        assert!(said.contains("the server sends text/html"), "{said}");
+    }
+    shut_down(worker).await;
+}

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper, VideoFile, VideoFileError,
+    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper, VideoFile,
 };
 use streamsdk_media::{Frame, PixelFormat};
 
@@ -27,8 +27,8 @@ pub(super) struct UploadedFile {
 impl UploadedFile {
     /// `realtime` plays the file at its own speed and leaves out what is late; otherwise every frame is
     /// given as soon as it is asked for.
-    pub(super) fn open(file: Spool, realtime: bool) -> Result<Self, VideoFileError> {
-        let video = VideoFile::open(file.path())?;
+    pub(super) fn open(file: Spool, realtime: bool) -> Result<Self, CaptureError> {
+        let video = VideoFile::open(file.path()).map_err(|error| error.about(ORIGIN))?;
         let info = video.info();
         let format = ProducerFormat::new(PixelFormat::I420, info.width, info.height);
         let playback = realtime.then(|| Playback::new(info.declared_fps));
@@ -46,9 +46,10 @@ impl UploadedFile {
 
     fn decode(&mut self) -> Result<Frame, CaptureError> {
         let early = self.early.take().map(Ok);
-        early
-            .or_else(|| self.video.next_frame().transpose())
-            .map_or_else(|| Err(CaptureError::EndOfStream), |frame| frame.map_err(undecodable))
+        early.or_else(|| self.video.next_frame().transpose()).map_or_else(
+            || Err(CaptureError::EndOfStream),
+            |frame| frame.map_err(|error| error.about(ORIGIN)),
+        )
     }
 
     fn give(&mut self, frame: Frame) -> CapturedFrame {
@@ -89,17 +90,9 @@ impl FrameProducer for UploadedFile {
     fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
-}
 
-fn undecodable(error: VideoFileError) -> CaptureError {
-    let origin = ORIGIN.to_owned();
-    match error {
-        VideoFileError::NothingDecoded { skipped_packets, .. } => CaptureError::NotVideo {
-            origin,
-            reason: format!("nothing could be decoded ({skipped_packets} damaged packets)"),
-        },
-        VideoFileError::Decode { reason, .. } => CaptureError::Decode { origin, reason },
-        error => CaptureError::Failed { origin, reason: error.to_string() },
+    fn damage(&self) -> Damage {
+        self.video.damage()
     }
 }
 

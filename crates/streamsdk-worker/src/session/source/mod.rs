@@ -1,13 +1,11 @@
 //! Where a session's frames come from: every source is a [`FrameProducer`] in the end.
 
-mod brought;
 mod file;
 mod network;
 mod track;
 
-use streamsdk_capture::{FrameProducer, NetworkStream, Stopper, VideoFileError};
+use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, Stopper};
 use streamsdk_transport::VideoReceiver;
-use tokio_util::task::TaskTracker;
 
 use self::file::UploadedFile;
 use super::spool::Spool;
@@ -39,18 +37,18 @@ pub(super) enum SourceKind {
 impl Source {
     /// An uploaded file, which is deleted when the source is dropped; `realtime` plays it at its own speed.
     /// Blocks.
-    pub(super) fn file(file: Spool, realtime: bool) -> Result<Self, VideoFileError> {
+    pub(super) fn file(file: Spool, realtime: bool) -> Result<Self, CaptureError> {
         let file = UploadedFile::open(file, realtime)?;
         Ok(Self { producer: Box::new(file), kind: SourceKind::File })
     }
 
     /// Frames that come by themselves, from now on; `None` where a file has to be uploaded first.
-    /// `realtime` keeps the newest frame only.
-    pub(super) fn live(origin: Origin, realtime: bool, threads: &TaskTracker) -> Option<Self> {
+    /// `realtime` keeps the newest frame of a track only; a camera was opened so.
+    pub(super) fn live(origin: Origin, realtime: bool) -> Option<Self> {
         let producer: Box<dyn FrameProducer> = match origin {
             Origin::Upload => return None,
-            Origin::Track(receiver) => Box::new(track::receive(receiver, realtime, threads)),
-            Origin::Network(camera) => network::frames(camera, realtime, threads),
+            Origin::Track(receiver) => track::receive(receiver, realtime),
+            Origin::Network(camera) => Box::new(network::frames(camera)),
         };
         Some(Self { producer, kind: SourceKind::Live })
     }

@@ -1,45 +1,13 @@
 use std::time::Duration;
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, ManualSender, NetworkStream, ProducerFormat,
-    Stopper, WhenFull,
+    CaptureError, CapturedFrame, Damage, FrameProducer, NetworkStream, ProducerFormat, Stopper,
 };
 use streamsdk_media::{TimeBase, Timestamp};
-use tokio_util::task::TaskTracker;
-
-use super::brought::Brought;
-
-/// Frames that a lossless session keeps before it loses some: those of half a second.
-const ROOM: usize = 16;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The frames of a camera, with times that begin at 0 in 90 kHz.
-pub(super) fn frames(
-    stream: NetworkStream,
-    realtime: bool,
-    threads: &TaskTracker,
-) -> Box<dyn FrameProducer> {
-    if realtime {
-        return Box::new(FromZero { frames: stream, first: None });
-    }
-    let stopper = stream.stopper();
-    let bring = move |frames: &ManualSender| bring(stream, frames);
-    let kept = Brought::start(threads, (ROOM, WhenFull::Wait), stopper, bring);
-    Box::new(FromZero { frames: kept, first: None })
-}
-
-fn bring(mut stream: NetworkStream, frames: &ManualSender) -> CaptureError {
-    loop {
-        match stream.next_frame(PATIENCE) {
-            Ok(captured) => {
-                if frames.send(captured.frame).is_err() {
-                    return CaptureError::Stopped;
-                }
-            }
-            Err(error) if error.is_timeout() => {}
-            Err(error) => return error,
-        }
-    }
+pub(super) fn frames(camera: NetworkStream) -> impl FrameProducer {
+    FromZero { frames: camera, first: None }
 }
 
 /// Counts time from the first frame on.
@@ -64,5 +32,9 @@ impl<P: FrameProducer> FrameProducer for FromZero<P> {
 
     fn stopper(&self) -> Stopper {
         self.frames.stopper()
+    }
+
+    fn damage(&self) -> Damage {
+        self.frames.damage()
     }
 }

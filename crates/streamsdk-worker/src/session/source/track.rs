@@ -1,15 +1,15 @@
 use std::time::{Duration, Instant};
 
-use streamsdk_capture::{CaptureError, ManualSender, Stopper, WhenFull};
+use streamsdk_capture::{
+    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper, WhenFull,
+};
 use streamsdk_media::video::{self, Codec, DecodeError, DecoderConfig, VideoDecoder};
 use streamsdk_media::{Frame, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::brought::Brought;
 use crate::source_plan::MAX_LIVE_PIXELS;
 
 /// Decoded frames that a lossless session keeps; the connection keeps more, encoded.
@@ -19,49 +19,70 @@ const KEY_FRAME_TIME: Duration = Duration::from_millis(500);
 
 /// The frames of the client's track, decoded on a thread. Their times begin at 0 with the first frame that
 /// came.
-pub(super) fn receive(receiver: VideoReceiver, realtime: bool, threads: &TaskTracker) -> Brought {
-    let room = match realtime {
-        true => (1, WhenFull::DropOldest),
-        false => (ROOM, WhenFull::Wait),
-    };
-    let (stopper, stopped) = (Stopper::default(), CancellationToken::new());
-    let cancel = stopped.clone();
-    stopper.on_stop(move || cancel.cancel());
-    let runtime = Handle::current();
-    let next = move |receiver: &mut VideoReceiver| {
-        runtime.block_on(stopped.run_until_cancelled(receiver.recv())).flatten()
-    };
-    Brought::start(threads, room, stopper, move |frames| decode_all(receiver, next, frames))
+pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameProducer> {
+    let track = Track::new(receiver);
+    match realtime {
+        true => Box::new(track.latest()),
+        false => Box::new(track.buffered(ROOM, WhenFull::Wait)),
+    }
 }
 
-fn decode_all(
-    mut receiver: VideoReceiver,
-    mut next: impl FnMut(&mut VideoReceiver) -> Option<IncomingFrame>,
-    frames: &ManualSender,
-) -> CaptureError {
-    let codec = match receiver.codec() {
-        VideoCodec::H264 => Codec::H264,
-        _ => Codec::Vp8,
-    };
-    let mut decoding =
-        match video::decoder(codec, DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS)) {
-            Ok(decoder) => Decoding { decoder, clock: Clock::default(), asked: None },
-            Err(error) => {
-                let origin = "the client's video".to_owned();
-                return CaptureError::Failed { origin, reason: error.to_string() };
+/// Decodes on the caller's thread.
+struct Track {
+    receiver: VideoReceiver,
+    decoding: Result<Decoding, CaptureError>,
+    runtime: Handle,
+    stopper: Stopper,
+    stopped: CancellationToken,
+    next_sequence: u64,
+}
+
+impl Track {
+    fn new(receiver: VideoReceiver) -> Self {
+        let (stopper, stopped) = (Stopper::default(), CancellationToken::new());
+        let cancel = stopped.clone();
+        stopper.on_stop(move || cancel.cancel());
+        let decoding = Decoding::new(receiver.codec());
+        let runtime = Handle::current();
+        Self { receiver, decoding, runtime, stopper, stopped, next_sequence: 0 }
+    }
+
+    /// What comes next from the client, encoded.
+    fn next_encoded(&mut self) -> Result<IncomingFrame, CaptureError> {
+        let next = self.stopped.run_until_cancelled(self.receiver.recv());
+        match self.runtime.block_on(next) {
+            Some(Some(incoming)) => Ok(incoming),
+            Some(None) => {
+                debug!(stats = ?self.receiver.stats(), "the client's video is over");
+                Err(CaptureError::EndOfStream)
             }
-        };
-    while let Some(incoming) = next(&mut receiver) {
-        let sent = match decoding.decode(&incoming, &receiver) {
-            Some(frame) => frames.send(frame),
-            None => Ok(()),
-        };
-        if sent.is_err() {
-            return CaptureError::Stopped;
+            None => Err(CaptureError::Stopped),
         }
     }
-    debug!(stats = ?receiver.stats(), "the client's video is over");
-    CaptureError::EndOfStream
+}
+
+impl FrameProducer for Track {
+    /// Known from the first frame on, by whoever takes it.
+    fn format(&self) -> Option<&ProducerFormat> {
+        None
+    }
+
+    /// Waits for as long as it takes: the thread in front of the queue has nothing else to do.
+    fn next_frame(&mut self, _timeout: Duration) -> Result<CapturedFrame, CaptureError> {
+        loop {
+            let incoming = self.next_encoded()?;
+            let decoding = self.decoding.as_mut().map_err(|error| error.clone())?;
+            if let Some(frame) = decoding.decode(&incoming, &self.receiver) {
+                let sequence = self.next_sequence;
+                self.next_sequence += 1;
+                return Ok(CapturedFrame::new(frame, sequence));
+            }
+        }
+    }
+
+    fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
 }
 
 struct Decoding {
@@ -72,6 +93,19 @@ struct Decoding {
 }
 
 impl Decoding {
+    fn new(codec: VideoCodec) -> Result<Self, CaptureError> {
+        let codec = match codec {
+            VideoCodec::H264 => Codec::H264,
+            _ => Codec::Vp8,
+        };
+        let config = DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS);
+        let decoder = video::decoder(codec, config).map_err(|error| CaptureError::Failed {
+            origin: "the client's video".to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self { decoder, clock: Clock::default(), asked: None })
+    }
+
     fn decode(&mut self, incoming: &IncomingFrame, receiver: &VideoReceiver) -> Option<Frame> {
         let timestamp = self.clock.time_of(incoming.rtp_time);
         let decoded = self.decoder.decode(&incoming.data, timestamp);
