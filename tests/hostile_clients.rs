@@ -2,10 +2,10 @@
 
 use bytes::{BufMut, BytesMut};
 use serde_json::json;
-use streamsdk::protocol::Limits;
 use streamsdk::protocol::chunk::Reassembler;
 use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
 use streamsdk::protocol::output::OutputMessage;
+use streamsdk::protocol::{Limits, Redactor};
 use streamsdk::signaling::{HttpSignaling, Signaling};
 use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk::{Ended, StreamConfig};
@@ -48,7 +48,8 @@ async fn farewell(inference: &mut Channel) -> OutputMessage {
         let message = tokio::time::timeout(streamsdk_tests::PATIENCE, inference.recv()).await;
         let Some(Message::Binary(bytes)) = message.unwrap() else { panic!("no farewell") };
         if let Some(message) = reassembler.push(bytes).unwrap() {
-            let message = OutputMessage::parse(message, &Limits::default()).unwrap();
+            let message =
+                OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap();
             if message.processing_complete {
                 return message;
             }

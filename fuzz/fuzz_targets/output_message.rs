@@ -1,14 +1,16 @@
-//! One chunk as it comes from the channel, read down to the last output.
+//! One chunk as it comes from the channel, read down to the last output: whatever came, what is given out
+//! is JSON.
 //!
 //! Recorded chunks (`in_inference_*.bin`) are inputs as they are.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use streamsdk_protocol::Limits;
+use serde_json::Value;
 use streamsdk_protocol::chunk::Reassembler;
 use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::output::{Output, OutputMessage};
+use streamsdk_protocol::{Limits, Redactor};
 
 const INFLATED: usize = 1 << 20;
 
@@ -16,19 +18,25 @@ fuzz_target!(|chunk: &[u8]| {
     let limits = Limits { inflated_bytes: INFLATED, ..Limits::default() };
     let message = Reassembler::new(limits).push(Bytes::copy_from_slice(chunk));
     let Ok(Some(message)) = message else { return };
-    let plain = message.payload.clone();
-    let Ok(message) = OutputMessage::parse(message, &limits) else { return };
-    let _ = format!("{message:?}");
+    let redactor = Redactor::default();
+    let Ok(message) = OutputMessage::parse(message, &limits, &redactor) else { return };
+    let _ = (format!("{message:?}"), message.odd.to_string());
     let _ = message.metadata.and_then(|metadata| metadata.seconds());
     for (name, output) in message.outputs.iter().flat_map(|outputs| outputs.iter()) {
-        assert!(output.json().len() <= INFLATED.max(plain.len()), "{name}");
+        assert!(output.json().len() <= 2 * output.raw().len() + 1_000, "{name}");
         read(output);
     }
 });
 
 fn read(output: &Output) {
+    assert!(output.parse::<Value>().is_ok(), "{:?}", output.raw());
+    let without_images = output.json_without_images();
+    assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));
     let _ = output.serialization_error();
     let _ = output.parse::<Detections>();
+    for image in output.images().unwrap_or_default() {
+        let _ = image.jpeg();
+    }
     if let Some(image) = output.image() {
         let _ = image.jpeg();
     }

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use streamsdk_protocol::ApiKey;
 use streamsdk_protocol::rejection::Rejection;
+use streamsdk_protocol::{ApiKey, Redactor};
 
 const KEY: &str = "K7Q2X9ZW";
 
@@ -19,8 +19,9 @@ fuzz_target!(|input: (u16, &[u8])| {
             byte => with_key.push(byte),
         }
     }
-    let rejection = Rejection::read(status, &with_key, Some(&ApiKey::new(KEY)));
+    let rejection =
+        Rejection::read(status, &with_key, &Redactor::default().api_key(&ApiKey::new(KEY)));
     assert!(!format!("{rejection:?}").contains(KEY));
-    assert!(!rejection.advice().is_empty());
+    let _ = (rejection.advice(true), rejection.advice(false));
     let _ = rejection.is_transient();
 });

@@ -24,13 +24,17 @@ mod limits;
 pub mod output;
 pub mod pairing;
 mod pool;
+mod redact;
 pub mod rejection;
 pub mod sdp;
 mod secret;
+mod text;
 pub mod upload;
 
 pub use limits::Limits;
+pub use redact::Redactor;
 pub use secret::{ApiKey, REDACTED, redact_url};
+pub use text::TEXT_LIMIT;
 
 /// Label of the channel that carries results and control messages.
 ///

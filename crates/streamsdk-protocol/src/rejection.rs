@@ -3,17 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ApiKey;
+use crate::{Redactor, TEXT_LIMIT, text};
 
-/// Longest message that is kept, in bytes: servers list all their block types in one.
-const MESSAGE_LIMIT: usize = 2_000;
 /// Most wrong fields or blocks that are kept.
 const ROW_LIMIT: usize = 20;
 
 /// A refusal, read from an HTTP answer.
 ///
-/// Texts are the server's own, shortened when they are very long, and without the API key even
-/// where the server echoes the request.
+/// Texts are the server's own, cleaned, shortened when they are very long, and without secrets even where
+/// the server echoes the request ([`Redactor::text`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
@@ -88,11 +86,11 @@ pub struct BlockError {
 }
 
 impl Rejection {
-    /// Reads the answer to a request that was made with `key`.
+    /// Reads the answer to a request whose secrets `redactor` knows.
     ///
     /// Takes any body: what is not JSON of a known shape only has its status read.
-    pub fn read(status: u16, body: &[u8], key: Option<&ApiKey>) -> Self {
-        let clean = |text: &str| shorten(&key.map_or_else(|| text.to_owned(), |k| k.redact(text)));
+    pub fn read(status: u16, body: &[u8], redactor: &Redactor) -> Self {
+        let clean = |text: &str| redactor.text(text);
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(clean);
         let error_type = text("error_type");
@@ -112,22 +110,30 @@ impl Rejection {
         }
     }
 
-    /// What the caller can do about it, in a sentence.
-    pub fn advice(&self) -> &'static str {
+    /// What the caller can do about it, where the server does not say it itself. `hosted` is whether the
+    /// server is one of the platform's, whose workspace, credits and logs are elsewhere than on a server of
+    /// one's own.
+    pub fn advice(&self, hosted: bool) -> Option<&'static str> {
+        let is_of_platform = hosted || self.error_type.is_some();
         match self.reason {
-            RejectionReason::Configuration => {
-                "ask for outputs that the workflow declares, or change the stream's settings"
+            RejectionReason::NotAuthorized if is_of_platform => {
+                Some("check the API key and what it may access")
             }
-            RejectionReason::WorkflowSyntax | RejectionReason::Workflow => "correct the workflow",
-            RejectionReason::Request => "correct the fields that the server names",
-            RejectionReason::NotAuthorized => "check the API key and what it may access",
-            RejectionReason::Quota => "close other streams of the workspace or raise its quota",
-            RejectionReason::Credits => "add credits to the workspace",
+            RejectionReason::NotAuthorized => {
+                Some("check the key or token that the server expects")
+            }
+            RejectionReason::Quota if is_of_platform => {
+                Some("close other streams of the workspace or raise its quota")
+            }
+            RejectionReason::Credits if is_of_platform => Some("add credits to the workspace"),
+            RejectionReason::NoSuchEndpoint if hosted => Some("check the server's URL"),
             RejectionReason::NoSuchEndpoint => {
-                "check the server's URL, and that the server has WebRTC enabled"
+                Some("check the server's URL, and that the server has WebRTC enabled")
             }
-            RejectionReason::Unavailable => "check the server's URL, or try again later",
-            RejectionReason::Internal | RejectionReason::Other => "look at the server's log",
+            RejectionReason::Quota | RejectionReason::Unavailable => Some("try again later"),
+            RejectionReason::Internal if !hosted => Some("look at the server's log"),
+            // The server names what is wrong with the request.
+            _ => None,
         }
     }
 
@@ -196,13 +202,5 @@ fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
-    shorten(&parts.collect::<Vec<_>>().join("; "))
-}
-
-fn shorten(text: &str) -> String {
-    if text.len() <= MESSAGE_LIMIT {
-        return text.to_owned();
-    }
-    let end = (0..=MESSAGE_LIMIT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+    text::shorten(&parts.collect::<Vec<_>>().join("; "), TEXT_LIMIT)
 }

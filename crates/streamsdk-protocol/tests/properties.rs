@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use streamsdk_protocol::ack::{AckSender, AckWindow};
 use streamsdk_protocol::chunk::{ChunkHeader, Message, Reassembler, split};
 use streamsdk_protocol::control::ControlMessage;
+use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
 use streamsdk_protocol::output::{
     OutgoingMessage, OutgoingValue, OutputMessage, Outputs, VideoMetadata,
@@ -20,7 +21,9 @@ use streamsdk_protocol::output::{
 use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::sdp::{check_answer, check_offer};
 use streamsdk_protocol::upload::{Received, UploadAssembler, UploadPlan, WAITING_OVERHEAD};
-use streamsdk_protocol::{ApiKey, CHUNK_PAYLOAD, Limits, REDACTED, redact_url};
+use streamsdk_protocol::{
+    ApiKey, CHUNK_PAYLOAD, Limits, REDACTED, Redactor, TEXT_LIMIT, redact_url,
+};
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -283,18 +286,56 @@ fn small_limits() -> Limits {
 }
 
 fn parse(payload: impl Into<Bytes>) -> Option<OutputMessage> {
-    OutputMessage::parse(Message { frame_id: 1, payload: payload.into() }, &small_limits()).ok()
+    OutputMessage::parse(
+        Message { frame_id: 1, payload: payload.into() },
+        &small_limits(),
+        &Redactor::default(),
+    )
+    .ok()
 }
 
+/// Whatever a message is made of, what it gives out is JSON.
 fn use_everything(outputs: &Outputs) {
     for (name, output) in outputs.iter() {
         assert!(outputs.get(name).is_some());
-        assert!(output.json().len() <= small_limits().inflated_bytes);
-        let _ = (output.parse::<Value>(), output.serialization_error(), format!("{output:?}"));
-        if let Some(image) = output.image() {
+        assert!(output.json().len() <= 2 * output.raw().len() + 1_000);
+        assert!(output.parse::<Value>().is_ok(), "{:?}", output.raw());
+        let _ = (output.serialization_error(), format!("{output:?}"));
+        let _ = output.parse::<Detections>();
+        let without_images = output.json_without_images();
+        assert_eq!(without_images.is_none(), output.image().is_some());
+        assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));
+        for (_, image) in [name, &format!("{name}[1]")].iter().filter_map(|n| outputs.image(n)) {
             let _ = image.jpeg();
         }
     }
+}
+
+/// What Python and others write that is no JSON, and what breaks its shape.
+fn odd_token() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "nan",
+        "None",
+        "1e999",
+        "01",
+        r#""\ud83d""#,
+        "\"\n\"",
+        "\u{1}",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        " ",
+        "{\"a\":1,\"a\":2}",
+        "\"base64\"",
+    ])
 }
 
 fn outgoing() -> impl Strategy<Value = OutgoingMessage> {
@@ -306,7 +347,8 @@ fn outgoing() -> impl Strategy<Value = OutgoingMessage> {
         any_json().prop_map(OutgoingValue::Json),
         ".*".prop_map(OutgoingValue::Failed),
     ];
-    let outputs = proptest::option::of(vec((".{0,10}", value), 0..4));
+    let outputs = proptest::collection::btree_map(".{0,10}", value, 0..4);
+    let outputs = proptest::option::of(outputs.prop_map(|outputs| outputs.into_iter().collect()));
     (outputs, any::<u32>(), any::<Option<i64>>(), vec(".*", 0..3), any::<bool>()).prop_map(
         |(outputs, frame_id, pts, errors, processing_complete)| OutgoingMessage {
             outputs,
@@ -325,7 +367,8 @@ proptest! {
     fn what_a_server_writes_a_client_reads(sent in outgoing()) {
         let read = parse(sent.encode(true)).expect("a written message can be read");
         prop_assert_eq!(read.metadata, Some(sent.metadata));
-        prop_assert_eq!(read.errors, sent.errors);
+        let for_people = |text: &String| Redactor::default().text(text);
+        prop_assert_eq!(read.errors, sent.errors.iter().map(for_people).collect::<Vec<_>>());
         prop_assert_eq!(read.processing_complete, sent.processing_complete);
         let read: Option<Vec<_>> = read.outputs.map(|o| {
             o.iter().map(|(name, output)| (name.to_owned(), output.clone())).collect()
@@ -384,6 +427,89 @@ proptest! {
     }
 
     #[test]
+    fn an_odd_token_costs_no_more_than_the_output_that_it_is_in(
+        value in any_json(),
+        token in odd_token(),
+        place in any::<Index>(),
+        bytes in vec((any::<Index>(), any::<u8>()), 0..3),
+    ) {
+        let text = value.to_string();
+        // Between values, and in the middle of them.
+        let after: Vec<usize> =
+            text.char_indices().filter(|(_, c)| ",:[{0".contains(*c)).map(|(at, _)| at + 1).collect();
+        let at = if after.is_empty() { 0 } else { after[place.index(after.len())] };
+        let mut odd = format!("{}{token}{}", &text[..at], &text[at..]).into_bytes();
+        for (place, byte) in bytes {
+            let place = place.index(odd.len());
+            odd[place] = byte;
+        }
+        let payload = [
+            &b"{\"serialized_output_data\":{\"good\":[1],\"odd\":"[..],
+            &odd,
+            b"},\"video_metadata\":{\"pts\":3,\"width\":",
+            &odd,
+            b"},\"errors\":",
+            &odd,
+            b"}",
+        ];
+        if let Some(message) = parse(payload.concat()) {
+            let outputs = message.outputs.unwrap_or_default();
+            prop_assert_eq!(outputs.get("good").map(|output| output.json()), Some("[1]"));
+            use_everything(&outputs);
+            prop_assert!(message.odd.to_string().len() < 20_000);
+            prop_assert!(message.errors.len() <= 101);
+        }
+    }
+
+    #[test]
+    fn a_token_of_python_costs_one_number(
+        before in vec(any::<i32>(), 0..5),
+        token in proptest::sample::select(vec!["NaN", "Infinity", "-Infinity", "nan", "1e999"]),
+    ) {
+        let before: String = before.iter().map(|number| format!("{number},")).collect();
+        let payload = format!(
+            "{{\"serialized_output_data\":{{\"a\":[{before}{token}]}},\
+              \"video_metadata\":{{\"pts\":3,\"declared_fps\":{token}}}}}"
+        );
+        let message = parse(payload).unwrap();
+        let expected = format!("[{before}null]");
+        let outputs = message.outputs.unwrap();
+        prop_assert_eq!(outputs.get("a").map(|output| output.json()), Some(&*expected));
+        prop_assert_eq!(message.metadata.unwrap().pts, Some(3));
+        prop_assert_eq!(message.odd.count(), 2);
+    }
+
+    #[test]
+    fn a_secret_shows_in_no_text_however_it_is_spelt(
+        password in "[A-Za-z0-9@/#?:%&+=!. -]{6,16}",
+        around in ".{0,20}",
+        encode in vec(any::<bool>(), 16),
+    ) {
+        let spelt: String = password
+            .bytes()
+            .zip(&encode)
+            .map(|(byte, encode)| match encode {
+                true => format!("%{byte:02x}"),
+                false => char::from(byte).to_string(),
+            })
+            .collect();
+        let redactor = Redactor::default().url(&format!("rtsp://me:{password}@cam/1"));
+        for said in [&password, &spelt] {
+            let shown = redactor.redact(&format!("{said}{around}{said}"));
+            prop_assert!(!shown.contains(said.as_str()), "{shown}");
+        }
+        let shown = redactor.text(&format!("{around}\u{1b}{password}"));
+        prop_assert!(!shown.contains(&password));
+    }
+
+    #[test]
+    fn a_text_for_people_is_short_and_acts_on_no_terminal(text in ".{0,50}", times in 1..200usize) {
+        let shown = Redactor::default().text(&text.repeat(times));
+        prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+        prop_assert!(shown.chars().count() <= TEXT_LIMIT + 30);
+    }
+
+    #[test]
     fn a_control_message_is_read_as_it_was_written(
         ack in any::<Option<u32>>(),
         stream_output in proptest::option::of(vec(".*", 0..4)),
@@ -401,10 +527,10 @@ proptest! {
     ) {
         let key = ApiKey::new("FAKE_API_KEY_0123456789");
         for body in [body.to_string().into(), garbage] {
-            let rejection = Rejection::read(status, &body, Some(&key));
+            let rejection = Rejection::read(status, &body, &Redactor::default().api_key(&key));
             let shown = format!("{rejection:?}");
             prop_assert!(!shown.contains(key.expose()), "{shown}");
-            prop_assert!(!rejection.advice().is_empty());
+            let _ = (rejection.advice(true), rejection.advice(false));
             let _ = rejection.is_transient();
         }
     }

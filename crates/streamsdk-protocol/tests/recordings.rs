@@ -15,7 +15,7 @@ use streamsdk_protocol::output::OutputMessage;
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
 use streamsdk_protocol::sdp::{SdpError, check_answer, check_offer};
 use streamsdk_protocol::upload::{HEADER_LEN, Received, UploadAssembler, UploadPlan};
-use streamsdk_protocol::{ApiKey, CHUNK_PAYLOAD, Limits};
+use streamsdk_protocol::{ApiKey, CHUNK_PAYLOAD, Limits, Redactor};
 
 /// The key that stands in the recordings.
 const KEY: &str = "FAKE_API_KEY_0123456789";
@@ -122,7 +122,8 @@ fn every_recorded_result_is_joined_and_read() {
             assert_eq!(message.frame_id, header.frame_id);
             assert!(message.frame_id > last_id, "{session:?}");
             last_id = message.frame_id;
-            let parsed = OutputMessage::parse(message, &Limits::default()).unwrap();
+            let parsed =
+                OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap();
             assert_eq!(parsed.frame_id, header.frame_id);
             images +=
                 parsed.outputs.iter().flat_map(|o| o.iter()).filter_map(|o| o.1.image()).count();
@@ -141,7 +142,8 @@ fn the_last_message_of_a_file_is_numbered_after_the_last_frame_and_tells_its_num
     for name in ["file_dc", "file_dc_1080_ack", "file_track"] {
         let last = raw_messages(&wire().join(name), "in_inference_last").remove(0);
         let message = Reassembler::new(Limits::default()).push(last).unwrap().unwrap();
-        let parsed = OutputMessage::parse(message, &Limits::default()).unwrap();
+        let parsed =
+            OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap();
         assert!(parsed.processing_complete && parsed.outputs.is_none());
         assert_eq!(parsed.metadata.map(|metadata| metadata.frame_id + 1), Some(parsed.frame_id));
     }
@@ -248,7 +250,8 @@ fn every_recorded_refusal_has_its_reason_and_does_not_show_the_key() {
                 continue;
             }
             with_key += u32::from(body.contains(KEY));
-            let rejection = Rejection::read(status, body.as_bytes(), Some(&key));
+            let rejection =
+                Rejection::read(status, body.as_bytes(), &Redactor::default().api_key(&key));
             assert_eq!(rejection.reason, expected_reason(&name), "{file}: {name}");
             assert_eq!(rejection.status, status);
             assert!(!format!("{rejection:?}").contains(KEY), "{file}: {name}");
@@ -263,7 +266,7 @@ fn a_refusal_keeps_the_servers_words_and_names_what_was_wrong() {
     let rows = error_rows("errors_offline_server.json");
     let read = |wanted: &str| {
         let (_, status, body) = rows.iter().find(|(name, ..)| name == wanted).unwrap();
-        Rejection::read(*status, body.as_bytes(), None)
+        Rejection::read(*status, body.as_bytes(), &Redactor::default())
     };
     let output = read("bad_data_output");
     assert!(output.message.contains("Available workflow outputs: ['output_image'"), "{output:?}");
@@ -299,7 +302,10 @@ fn a_message_cut_short_anywhere_is_an_error() {
             chunks.into_iter().find_map(|chunk| reassembler.push(chunk).unwrap()).unwrap();
         for len in (0..message.payload.len()).step_by(1_237) {
             let cut = Message { payload: message.payload.slice(..len), ..message.clone() };
-            assert!(OutputMessage::parse(cut, &Limits::default()).is_err(), "{session}: {len}");
+            assert!(
+                OutputMessage::parse(cut, &Limits::default(), &Redactor::default()).is_err(),
+                "{session}: {len}"
+            );
         }
     }
 }

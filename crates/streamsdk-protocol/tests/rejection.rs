@@ -4,12 +4,13 @@
 
 use serde_json::{Value, json};
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
-use streamsdk_protocol::{ApiKey, REDACTED};
+use streamsdk_protocol::{ApiKey, REDACTED, Redactor, TEXT_LIMIT};
 
 const KEY: &str = "FAKE_API_KEY_0123456789";
 
 fn read(status: u16, body: &Value) -> Rejection {
-    Rejection::read(status, body.to_string().as_bytes(), Some(&ApiKey::new(KEY)))
+    let redactor = Redactor::default().api_key(&ApiKey::new(KEY));
+    Rejection::read(status, body.to_string().as_bytes(), &redactor)
 }
 
 #[test]
@@ -83,11 +84,11 @@ fn the_key_is_taken_out_of_every_text_and_the_rest_stays() {
 
 #[test]
 fn a_key_at_the_place_where_a_long_text_is_cut_does_not_show_in_part() {
-    for before in 1_970..2_005 {
-        let message = format!("{}{KEY}{}", "ä".repeat(before / 2), "x".repeat(100));
+    for before in TEXT_LIMIT - 30..TEXT_LIMIT + 5 {
+        let message = format!("{}{KEY}{}", "ä".repeat(before), "x".repeat(100));
         let rejection = read(400, &json!({"message": message}));
         assert!(!rejection.message.contains("FAKE"), "{before}: {}", rejection.message);
-        assert!(rejection.message.len() < 2_100);
+        assert!(rejection.message.chars().count() < TEXT_LIMIT + 40);
     }
 }
 
@@ -99,4 +100,32 @@ fn only_what_may_pass_by_itself_is_transient() {
     for status in [301, 400, 401, 404, 405, 422, 500, 501] {
         assert!(!read(status, &Value::Null).is_transient(), "{status}");
     }
+}
+
+#[test]
+fn texts_are_cleaned_and_shortened() {
+    let body = json!({"message": format!("\u{1b}]0;x\u{7}{}", "x".repeat(5 << 20))});
+    let message = read(500, &body).message;
+    assert!(message.starts_with("]0;xxxx") && message.ends_with("characters more)"), "{message}");
+    assert!(message.len() < TEXT_LIMIT + 50);
+}
+
+#[test]
+fn advice_is_given_where_it_helps_and_for_the_server_that_it_is() {
+    let advice = |status, body: Value, hosted| read(status, &body).advice(hosted);
+    let of_platform = json!({"error_type": "RoboflowAPINotAuthorizedError"});
+    let key = Some("check the API key and what it may access");
+    assert_eq!(advice(401, of_platform, false), key);
+    assert_eq!(advice(401, json!({}), true), key);
+    assert_eq!(
+        advice(401, json!({}), false),
+        Some("check the key or token that the server expects")
+    );
+    assert_eq!(advice(429, json!({}), false), Some("try again later"));
+    assert_eq!(advice(402, json!({}), false), None);
+    assert_eq!(advice(500, json!({"message": "Internal error."}), true), None);
+    assert_eq!(advice(500, json!({}), false), Some("look at the server's log"));
+    let named = json!({"error_type": "WebRTCConfigurationError", "message": "unknown output"});
+    assert_eq!(advice(400, named, true), None);
+    assert_eq!(advice(422, json!({"detail": [{"loc": ["body"], "msg": "missing"}]}), false), None);
 }

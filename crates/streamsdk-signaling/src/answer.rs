@@ -3,12 +3,10 @@
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
 use streamsdk_protocol::init::InitResponse;
-use streamsdk_protocol::redact_url;
 use streamsdk_protocol::rejection::Rejection;
-use streamsdk_protocol::sdp;
+use streamsdk_protocol::{Redactor, redact_url, sdp};
 
 use crate::SignalingError;
-use crate::secrets::Secrets;
 
 /// Most bytes of a body that are read. A real answer has 3 kB, the longest refusal 25 kB.
 const BODY_LIMIT: usize = 1 << 20;
@@ -20,7 +18,7 @@ const SHOWN: usize = 120;
 pub(crate) struct Asked<'a> {
     pub(crate) url: &'a str,
     pub(crate) offer: &'a str,
-    pub(crate) secrets: Secrets,
+    pub(crate) redactor: Redactor,
 }
 
 pub(crate) async fn read(
@@ -60,8 +58,7 @@ async fn accepted(
 async fn refused(mut response: Response, asked: &Asked<'_>) -> SignalingError {
     let mut body = Vec::new();
     let _incomplete = read_body(&mut response, &mut body).await;
-    let body = asked.secrets.remove_from_body(&body);
-    let mut rejection = Rejection::read(response.status().as_u16(), &body, asked.secrets.key());
+    let mut rejection = Rejection::read(response.status().as_u16(), &body, &asked.redactor);
     if response.status().is_redirection() && rejection.message.is_empty() {
         rejection.message = redirection(response.headers(), asked);
     }
@@ -99,19 +96,18 @@ fn unexpected(response: &Response, body: &[u8], asked: &Asked<'_>) -> SignalingE
         url: asked.url.to_owned(),
         status: response.status().as_u16(),
         content_type: header(response.headers(), &CONTENT_TYPE, asked),
-        start: start(&asked.secrets.remove_from_text(&String::from_utf8_lossy(body))),
+        start: start(&String::from_utf8_lossy(body), asked),
     }
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName, asked: &Asked<'_>) -> Option<String> {
-    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned();
-    Some(start(&asked.secrets.remove_from_text(&value)))
+    Some(start(&String::from_utf8_lossy(headers.get(name)?.as_bytes()), asked))
 }
 
-/// The first characters of `text`, on one line.
-fn start(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+/// The first characters of what the server wrote, on one line.
+fn start(text: &str, asked: &Asked<'_>) -> String {
+    let text = asked.redactor.text(text);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

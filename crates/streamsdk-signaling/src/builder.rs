@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use streamsdk_protocol::{ApiKey, INIT_PATH, redact_url};
+use streamsdk_protocol::{ApiKey, INIT_PATH, Redactor, redact_url};
 use thiserror::Error;
 
 use crate::HttpSignaling;
@@ -91,7 +91,13 @@ impl HttpSignalingBuilder {
     pub fn build(self) -> Result<HttpSignaling, BuildError> {
         let endpoint = endpoint(&self.url)?;
         let authorization = self.authorization(&endpoint)?;
+        let redactor = Redactor::default().url(endpoint.as_str()).url(&self.url);
+        let redactor = match &self.api_key {
+            Some(key) => redactor.api_key(key),
+            None => redactor,
+        };
         Ok(HttpSignaling {
+            redactor,
             client: connection::client(&endpoint, self.connect_timeout)?,
             shown_url: redact_url(endpoint.as_str()),
             endpoint,

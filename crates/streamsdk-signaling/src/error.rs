@@ -39,7 +39,7 @@ pub enum SignalingError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The server refuses.
-    #[error("{url} refused the session with {}", Refusal(rejection))]
+    #[error("{url} refused the session with {}", Refusal(rejection, url))]
     Rejected {
         /// The URL that was asked.
         url: String,

@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, Url};
-use streamsdk_protocol::ApiKey;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
+use streamsdk_protocol::{ApiKey, Redactor};
 use tokio::time::timeout;
 
 use crate::answer::{self, Asked};
-use crate::secrets::Secrets;
 use crate::{ApiKeyTransport, HttpSignalingBuilder, Signaling, SignalingError};
 
 /// The exchange over HTTP: one `POST {url}/initialise_webrtc_worker`. Cloning is cheap.
@@ -29,6 +28,8 @@ pub struct HttpSignaling {
     pub(crate) endpoint: Url,
     pub(crate) shown_url: String,
     pub(crate) api_key: Option<ApiKey>,
+    /// Knows the key, and what is secret in the URL.
+    pub(crate) redactor: Redactor,
     pub(crate) transport: ApiKeyTransport,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) timeout: Duration,
@@ -48,7 +49,7 @@ impl HttpSignaling {
         let asked = Asked {
             url: &self.shown_url,
             offer: &request.webrtc_offer.sdp,
-            secrets: Secrets::new(request, self.api_key.as_ref()),
+            redactor: self.redactor.clone().request(request),
         };
         answer::read(response, &asked).await
     }
@@ -83,6 +84,10 @@ impl Signaling for HttpSignaling {
                 waited: started.elapsed(),
             }),
         }
+    }
+
+    fn redactor(&self) -> Redactor {
+        self.redactor.clone()
     }
 }
 

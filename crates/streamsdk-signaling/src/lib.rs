@@ -21,7 +21,8 @@
 //! ```
 //!
 //! Every error names the URL, what was tried and what came back, in the server's own words where it
-//! has some. API keys, credentials in URLs and TURN passwords are in none of them.
+//! has some, cleaned and shortened. API keys, credentials in URLs and TURN passwords are in none of them,
+//! even where the server repeats them.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -30,9 +31,9 @@ mod connection;
 mod error;
 mod http;
 mod refusal;
-mod secrets;
 
 use async_trait::async_trait;
+use streamsdk_protocol::Redactor;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
 
 pub use builder::{ApiKeyTransport, BuildError, HttpSignalingBuilder};
@@ -47,4 +48,10 @@ pub trait Signaling: Send + Sync {
     /// Must end within a time limit of the implementation's own. Dropping the future gives the
     /// exchange up.
     async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError>;
+
+    /// Knows what this side keeps to itself, beyond what is in a request: whoever shows a server's texts
+    /// passes them through it. Default is one that knows nothing.
+    fn redactor(&self) -> Redactor {
+        Redactor::default()
+    }
 }

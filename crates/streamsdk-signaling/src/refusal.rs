@@ -1,12 +1,14 @@
 use std::fmt::{self, Display, Formatter};
 
+use reqwest::Url;
 use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection};
 
 /// Most fields and most blocks that are listed.
 const LISTED: usize = 8;
 
-/// A rejection as one text: the server's words, where the fault is, why, and what can be done.
-pub(crate) struct Refusal<'a>(pub(crate) &'a Rejection);
+/// A rejection by the server at a URL as one text: the server's words, where the fault is, why, and what
+/// can be done where the server does not say it.
+pub(crate) struct Refusal<'a>(pub(crate) &'a Rejection, pub(crate) &'a str);
 
 impl Display for Refusal<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -23,7 +25,10 @@ impl Display for Refusal<'_> {
         if let Some(cause) = &rejection.inner_message {
             write!(f, "; cause: {cause}")?;
         }
-        write!(f, "; advice: {}", rejection.advice())
+        match rejection.advice(is_hosted(self.1)) {
+            Some(advice) => write!(f, "; advice: {advice}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -45,6 +50,16 @@ impl Refusal<'_> {
     }
 }
 
+/// Whether the server is one of the platform's.
+fn is_hosted(url: &str) -> bool {
+    const DOMAINS: [&str; 4] = ["roboflow.com", "roboflow.one", "roboflow.eu", "roboflow-eu.one"];
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
 fn write_block(f: &mut Formatter<'_>, block: &BlockError) -> fmt::Result {
     write!(f, "; block {}", block.block_id.as_deref().unwrap_or("without a name"))?;
     if let Some(block_type) = &block.block_type {
@@ -56,5 +71,22 @@ fn write_block(f: &mut Formatter<'_>, block: &BlockError) -> fmt::Result {
     match &block.property_details {
         Some(details) => write!(f, ": {details}"),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_platforms_servers_are_known() {
+        for url in ["https://serverless.roboflow.com/x", "https://[redacted]@detect.roboflow.com"] {
+            assert!(is_hosted(url), "{url}");
+        }
+        for url in
+            ["http://localhost:9001", "https://notroboflow.com", "https://roboflow.com.evil.io"]
+        {
+            assert!(!is_hosted(url), "{url}");
+        }
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use streamsdk_protocol::Limits;
 use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest};
+use streamsdk_protocol::output::output_name;
 use streamsdk_transport::VideoCodec;
 use streamsdk_video::{BitrateLimits, SendOptions};
 
@@ -57,6 +58,9 @@ impl Default for StreamConfig {
 
 impl StreamConfig {
     /// Workflow outputs to be received as frames. Default is none.
+    ///
+    /// Of an output that is a list of images the first one is the frame, and
+    /// [`FrameData::images`](crate::FrameData::images) has all; an index chooses another: `crops[2]`.
     pub fn stream_output(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
         self.stream_output = names.into_iter().map(Into::into).collect();
         self
@@ -163,12 +167,23 @@ impl StreamConfig {
         request.webrtc_config = (!self.ice_servers.is_empty())
             .then(|| IceConfiguration { ice_servers: self.ice_servers.clone() });
         request.webrtc_realtime_processing = self.realtime_processing;
-        request.stream_output = Some(self.stream_output.clone());
+        request.stream_output = Some(self.streamed_outputs());
         request.data_output = Some(self.data_output.clone());
         request.declared_fps = self.declared_fps;
         request.requested_plan = self.requested_plan.clone();
         request.requested_region = self.requested_region.clone();
         request.processing_timeout = self.processing_timeout.map(|limit| limit.as_secs().max(1));
+    }
+
+    /// The stream outputs as the server knows them: it has lists of images, and not the images in them.
+    fn streamed_outputs(&self) -> Vec<String> {
+        let mut names = Vec::with_capacity(self.stream_output.len());
+        for name in self.stream_output.iter().map(|image| output_name(image)) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     pub(crate) fn policy(&self, realtime: bool) -> FramePolicy {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use streamsdk_media::{ConvertError, Frame, PixelFormat, jpeg};
 use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::output::{
-    EncodedImage, Output, OutputError, OutputMessage, Outputs, VideoMetadata,
+    EncodedImage, OddFields, Output, OutputError, OutputMessage, Outputs, VideoMetadata,
 };
 use streamsdk_video::{LazyPicture, PictureError};
 use thiserror::Error;
@@ -41,12 +41,46 @@ impl FrameData {
         self.outputs()?.get(name)
     }
 
-    /// What went wrong with this frame, in the server's words.
+    /// What went wrong with this frame, in the server's words: each on one line, shortened, without
+    /// secrets. At most 100.
     pub fn errors(&self) -> &[String] {
         &self.message.errors
     }
 
-    /// The output `predictions` as detections; `None` when there is no such output, or it is null.
+    /// What was wrong with the message, field by field; mostly nothing. An odd field costs only itself: it
+    /// is absent, or null in the JSON of its output.
+    pub fn odd_fields(&self) -> &OddFields {
+        &self.message.odd
+    }
+
+    /// The image called `name`, as a frame of its own: an output that is an image, the first image of an
+    /// output that is a list of them, or with an index behind its name (`crops[2]`) another image of that
+    /// list. `None` if there is no such image.
+    pub fn image_called(&self, name: &str) -> Option<ReceivedFrame> {
+        let (image_name, image) = self.outputs()?.image(name)?;
+        Some(ReceivedFrame {
+            data: self.clone(),
+            has_data: true,
+            is_of_list: image_name != name || self.output(name).is_none(),
+            image_name: image_name.into(),
+            encoded: Encoded::Jpeg(image),
+            decoded: Arc::default(),
+        })
+    }
+
+    /// All images that came in the message, each as a frame of its own, in the server's order: outputs that
+    /// are images by their name, those of lists with their index behind it.
+    pub fn images(&self) -> Vec<ReceivedFrame> {
+        let outputs = self.outputs().into_iter().flat_map(Outputs::iter);
+        let names = outputs.flat_map(|(name, output)| match output.images() {
+            Some(list) => (0..list.len()).map(|place| format!("{name}[{place}]")).collect(),
+            None => vec![name.to_owned()],
+        });
+        names.filter_map(|name| self.image_called(&name)).collect()
+    }
+
+    /// The output `predictions` as detections; `None` when there is no such output, or it is null. A box
+    /// that cannot be read does not cost the others.
     ///
     /// An output of another shape is an error; read it with [`FrameData::output`].
     pub fn predictions(&self) -> Result<Option<Detections>, OutputError> {
@@ -64,6 +98,7 @@ pub struct ReceivedFrame {
     data: FrameData,
     has_data: bool,
     image_name: Arc<str>,
+    is_of_list: bool,
     encoded: Encoded,
     decoded: Arc<OnceLock<Result<Frame, ImageError>>>,
 }
@@ -76,18 +111,10 @@ enum Encoded {
 }
 
 impl ReceivedFrame {
-    /// The frame in `data`, if one of the outputs `wanted` is an image. The first one is taken.
+    /// The frame in `data`, if one of the outputs `wanted` is an image or a list of images. The first one is
+    /// taken.
     pub(crate) fn find(data: &FrameData, wanted: &[String]) -> Option<Self> {
-        let outputs = data.outputs()?;
-        let (image_name, image) =
-            wanted.iter().find_map(|name| Some((name.as_str(), outputs.get(name)?.image()?)))?;
-        Some(Self {
-            data: data.clone(),
-            has_data: true,
-            image_name: image_name.into(),
-            encoded: Encoded::Jpeg(image),
-            decoded: Arc::default(),
-        })
+        wanted.iter().find_map(|name| data.image_called(name))
     }
 
     /// A frame of a track, with what was said about it.
@@ -100,6 +127,7 @@ impl ReceivedFrame {
             has_data: data.is_some(),
             data: data.unwrap_or_else(|| FrameData::new(OutputMessage::default())),
             image_name,
+            is_of_list: false,
             encoded: Encoded::Video(picture),
             decoded: Arc::default(),
         }
@@ -110,9 +138,16 @@ impl ReceivedFrame {
         self.has_data
     }
 
-    /// Name of the output that the image is; empty if the server was left to choose it.
+    /// Name of the output that the image is, with an index behind it if the output is a list of images
+    /// (`crops[0]`); empty if the server was left to choose it.
     pub fn image_name(&self) -> &str {
         &self.image_name
+    }
+
+    /// Whether the image is one of a list, whose number and sizes may be others in the next frame.
+    /// [`FrameData::images`] has all of them.
+    pub fn is_of_list(&self) -> bool {
+        self.is_of_list
     }
 
     /// The image as a JPEG file. One that came as such is not decoded; one of a video track is decoded
@@ -179,4 +214,47 @@ pub enum ImageError {
     /// The image cannot be had in that pixel format.
     #[error("the image cannot be converted: {0}")]
     Convert(#[from] ConvertError),
+}
+
+#[cfg(test)]
+mod tests {
+    use streamsdk_protocol::chunk::Message;
+    use streamsdk_protocol::{Limits, Redactor};
+
+    use super::*;
+
+    fn data(outputs: &str) -> FrameData {
+        let payload = format!(r#"{{"serialized_output_data":{outputs}}}"#).into();
+        let message = Message { frame_id: 1, payload };
+        let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
+        FrameData::new(read.unwrap())
+    }
+
+    #[test]
+    fn images_of_a_list_are_frames_by_name_and_index() {
+        let image = r#"{"type":"base64","value":"/9j/"}"#;
+        let data = data(&format!(r#"{{"n":1,"image":{image},"crops":[{image},{image}]}}"#));
+        let names: Vec<_> =
+            data.images().iter().map(|frame| frame.image_name().to_owned()).collect();
+        assert_eq!(names, ["image", "crops[0]", "crops[1]"]);
+        let found = |wanted: &str| {
+            let frame = ReceivedFrame::find(&data, &[wanted.to_owned()])?;
+            Some((frame.image_name().to_owned(), frame.is_of_list()))
+        };
+        assert_eq!(found("image"), Some(("image".to_owned(), false)));
+        assert_eq!(found("crops"), Some(("crops[0]".to_owned(), true)));
+        assert_eq!(found("crops[1]"), Some(("crops[1]".to_owned(), true)));
+        assert_eq!((found("n"), found("crops[2]")), (None, None));
+    }
+
+    #[test]
+    fn what_was_odd_is_told_and_costs_only_itself() {
+        let data = data(
+            r#"{"predictions":{"predictions":[{"x":1,"y":2,"width":3,"height":4,"confidence":0.5,"class":"a","speed":NaN}]}}"#,
+        );
+        let found = data.predictions().unwrap().unwrap();
+        assert_eq!(found.predictions[0].extra["speed"], serde_json::Value::Null);
+        let odd: Vec<_> = data.odd_fields().iter().map(|odd| &*odd.field).collect();
+        assert_eq!((odd, data.odd_fields().count()), (vec!["predictions.predictions[0].speed"], 1));
+    }
 }

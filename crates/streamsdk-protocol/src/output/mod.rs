@@ -3,14 +3,26 @@
 //! The client reads with [`OutputMessage`], the server writes with [`OutgoingMessage`]. Reading
 //! leaves every output where it is: an [`Output`] is a slice of the message, parsed when somebody
 //! asks, and an image stays base64 until [`EncodedImage::jpeg`] is called.
+//!
+//! One odd item does not end the whole. A server may write what is no JSON (Python has `NaN`, and halves
+//! of characters), or a value of the wrong type. Only that value is lost: the JSON that an output gives out
+//! is always valid, with null for what was odd, and [`OutputMessage::odd`] says what was wrong with which
+//! field.
 
+mod image;
+mod mend;
+mod metadata;
+mod odd;
 mod outline;
 mod read;
+mod string;
 mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{EncodedImage, Output, OutputError, OutputMessage, Outputs};
+pub use image::{EncodedImage, output_name};
+pub use odd::{OddField, OddFields, Oddity};
+pub use read::{Output, OutputError, OutputMessage, Outputs};
 pub use write::{OutgoingMessage, OutgoingValue};
 
 /// Name of the field that stands in for an output that the server could not serialise.
@@ -40,6 +52,6 @@ pub struct VideoMetadata {
 impl VideoMetadata {
     /// Presentation time in seconds, where the server gives it.
     pub fn seconds(&self) -> Option<f64> {
-        Some(self.pts? as f64 * self.time_base?)
+        Some(self.pts? as f64 * self.time_base?).filter(|seconds| seconds.is_finite())
     }
 }

@@ -1,4 +1,4 @@
-//! Objects whose values stay where they are.
+//! Objects and arrays whose values stay where they are.
 //!
 //! Nearly all of a message is the base64 of an image. A parser looks at each of its characters three
 //! times; to find where it ends, one look with the processor's widest registers is enough. What a value
@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 
 use serde::de::{DeserializeOwned, Error as _};
+
+use super::string;
 
 /// The members of the object that `json` is, in their order, each value as it is written.
 ///
@@ -27,7 +29,12 @@ enum State {
     Over,
 }
 
-pub(super) type Member<'a> = (Cow<'a, str>, &'a [u8]);
+pub(super) struct Member<'a> {
+    pub(super) name: Cow<'a, str>,
+    /// Whether the name was written as JSON has it.
+    pub(super) name_is_valid: bool,
+    pub(super) value: &'a [u8],
+}
 
 impl<'a> Iterator for Members<'a> {
     type Item = Result<Member<'a>, serde_json::Error>;
@@ -58,9 +65,9 @@ impl<'a> Members<'a> {
     }
 
     fn member(&mut self) -> Result<Member<'a>, serde_json::Error> {
-        let name = self.text.name()?;
+        let (name, name_is_valid) = self.text.name()?;
         self.text.expect(b':')?;
-        Ok((name, self.text.value()?))
+        Ok(Member { name, name_is_valid, value: self.text.value()? })
     }
 
     fn end(&mut self) -> Result<Option<Member<'a>>, serde_json::Error> {
@@ -69,6 +76,18 @@ impl<'a> Members<'a> {
             Some(_) => Err(malformed("there is something behind the object")),
         }
     }
+}
+
+/// The elements of the array that `json` is, each as it is written; none, or only the first of them, if it
+/// is something else. Only for what is known to be JSON.
+pub(super) fn elements(json: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut text = Text { rest: json };
+    let mut has_more = text.takes(b'[') && text.peek() != Some(b']');
+    std::iter::from_fn(move || {
+        let value = has_more.then(|| text.value().ok()).flatten()?;
+        has_more = text.takes(b',');
+        Some(value)
+    })
 }
 
 /// The text inside of a string's quotes, if `json` is a string without escapes.
@@ -93,8 +112,7 @@ struct Text<'a> {
 impl<'a> Text<'a> {
     /// The next character that is no space.
     fn peek(&mut self) -> Option<u8> {
-        let is_space = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-        let spaces = self.rest.iter().take_while(|byte| is_space(byte)).count();
+        let spaces = self.rest.iter().take_while(|byte| is_space(**byte)).count();
         self.rest = &self.rest[spaces..];
         self.rest.first().copied()
     }
@@ -112,15 +130,14 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn name(&mut self) -> Result<Cow<'a, str>, serde_json::Error> {
+    /// The name, and whether it was written as JSON has it.
+    fn name(&mut self) -> Result<(Cow<'a, str>, bool), serde_json::Error> {
         if self.peek() != Some(b'"') {
             return Err(malformed("a name is missing"));
         }
-        let quoted = self.take(string_length(self.rest));
-        let plain = plain_string(quoted).and_then(|name| std::str::from_utf8(name).ok());
-        match plain.filter(|name| !name.chars().any(char::is_control)) {
-            Some(name) => Ok(Cow::Borrowed(name)),
-            None => serde_json::from_slice(quoted).map(Cow::Owned),
+        match self.take(string_length(self.rest)) {
+            [b'"', inside @ .., b'"'] => Ok(string::read(inside)),
+            _ => Err(malformed("a name is cut off")),
         }
     }
 
@@ -144,12 +161,16 @@ impl<'a> Text<'a> {
     }
 }
 
-fn ends_scalar(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+pub(super) fn ends_scalar(byte: u8) -> bool {
     matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// Length of the string that `text` begins with, quotes included; `None` if it has no end.
-fn string_length(text: &[u8]) -> Option<usize> {
+pub(super) fn string_length(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
@@ -163,7 +184,7 @@ fn string_length(text: &[u8]) -> Option<usize> {
 
 /// Length of the object or array that `text` begins with; `None` if it has no end. Which bracket closes
 /// which is left to the parser.
-fn nested_length(text: &[u8]) -> Option<usize> {
+pub(super) fn nested_length(text: &[u8]) -> Option<usize> {
     let (mut at, mut depth) = (0, 0_usize);
     loop {
         match text.get(at)? {
@@ -181,11 +202,9 @@ mod tests {
     use super::*;
 
     fn outline(json: &str) -> Option<Vec<(String, &str)>> {
-        let member = |member: Result<Member<'_>, _>| member.map(|(name, _)| name.into_owned());
-        let names: Result<Vec<_>, _> = members(json.as_bytes()).map(member).collect();
-        let value = |(_, value)| std::str::from_utf8(value).unwrap();
-        let values = members(json.as_bytes()).flatten().map(value);
-        Some(names.ok()?.into_iter().zip(values).collect())
+        let members: Result<Vec<_>, _> = members(json.as_bytes()).collect();
+        let text = |value| std::str::from_utf8(value).unwrap();
+        Some(members.ok()?.into_iter().map(|m| (m.name.into_owned(), text(m.value))).collect())
     }
 
     #[test]
@@ -211,6 +230,15 @@ mod tests {
         for wrong in ["[]", "{}x", r#"{"a"1}"#, r#"{"a":}"#, r#"{"a":1 2}"#, r#"{"a":1,}"#, "{1:2}"]
         {
             assert_eq!(outline(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn elements_come_as_they_are_written() {
+        let read = |json: &'static str| -> Vec<&[u8]> { elements(json.as_bytes()).collect() };
+        assert_eq!(read(r#" [1 , {"a":[2]},"]"] "#), [&b"1"[..], br#"{"a":[2]}"#, br#""]""#]);
+        for none in ["[]", "[ ]", "{}", "3", ""] {
+            assert!(read(none).is_empty(), "{none}");
         }
     }
 

@@ -2,14 +2,20 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use super::outline::{members, optional, plain_string};
-use super::{SERIALIZATION_ERROR, VideoMetadata};
+use super::image::{self, EncodedImage};
+use super::mend::mend;
+use super::outline::{Member, elements, members, optional};
+use super::{OddFields, Oddity, SERIALIZATION_ERROR, VideoMetadata, metadata, string};
 use crate::chunk::Message;
-use crate::{Limits, gzip};
+use crate::{Limits, Redactor, gzip};
+
+/// Most texts about one frame that are kept.
+const MOST_TEXTS: usize = 100;
+/// Most outputs of one message that are read.
+const MOST_OUTPUTS: usize = 4_096;
 
 /// One message about one frame, as the client receives it.
 #[derive(Debug, Clone, Default)]
@@ -21,17 +27,31 @@ pub struct OutputMessage {
     pub outputs: Option<Outputs>,
     /// What the server knows about the frame.
     pub metadata: Option<VideoMetadata>,
-    /// What went wrong with this frame, in the server's words.
+    /// What went wrong with this frame, in the server's words. At most 100 texts.
     pub errors: Vec<String>,
     /// Whether the stream ends here. Such a message is about no frame.
     pub processing_complete: bool,
     /// Why the server ended the stream, when it says so (`timeout_reached`).
     pub termination_reason: Option<String>,
+    /// What was wrong with the message, field by field; mostly nothing.
+    pub odd: OddFields,
 }
 
 impl OutputMessage {
     /// Reads a reassembled message, compressed or not.
-    pub fn parse(message: Message, limits: &Limits) -> Result<Self, OutputError> {
+    ///
+    /// The texts in it that are for people, the errors and the reason for the end, come without what
+    /// `redactor` knows, cleaned and shortened ([`Redactor::text`]). Outputs come as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError`] only where the message as a whole cannot be read: too large, cut off, no JSON
+    /// object. A field that is odd is noted in [`OutputMessage::odd`].
+    pub fn parse(
+        message: Message,
+        limits: &Limits,
+        redactor: &Redactor,
+    ) -> Result<Self, OutputError> {
         let Message { frame_id, payload } = message;
         let json = if gzip::is_gzip(&payload) {
             gzip::inflate(&payload, limits.inflated_bytes).map_err(|error| match error {
@@ -43,24 +63,24 @@ impl OutputMessage {
         } else {
             payload
         };
-        Self::read(frame_id, &json).map_err(OutputError::Json)
+        Self::read(frame_id, &json, redactor).map_err(OutputError::Json)
     }
 
-    fn read(frame_id: u32, json: &Bytes) -> Result<Self, serde_json::Error> {
+    fn read(frame_id: u32, json: &Bytes, redactor: &Redactor) -> Result<Self, serde_json::Error> {
         let mut message = Self { frame_id, ..Self::default() };
         for member in members(json) {
-            let (name, value) = member?;
+            let Member { name, value, .. } = member?;
+            let odd = &mut message.odd;
             match &*name {
-                "serialized_output_data" => message.outputs = Outputs::read(value, json)?,
-                "video_metadata" => {
-                    let metadata = optional::<WireMetadata>(value)?;
-                    message.metadata = metadata.map(|metadata| metadata.into_metadata(frame_id));
-                }
-                "errors" => message.errors = optional(value)?.unwrap_or_default(),
+                "serialized_output_data" => message.outputs = Outputs::read(value, json, odd),
+                "video_metadata" => message.metadata = metadata::read(value, frame_id, odd),
+                "errors" => message.errors = texts(&name, value, redactor, odd),
                 "processing_complete" => {
-                    message.processing_complete = optional(value)?.unwrap_or_default();
+                    message.processing_complete = or_odd(&name, value, odd).unwrap_or_default();
                 }
-                "termination_reason" => message.termination_reason = optional(value)?,
+                "termination_reason" => {
+                    message.termination_reason = texts(&name, value, redactor, odd).pop();
+                }
                 _ => {}
             }
         }
@@ -68,32 +88,44 @@ impl OutputMessage {
     }
 }
 
-/// [`VideoMetadata`] with every field optional, as servers of other versions may leave some out.
-#[derive(Deserialize)]
-struct WireMetadata {
-    frame_id: Option<u32>,
-    received_at: Option<String>,
-    pts: Option<i64>,
-    time_base: Option<f64>,
-    declared_fps: Option<f64>,
-    measured_fps: Option<f64>,
-    width: Option<u32>,
-    height: Option<u32>,
+/// A value that may be null; what cannot be read is noted and counts as null.
+pub(super) fn or_odd<T: DeserializeOwned>(
+    name: &str,
+    value: &[u8],
+    odd: &mut OddFields,
+) -> Option<T> {
+    optional(value).unwrap_or_else(|_| {
+        odd.add(|| name.to_owned(), Oddity::of(value));
+        None
+    })
 }
 
-impl WireMetadata {
-    fn into_metadata(self, header_frame_id: u32) -> VideoMetadata {
-        VideoMetadata {
-            frame_id: self.frame_id.unwrap_or(header_frame_id),
-            received_at: self.received_at,
-            pts: self.pts,
-            time_base: self.time_base,
-            declared_fps: self.declared_fps,
-            measured_fps: self.measured_fps,
-            width: self.width,
-            height: self.height,
-        }
+/// The text or the texts that `value` is, fit for people. What is none is shown as it is written.
+fn texts(name: &str, value: &[u8], redactor: &Redactor, odd: &mut OddFields) -> Vec<String> {
+    if matches!(value, b"null" | b"[]") {
+        return Vec::new();
     }
+    let mended = mend(value, name, odd);
+    let value = mended.as_deref().unwrap_or(value);
+    let mut texts: Vec<String> = match value.first() {
+        Some(b'[') => elements(value).take(MOST_TEXTS).collect::<Vec<_>>(),
+        _ => vec![value],
+    }
+    .into_iter()
+    .filter(|text| *text != b"null")
+    .map(|text| match text {
+        [b'"', inside @ .., b'"'] => redactor.text(&string::read(inside).0),
+        other => {
+            odd.add(|| name.to_owned(), Oddity::of(other));
+            redactor.text(&String::from_utf8_lossy(other))
+        }
+    })
+    .collect();
+    let left_out = elements(value).skip(MOST_TEXTS).count();
+    if left_out > 0 {
+        texts.push(format!("… ({left_out} errors more)"));
+    }
+    texts
 }
 
 /// The outputs of one message by name, in the server's order. Cloning is cheap.
@@ -104,15 +136,61 @@ pub struct Outputs {
 
 impl Outputs {
     /// `None` where the server wrote null. `json` is the message that `value` is a part of.
-    fn read(value: &[u8], json: &Bytes) -> Result<Option<Self>, serde_json::Error> {
+    fn read(value: &[u8], json: &Bytes, odd: &mut OddFields) -> Option<Self> {
+        const FIELD: &str = "serialized_output_data";
         if value == b"null" {
-            return Ok(None);
+            return None;
         }
-        let entry = |(name, value): (Cow<'_, str>, &[u8])| {
-            (name.into_owned(), Output { json: json.slice_ref(value) })
+        if !value.starts_with(b"{") {
+            odd.add(|| FIELD.to_owned(), Oddity::of(value));
+            return None;
+        }
+        let mut outputs = Self::default();
+        for member in members(value) {
+            let Ok(member) = member else {
+                odd.add(|| FIELD.to_owned(), Oddity::Malformed);
+                break;
+            };
+            if outputs.len() == MOST_OUTPUTS {
+                odd.add(|| FIELD.to_owned(), Oddity::TooMany);
+                break;
+            }
+            outputs.insert(member, json, odd);
+        }
+        Some(outputs)
+    }
+
+    fn insert(&mut self, member: Member<'_>, json: &Bytes, odd: &mut OddFields) {
+        let Member { name, name_is_valid, value } = member;
+        if !name_is_valid {
+            odd.add(|| name.to_string(), Oddity::Text);
+        }
+        let output = Output::read(&name, value, json, odd);
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => {
+                odd.add(|| name.into_owned(), Oddity::Duplicate);
+                *known = output;
+            }
+            None => self.entries.push((name.into_owned(), output)),
+        }
+    }
+
+    /// The image called `name`: an output that is an image, the first image of an output that is a list of
+    /// them, or with an index behind its name (`crops[2]`) another image of the list.
+    ///
+    /// Returns its full name as well, which has the index of an image in a list.
+    pub fn image(&self, name: &str) -> Option<(String, EncodedImage)> {
+        let (output, list, place) = match self.get(name) {
+            Some(output) => (output, name, 0),
+            None => {
+                let (list, place) = image::split_index(name)?;
+                (self.get(list)?, list, place)
+            }
         };
-        let entries: Result<_, _> = members(value).map(|member| member.map(entry)).collect();
-        Ok(Some(Self { entries: entries? }))
+        match output.image().filter(|_| list == name) {
+            Some(image) => Some((name.to_owned(), image)),
+            None => Some((format!("{list}[{place}]"), output.images()?.into_iter().nth(place)?)),
+        }
     }
 
     /// The output called `name`.
@@ -139,49 +217,67 @@ impl Outputs {
 /// One output: a slice of the message that it came in. Cloning is cheap.
 #[derive(Clone)]
 pub struct Output {
+    /// Valid JSON.
     json: Bytes,
+    raw: Bytes,
 }
 
 impl Output {
-    /// The output as the server wrote it, as JSON text; empty if it is no text at all. Whether it is valid
-    /// is found out by [`Output::parse`].
+    fn read(name: &str, value: &[u8], message: &Bytes, odd: &mut OddFields) -> Self {
+        let raw = message.slice_ref(value);
+        let json = mend(value, name, odd).map_or_else(|| raw.clone(), Bytes::from);
+        let output = Self { json, raw };
+        if let Some(why) = output.serialization_error() {
+            odd.add(|| name.to_owned(), Oddity::failed(&why));
+        }
+        output
+    }
+
+    /// The output as JSON text, which is always valid: what the server wrote, with null for what is not
+    /// JSON, and U+FFFD for what is not Unicode.
     pub fn json(&self) -> &str {
         std::str::from_utf8(&self.json).unwrap_or_default()
     }
 
+    /// The output exactly as the server wrote it, whatever that is.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
     /// Parses the output.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Json`] when it is of another shape than `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, OutputError> {
         serde_json::from_slice(&self.json).map_err(OutputError::Json)
     }
 
     /// The output as an image, if it is one. Nothing is decoded.
     pub fn image(&self) -> Option<EncodedImage> {
-        if !self.json.starts_with(b"{") {
-            return None;
-        }
-        let (mut is_image, mut base64) = (false, None);
-        for member in members(&self.json) {
-            let (name, value) = member.ok()?;
-            match &*name {
-                "type" => is_image = value == b"\"base64\"",
-                "value" => base64 = self.text(value),
-                _ => {}
-            }
-        }
-        base64.filter(|_| is_image).map(|base64| EncodedImage { base64 })
+        image::read(&self.json, &self.json)
     }
 
-    /// What a string in the output says. It is copied only if there are escapes in it.
-    fn text(&self, string: &[u8]) -> Option<Bytes> {
-        match plain_string(string) {
-            Some(text) => Some(self.json.slice_ref(text)),
-            None => serde_json::from_slice::<String>(string).ok().map(Bytes::from),
+    /// The output's images in their order, if it is a list of nothing but images. Nothing is decoded.
+    pub fn images(&self) -> Option<Vec<EncodedImage>> {
+        if !self.json.starts_with(b"[") {
+            return None;
         }
+        let images: Option<Vec<_>> =
+            elements(&self.json).map(|element| image::read(element, &self.json)).collect();
+        images.filter(|images| !images.is_empty())
+    }
+
+    /// The output as JSON text without the base64 of images: `None` for an image, and for a list or an
+    /// object that has some, each without its `value`.
+    pub fn json_without_images(&self) -> Option<Cow<'_, str>> {
+        image::without_images(&self.json)
     }
 
     /// What the server says if it could not serialise this output.
     pub fn serialization_error(&self) -> Option<String> {
-        if !self.json.starts_with(b"{") || self.json.len() > 64 << 10 {
+        let may_be = self.json.starts_with(b"{") && self.json.len() <= 64 << 10;
+        if !may_be || memchr::memmem::find(&self.json, SERIALIZATION_ERROR.as_bytes()).is_none() {
             return None;
         }
         let mut object: serde_json::Map<String, serde_json::Value> = self.parse().ok()?;
@@ -201,22 +297,6 @@ impl fmt::Debug for Output {
             Some((end, _)) => write!(f, "{}… ({} bytes)", &json[..end], json.len()),
             None => f.write_str(json),
         }
-    }
-}
-
-/// An image as it travels: base64 of JPEG. Cloning is cheap.
-#[derive(Debug, Clone)]
-pub struct EncodedImage {
-    base64: Bytes,
-}
-
-impl EncodedImage {
-    /// The JPEG file. Decodes the base64 at every call.
-    pub fn jpeg(&self) -> Result<Bytes, OutputError> {
-        base64_simd::STANDARD
-            .decode_to_vec(&self.base64)
-            .map(Bytes::from)
-            .map_err(|_| OutputError::Base64 { len: self.base64.len() })
     }
 }
 
@@ -251,7 +331,7 @@ mod tests {
 
     fn parse(json: &str) -> Result<OutputMessage, OutputError> {
         let message = Message { frame_id: 5, payload: Bytes::copy_from_slice(json.as_bytes()) };
-        OutputMessage::parse(message, &Limits::default())
+        OutputMessage::parse(message, &Limits::default(), &Redactor::default())
     }
 
     #[test]
@@ -264,6 +344,70 @@ mod tests {
             assert!(message.outputs.is_none() && message.metadata.is_none());
             assert!(!message.processing_complete && message.errors.is_empty());
         }
+    }
+
+    #[test]
+    fn one_odd_number_loses_only_itself() {
+        let text = r#"{"serialized_output_data":{"p":{"a":1,"speed":NaN},"n":Infinity,"c":2},"video_metadata":{"frame_id":5,"declared_fps":NaN},"errors":[],"processing_complete":false}"#;
+        let message = parse(text).unwrap();
+        let outputs = message.outputs.unwrap();
+        let json: Vec<_> = outputs.iter().map(|(name, output)| (name, output.json())).collect();
+        assert_eq!(json, [("p", r#"{"a":1,"speed":null}"#), ("n", "null"), ("c", "2")]);
+        assert_eq!(outputs.get("p").unwrap().raw(), &r#"{"a":1,"speed":NaN}"#);
+        assert_eq!(message.metadata.unwrap().frame_id, 5);
+        assert_eq!(message.odd.count(), 3);
+        assert_eq!(
+            message.odd.to_string(),
+            "p.speed is not a finite number; n is not a finite number; \
+             video_metadata.declared_fps is not a finite number"
+        );
+    }
+
+    #[test]
+    fn outputs_of_the_wrong_shape_do_not_cost_the_message() {
+        for (outputs, names, said) in [
+            ("[1]", None, "serialized_output_data cannot be [1]"),
+            ("\"x\"", None, "serialized_output_data cannot be \"x\""),
+            (r#"{"a":1,"b" 2}"#, Some(vec!["a"]), "serialized_output_data is not JSON"),
+            (r#"{"a":[1},"b":2}"#, Some(vec!["a", "b"]), "a is not JSON"),
+            (r#"{"a":1,"a":2}"#, Some(vec!["a"]), "a is there twice"),
+            (r#"{"\ud83d":1}"#, Some(vec!["\u{fffd}"]), "\u{fffd} is not a valid text"),
+        ] {
+            let message =
+                parse(&format!(r#"{{"serialized_output_data":{outputs},"errors":["e"]}}"#));
+            let message = message.unwrap();
+            let found = message.outputs.as_ref();
+            let found = found.map(|found| found.iter().map(|(name, _)| name).collect::<Vec<_>>());
+            assert_eq!((found, message.odd.to_string()), (names, said.to_owned()), "{outputs}");
+            assert_eq!(message.errors, ["e"], "{outputs}");
+        }
+        let twice = parse(r#"{"serialized_output_data":{"a":1,"a":2}}"#).unwrap().outputs.unwrap();
+        assert_eq!(twice.get("a").unwrap().json(), "2");
+        let many: String = (0..10_000).map(|n| format!("\"{n}\":1,")).collect();
+        let many = parse(&format!(r#"{{"serialized_output_data":{{{many}"x":1}}}}"#)).unwrap();
+        assert_eq!(many.outputs.unwrap().len(), MOST_OUTPUTS);
+        assert_eq!(many.odd.to_string(), "serialized_output_data has too many members");
+    }
+
+    #[test]
+    fn texts_for_people_are_clean_short_and_without_secrets() {
+        let redactor = Redactor::default().url("rtsp://me:s3cret@cam");
+        let read = |errors: &str| {
+            let json = format!(r#"{{"errors":{errors},"termination_reason":"a\nb"}}"#);
+            let message = Message { frame_id: 1, payload: json.into() };
+            OutputMessage::parse(message, &Limits::default(), &redactor).unwrap()
+        };
+        let message = read(r#"["\u001b[31mcannot open rtsp://me:s3cret@cam", "x\ud83d", null]"#);
+        assert_eq!(message.errors, ["[31mcannot open rtsp://[redacted]@cam", "x\u{fffd}"]);
+        assert_eq!(message.termination_reason.as_deref(), Some("a b"));
+        assert_eq!(read("\"alone\"").errors, ["alone"]);
+        let message = read(r#"[{"why":NaN},"b"]"#);
+        assert_eq!(message.errors, [r#"{"why":null}"#, "b"]);
+        assert_eq!(message.odd.count(), 2);
+        let huge = read(&format!("[\"{}\"]", "x".repeat(5 << 20)));
+        assert!(huge.errors[0].len() < 1_100, "{}", huge.errors[0].len());
+        let many = read(&format!("[{}\"x\"]", "\"x\",".repeat(500)));
+        assert_eq!((many.errors.len(), &*many.errors[100]), (101, "… (401 errors more)"));
     }
 
     #[test]
@@ -297,6 +441,7 @@ mod tests {
         let json = r#"{"serialized_output_data":{"a":{"__serialization_error__":"no"},"b":{}}}"#;
         let outputs = parse(json).unwrap().outputs.unwrap();
         assert_eq!(outputs.get("a").unwrap().serialization_error().as_deref(), Some("no"));
+        assert_eq!(parse(json).unwrap().odd.to_string(), "a could not be serialised: no");
         assert_eq!(outputs.get("b").unwrap().serialization_error(), None);
     }
 
@@ -304,10 +449,10 @@ mod tests {
     fn json_nested_a_million_deep_neither_overflows_nor_panics() {
         let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         let inside = format!(r#"{{"serialized_output_data":{{"a":{deep}}}}}"#);
-        let outputs = parse(&inside).map(|message| message.outputs.unwrap());
-        if let Ok(outputs) = outputs {
-            assert!(outputs.get("a").unwrap().parse::<serde_json::Value>().is_err());
-        }
+        let message = parse(&inside).unwrap();
+        let outputs = message.outputs.unwrap();
+        assert!(outputs.get("a").unwrap().parse::<serde_json::Value>().is_ok());
+        assert!(message.odd.to_string().ends_with("is nested too deeply"));
         assert!(parse(&deep).is_err());
     }
 
@@ -316,7 +461,7 @@ mod tests {
         let message = Message { frame_id: 1, payload: deflate(&vec![b' '; 8 << 20]).into() };
         let limits = Limits { inflated_bytes: 1 << 20, ..Limits::default() };
         assert!(matches!(
-            OutputMessage::parse(message, &limits),
+            OutputMessage::parse(message, &limits, &Redactor::default()),
             Err(OutputError::TooLarge { limit }) if limit == 1 << 20
         ));
     }

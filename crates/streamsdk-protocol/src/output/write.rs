@@ -103,13 +103,13 @@ fn write_value(out: &mut Vec<u8>, value: &OutgoingValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limits;
     use crate::chunk::Message;
     use crate::output::OutputMessage;
+    use crate::{Limits, Redactor};
 
     fn read_back(message: &OutgoingMessage) -> OutputMessage {
         let message = Message { frame_id: 3, payload: message.encode(true).into() };
-        OutputMessage::parse(message, &Limits::default()).unwrap()
+        OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap()
     }
 
     #[test]

@@ -171,6 +171,7 @@ fn report(frame: &Frame, found: &[Blob]) -> Detections {
     Detections {
         image: ImageSize { width: Some(frame.width()), height: Some(frame.height()) },
         predictions: found.iter().map(detection).collect(),
+        unreadable: Vec::new(),
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use streamsdk_capture::{FrameProducer, TestPattern};
 use streamsdk_media::Frame;
-use streamsdk_protocol::Limits;
 use streamsdk_protocol::chunk::Reassembler;
 use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
 use streamsdk_protocol::output::OutputMessage;
+use streamsdk_protocol::{Limits, Redactor};
 use streamsdk_signaling::{HttpSignaling, Signaling, SignalingError};
 use streamsdk_transport::{
     Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
@@ -102,7 +102,8 @@ impl Client {
                 timeout(PATIENCE, self.inference.recv()).await.expect("a message in time");
             let Some(Message::Binary(bytes)) = message else { panic!("no message: {message:?}") };
             if let Some(message) = self.reassembler.push(bytes).unwrap() {
-                return OutputMessage::parse(message, &Limits::default()).unwrap();
+                return OutputMessage::parse(message, &Limits::default(), &Redactor::default())
+                    .unwrap();
             }
         }
     }

@@ -119,6 +119,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     };
     let mut labels = vec![INFERENCE_CHANNEL];
     labels.extend(shape.channels);
+    let redactor = builder.signaling().redactor().request(&request);
     let attempt =
         Attempt { builder: &builder, config: peer_config, request, labels, video: shape.video };
     let Connected { peer, mut channels, video, .. } = attempt.connect().await?;
@@ -158,6 +159,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
         acks: !realtime,
         policy: config.policy(realtime),
         config,
+        redactor,
         close,
         upload,
     };

@@ -1,8 +1,8 @@
-use streamsdk_protocol::Limits;
 use streamsdk_protocol::ack::AckSender;
 use streamsdk_protocol::chunk::{Message as ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
+use streamsdk_protocol::{Limits, Redactor};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -17,6 +17,8 @@ pub(super) struct Receiver<'a> {
     pub(super) queue: &'a EventQueue,
     pub(super) progress: &'a Progress,
     pub(super) limits: Limits,
+    /// What the server's texts must not repeat.
+    pub(super) redactor: &'a Redactor,
     pub(super) policy: FramePolicy,
     /// Outputs whose images make a message a frame.
     pub(super) frame_outputs: &'a [String],
@@ -96,7 +98,7 @@ impl Receiver<'_> {
 
     async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
         let frame_id = message.frame_id;
-        let message = match OutputMessage::parse(message, &self.limits) {
+        let message = match OutputMessage::parse(message, &self.limits, self.redactor) {
             Ok(message) => message,
             Err(error) => {
                 warn!(%error, frame_id, "a result was dropped");
@@ -111,6 +113,9 @@ impl Receiver<'_> {
             let last = named.unwrap_or(frame_id.saturating_sub(1));
             let OutputMessage { termination_reason: reason, errors, .. } = message;
             return Some(ChannelEnd::Over(self.progress.told_the_end(last, reason, errors)));
+        }
+        if !message.odd.is_empty() {
+            debug!(frame_id, odd = %message.odd, "a result has odd fields");
         }
         self.progress.result_arrived(frame_id, &message.errors);
         let data = FrameData::new(message);

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use streamsdk_protocol::Redactor;
 use streamsdk_protocol::ack::AckSender;
 use streamsdk_transport::{Channel, Peer, PeerState};
 use streamsdk_video::SendFramesError;
@@ -37,6 +38,8 @@ pub(super) struct Supervisor {
     pub(super) acks: bool,
     pub(super) policy: FramePolicy,
     pub(super) config: StreamConfig,
+    /// What the server's texts must not repeat.
+    pub(super) redactor: Redactor,
     pub(super) close: CancellationToken,
     pub(super) upload: CancellationToken,
 }
@@ -54,6 +57,7 @@ impl Supervisor {
             queue: &queue,
             progress: &progress,
             limits: self.config.limits,
+            redactor: &self.redactor,
             policy: self.policy,
             frame_outputs: &self.config.stream_output,
             acks: self.acks.then(|| (sender, AckSender::new())),
