@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use streamsdk::{Error, ErrorKind, SourceError};
 use thiserror::Error as ThisError;
 
-use crate::terminal;
+use crate::{secrets, terminal};
 
 /// What ends the program early.
 #[derive(Debug, ThisError)]
@@ -39,12 +39,13 @@ impl Failure {
 
     /// `colored` is whether standard error takes colours.
     pub(crate) fn print(&self, colored: bool) {
-        match self {
-            Self::ReaderGone => {}
-            Self::CommandLine(text) => terminal::say(text.trim_end()),
-            _ if colored => terminal::say(format_args!("\x1b[1;31merror:\x1b[0m {self}")),
-            _ => terminal::say(format_args!("error: {self}")),
-        }
+        let text = match self {
+            Self::ReaderGone => return,
+            Self::CommandLine(text) => text.trim_end().to_owned(),
+            _ if colored => format!("\x1b[1;31merror:\x1b[0m {self}"),
+            _ => format!("error: {self}"),
+        };
+        terminal::say(secrets::hide(&text));
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

@@ -8,6 +8,7 @@ mod failure;
 mod generate;
 mod logging;
 mod run;
+mod secrets;
 mod signals;
 mod source;
 mod terminal;

@@ -103,7 +103,9 @@ impl FromStr for Source {
     type Err = String;
 
     /// Takes a name that is not one of a file that exists.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(given: &str) -> Result<Self, String> {
+        // Spaces around a URL are left over from somewhere; those of a file are its name's.
+        let text = given.trim();
         if let Some(pattern) = text.strip_prefix("pattern:") {
             return pattern.parse().map(Self::Pattern);
         }
@@ -116,12 +118,11 @@ impl FromStr for Source {
         if let Some(name) = text.strip_prefix("webcam:") {
             return WebcamName::parse(name).map(Self::Webcam);
         }
-        let url = text.trim_start();
-        let Some((scheme, _)) = url.split_once("://") else { return Ok(Self::File(text.into())) };
+        let Some((scheme, _)) = text.split_once("://") else { return Ok(Self::File(given.into())) };
         match scheme.to_ascii_lowercase().as_str() {
-            "rtsp" | "rtsps" => Ok(Self::Rtsp(url.to_owned())),
-            "http" | "https" => Ok(Self::Mjpeg(url.to_owned())),
-            _ => Err(format!("{} is not understood, nor is it a file", redact_url(url))),
+            "rtsp" | "rtsps" => Ok(Self::Rtsp(text.to_owned())),
+            "http" | "https" => Ok(Self::Mjpeg(text.to_owned())),
+            _ => Err(format!("{} is not understood, nor is it a file", redact_url(text))),
         }
     }
 }
@@ -171,8 +172,10 @@ mod tests {
     fn sources_are_told_apart_by_how_they_begin() {
         let parse = |text: &str| text.parse::<Source>();
         assert_eq!(parse("a/b.mp4"), Ok(Source::File("a/b.mp4".into())));
-        assert!(matches!(parse("rtsp://u:p@h/1"), Ok(Source::Rtsp(_))));
-        assert!(matches!(parse(" RTSP://u:p@h/1"), Ok(Source::Rtsp(url)) if url.starts_with('R')));
+        assert_eq!(parse(" b.mp4"), Ok(Source::File(" b.mp4".into())));
+        for url in ["rtsp://u:p@h/1", "RTSP://u:p@h/1", " Rtsps://u:p@h/1"] {
+            assert!(matches!(parse(url), Ok(Source::Rtsp(_))), "{url}");
+        }
         assert!(matches!(parse("http://h/1.mjpeg"), Ok(Source::Mjpeg(_))));
         let size = Size { width: 1280, height: 720 };
         let pattern = |fps| Source::Pattern(Pattern { size, fps });
