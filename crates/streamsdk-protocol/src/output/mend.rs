@@ -103,6 +103,12 @@ impl<'a> Walk<'a, '_> {
 
     /// Returns what stands between the quotes.
     fn string(&mut self) -> Result<&'a [u8], Malformed> {
+        let text = &self.text[self.at + 1..];
+        let plain = string::plain_length(text);
+        if text.get(plain) == Some(&b'"') {
+            self.at += plain + 2;
+            return Ok(&text[..plain]);
+        }
         let length = string_length(&self.text[self.at..]).ok_or(Malformed)?;
         let inside = &self.text[self.at + 1..self.at + length - 1];
         if string::is_valid(inside) {
