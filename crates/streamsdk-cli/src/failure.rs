@@ -42,8 +42,8 @@ impl Failure {
         let text = match self {
             Self::ReaderGone => return,
             Self::CommandLine(text) => text.trim_end().to_owned(),
-            _ if colored => format!("\x1b[1;31merror:\x1b[0m {self}"),
-            _ => format!("error: {self}"),
+            _ if colored => format!("\x1b[1;31merror:\x1b[0m {}", with_causes(self)),
+            _ => format!("error: {}", with_causes(self)),
         };
         terminal::say(secrets::hide(&text));
     }
@@ -67,6 +67,12 @@ impl Failure {
             },
         })
     }
+}
+
+/// An error and what it came of. None says what the next one says.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 /// Interrupted by the user, as shells have it.

@@ -59,7 +59,7 @@ fn list(names: &[String]) -> String {
 /// Text that is not a control message.
 #[derive(Debug, Error)]
 #[error("not a control message: {0}")]
-pub struct ControlError(#[source] serde_json::Error);
+pub struct ControlError(serde_json::Error);
 
 #[cfg(test)]
 mod tests {

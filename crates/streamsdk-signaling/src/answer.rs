@@ -50,7 +50,7 @@ async fn accepted(
     let answer = serde_json::from_slice(&body).ok().filter(|a: &InitResponse| a.kind == "answer");
     let answer = answer.ok_or_else(|| unexpected(&response, &body, asked))?;
     sdp::check_answer(asked.offer, &answer.sdp)
-        .map_err(|source| SignalingError::UnusableAnswer { url: asked.url.to_owned(), source })?;
+        .map_err(|cause| SignalingError::UnusableAnswer { url: asked.url.to_owned(), cause })?;
     Ok(answer)
 }
 

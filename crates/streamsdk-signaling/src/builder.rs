@@ -138,8 +138,8 @@ impl fmt::Debug for HttpSignalingBuilder {
 
 /// The address of the exchange on the server at `url`, which may have a path of its own.
 fn endpoint(url: &str) -> Result<Url, BuildError> {
-    let mut url = Url::parse(url.trim())
-        .map_err(|source| BuildError::InvalidUrl { source: source.into() })?;
+    let mut url =
+        Url::parse(url.trim()).map_err(|error| BuildError::InvalidUrl { cause: error.into() })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BuildError::UnsupportedScheme { scheme: url.scheme().to_owned() });
     }
@@ -156,10 +156,10 @@ fn endpoint(url: &str) -> Result<Url, BuildError> {
 #[non_exhaustive]
 pub enum BuildError {
     /// The URL cannot be parsed.
-    #[error("the server's URL is not valid ({source}); it should look like http://localhost:9001")]
+    #[error("the server's URL is not valid ({cause}); it should look like http://localhost:9001")]
     InvalidUrl {
         /// What is wrong with it.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The URL is not an HTTP URL.
     #[error(
@@ -180,10 +180,10 @@ pub enum BuildError {
     )]
     AuthorizationTwice,
     /// The HTTP client could not be prepared; mostly because of the system's certificates.
-    #[error("the HTTP client cannot be prepared: {source}")]
+    #[error("the HTTP client cannot be prepared: {cause}")]
     Client {
         /// What failed.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
 }
 

@@ -65,8 +65,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn client_error(source: impl std::error::Error + Send + Sync + 'static) -> BuildError {
-    BuildError::Client { source: Box::new(source) }
+fn client_error(cause: impl std::error::Error + Send + Sync + 'static) -> BuildError {
+    BuildError::Client { cause: Box::new(cause) }
 }
 
 #[cfg(test)]

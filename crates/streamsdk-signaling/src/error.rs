@@ -15,12 +15,12 @@ use crate::refusal::Refusal;
 #[non_exhaustive]
 pub enum SignalingError {
     /// No connection to the server could be made: nobody listens, the name is unknown, TLS failed.
-    #[error("cannot connect to {url}: {}", root_cause(source.as_ref()))]
+    #[error("cannot connect to {url}: {}", root_cause(cause.as_ref()))]
     Connect {
         /// The URL that was asked.
         url: String,
         /// What failed.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The answer was not complete in time.
     #[error("no answer from {url} within {:.1} s", waited.as_secs_f64())]
@@ -31,12 +31,12 @@ pub enum SignalingError {
         waited: Duration,
     },
     /// The request could not be sent, or the connection broke before the answer was complete.
-    #[error("the exchange with {url} broke off: {}", root_cause(source.as_ref()))]
+    #[error("the exchange with {url} broke off: {}", root_cause(cause.as_ref()))]
     Transport {
         /// The URL that was asked.
         url: String,
         /// What failed.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
     /// The server refuses.
     #[error("{url} refused the session with {}", Refusal(rejection, url))]
@@ -62,12 +62,12 @@ pub enum SignalingError {
         start: String,
     },
     /// The server accepts, and describes a connection that cannot come about.
-    #[error("the answer of {url} cannot be used: {source}")]
+    #[error("the answer of {url} cannot be used: {cause}")]
     UnusableAnswer {
         /// The URL that was asked.
         url: String,
         /// What is wrong with the description.
-        source: SdpError,
+        cause: SdpError,
     },
     /// The server accepts with a body larger than any answer.
     #[error("the answer of {url} is over the limit of {limit} bytes")]
@@ -84,7 +84,7 @@ impl SignalingError {
     pub fn is_timeout(&self) -> bool {
         match self {
             Self::Timeout { .. } => true,
-            Self::Connect { source, .. } => chain(source.as_ref()).any(says_timeout),
+            Self::Connect { cause, .. } => chain(cause.as_ref()).any(says_timeout),
             _ => false,
         }
     }
@@ -109,8 +109,8 @@ impl SignalingError {
     /// A certificate that is not trusted, and a refusal for what the request says, stay as they are.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connect { source, .. } => {
-                !chain(source.as_ref()).any(|cause| cause.is::<rustls::Error>())
+            Self::Connect { cause, .. } => {
+                !chain(cause.as_ref()).any(|cause| cause.is::<rustls::Error>())
             }
             Self::Timeout { .. } | Self::Transport { .. } => true,
             Self::Rejected { rejection, .. } => rejection.is_transient(),
@@ -141,20 +141,20 @@ impl SignalingError {
         self.rejection().map(|rejection| rejection.reason)
     }
 
-    pub(crate) fn unsendable(url: &str, source: serde_json::Error) -> Self {
-        Self::Transport { url: url.to_owned(), source: source.into() }
+    pub(crate) fn unsendable(url: &str, error: serde_json::Error) -> Self {
+        Self::Transport { url: url.to_owned(), cause: error.into() }
     }
 
     pub(crate) fn sending(url: &str, error: reqwest::Error) -> Self {
         if error.is_connect() {
-            Self::Connect { url: url.to_owned(), source: error.without_url().into() }
+            Self::Connect { url: url.to_owned(), cause: error.without_url().into() }
         } else {
             Self::reading(url, error)
         }
     }
 
     pub(crate) fn reading(url: &str, error: reqwest::Error) -> Self {
-        Self::Transport { url: url.to_owned(), source: error.without_url().into() }
+        Self::Transport { url: url.to_owned(), cause: error.without_url().into() }
     }
 }
 

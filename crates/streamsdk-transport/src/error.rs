@@ -21,7 +21,7 @@ impl EngineError {
 pub enum OfferError {
     /// The engine refused: no socket could be bound, or the settings are wrong.
     #[error("could not prepare a connection: {0}")]
-    Engine(#[source] EngineError),
+    Engine(EngineError),
     /// The machine's addresses were not gathered in time.
     #[error("gathering network candidates took longer than {limit:?}")]
     GatheringTimeout {
@@ -36,10 +36,10 @@ pub enum OfferError {
 pub enum AnswerError {
     /// The offer is not one that this side can answer.
     #[error("the offer cannot be answered: {0}")]
-    UnusableOffer(#[source] EngineError),
+    UnusableOffer(EngineError),
     /// The engine refused for reasons of its own.
     #[error("could not prepare a connection: {0}")]
-    Engine(#[source] EngineError),
+    Engine(EngineError),
     /// The machine's addresses were not gathered in time.
     #[error("gathering network candidates took longer than {limit:?}")]
     GatheringTimeout {
@@ -54,7 +54,7 @@ pub enum AnswerError {
 pub enum ConnectError {
     /// The answer is not one to this offer.
     #[error("the answer cannot be used: {0}")]
-    UnusableAnswer(#[source] EngineError),
+    UnusableAnswer(EngineError),
     /// No network path to the peer worked.
     #[error(
         "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote})"
@@ -128,5 +128,28 @@ pub enum SendError {
     ChannelClosed,
     /// The message is larger than the peer accepts.
     #[error("cannot send: {0}")]
-    Engine(#[source] EngineError),
+    Engine(EngineError),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn no_error_says_what_its_source_says() {
+        let engine = || EngineError("no sockets".to_owned());
+        let errors: [Box<dyn Error>; 5] = [
+            Box::new(OfferError::Engine(engine())),
+            Box::new(AnswerError::UnusableOffer(engine())),
+            Box::new(AnswerError::Engine(engine())),
+            Box::new(ConnectError::UnusableAnswer(engine())),
+            Box::new(SendError::Engine(engine())),
+        ];
+        for error in errors {
+            assert!(error.to_string().contains("no sockets"), "{error}");
+            assert!(error.source().is_none(), "{error}");
+        }
+    }
 }

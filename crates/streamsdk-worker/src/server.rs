@@ -48,16 +48,16 @@ pub struct Worker {
 
 /// A worker that could not be started.
 #[derive(Debug, Error)]
-#[error("could not listen on {address}: {source}")]
+#[error("could not listen on {address}: {error}")]
 pub struct StartError {
     address: String,
-    source: std::io::Error,
+    error: std::io::Error,
 }
 
 impl Worker {
     /// Listens on `address`, such as `127.0.0.1:9001`; port 0 takes a free one.
     pub async fn start(address: &str, config: WorkerConfig) -> Result<Self, StartError> {
-        let failed = |source| StartError { address: address.to_owned(), source };
+        let failed = |error| StartError { address: address.to_owned(), error };
         session::remove_orphans();
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

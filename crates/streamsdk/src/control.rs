@@ -114,4 +114,4 @@ pub struct Statistics {
 /// A wish that did not reach the server.
 #[derive(Debug, Error)]
 #[error("the session takes no more requests: {0}")]
-pub struct ControlError(#[source] SendError);
+pub struct ControlError(SendError);

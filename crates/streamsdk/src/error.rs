@@ -249,3 +249,34 @@ impl From<SignalingError> for Error {
         this
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::sync::Arc;
+
+    use streamsdk_protocol::output::OutputError;
+    use streamsdk_transport::SendError;
+
+    use super::*;
+    use crate::ImageError;
+
+    #[test]
+    fn no_error_says_what_its_source_says() {
+        let io = || std::io::Error::other("disk on fire");
+        let unreadable = SourceError::Unreadable { path: "a.mp4".into(), error: io() };
+        let image = ImageError::Encoding(Arc::new(OutputError::Base64 { len: 7 }));
+        let errors = [
+            (Error::from(unreadable), "a.mp4 cannot be read: disk on fire"),
+            (SourceError::Send(SendError::ChannelClosed).into(), "the channel is closed"),
+            (SourceError::Other(Box::new(image)).into(), "an image of 7 characters is not base64"),
+        ];
+        for (error, said) in errors {
+            assert!(error.to_string().ends_with(said), "{error}");
+            let causes = std::iter::successors(error.source(), |error| (*error).source());
+            for cause in causes {
+                assert!(!error.to_string().contains(&cause.to_string()), "{error}: {cause}");
+            }
+        }
+    }
+}

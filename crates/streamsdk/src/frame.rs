@@ -203,16 +203,16 @@ impl Deref for ReceivedFrame {
 #[non_exhaustive]
 pub enum ImageError {
     /// The text that it travels as is broken.
-    #[error("the image cannot be read: {0}")]
+    #[error(transparent)]
     Encoding(#[from] Arc<OutputError>),
     /// The JPEG file is broken, or too large.
-    #[error("the image cannot be decoded: {0}")]
+    #[error(transparent)]
     Jpeg(#[from] Arc<jpeg::JpegError>),
     /// The frame of a video track cannot be decoded.
-    #[error("the image cannot be decoded: {0}")]
+    #[error(transparent)]
     Video(#[from] PictureError),
     /// The image cannot be had in that pixel format.
-    #[error("the image cannot be converted: {0}")]
+    #[error(transparent)]
     Convert(#[from] ConvertError),
 }
 

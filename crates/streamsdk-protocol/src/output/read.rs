@@ -315,7 +315,7 @@ pub enum OutputError {
     },
     /// Not JSON, or not of the expected shape.
     #[error("a message could not be read: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(serde_json::Error),
     /// The image is not base64.
     #[error("an image of {len} characters is not base64")]
     Base64 {

@@ -151,8 +151,8 @@ async fn an_answer_without_media_or_without_its_share_of_it_is_unusable() {
         body["sdp"] = sdp.into();
         let server = server::start(server::json(200, &body.to_string())).await;
         let error = exchange(&server.url()).await.unwrap_err();
-        let SignalingError::UnusableAnswer { source, .. } = &error else { panic!("{error:?}") };
-        assert_eq!(*source, expected);
+        let SignalingError::UnusableAnswer { cause, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(*cause, expected);
         assert!(!error.is_retryable());
     }
 }

@@ -46,6 +46,8 @@ fn all_texts(error: &(dyn Error + 'static)) -> String {
     while let Some(error) = next {
         texts.push_str(&format!("{error}\n{error:?}\n"));
         next = error.source();
+        let repeats = next.is_some_and(|source| error.to_string().contains(&source.to_string()));
+        assert!(!repeats, "{error} says what its source says");
     }
     texts
 }

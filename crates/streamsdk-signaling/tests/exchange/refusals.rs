@@ -53,7 +53,7 @@ async fn every_recorded_answer_is_a_typed_error_with_the_servers_words_and_witho
 /// The recording keeps only the first lines of an accepted answer.
 fn assert_unusable(name: &str, error: &SignalingError) {
     assert!(
-        matches!(error, SignalingError::UnusableAnswer { source: SdpError::NoMedia, .. }),
+        matches!(error, SignalingError::UnusableAnswer { cause: SdpError::NoMedia, .. }),
         "{name}: {error:?}"
     );
 }

@@ -146,10 +146,10 @@ pub enum ProcessorError {
         given: String,
     },
     /// The frame's pixels could not be converted.
-    #[error("the frame could not be converted: {0}")]
+    #[error(transparent)]
     Convert(#[from] ConvertError),
     /// The picture that was made is not one.
-    #[error("the image could not be made: {0}")]
+    #[error(transparent)]
     Frame(#[from] FrameError),
     /// For processors outside this crate.
     #[error(transparent)]

@@ -107,7 +107,7 @@ pub(crate) enum SessionError {
     Ended(EndReason),
     #[error("the client closed its channel")]
     ChannelClosed,
-    #[error("the upload failed: {0}")]
+    #[error(transparent)]
     Upload(#[from] UploadFailure),
     #[error("the worker is shutting down")]
     Stopped,

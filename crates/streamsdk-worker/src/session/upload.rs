@@ -27,7 +27,7 @@ pub(crate) enum UploadFailure {
     #[error("the upload channel was closed before the file was complete")]
     Closed,
     #[error("the file could not be stored: {0}")]
-    Disk(#[source] std::io::Error),
+    Disk(std::io::Error),
 }
 
 /// Receives a file. It is deleted when the result is dropped.

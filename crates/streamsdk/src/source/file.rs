@@ -42,9 +42,9 @@ impl VideoFileSource {
     /// When there is no such file, when it is no file, cannot be read, or is empty.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
         let path = path.as_ref().to_path_buf();
-        let unreadable = |source: std::io::Error| match source.kind() {
+        let unreadable = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound => SourceError::NotFound { path: path.clone() },
-            _ => SourceError::Unreadable { path: path.clone(), source },
+            _ => SourceError::Unreadable { path: path.clone(), error },
         };
         // Asked before opening: opening a named pipe would wait for its writer.
         if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
@@ -179,7 +179,7 @@ fn read_chunk(
             expected: plan.file_bytes(),
             found: file.metadata().map_or(0, |metadata| metadata.len()),
         }),
-        Err(source) => Err(SourceError::Unreadable { path: path.to_path_buf(), source }),
+        Err(error) => Err(SourceError::Unreadable { path: path.to_path_buf(), error }),
     }
 }
 

@@ -141,12 +141,12 @@ pub enum SourceError {
         bytes: u64,
     },
     /// The file cannot be opened or read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file lost bytes while it was uploaded.
     #[error("{} shrank while it was uploaded: of {expected} bytes only {found} are left", path.display())]
