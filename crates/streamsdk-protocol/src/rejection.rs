@@ -131,10 +131,18 @@ impl Rejection {
                 Some("check the server's URL, and that the server has WebRTC enabled")
             }
             RejectionReason::Quota | RejectionReason::Unavailable => Some("try again later"),
-            RejectionReason::Internal if !hosted => Some("look at the server's log"),
-            // The server names what is wrong with the request.
+            RejectionReason::Internal if !hosted && self.names_no_cause() => {
+                Some("look at the server's log")
+            }
+            // The server names what is wrong.
             _ => None,
         }
+    }
+
+    /// Whether the server only says that it failed.
+    fn names_no_cause(&self) -> bool {
+        let said = self.message.trim_end_matches('.');
+        said.is_empty() || said == "Internal error"
     }
 
     /// Whether the same request may succeed later.

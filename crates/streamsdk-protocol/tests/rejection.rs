@@ -125,6 +125,8 @@ fn advice_is_given_where_it_helps_and_for_the_server_that_it_is() {
     assert_eq!(advice(402, json!({}), false), None);
     assert_eq!(advice(500, json!({"message": "Internal error."}), true), None);
     assert_eq!(advice(500, json!({}), false), Some("look at the server's log"));
+    let camera = json!({"message": "Internal error. The camera refused the connection."});
+    assert_eq!(advice(500, camera, false), None);
     let named = json!({"error_type": "WebRTCConfigurationError", "message": "unknown output"});
     assert_eq!(advice(400, named, true), None);
     assert_eq!(advice(422, json!({"detail": [{"loc": ["body"], "msg": "missing"}]}), false), None);
