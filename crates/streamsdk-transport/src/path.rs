@@ -335,3 +335,86 @@ fn is_dtls(packet: &[u8]) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use webrtc::runtime::AsyncUdpSocket;
+
+    use super::*;
+    use crate::PeerConfig;
+    use crate::probe::tests::{answer, credentials};
+    use crate::seam::Seam;
+
+    const FULL: usize = 1437;
+
+    /// A side whose handshake has begun, and the socket of the other.
+    struct Bed {
+        seam: Arc<Seam>,
+        socket: Arc<dyn AsyncUdpSocket>,
+        other: UdpSocket,
+    }
+
+    impl Bed {
+        async fn new() -> Self {
+            let seam = Arc::new(Seam::default());
+            let runtime = seam.runtime(&PeerConfig::default());
+            let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+            let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let hello = [22, 0xfe, 0xff, 0];
+            socket.send_to(&hello, other.local_addr().unwrap()).await.unwrap();
+            Self { seam, socket, other }
+        }
+
+        async fn prove(&self) -> Proof {
+            self.seam.path.prove(&credentials(), FULL).await
+        }
+
+        /// Answers probes of up to `largest` bytes, as often as one comes.
+        fn answer_up_to(&self, largest: usize) {
+            let other = self.other.try_clone().unwrap();
+            std::thread::spawn(move || {
+                let mut buf = [0; 2000];
+                while let Ok((len, from)) = other.recv_from(&mut buf) {
+                    if len > 20 && len <= largest {
+                        other.send_to(&answer(&buf[..len]), from).unwrap();
+                    }
+                }
+            });
+        }
+
+        /// Reads as the engine does; ends when something is for it.
+        fn read(&self) -> tokio::task::JoinHandle<()> {
+            let socket = Arc::clone(&self.socket);
+            tokio::spawn(async move { drop(socket.recv_from(&mut [0; 2000]).await) })
+        }
+    }
+
+    #[tokio::test]
+    async fn full_packets_that_are_answered_arrive() {
+        let bed = Bed::new().await;
+        bed.answer_up_to(FULL + 8);
+        let reading = bed.read();
+        assert_eq!(bed.prove().await, Proof::Arrives);
+        assert!(!reading.is_finished());
+        assert_eq!(bed.seam.path.cut_up(), 0);
+    }
+
+    #[tokio::test]
+    async fn full_packets_vanish_when_only_small_ones_are_answered() {
+        let bed = Bed::new().await;
+        bed.answer_up_to(1200);
+        let reading = bed.read();
+        assert_eq!(bed.prove().await, Proof::Vanishes);
+        assert!(!reading.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_known_of_a_peer_that_answers_no_probes() {
+        let bed = Bed::new().await;
+        let start = Instant::now();
+        assert_eq!(bed.prove().await, Proof::Unknown);
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    }
+}
