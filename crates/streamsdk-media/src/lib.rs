@@ -30,9 +30,11 @@
 //!
 //! - `image`: conversions from and to the buffers of the `image` crate.
 //! - `turbojpeg`: [`jpeg`] uses libjpeg-turbo, built from source; faster, above all for encoding.
-//! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages.
-//! - `vp8`: VP8 in [`video`]. Needs libvpx's development package.
-//! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages.
+//! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages, and libclang.
+//! - `vp8`: VP8 in [`video`]. Needs libvpx's development package and a C compiler, and neither FFmpeg
+//!   nor libclang.
+//! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages, and libclang.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod convert;
 #[cfg(feature = "ffmpeg")]

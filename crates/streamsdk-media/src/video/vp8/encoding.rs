@@ -1,4 +1,4 @@
-use super::libvpx::Encoder;
+use super::libvpx::{Encoder, Settings};
 use crate::Frame;
 use crate::video::encode::{Engine, Kind, Packet};
 use crate::video::{Codec, EncoderConfig};
@@ -8,7 +8,7 @@ pub(in crate::video) struct Encoding {
     libvpx: Encoder,
     /// Ticks that are over, and the length of a frame.
     clock: i64,
-    frame_ticks: i64,
+    frame_ticks: u32,
 }
 
 impl Engine for Encoding {
@@ -17,10 +17,7 @@ impl Engine for Encoding {
     const LIMIT: u32 = 16_383;
 
     fn open(config: &EncoderConfig, width: u32, height: u32) -> Result<Self, String> {
-        let libvpx = Encoder::open(width, height, |settings| {
-            settings.g_threads = config.threads;
-            settings.rc_target_bitrate = kilobits(config);
-        })?;
+        let libvpx = Encoder::open(for_live_video(config, width, height))?;
         let mut encoding = Self { libvpx, clock: 0, frame_ticks: 0 };
         encoding.libvpx.set_speed(SPEED, STATIC_THRESHOLD)?;
         encoding.limit_key_frames(config)?;
@@ -28,7 +25,7 @@ impl Engine for Encoding {
     }
 
     fn set_rates(&mut self, config: &EncoderConfig) -> Result<bool, String> {
-        self.libvpx.configure(|settings| settings.rc_target_bitrate = kilobits(config))?;
+        self.libvpx.configure(|settings| settings.bitrate_kbit = kilobits(config))?;
         self.limit_key_frames(config)?;
         Ok(true)
     }
@@ -38,25 +35,43 @@ impl Engine for Encoding {
             return self.encode_smallest(picture);
         }
         let start = self.clock;
-        self.clock += self.frame_ticks;
+        self.clock += i64::from(self.frame_ticks);
         self.libvpx.encode(picture, start, self.frame_ticks, kind == Kind::Key)
     }
 }
 
 impl Encoding {
     fn encode_smallest(&mut self, picture: &Frame) -> Result<Option<Packet>, String> {
-        self.libvpx.configure(|settings| settings.rc_min_quantizer = MAX_QUANTIZER)?;
+        self.libvpx.configure(|settings| settings.min_quantizer = MAX_QUANTIZER)?;
         let packet = self.encode(picture, Kind::Key);
-        self.libvpx.configure(|settings| settings.rc_min_quantizer = MIN_QUANTIZER)?;
+        self.libvpx.configure(|settings| settings.min_quantizer = MIN_QUANTIZER)?;
         packet
     }
 
     /// Makes key frames aim at their largest size, which libvpx takes in percent of an average frame.
     fn limit_key_frames(&mut self, config: &EncoderConfig) -> Result<(), String> {
-        self.frame_ticks = (f64::from(TICKS_PER_SECOND) / config.frame_rate).round() as i64;
+        self.frame_ticks = (f64::from(TICKS_PER_SECOND) / config.frame_rate).round() as u32;
         let average = f64::from(config.bitrate) / 8.0 / config.frame_rate;
         let percent = f64::from(config.max_key_frame_bytes) / average * 100.0;
         self.libvpx.limit_key_frames(percent.clamp(1.0, 1e6) as u32)
+    }
+}
+
+fn for_live_video(config: &EncoderConfig, width: u32, height: u32) -> Settings {
+    Settings {
+        width,
+        height,
+        threads: config.threads,
+        ticks_per_second: TICKS_PER_SECOND,
+        bitrate_kbit: kilobits(config),
+        min_quantizer: MIN_QUANTIZER,
+        max_quantizer: MAX_QUANTIZER,
+        undershoot_percent: 100,
+        overshoot_percent: 15,
+        buffer_ms: 1000,
+        buffer_initial_ms: 500,
+        buffer_optimal_ms: 600,
+        drop_frames_below_percent: 30,
     }
 }
 
@@ -65,14 +80,14 @@ fn kilobits(config: &EncoderConfig) -> u32 {
 }
 
 /// Ticks of libvpx's clock, by which it shares out the bitrate.
-pub(super) const TICKS_PER_SECOND: i32 = 90_000;
+const TICKS_PER_SECOND: u32 = 90_000;
 
 /// `cpu-used`: -16 would be the fastest, but towards it the quality falls steeply.
 const SPEED: i32 = -10;
 
 /// Blocks that differ less than this from the frame before are not encoded again: saves time where
 /// nothing moves, and the bits serve where something does.
-const STATIC_THRESHOLD: i32 = 100;
+const STATIC_THRESHOLD: u32 = 100;
 
-pub(super) const MIN_QUANTIZER: u32 = 2;
-pub(super) const MAX_QUANTIZER: u32 = 63;
+const MIN_QUANTIZER: u32 = 2;
+const MAX_QUANTIZER: u32 = 63;

@@ -4,63 +4,62 @@
 
 mod decoder;
 mod encoder;
+mod shim;
 
-use std::ffi::CStr;
-
-use vpx_sys::{vpx_codec_ctx_t, vpx_codec_err_t};
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::NonNull;
 
 pub(super) use self::decoder::Decoder;
 pub(super) use self::encoder::Encoder;
+pub(super) use self::shim::Settings;
 
 /// An open encoder or decoder.
-struct Context(Box<vpx_codec_ctx_t>);
+struct Context(NonNull<shim::Codec>);
 
-// SAFETY: the context belongs to this value alone, and libvpx ties nothing to the thread that made it.
+// SAFETY: the codec belongs to this value alone, and libvpx ties nothing to the thread that made it.
 unsafe impl Send for Context {}
 
 impl Context {
-    /// What `init` opens.
-    ///
-    /// # Safety
-    ///
-    /// If `init` says that it succeeded, it must have filled the context.
-    unsafe fn open(
-        init: impl FnOnce(*mut vpx_codec_ctx_t) -> vpx_codec_err_t,
-    ) -> Result<Self, String> {
-        let mut context = Box::<vpx_codec_ctx_t>::new_uninit();
-        check(init(context.as_mut_ptr()))?;
-        // SAFETY: the caller promises that it is filled.
-        Ok(Self(unsafe { context.assume_init() }))
+    /// What `open` opens.
+    fn open(open: impl FnOnce(*mut shim::Codec) -> c_int) -> Result<Self, String> {
+        // SAFETY: nothing is asked of the caller.
+        let codec = NonNull::new(unsafe { shim::create() }).ok_or("there is no memory for it")?;
+        let mut context = Self(codec);
+        let result = open(context.as_ptr());
+        context.check(result)?;
+        Ok(context)
     }
 
-    fn as_ptr(&mut self) -> *mut vpx_codec_ctx_t {
-        &mut *self.0
+    fn as_ptr(&mut self) -> *mut shim::Codec {
+        self.0.as_ptr()
     }
 
-    fn check(&mut self, result: vpx_codec_err_t) -> Result<(), String> {
-        check(result).map_err(|reason| {
-            // SAFETY: the context is open; the text is null or lives until the context is used again.
-            let detail = unsafe {
-                let detail = vpx_sys::vpx_codec_error_detail(self.as_ptr());
-                (!detail.is_null()).then(|| CStr::from_ptr(detail).to_string_lossy().into_owned())
-            };
-            detail.map_or_else(|| reason.clone(), |detail| format!("{reason}: {detail}"))
-        })
+    fn check(&mut self, result: c_int) -> Result<(), String> {
+        if result == 0 {
+            return Ok(());
+        }
+        // SAFETY: the codec is not closed before this is dropped. The first text is constant, the other
+        // lives until the codec is used again.
+        let (reason, detail) =
+            unsafe { (text(shim::reason(result)), text(shim::detail(self.as_ptr()))) };
+        let reason = reason.unwrap_or_else(|| format!("libvpx's error {result}"));
+        Err(detail.map_or_else(|| reason.clone(), |detail| format!("{reason}: {detail}")))
     }
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: the context is open and not used again.
-        unsafe { vpx_sys::vpx_codec_destroy(self.as_ptr()) };
+        // SAFETY: the codec is not used again.
+        unsafe { shim::close(self.as_ptr()) };
     }
 }
 
-fn check(result: vpx_codec_err_t) -> Result<(), String> {
-    if result == vpx_codec_err_t::VPX_CODEC_OK {
-        return Ok(());
-    }
-    // SAFETY: the text is constant.
-    let text = unsafe { CStr::from_ptr(vpx_sys::vpx_codec_err_to_string(result)) };
-    Err(text.to_string_lossy().into_owned())
+/// `None` if it is null.
+///
+/// # Safety
+///
+/// Otherwise it must be a text of C's.
+unsafe fn text(text: *const c_char) -> Option<String> {
+    // SAFETY: the caller promises it.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
