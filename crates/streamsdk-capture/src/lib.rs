@@ -25,6 +25,7 @@
 //! - `ffmpeg`: video files and network streams. Needs FFmpeg's development packages.
 //! - `webcam`: the cameras of this machine, through Video4Linux. Needs no library, and adds nothing on
 //!   other systems than Linux.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapters;
 mod damage;
@@ -70,3 +71,8 @@ pub use webcam::{
     WebcamId, WebcamInfo, WebcamMenuItem, WebcamMode, WebcamOptions, WebcamRates, WebcamSize,
     WebcamSteps, webcams,
 };
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,10 @@
 //!
 //! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
 //! names is checked against [`Limits`] or against what has really arrived before memory is given.
+//!
+//! # Features
+//!
+//! There are none.
 #![forbid(unsafe_code)]
 
 pub mod ack;

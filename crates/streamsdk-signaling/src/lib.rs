@@ -23,6 +23,10 @@
 //! Every error names the URL, what was tried and what came back, in the server's own words where it
 //! has some, cleaned and shortened. API keys, credentials in URLs and TURN passwords are in none of them,
 //! even where the server repeats them.
+//!
+//! # Features
+//!
+//! There are none.
 #![forbid(unsafe_code)]
 
 mod answer;

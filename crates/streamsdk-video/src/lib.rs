@@ -8,8 +8,9 @@
 //!
 //! None is on by default; without them no codec is [available](codecs).
 //!
-//! - `vp8`: VP8. Needs the development package of libvpx.
-//! - `h264`: H264. Needs FFmpeg's development packages.
+//! - `vp8`: VP8. Needs the development package of libvpx and a C compiler.
+//! - `h264`: H264. Needs FFmpeg's development packages, and libclang.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 mod decode;

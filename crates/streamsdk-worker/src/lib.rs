@@ -32,6 +32,9 @@
 //! - `video` (default): video tracks, in VP8 and H264. Needs the development packages of libvpx and
 //!   FFmpeg. Without it, requests that need a track are refused.
 //! - `turbojpeg`: JPEG by libjpeg-turbo, built from source with cmake and nasm.
+//!
+//! FFmpeg, with libclang to build against it, is always needed.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod access;
 mod config;

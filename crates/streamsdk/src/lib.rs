@@ -48,6 +48,22 @@
 //! where no pictures are decoded, because a message then wakes no second thread. Who decodes them in the
 //! task that waits for events takes the other, so that connections are served meanwhile. Encoding, and
 //! reading files and cameras, have threads of their own on both.
+//!
+//! # Features
+//!
+//! What is not on by default needs a library of the system or takes longer to build.
+//!
+//! - `file` (default): `VideoFileSource`, which uploads a video file.
+//! - `video`: video tracks in VP8 and H264; the same as `vp8` and `h264` together.
+//! - `vp8`: video tracks in VP8. Needs the development package of libvpx and a C compiler.
+//! - `h264`: video tracks in H264. Needs the development packages of FFmpeg, and libclang.
+//! - `local-stream`: `LocalStreamSource`, for cameras and servers that this machine pulls. Needs what
+//!   `video` needs.
+//! - `webcam`: `WebcamSource`, for cameras of this machine (Linux). Needs what `video` needs.
+//! - `video-writer`: [`media`]'s `mp4`, which writes frames to a video file. Needs what `h264` needs.
+//! - `turbojpeg`: received images are decoded by libjpeg-turbo, built from source with cmake and nasm.
+//! - `full`: all of these.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod config;
@@ -92,7 +108,8 @@ pub use streamsdk_transport as transport;
 pub use streamsdk_transport::{VideoCodec, VideoDirection};
 pub use streamsdk_video::{BitrateLimits, DecodeStats, PictureError};
 
-/// The README's example compiles.
+/// The examples of the project's README and of the package's compile.
 #[cfg(all(doctest, feature = "file"))]
 #[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change is merged.
 
 mod minimum_rust;
+mod packages;
 mod runner;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ pub fn run(options: &Options) -> Result<bool> {
     steps.take("default features", build_without_system_libraries);
     steps.take("capture alone", capture_stands_alone);
     steps.take("VP8 alone", vp8_needs_no_ffmpeg);
+    steps.take("packages", packages::check);
     steps.take("minimum Rust", minimum_rust::check);
     steps.take("fuzz targets", build_fuzz_targets);
     steps.take("licences", check_licences);

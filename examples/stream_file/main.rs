@@ -1,6 +1,6 @@
 //! Streams a video file to a server and prints what comes back.
 //!
-//! `cargo run --example stream_file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
+//! `cargo run --package stream_file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
 use streamsdk::{Client, Event, StreamConfig, VideoFileSource, Workflow};
