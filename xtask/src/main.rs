@@ -4,6 +4,7 @@ mod bench;
 mod clip;
 mod counts;
 mod demo;
+mod distro;
 mod interop;
 mod network;
 mod path;
@@ -41,6 +42,8 @@ enum Task {
     Path(path::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
+    /// Builds, runs and tests in a bare Debian of another release, in a folder
+    Distro(distro::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
     Bench(bench::Options),
 }
@@ -67,6 +70,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Interop(options) => interop::run(&options),
         Task::Path(options) => path::run(&options),
         Task::Webcam(options) => webcam::run(&options),
+        Task::Distro(options) => distro::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

@@ -14,6 +14,8 @@ pub enum Scope {
     Browsers,
     /// A virtual machine with cameras, and what runs in it: beside the others, since it is rarely wanted.
     Webcam,
+    /// A Debian in a folder, which has in it what it needs.
+    Distro,
 }
 
 impl Scope {
@@ -21,6 +23,7 @@ impl Scope {
         match self {
             Self::Browsers => other == Self::Browsers,
             Self::Webcam => matches!(other, Self::Webcam | Self::Demo),
+            Self::Distro => other == Self::Distro,
             _ => other <= self,
         }
     }
@@ -96,6 +99,7 @@ pub const NEEDS: &[Need] = &[
     need("gcc 12", Scope::Webcam, Probe::Program("gcc-12"), GCC_12),
     // For the programs that come with the kernel's headers.
     need("libelf", Scope::Webcam, Probe::SharedLibrary("libelf.so.1"), LIBELF),
+    need("debootstrap", Scope::Distro, Probe::Program("debootstrap"), DEBOOTSTRAP),
 ];
 
 const fn need(name: &'static str, scope: Scope, probe: Probe, packages: Packages) -> Need {
@@ -214,6 +218,13 @@ const QEMU: Packages = Packages {
 const GCC_12: Packages =
     Packages { debian: &["gcc-12"], fedora: &["gcc"], arch: &["gcc"], macos: &["gcc@12"] };
 
+const DEBOOTSTRAP: Packages = Packages {
+    debian: &["debootstrap"],
+    fedora: &["debootstrap"],
+    arch: &["debootstrap"],
+    macos: &[],
+};
+
 const LIBELF: Packages =
     Packages { debian: &["libelf1"], fedora: &["elfutils-libelf"], arch: &["libelf"], macos: &[] };
 
@@ -243,8 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_with_cameras_is_only_made_when_it_is_asked_for() {
-        assert!(!Scope::Everything.includes(Scope::Webcam));
+    fn other_machines_are_only_made_when_they_are_asked_for() {
+        assert!(![Scope::Webcam, Scope::Distro].iter().any(|&one| Scope::Everything.includes(one)));
+        assert!(!Scope::Distro.includes(Scope::Demo));
         assert!(Scope::Webcam.includes(Scope::Demo) && !Scope::Webcam.includes(Scope::Everything));
     }
 }
