@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> Result<bool> {
     steps.take("documentation", documentation);
     steps.take("default features", build_without_system_libraries);
     steps.take("capture alone", capture_stands_alone);
-    steps.take("VP8 alone", vp8_needs_no_ffmpeg);
+    steps.take("VP8 alone", vp8_needs_no_ffmpeg_and_no_libclang);
     steps.take("packages", packages::check);
     steps.take("minimum Rust", minimum_rust::check);
     steps.take("fuzz targets", build_fuzz_targets);
@@ -67,15 +67,15 @@ fn capture_stands_alone() -> Result<Outcome> {
     lacks(&["--package", "streamsdk-capture"], &["webrtc", "rtc", "reqwest", "hyper", "tokio"])
 }
 
-/// Who sends VP8 only is spared the hundred libraries behind FFmpeg.
-fn vp8_needs_no_ffmpeg() -> Result<Outcome> {
+/// Who sends VP8 only is spared the hundred libraries behind FFmpeg, and what generates bindings.
+fn vp8_needs_no_ffmpeg_and_no_libclang() -> Result<Outcome> {
     let vp8 = ["--package", "streamsdk", "--no-default-features", "--features", "vp8"];
-    lacks(&vp8, &["ffmpeg-next", "ffmpeg-sys-next"])
+    lacks(&vp8, &["ffmpeg-next", "ffmpeg-sys-next", "bindgen", "clang-sys"])
 }
 
-/// An error if what is `selected` depends on one of the `unwanted` packages.
+/// An error if what is `selected` depends on one of the `unwanted` packages, when it runs or to be built.
 fn lacks(selected: &[&str], unwanted: &[&str]) -> Result<Outcome> {
-    let tree = project::cargo().args(["tree", "--edges", "normal", "--prefix", "none"]);
+    let tree = project::cargo().args(["tree", "--edges", "normal,build", "--prefix", "none"]);
     let listed = tree.args(selected).output(Output::Capture).run_successfully()?.stdout;
     let packages: BTreeSet<_> =
         listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
