@@ -80,6 +80,10 @@ impl PixelFormat {
     pub(crate) const fn is_rgb(self) -> bool {
         matches!(self, Self::Bgr24 | Self::Rgb24)
     }
+
+    pub(crate) const fn is_yuv(self) -> bool {
+        matches!(self, Self::I420 | Self::Nv12 | Self::Yuyv)
+    }
 }
 
 impl fmt::Display for PixelFormat {

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{PixelFormat, PlaneSize, Timestamp};
+use crate::{ColorSpace, PixelFormat, PlaneSize, Timestamp};
 
 /// Largest width and height of a frame, in pixels.
 pub const MAX_DIMENSION: u32 = 16_384;
@@ -20,6 +20,7 @@ pub struct Frame {
     width: u32,
     height: u32,
     planes: [Plane; 3],
+    color_space: ColorSpace,
     timestamp: Option<Timestamp>,
 }
 
@@ -57,7 +58,7 @@ impl Frame {
         for (plane, size) in planes.iter_mut().zip(format.plane_sizes(width, height)) {
             *plane = Plane { data: rest.split_to(size.bytes()), stride: size.row_bytes };
         }
-        Ok(Self { format, width, height, planes, timestamp: None })
+        Ok(Self::new(format, width, height, planes))
     }
 
     /// Makes a frame of planes whose rows may have padding.
@@ -85,13 +86,28 @@ impl Frame {
             planes[index].check(index, size)?;
             own[index] = planes[index].clone();
         }
-        Ok(Self { format, width, height, planes: own, timestamp: None })
+        Ok(Self::new(format, width, height, own))
+    }
+
+    fn new(format: PixelFormat, width: u32, height: u32, planes: [Plane; 3]) -> Self {
+        let color_space = ColorSpace::default();
+        Self { format, width, height, planes, color_space, timestamp: None }
     }
 
     /// The same frame, belonging at that time.
     #[must_use]
     pub fn at(self, timestamp: impl Into<Option<Timestamp>>) -> Self {
         Self { timestamp: timestamp.into(), ..self }
+    }
+
+    /// The same samples, which stand for colours of that space. No pixel is touched:
+    /// [`Frame::convert_to`] makes samples of another space. Default is [`ColorSpace::BT601`], whatever
+    /// the size.
+    ///
+    /// What is made of a frame keeps its colour space where the pixels stay YUV.
+    #[must_use]
+    pub fn in_color_space(self, color_space: ColorSpace) -> Self {
+        Self { color_space, ..self }
     }
 
     /// How the pixels are stored.
@@ -107,6 +123,11 @@ impl Frame {
     /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.height
+    }
+
+    /// Which colours the samples of a YUV format stand for. Means nothing for RGB and gray.
+    pub fn color_space(&self) -> ColorSpace {
+        self.color_space
     }
 
     /// When the frame belongs, if its producer said so.
@@ -214,6 +235,7 @@ impl fmt::Debug for Frame {
             .field("width", &self.width)
             .field("height", &self.height)
             .field("planes", &self.planes())
+            .field("color_space", &self.color_space)
             .field("timestamp", &self.timestamp)
             .finish()
     }

@@ -20,9 +20,20 @@
 //!
 //! # Colours
 //!
-//! YUV formats ([`I420`](PixelFormat::I420), [`Nv12`](PixelFormat::Nv12),
-//! [`Yuyv`](PixelFormat::Yuyv)) are BT.601 in limited range (luma 16 to 235), whatever the size of
-//! the picture. [`Gray8`](PixelFormat::Gray8) is luma in full range (0 to 255).
+//! What the samples of a YUV format ([`I420`](PixelFormat::I420), [`Nv12`](PixelFormat::Nv12),
+//! [`Yuyv`](PixelFormat::Yuyv)) stand for, a frame says: [`Frame::color_space`]. It travels with the
+//! frame, from the decoder or the camera through conversions and turns into the next encoder, and every
+//! conversion goes by it.
+//!
+//! | a frame from | has |
+//! |---|---|
+//! | [`Frame::packed`], [`Frame::with_planes`] | BT.601 in limited range, unless [`Frame::in_color_space`] says otherwise |
+//! | [`Frame::convert`] of RGB or gray to YUV | BT.601 in limited range |
+//! | a decoder | what the stream says; if it says nothing, [`ColorMatrix::untagged`] in limited range |
+//! | VP8, which cannot say it | BT.601 in limited range |
+//!
+//! [`Gray8`](PixelFormat::Gray8) is luma in full range (0 to 255): that of the picture's own matrix if
+//! it was YUV, that of BT.601 if it was RGB.
 //!
 //! # Features
 //!
@@ -36,6 +47,7 @@
 //! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages, and libclang.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod color;
 mod convert;
 #[cfg(feature = "ffmpeg")]
 pub mod ffmpeg;
@@ -50,6 +62,7 @@ mod rotate;
 mod time;
 pub mod video;
 
+pub use color::{ColorMatrix, ColorRange, ColorSpace};
 pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
 pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};

@@ -67,7 +67,7 @@ impl Frame {
             true => (self.height(), self.width()),
             false => (self.width(), self.height()),
         };
-        let mut target = Target::new(self.format(), width, height);
+        let mut target = Target::new(self.format(), width, height, self.color_space());
         let strides = [target.stride(0), target.stride(1), target.stride(2)];
         for (index, plane) in target.planes().into_iter().enumerate() {
             let source = Source { frame: self, plane: index };

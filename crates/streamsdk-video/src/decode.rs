@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use streamsdk_media::video::{self, DecodeError, DecoderConfig, OpenError, VideoDecoder};
+use streamsdk_media::video::{
+    self, DecodeError, DecoderConfig, OpenError, TRACK_COLOR_SPACE, VideoDecoder,
+};
 use streamsdk_media::{Frame, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec};
 use thiserror::Error;
@@ -90,8 +92,9 @@ impl DecodeChain {
         codec: VideoCodec,
         request_key_frame: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
+        let config = DecoderConfig::default().untagged(TRACK_COLOR_SPACE.matrix);
         let chain = Chain {
-            decoder: video::decoder(off_track(codec), DecoderConfig::default())?,
+            decoder: video::decoder(off_track(codec), config)?,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             added: 0,
@@ -209,8 +212,8 @@ pub struct LazyPicture {
 }
 
 impl LazyPicture {
-    /// The picture in I420. Decodes at the first call, on the caller's thread: this frame and all before it
-    /// that nobody asked for.
+    /// The picture in I420, in the colour space that the sender says it has, else BT.601. Decodes at the
+    /// first call, on the caller's thread: this frame and all before it that nobody asked for.
     ///
     /// # Errors
     ///

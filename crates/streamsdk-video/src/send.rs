@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer};
-use streamsdk_media::video::{self, EncodeOptions, EncoderConfig, OpenError, VideoEncoder};
+use streamsdk_media::video::{
+    self, EncodeOptions, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
+};
 use streamsdk_media::{TimeBase, Timestamp};
 use streamsdk_transport::{SendError, VideoSender};
 use thiserror::Error;
@@ -153,7 +155,10 @@ struct Encoding<'a> {
 impl<'a> Encoding<'a> {
     fn new(feed: &'a mut TrackFeed) -> Result<Self, OpenError> {
         let SendOptions { bitrate, threads } = feed.options;
-        let config = EncoderConfig::default().bitrate(bitrate.start).threads(threads.unwrap_or(1));
+        let config = EncoderConfig::default()
+            .bitrate(bitrate.start)
+            .threads(threads.unwrap_or(1))
+            .color_space(TRACK_COLOR_SPACE);
         let encoder = video::encoder(off_track(feed.sender.codec()), config)?;
         let rate = RateControl::new(bitrate);
         feed.stats.count(|figures| figures.target = rate.target());

@@ -173,7 +173,8 @@ impl ReceivedFrame {
     }
 
     /// The image in another pixel format, made at each call. For a video track
-    /// [`PixelFormat::I420`] is the cheapest: it is what the track holds.
+    /// [`PixelFormat::I420`] is the cheapest: it is what the track holds, in the colour space that
+    /// [`Frame::color_space`] says.
     pub fn image_in(&self, format: PixelFormat) -> Result<Frame, ImageError> {
         match &self.encoded {
             Encoded::Jpeg(image) => {

@@ -6,12 +6,16 @@ use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ffmpeg_next::color::Range;
-use ffmpeg_next::ffi::av_frame_get_plane_buffer;
+use ffmpeg_next::ffi::{
+    AV_PIX_FMT_FLAG_RGB, AVColorRange, AVPixelFormat, av_frame_get_plane_buffer,
+    av_pix_fmt_desc_get,
+};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling::{Context, Flags};
-use streamsdk_media::{Frame, PixelFormat, Plane, PlaneSize, Rotation};
+use streamsdk_media::{
+    ColorMatrix, ColorRange, ColorSpace, Frame, PixelFormat, Plane, PlaneSize, Rotation,
+};
 
 /// Makes frames of pictures, whatever format and size each of them has.
 pub(crate) struct Pictures {
@@ -24,27 +28,30 @@ impl Pictures {
         Self { rotation, converter: None }
     }
 
-    /// Shares the picture's memory where it is in I420 already; says what is wrong otherwise.
-    pub(crate) fn frame(&mut self, picture: Video) -> Result<Frame, String> {
-        let picture = match is_limited_i420(&picture) {
+    /// Shares the picture's memory where it is in I420 already; says what is wrong otherwise. The frame
+    /// has the colour space that the picture says it has.
+    pub(crate) fn frame(&mut self, mut picture: Video) -> Result<Frame, String> {
+        let color_space = color_space(&picture);
+        forget_full_range(&mut picture);
+        let picture = match is_i420(&picture) {
             true => picture,
-            false => self.convert(picture)?,
+            false => self.convert(&picture)?,
         };
-        let frame = share(picture)?;
+        let frame = share(picture)?.in_color_space(color_space);
         frame.rotate(self.rotation).map_err(|error| error.to_string())
     }
 
-    fn convert(&mut self, mut picture: Video) -> Result<Video, String> {
-        mark_full_range(&mut picture);
+    fn convert(&mut self, picture: &Video) -> Result<Video, String> {
         let converter = match self.converter.take() {
-            Some(converter) if converter.takes(&picture) => self.converter.insert(converter),
-            _ => self.converter.insert(Converter::new(&picture)?),
+            Some(converter) if converter.takes(picture) => self.converter.insert(converter),
+            _ => self.converter.insert(Converter::new(picture)?),
         };
-        converter.run(&picture)
+        converter.run(picture)
     }
 }
 
-/// FFmpeg's converter from one format and size to I420.
+/// FFmpeg's converter from one format and size to I420. YUV keeps its matrix and range; what is RGB or
+/// gray becomes [`ColorSpace::BT601`].
 struct Converter(Context);
 
 // SAFETY: the context belongs to this value alone and has no ties to the thread that made it.
@@ -72,22 +79,57 @@ impl Converter {
     }
 }
 
-fn is_limited_i420(picture: &Video) -> bool {
-    picture.format() == Pixel::YUV420P
-        && picture.color_range() != Range::JPEG
-        && line_sizes(picture).iter().all(|&size| size > 0)
+/// The colour space of what becomes of a picture.
+fn color_space(picture: &Video) -> ColorSpace {
+    if !is_yuv(picture.format()) {
+        return ColorSpace::BT601;
+    }
+    let (matrix, range) = tags(picture);
+    let untagged = ColorMatrix::untagged(picture.height());
+    let matrix = ColorMatrix::from_cicp(matrix).unwrap_or(untagged);
+    let is_full =
+        range == AVColorRange::AVCOL_RANGE_JPEG as u32 || limited(picture.format()).is_some();
+    ColorSpace::new(matrix, if is_full { ColorRange::Full } else { ColorRange::Limited })
 }
 
-/// FFmpeg's converter knows the range by the format alone.
-fn mark_full_range(picture: &mut Video) {
-    if picture.color_range() == Range::JPEG {
-        match picture.format() {
-            Pixel::YUV420P => picture.set_format(Pixel::YUVJ420P),
-            Pixel::YUV422P => picture.set_format(Pixel::YUVJ422P),
-            Pixel::YUV444P => picture.set_format(Pixel::YUVJ444P),
-            _ => {}
-        }
+/// The numbers of matrix and range. A container can name some that the bindings do not know.
+fn tags(picture: &Video) -> (u32, u32) {
+    // SAFETY: the pointer is that of a picture that lives for the call, and the fields are as large as the
+    // numbers that are read.
+    unsafe {
+        let picture = picture.as_ptr();
+        let matrix = (&raw const (*picture).colorspace).cast::<u32>().read();
+        (matrix, (&raw const (*picture).color_range).cast::<u32>().read())
     }
+}
+
+fn is_yuv(format: Pixel) -> bool {
+    // SAFETY: FFmpeg gives null or a description that is never freed.
+    let description = unsafe { av_pix_fmt_desc_get(AVPixelFormat::from(format)).as_ref() };
+    description.is_some_and(|it| it.nb_components > 2 && it.flags & AV_PIX_FMT_FLAG_RGB as u64 == 0)
+}
+
+/// FFmpeg's converter would bring these to limited range, whereas a frame has its own.
+fn forget_full_range(picture: &mut Video) {
+    if let Some(format) = limited(picture.format()) {
+        picture.set_format(format);
+    }
+}
+
+/// The same layout under its other name; `None` if that of the format does not speak of full range.
+fn limited(format: Pixel) -> Option<Pixel> {
+    match format {
+        Pixel::YUVJ411P => Some(Pixel::YUV411P),
+        Pixel::YUVJ420P => Some(Pixel::YUV420P),
+        Pixel::YUVJ422P => Some(Pixel::YUV422P),
+        Pixel::YUVJ440P => Some(Pixel::YUV440P),
+        Pixel::YUVJ444P => Some(Pixel::YUV444P),
+        _ => None,
+    }
+}
+
+fn is_i420(picture: &Video) -> bool {
+    picture.format() == Pixel::YUV420P && line_sizes(picture).iter().all(|&size| size > 0)
 }
 
 /// Bytes from row to row of the three planes; negative if the picture is stored upside down.

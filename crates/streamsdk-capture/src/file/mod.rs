@@ -150,8 +150,8 @@ impl VideoFile {
         skipped_packets(&self.damage())
     }
 
-    /// The next frame in the order of display, in I420 and turned as the file says; `None` at the end
-    /// and ever after.
+    /// The next frame in the order of display, in I420, in the colour space that the file says it has, and
+    /// turned as the file says; `None` at the end and ever after.
     ///
     /// Each frame has a timestamp in the time base of [`VideoFile::info`]. Their distances are those
     /// of the file, which need not be regular. Frames change their size where the video does.

@@ -34,7 +34,7 @@ use crate::{
 /// fewer frames, not older ones, unless it asks for [every frame](NetworkStreamOptions::every_frame).
 /// [`CapturedFrame::dropped`] counts what it missed.
 ///
-/// Frames are I420. Their timestamps are the stream's own, in its time base, or the time of arrival
+/// Frames are I420, in the colour space that the stream says it has. Their timestamps are the stream's own, in its time base, or the time of arrival
 /// where it has none, as with MJPEG over HTTP. They never go back: where the stream's own do, after a
 /// reconnection for example, they go on by the time that has passed.
 ///

@@ -3,6 +3,7 @@
 mod buffers;
 mod choice;
 mod clock;
+mod colors;
 mod control;
 mod device;
 mod failure;

@@ -1,16 +1,17 @@
 //! From what lies in a buffer to a frame.
 
 use bytes::Bytes;
-use streamsdk_media::{Frame, PixelFormat, jpeg};
+use streamsdk_media::{ColorSpace, Frame, PixelFormat, jpeg};
 
 use super::WebcamFormat;
+use super::colors::color_space;
 use super::layout::Layout;
 use super::v4l2::PixelLayout;
 
 /// Makes frames of a camera's pictures.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pictures {
-    Raw(Layout),
+    Raw(Layout, ColorSpace),
     /// JPEGs up to a size in pixels.
     Jpeg(u32, u32),
 }
@@ -24,14 +25,15 @@ impl Pictures {
                 let round_up = |side: u32| side.checked_next_multiple_of(JPEG_BLOCK);
                 Some(Self::Jpeg(round_up(size.0)?, round_up(size.1)?))
             }
-            format => Layout::new(format.pixel_format(), size, pixels.stride).map(Self::Raw),
+            format => Layout::new(format.pixel_format(), size, pixels.stride)
+                .map(|layout| Self::Raw(layout, color_space(pixels))),
         }
     }
 
     /// How many bytes a buffer with a picture has at least.
     pub(super) fn least_bytes(&self) -> usize {
         match self {
-            Self::Raw(layout) => layout.bytes(),
+            Self::Raw(layout, _) => layout.bytes(),
             Self::Jpeg(..) => 1,
         }
     }
@@ -39,7 +41,7 @@ impl Pictures {
     /// How many of the bytes in a buffer belong to the picture.
     pub(super) fn useful_bytes(&self, filled: usize) -> usize {
         match self {
-            Self::Raw(layout) => layout.bytes(),
+            Self::Raw(layout, _) => layout.bytes(),
             Self::Jpeg(..) => filled,
         }
     }
@@ -47,7 +49,10 @@ impl Pictures {
     /// Says what is wrong with the picture otherwise.
     pub(super) fn frame(&self, bytes: Vec<u8>) -> Result<Frame, String> {
         match *self {
-            Self::Raw(layout) => layout.frame(&Bytes::from(bytes)).map_err(|e| e.to_string()),
+            Self::Raw(layout, color_space) => layout
+                .frame(&Bytes::from(bytes))
+                .map(|frame| frame.in_color_space(color_space))
+                .map_err(|error| error.to_string()),
             Self::Jpeg(width, height) => decode(&bytes, width, height),
         }
     }

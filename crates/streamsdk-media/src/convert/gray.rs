@@ -1,7 +1,7 @@
 //! Between gray and everything else.
 
 use super::{ConvertError, Target, range};
-use crate::{Frame, PixelFormat};
+use crate::{ColorRange, Frame, PixelFormat};
 
 pub(super) fn to_rgb(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let stride = target.stride(0);
@@ -19,9 +19,10 @@ pub(super) fn to_yuv(source: &Frame, target: &mut Target) -> Result<(), ConvertE
         return to_yuyv(source, target);
     }
     let stride = target.stride(0);
+    let scale = range::luma(ColorRange::Full, target.space.range);
     let [luma, blue, red] = target.planes();
     for (target, source) in luma.chunks_exact_mut(stride).zip(source.rows(0)) {
-        range::luma_to_limited(source, target);
+        scale(source, target);
     }
     blue.fill(NO_COLOUR);
     red.fill(NO_COLOUR);
@@ -30,10 +31,11 @@ pub(super) fn to_yuv(source: &Frame, target: &mut Target) -> Result<(), ConvertE
 
 fn to_yuyv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let stride = target.stride(0);
+    let scale = range::luma(ColorRange::Full, target.space.range);
     let mut luma = vec![0; source.width() as usize];
     let [pixels, ..] = target.planes();
     for (target, source) in pixels.chunks_exact_mut(stride).zip(source.rows(0)) {
-        range::luma_to_limited(source, &mut luma);
+        scale(source, &mut luma);
         for (quad, pair) in target.chunks_exact_mut(4).zip(luma.chunks(2)) {
             let (first, last) = (pair[0], pair[pair.len() - 1]);
             quad.copy_from_slice(&[first, NO_COLOUR, last, NO_COLOUR]);
@@ -44,6 +46,7 @@ fn to_yuyv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
 
 pub(super) fn from_yuv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let stride = target.stride(0);
+    let scale = range::luma(source.color_space().range, ColorRange::Full);
     let interleaved = source.format() == PixelFormat::Yuyv;
     let mut luma = Vec::with_capacity(stride);
     let [gray, ..] = target.planes();
@@ -51,9 +54,9 @@ pub(super) fn from_yuv(source: &Frame, target: &mut Target) -> Result<(), Conver
         if interleaved {
             luma.clear();
             luma.extend(source.iter().step_by(2).take(stride));
-            range::luma_to_full(&luma, target);
+            scale(&luma, target);
         } else {
-            range::luma_to_full(source, target);
+            scale(source, target);
         }
     }
     Ok(())

@@ -2,7 +2,8 @@
 
 mod chroma;
 mod gray;
-pub(crate) mod range;
+mod range;
+mod recolor;
 mod rgb;
 #[cfg(any(feature = "vp8", feature = "h264"))]
 mod scratch;
@@ -14,28 +15,59 @@ pub(crate) use self::scratch::Scratch;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{Frame, PixelFormat, Plane, PlaneSize};
+use crate::{ColorSpace, Frame, PixelFormat, Plane, PlaneSize};
 
 impl Frame {
     /// The same picture in another pixel format, with the same timestamp.
     ///
-    /// A clone if it has that format already. YUV is taken as BT.601 in limited range; chroma is
-    /// averaged when it is subsampled and repeated when it is not.
+    /// A clone if it has that format already. YUV keeps its [colour space](Frame::color_space), and what
+    /// was RGB or gray becomes YUV of [`ColorSpace::BT601`]. Chroma is averaged when it is subsampled
+    /// and repeated when it is not.
     ///
     /// # Errors
     ///
     /// None is known for a frame that could be made; the conversion routines can report some.
     pub fn convert(&self, to: PixelFormat) -> Result<Self, ConvertError> {
-        if self.format() == to {
+        self.convert_to(to, self.kept_space())
+    }
+
+    /// The same picture in another pixel format and colour space, with the same timestamp: for those
+    /// who take YUV of one colour space only.
+    ///
+    /// A clone if it has both already. The colour space is not regarded for RGB and gray.
+    ///
+    /// ```
+    /// use streamsdk_media::{ColorSpace, Frame, PixelFormat};
+    ///
+    /// let frame = Frame::packed(PixelFormat::Rgb24, 2, 2, [0, 136, 0].repeat(4))?;
+    /// let frame = frame.convert_to(PixelFormat::I420, ColorSpace::BT709)?;
+    /// assert_eq!(frame.color_space(), ColorSpace::BT709);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Frame::convert`].
+    pub fn convert_to(&self, to: PixelFormat, space: ColorSpace) -> Result<Self, ConvertError> {
+        if self.is_in(to, space) {
             return Ok(self.clone());
         }
-        let mut target = Target::new(to, self.width(), self.height());
-        fill(&self.with_whole_rows()?, &mut target)?;
+        let mut target = Target::new(to, self.width(), self.height(), space);
+        fill(self, &mut target)?;
         Ok(target.into_frame()?.at(self.timestamp()))
     }
 
-    /// The same picture with no padding missing after the last row: the conversion routines leave
-    /// such a row out.
+    /// What it has as YUV unless somebody wants another.
+    pub(crate) fn kept_space(&self) -> ColorSpace {
+        if self.format().is_yuv() { self.color_space() } else { ColorSpace::default() }
+    }
+
+    fn is_in(&self, format: PixelFormat, space: ColorSpace) -> bool {
+        self.format() == format && (!format.is_yuv() || self.color_space() == space)
+    }
+
+    /// The same picture with no padding missing after the last row: the routines for RGB leave such a
+    /// row out.
     fn with_whole_rows(&self) -> Result<Self, ConvertError> {
         let sizes = self.format().plane_sizes(self.width(), self.height());
         let is_whole = |(plane, size): (&Plane, PlaneSize)| {
@@ -45,20 +77,40 @@ impl Frame {
             return Ok(self.clone());
         }
         Self::packed(self.format(), self.width(), self.height(), self.to_packed())
+            .map(|frame| frame.in_color_space(self.color_space()))
             .map_err(|error| ConvertError::failed(self.format(), self.format(), error))
     }
 }
 
 fn fill(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
-    use PixelFormat::{Gray8, I420, Nv12, Yuyv};
+    let (from, to) = (source.format(), target.format);
+    if from.is_rgb() || to.is_rgb() {
+        return fill_with_rgb(&source.with_whole_rows()?, target);
+    }
+    match (from.is_yuv(), to.is_yuv()) {
+        (false, true) => gray::to_yuv(source, target),
+        (true, false) => gray::from_yuv(source, target),
+        (true, true) if source.color_space() == target.space => reorder(source, target),
+        (true, true) => recolor(source, target),
+        (false, false) => Err(ConvertError::Unsupported { from, to }),
+    }
+}
+
+fn fill_with_rgb(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
+    use PixelFormat::Gray8;
     match (source.format(), target.format) {
         (from, to) if from.is_rgb() && to.is_rgb() => rgb::swap_channels(source, target),
-        (from, Gray8) if from.is_rgb() => rgb::to_gray(source, target),
+        (Gray8, _) => gray::to_rgb(source, target),
+        (_, Gray8) => rgb::to_gray(source, target),
         (from, _) if from.is_rgb() => rgb::to_yuv(source, target),
-        (Gray8, to) if to.is_rgb() => gray::to_rgb(source, target),
-        (_, to) if to.is_rgb() => rgb::from_yuv(source, target),
-        (Gray8, _) => gray::to_yuv(source, target),
-        (_, Gray8) => gray::from_yuv(source, target),
+        _ => rgb::from_yuv(source, target),
+    }
+}
+
+/// From one YUV format to another.
+fn reorder(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
+    use PixelFormat::{I420, Nv12, Yuyv};
+    match (source.format(), target.format) {
         (I420, Nv12) => chroma::interleave(source, target),
         (Nv12, I420) => chroma::deinterleave(source, target),
         (I420, Yuyv) => chroma::pack(source, target),
@@ -68,11 +120,14 @@ fn fill(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     }
 }
 
-/// RGB or BGR as planes that look like I420 but are in full range, as JPEG wants them.
-pub(crate) fn full_range_i420(source: &Frame) -> Result<Frame, ConvertError> {
-    let mut target = Target::new(PixelFormat::I420, source.width(), source.height());
-    rgb::to_full_range_i420(&source.with_whole_rows()?, &mut target)?;
-    target.into_frame()
+/// From one colour space of YUV to another, by way of I420.
+fn recolor(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
+    let source = source.convert(PixelFormat::I420)?;
+    if target.format == PixelFormat::I420 {
+        recolor::recolor(&source, target);
+        return Ok(());
+    }
+    fill(&source.convert_to(PixelFormat::I420, target.space)?, target)
 }
 
 /// A picture that is being written: packed bytes, plane after plane.
@@ -80,22 +135,31 @@ pub(crate) struct Target {
     format: PixelFormat,
     width: u32,
     height: u32,
+    /// That of the samples that are written, where the format is YUV.
+    space: ColorSpace,
     data: Vec<u8>,
 }
 
 impl Target {
-    pub(crate) fn new(format: PixelFormat, width: u32, height: u32) -> Self {
-        Self::over(Vec::new(), format, width, height)
+    pub(crate) fn new(format: PixelFormat, width: u32, height: u32, space: ColorSpace) -> Self {
+        Self::over(Vec::new(), format, width, height, space)
     }
 
     /// In memory that was used before: every byte has to be written.
-    fn over(mut data: Vec<u8>, format: PixelFormat, width: u32, height: u32) -> Self {
+    fn over(
+        mut data: Vec<u8>,
+        format: PixelFormat,
+        width: u32,
+        height: u32,
+        space: ColorSpace,
+    ) -> Self {
         let bytes = format.plane_sizes(width, height).map(PlaneSize::bytes).sum();
         if data.capacity() < bytes {
             data = vec![0; bytes];
         }
         data.resize(bytes, 0);
-        Self { format, width, height, data }
+        let space = if format.is_yuv() { space } else { ColorSpace::default() };
+        Self { format, width, height, space, data }
     }
 
     /// The planes; those that the format does not have are empty.
@@ -120,8 +184,9 @@ impl Target {
 
     /// `shared` says how the bytes are kept.
     fn into_frame_of(self, shared: impl FnOnce(Vec<u8>) -> Bytes) -> Result<Frame, ConvertError> {
-        let Self { format, width, height, data } = self;
+        let Self { format, width, height, space, data } = self;
         Frame::packed(format, width, height, shared(data))
+            .map(|frame| frame.in_color_space(space))
             .map_err(|error| ConvertError::failed(format, format, error))
     }
 }
@@ -156,5 +221,7 @@ impl ConvertError {
     }
 }
 
+#[cfg(test)]
+mod formulas;
 #[cfg(test)]
 mod tests;

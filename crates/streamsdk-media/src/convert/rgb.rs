@@ -7,9 +7,8 @@ use yuv::{
 
 use super::chroma::{packed, planar_mut};
 use super::{ConvertError, Target};
-use crate::{Frame, PixelFormat};
+use crate::{ColorMatrix, ColorRange, ColorSpace, Frame, PixelFormat};
 
-const MATRIX: YuvStandardMatrix = YuvStandardMatrix::Bt601;
 const MODE: YuvConversionMode = YuvConversionMode::Balanced;
 
 /// RGB to BGR or back.
@@ -33,7 +32,7 @@ pub(crate) fn swap_in_place(pixels: &mut [u8], width: u32) -> Result<(), Convert
     Ok(())
 }
 
-/// RGB or BGR to gray.
+/// RGB or BGR to gray, which is the luma of JPEG.
 pub(super) fn to_gray(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let (pixels, stride) = first_plane(source);
     let mut image = YuvGrayImageMut {
@@ -46,7 +45,8 @@ pub(super) fn to_gray(source: &Frame, target: &mut Target) -> Result<(), Convert
         PixelFormat::Bgr24 => yuv::bgr_to_yuv400,
         _ => yuv::rgb_to_yuv400,
     };
-    convert(&mut image, pixels, stride, YuvRange::Full, MATRIX)
+    let (range, matrix) = numbers(ColorSpace::JPEG);
+    convert(&mut image, pixels, stride, range, matrix)
         .map_err(|error| ConvertError::failed(source.format(), target.format, error))
 }
 
@@ -54,20 +54,21 @@ pub(super) fn to_gray(source: &Frame, target: &mut Target) -> Result<(), Convert
 pub(super) fn from_yuv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let (from, to) = (source.format(), target.format);
     let stride = target.stride(0) as u32;
+    let (range, matrix) = numbers(source.color_space());
     let pixels = &mut target.data[..];
     let bgr = to == PixelFormat::Bgr24;
     match from {
         PixelFormat::Nv12 => {
             let convert = if bgr { yuv::yuv_nv12_to_bgr } else { yuv::yuv_nv12_to_rgb };
-            convert(&bi_planar(source), pixels, stride, YuvRange::Limited, MATRIX, MODE)
+            convert(&bi_planar(source), pixels, stride, range, matrix, MODE)
         }
         PixelFormat::Yuyv => {
             let convert = if bgr { yuv::yuyv422_to_bgr } else { yuv::yuyv422_to_rgb };
-            convert(&packed(source), pixels, stride, YuvRange::Limited, MATRIX)
+            convert(&packed(source), pixels, stride, range, matrix)
         }
         _ => {
             let convert = if bgr { yuv::yuv420_to_bgr } else { yuv::yuv420_to_rgb };
-            convert(&planar(source), pixels, stride, YuvRange::Limited, MATRIX)
+            convert(&planar(source), pixels, stride, range, matrix)
         }
     }
     .map_err(|error| ConvertError::failed(from, to, error))
@@ -78,27 +79,24 @@ pub(super) fn to_yuv(source: &Frame, target: &mut Target) -> Result<(), ConvertE
     match target.format {
         PixelFormat::Nv12 => to_nv12(source, target),
         PixelFormat::Yuyv => to_yuyv(source, target),
-        _ => to_planar(source, target, YuvRange::Limited),
+        _ => to_planar(source, target),
     }
 }
 
-/// RGB or BGR to I420 in full range, which is what JPEG wants.
-pub(super) fn to_full_range_i420(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
-    to_planar(source, target, YuvRange::Full)
-}
-
-fn to_planar(source: &Frame, target: &mut Target, range: YuvRange) -> Result<(), ConvertError> {
+fn to_planar(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let (from, to) = (source.format(), target.format);
+    let (range, matrix) = numbers(target.space);
     let (pixels, stride) = first_plane(source);
     let convert = match from {
         PixelFormat::Bgr24 => yuv::bgr_to_yuv420,
         _ => yuv::rgb_to_yuv420,
     };
-    convert(&mut planar_mut(target), pixels, stride, range, MATRIX, MODE)
+    convert(&mut planar_mut(target), pixels, stride, range, matrix, MODE)
         .map_err(|error| ConvertError::failed(from, to, error))
 }
 
 fn to_nv12(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
+    let (range, matrix) = numbers(target.space);
     let (pixels, stride) = first_plane(source);
     let (y_stride, uv_stride) = (target.stride(0) as u32, target.stride(1) as u32);
     let (from, to) = (source.format(), target.format);
@@ -115,12 +113,13 @@ fn to_nv12(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
         PixelFormat::Bgr24 => yuv::bgr_to_yuv_nv12,
         _ => yuv::rgb_to_yuv_nv12,
     };
-    convert(&mut image, pixels, stride, YuvRange::Limited, MATRIX, MODE)
+    convert(&mut image, pixels, stride, range, matrix, MODE)
         .map_err(|error| ConvertError::failed(from, to, error))
 }
 
 fn to_yuyv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
     let (from, to) = (source.format(), target.format);
+    let (range, matrix) = numbers(target.space);
     let (pixels, stride) = first_plane(source);
     let (width, height) = (source.width(), source.height());
     let convert = match from {
@@ -134,7 +133,7 @@ fn to_yuyv(source: &Frame, target: &mut Target) -> Result<(), ConvertError> {
         width,
         height,
     };
-    convert(&mut planes, pixels, stride, YuvRange::Limited, MATRIX, MODE)
+    convert(&mut planes, pixels, stride, range, matrix, MODE)
         .and_then(|()| yuv::yuv422_to_yuyv422(&mut image, &planes.to_fixed()))
         .map_err(|error| ConvertError::failed(from, to, error))
 }
@@ -162,6 +161,24 @@ fn bi_planar(frame: &Frame) -> YuvBiPlanarImage<'_, u8> {
         uv_stride: planes[1].stride as u32,
         width: frame.width(),
         height: frame.height(),
+    }
+}
+
+fn numbers(space: ColorSpace) -> (YuvRange, YuvStandardMatrix) {
+    let range = match space.range {
+        ColorRange::Limited => YuvRange::Limited,
+        ColorRange::Full => YuvRange::Full,
+    };
+    (range, standard(space.matrix))
+}
+
+pub(super) const fn standard(matrix: ColorMatrix) -> YuvStandardMatrix {
+    match matrix {
+        ColorMatrix::Bt601 => YuvStandardMatrix::Bt601,
+        ColorMatrix::Bt709 => YuvStandardMatrix::Bt709,
+        ColorMatrix::Bt2020 => YuvStandardMatrix::Bt2020,
+        // The crate's own numbers for it are others than the standard's.
+        ColorMatrix::Smpte240m => YuvStandardMatrix::Custom(0.212, 0.087),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Encoding.
 
 use super::JpegError;
-use crate::convert::range::{chroma_to_full, luma_to_full};
-use crate::convert::{Target, full_range_i420};
-use crate::{ConvertError, Frame, PixelFormat};
+use crate::{ColorSpace, ConvertError, Frame, PixelFormat};
 
 /// Turns frames into JPEG files.
 ///
@@ -45,11 +43,11 @@ impl Encoder {
     ///
     /// None is known for a frame that could be made; the encoder can report some.
     pub fn encode(&self, frame: &Frame) -> Result<Vec<u8>, JpegError> {
-        let full = full_range(frame)?;
+        let planes = planes(frame)?;
         #[cfg(feature = "turbojpeg")]
-        let encoded = super::turbo::encode(&full, self.quality);
+        let encoded = super::turbo::encode(&planes, self.quality);
         #[cfg(not(feature = "turbojpeg"))]
-        let encoded = pure::encode(&full, self.quality);
+        let encoded = pure::encode(&planes, self.quality);
         encoded.map_err(|reason| JpegError::Encode {
             width: frame.width(),
             height: frame.height(),
@@ -58,25 +56,12 @@ impl Encoder {
     }
 }
 
-/// The frame in the range of a JPEG: gray, or planes that look like I420.
-fn full_range(frame: &Frame) -> Result<Frame, ConvertError> {
+/// The frame as a JPEG holds it: gray, or I420.
+fn planes(frame: &Frame) -> Result<Frame, ConvertError> {
     match frame.format() {
         PixelFormat::Gray8 => Ok(frame.clone()),
-        PixelFormat::Bgr24 | PixelFormat::Rgb24 => full_range_i420(frame),
-        _ => widen(&frame.convert(PixelFormat::I420)?),
+        _ => frame.convert_to(PixelFormat::I420, ColorSpace::JPEG),
     }
-}
-
-fn widen(frame: &Frame) -> Result<Frame, ConvertError> {
-    let mut target = Target::new(PixelFormat::I420, frame.width(), frame.height());
-    let strides = [target.stride(0), target.stride(1), target.stride(2)];
-    for (index, plane) in target.planes().into_iter().enumerate() {
-        let scale = if index == 0 { luma_to_full } else { chroma_to_full };
-        for (target, source) in plane.chunks_exact_mut(strides[index]).zip(frame.rows(index)) {
-            scale(source, target);
-        }
-    }
-    target.into_frame()
 }
 
 #[cfg(not(feature = "turbojpeg"))]

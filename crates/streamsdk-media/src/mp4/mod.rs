@@ -16,12 +16,14 @@ mod picture;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::format::{context::Output, flag::Flags, output_as};
-use ffmpeg_next::{Codec, Dictionary, Packet, Rational, codec, color, encoder, format::Pixel};
+use ffmpeg_next::{Codec, Dictionary, Packet, Rational, codec, encoder, format::Pixel};
 use thiserror::Error;
 
 use self::clock::Clock;
 use self::picture::Pictures;
-use crate::{ConvertError, Frame, MAX_DIMENSION, TimeBase};
+use crate::{
+    ColorMatrix, ColorRange, ColorSpace, ConvertError, Frame, MAX_DIMENSION, TimeBase, ffmpeg,
+};
 
 /// Writes frames into an MP4 file: H264 if this FFmpeg has libx264, MPEG-4 otherwise.
 ///
@@ -141,7 +143,7 @@ impl Mp4Writer {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        let pictures = Pictures::new(width, height);
+        let pictures = Pictures::new(width, height, color_space(codec, height));
         let encoder = open_encoder(codec, &output, &pictures, &clock, layout)
             .map_err(|error| Mp4Error::Encoder { reason: error.to_string() })?;
         let encoder_base = rational(clock.base());
@@ -240,8 +242,8 @@ fn open_encoder(
     encoder.set_width(pictures.width());
     encoder.set_height(pictures.height());
     encoder.set_format(Pixel::YUV420P);
-    encoder.set_colorspace(color::Space::SMPTE170M);
-    encoder.set_color_range(color::Range::MPEG);
+    encoder.set_colorspace(ffmpeg::matrix(pictures.color_space().matrix));
+    encoder.set_color_range(ffmpeg::range(pictures.color_space().range));
     encoder.set_time_base(rational(clock.base()));
     encoder.set_frame_rate(Some(clock.rate_hint()));
     if output.format().flags().contains(Flags::GLOBAL_HEADER) {
@@ -252,13 +254,26 @@ fn open_encoder(
         encoder.set_max_b_frames(0);
     }
     let mut options = Dictionary::new();
-    if codec.name() == "libx264" {
+    if is_x264(codec) {
         options.set("preset", "veryfast");
     } else {
         // Without it, the other encoder aims at a bit rate that suits nothing larger than a stamp.
         encoder.set_bit_rate(pictures.width() as usize * pictures.height() as usize * 4);
     }
     encoder.open_as_with(codec, options)
+}
+
+/// H264 says which it is, and BT.601 is right also where nobody listens. Nothing says it for MPEG-4, so
+/// that it has to be what players take it for.
+fn color_space(codec: Codec, height: u32) -> ColorSpace {
+    match is_x264(codec) {
+        true => ColorSpace::BT601,
+        false => ColorSpace::new(ColorMatrix::untagged(height), ColorRange::Limited),
+    }
+}
+
+fn is_x264(codec: Codec) -> bool {
+    codec.name() == "libx264"
 }
 
 fn check_size(width: u32, height: u32) -> Result<(), Mp4Error> {

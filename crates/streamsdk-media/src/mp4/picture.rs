@@ -5,12 +5,13 @@ use ffmpeg_next::frame::Video;
 use ffmpeg_next::software::scaling::{Context, Flags};
 
 use super::Mp4Error;
-use crate::{Frame, PixelFormat};
+use crate::{ColorSpace, Frame, PixelFormat};
 
 /// Makes pictures of one size, whatever the frames' size.
 pub(super) struct Pictures {
     width: u32,
     height: u32,
+    color_space: ColorSpace,
     scaler: Option<Scaler>,
 }
 
@@ -22,8 +23,8 @@ struct Scaler(Context);
 unsafe impl Send for Scaler {}
 
 impl Pictures {
-    pub(super) fn new(width: u32, height: u32) -> Self {
-        Self { width, height, scaler: None }
+    pub(super) fn new(width: u32, height: u32, color_space: ColorSpace) -> Self {
+        Self { width, height, color_space, scaler: None }
     }
 
     /// Width of the pictures, even.
@@ -36,8 +37,12 @@ impl Pictures {
         self.height.next_multiple_of(2)
     }
 
+    pub(super) fn color_space(&self) -> ColorSpace {
+        self.color_space
+    }
+
     pub(super) fn make(&mut self, frame: &Frame) -> Result<Video, Mp4Error> {
-        let frame = frame.convert(PixelFormat::I420)?;
+        let frame = frame.convert_to(PixelFormat::I420, self.color_space)?;
         if (frame.width(), frame.height()) == (self.width, self.height) {
             return copy(&frame, self.width(), self.height());
         }

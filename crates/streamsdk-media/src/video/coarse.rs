@@ -5,7 +5,8 @@ use crate::{ConvertError, Frame, PixelFormat};
 
 /// A picture in I420 whose planes have one value in every `block` by `block` samples: their mean.
 pub(super) fn coarse(picture: &Frame, block: usize) -> Result<Frame, ConvertError> {
-    let mut target = Target::new(PixelFormat::I420, picture.width(), picture.height());
+    let mut target =
+        Target::new(PixelFormat::I420, picture.width(), picture.height(), picture.color_space());
     let strides = [0, 1, 2].map(|plane| target.stride(plane));
     for (index, plane) in target.planes().into_iter().enumerate() {
         let stride = strides[index];

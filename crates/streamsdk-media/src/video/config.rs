@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use crate::{ColorMatrix, ColorSpace};
+
 /// How to encode. What lies outside an option's bounds is taken as the nearest value inside.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncoderConfig {
@@ -10,6 +12,7 @@ pub struct EncoderConfig {
     pub(super) threads: u32,
     pub(super) max_key_frame_bytes: u32,
     pub(super) key_frame_interval: Option<NonZeroU32>,
+    pub(super) color_space: Option<ColorSpace>,
 }
 
 impl Default for EncoderConfig {
@@ -20,6 +23,7 @@ impl Default for EncoderConfig {
             threads: 1,
             max_key_frame_bytes: 120_000,
             key_frame_interval: None,
+            color_space: None,
         }
     }
 }
@@ -66,17 +70,27 @@ impl EncoderConfig {
     pub fn key_frame_interval(self, frames: u32) -> Self {
         Self { key_frame_interval: NonZeroU32::new(frames), ..self }
     }
+
+    /// The colour space of the video: frames of another one are converted. Where a receiver is known to
+    /// disregard what H264 says of itself, the one that it expects. Default is that of each frame.
+    ///
+    /// VP8 is in [`ColorSpace::BT601`] always, and so is H264 of encoders other than libx264.
+    #[must_use]
+    pub fn color_space(self, color_space: ColorSpace) -> Self {
+        Self { color_space: Some(color_space), ..self }
+    }
 }
 
 /// How to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecoderConfig {
     pub(super) max_pixels: u32,
+    pub(super) untagged: Option<ColorMatrix>,
 }
 
 impl Default for DecoderConfig {
     fn default() -> Self {
-        Self { max_pixels: 8192 * 4096 }
+        Self { max_pixels: 8192 * 4096, untagged: None }
     }
 }
 
@@ -85,7 +99,13 @@ impl DecoderConfig {
     /// one is an error before anything is allocated for it. Default is 33,554,432: 8192 by 4096.
     #[must_use]
     pub fn max_pixels(self, pixels: u32) -> Self {
-        Self { max_pixels: pixels }
+        Self { max_pixels: pixels, ..self }
+    }
+
+    /// The matrix of H264 that does not say it. Default is [`ColorMatrix::untagged`].
+    #[must_use]
+    pub fn untagged(self, matrix: ColorMatrix) -> Self {
+        Self { untagged: Some(matrix), ..self }
     }
 }
 

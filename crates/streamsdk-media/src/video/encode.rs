@@ -5,23 +5,34 @@ use bytes::Bytes;
 use super::coarse::coarse;
 use super::{Codec, EncodeError, EncodeOptions, EncodedFrame, EncoderConfig, VideoEncoder};
 use crate::convert::Scratch;
-use crate::{Frame, PixelFormat};
+use crate::{ColorSpace, Frame, PixelFormat};
 
-/// An encoder for pictures of one size.
+/// An encoder for pictures of one shape.
 pub(super) trait Engine: Send + Sized {
     /// What it encodes to.
     const CODEC: Codec;
     /// Largest width and height.
     const LIMIT: u32;
 
-    /// Starts with the first picture's size.
-    fn open(config: &EncoderConfig, width: u32, height: u32) -> Result<Self, String>;
+    /// The colour space in which it can encode what is in, or wanted in, another.
+    fn color_space(wanted: ColorSpace) -> ColorSpace;
+
+    /// Starts with the first picture's shape.
+    fn open(config: &EncoderConfig, shape: Shape) -> Result<Self, String>;
 
     /// Takes over the rates of `config`; `false` if that takes a new engine.
     fn set_rates(&mut self, config: &EncoderConfig) -> Result<bool, String>;
 
-    /// Encodes a picture in I420; `None` if it was left out.
+    /// Encodes a picture in I420 of the shape that was opened; `None` if it was left out.
     fn encode(&mut self, picture: &Frame, kind: Kind) -> Result<Option<Packet>, String>;
+}
+
+/// What the pictures of one engine have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) color_space: ColorSpace,
 }
 
 /// What a picture must become.
@@ -41,17 +52,15 @@ pub(super) struct Packet {
     pub(super) key_frame: bool,
 }
 
-/// The encoder that callers see: an engine for the current size, and when its frames must be key frames.
+/// The encoder that callers see: an engine for the current shape, and when its frames must be key frames.
 pub(super) struct Live<E> {
     config: EncoderConfig,
     rates_changed: bool,
-    engine: Option<(E, Size)>,
+    engine: Option<(E, Shape)>,
     key_frame_owed: bool,
     frames_since_key: u32,
     scratch: Scratch,
 }
-
-type Size = (u32, u32);
 
 impl<E: Engine> Live<E> {
     pub(super) fn new(config: EncoderConfig) -> Self {
@@ -68,15 +77,15 @@ impl<E: Engine> Live<E> {
     fn encode_picture(&mut self, picture: &Frame) -> Result<Option<Packet>, String> {
         let kind = if self.is_key_frame_due() { Kind::Key } else { Kind::Any };
         let limit = self.config.max_key_frame_bytes as usize;
-        let engine = self.prepare((picture.width(), picture.height()))?;
+        let engine = self.prepare(Shape::of(picture))?;
         match engine.encode(picture, kind)? {
             Some(packet) if packet.data.len() > limit => shrink(engine, picture, packet, limit),
             packet => Ok(packet),
         }
     }
 
-    fn prepare(&mut self, size: Size) -> Result<&mut E, String> {
-        let mut engine = self.engine.take().filter(|(_, opened_for)| *opened_for == size);
+    fn prepare(&mut self, shape: Shape) -> Result<&mut E, String> {
+        let mut engine = self.engine.take().filter(|(_, opened_for)| *opened_for == shape);
         if let Some((open, _)) = &mut engine
             && self.rates_changed
             && !open.set_rates(&self.config)?
@@ -85,7 +94,7 @@ impl<E: Engine> Live<E> {
         }
         let engine = match engine {
             Some(engine) => engine,
-            None => (E::open(&self.config, size.0, size.1)?, size),
+            None => (E::open(&self.config, shape)?, shape),
         };
         self.rates_changed = false;
         Ok(&mut self.engine.insert(engine).0)
@@ -105,6 +114,13 @@ impl<E: Engine> Live<E> {
     }
 }
 
+impl Shape {
+    fn of(picture: &Frame) -> Self {
+        let (width, height) = (picture.width(), picture.height());
+        Self { width, height, color_space: picture.color_space() }
+    }
+}
+
 impl<E: Engine> VideoEncoder for Live<E> {
     fn codec(&self) -> Codec {
         E::CODEC
@@ -121,7 +137,8 @@ impl<E: Engine> VideoEncoder for Live<E> {
         if width.max(height) > E::LIMIT {
             return Err(EncodeError::TooLarge { codec, width, height, limit: E::LIMIT });
         }
-        let picture = self.scratch.convert(frame, PixelFormat::I420)?;
+        let space = E::color_space(self.config.color_space.unwrap_or(frame.kept_space()));
+        let picture = self.scratch.convert_to(frame, PixelFormat::I420, space)?;
         let packet = self.encode_picture(&picture).map_err(|reason| {
             self.engine = None;
             EncodeError::Encoder { codec, width, height, reason }

@@ -47,17 +47,27 @@ pub use self::config::{DecoderConfig, EncoderConfig};
 pub use self::error::{DecodeError, EncodeError, OpenError};
 pub use self::nal::nal_units;
 
-use crate::{Frame, Timestamp};
+use crate::{ColorSpace, Frame, Timestamp};
+
+/// What the two sides of a WebRTC connection take each other's video for, whatever its size.
+///
+/// VP8 cannot say what it is in. H264 can, but aiortc and browsers do not, and aiortc disregards what
+/// others say: all of them make BT.601 in limited range, and aiortc expects it.
+///
+/// So whoever sends on a track sets it with [`EncoderConfig::color_space`], and whoever receives, its
+/// matrix with [`DecoderConfig::untagged`].
+pub const TRACK_COLOR_SPACE: ColorSpace = ColorSpace::BT601;
 
 /// Turns frames into one stream of encoded video.
 pub trait VideoEncoder: Send {
     /// The codec of the stream.
     fn codec(&self) -> Codec;
 
-    /// Encodes a frame of any format. I420 is read where it lies; other formats are converted.
+    /// Encodes a frame of any format. I420 of the video's colour space is read where it lies; all else
+    /// is converted.
     ///
-    /// The first frame, one of another size than the frame before it, and one for which `options`
-    /// ask it become key frames; no other does, unless
+    /// The first frame, one of another size or [colour space](EncoderConfig::color_space) than the frame
+    /// before it, and one for which `options` ask it become key frames; no other does, unless
     /// [`EncoderConfig::key_frame_interval`] or [`EncoderConfig::max_key_frame_bytes`] says so.
     ///
     /// `None` means that the encoder left the frame out to keep the bitrate. A key frame that was
@@ -109,9 +119,9 @@ pub trait VideoDecoder: Send {
 
     /// Decodes what belongs to one frame: for H264 all NAL units, each behind a start code (Annex B).
     ///
-    /// The frame is I420 and has the timestamp given here. Its colours are in limited range, also
-    /// if the stream's are not; a matrix other than BT.601 that the stream names is not regarded.
-    /// It stays as it is while the decoder goes on, and frames that are kept do not hold that up.
+    /// The frame is I420 and has the timestamp given here and the [colour space](Frame::color_space)
+    /// that the stream says it has; if it says nothing, [`DecoderConfig::untagged`] does. VP8 is in
+    /// [`ColorSpace::BT601`](crate::ColorSpace::BT601). It stays as it is while the decoder goes on, and frames that are kept do not hold that up.
     ///
     /// `None` means that there is nothing to show yet: the data is parameter sets alone or a frame
     /// that others only refer to, or the stream has its frames out of order, which live senders

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ffmpeg_next::color;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::util::frame::Video;
 
+use super::h264::raw;
 use crate::convert::Target;
-use crate::convert::range::{chroma_to_limited, luma_to_limited};
-use crate::{ConvertError, Frame, FrameError, PixelFormat, Plane};
+use crate::{ColorMatrix, ColorRange, ColorSpace, Frame, FrameError, PixelFormat, Plane};
 
 /// The frame itself if its size is even; otherwise with the last row or column repeated.
 pub(super) fn padded(frame: &Frame) -> Result<Frame, String> {
@@ -18,7 +17,7 @@ pub(super) fn padded(frame: &Frame) -> Result<Frame, String> {
         return Ok(frame.clone());
     }
     let even = (width.next_multiple_of(2), height.next_multiple_of(2));
-    let mut target = Target::new(PixelFormat::I420, even.0, even.1);
+    let mut target = Target::new(PixelFormat::I420, even.0, even.1, frame.color_space());
     let strides = [0, 1, 2].map(|plane| target.stride(plane));
     for (index, plane) in target.planes().into_iter().enumerate() {
         let last = frame.rows(index).next_back();
@@ -33,17 +32,21 @@ pub(super) fn padded(frame: &Frame) -> Result<Frame, String> {
 }
 
 /// A decoded picture as a frame that shares its planes; `None` if it is not 4:2:0 with 8 bits.
-pub(super) fn into_frame(picture: Video) -> Result<Option<Frame>, String> {
-    let is_full_range = match picture.format() {
-        Pixel::YUV420P => picture.color_range() == color::Range::JPEG,
-        Pixel::YUVJ420P => true,
+///
+/// `untagged` is the matrix of a stream that says none.
+pub(super) fn into_frame(
+    picture: Video,
+    untagged: Option<ColorMatrix>,
+) -> Result<Option<Frame>, String> {
+    let range = match picture.format() {
+        Pixel::YUV420P => raw::range(&picture),
+        Pixel::YUVJ420P => ColorRange::Full,
         _ => return Ok(None),
     };
+    let untagged = untagged.unwrap_or(ColorMatrix::untagged(picture.height()));
+    let matrix = ColorMatrix::from_cicp(raw::matrix(&picture)).unwrap_or(untagged);
     let frame = share(picture).map_err(|error| error.to_string())?;
-    if !is_full_range {
-        return Ok(Some(frame));
-    }
-    limited(&frame).map(Some).map_err(|error| error.to_string())
+    Ok(Some(frame.in_color_space(ColorSpace::new(matrix, range))))
 }
 
 fn share(picture: Video) -> Result<Frame, FrameError> {
@@ -69,16 +72,4 @@ impl AsRef<[u8]> for SharedPlane {
     fn as_ref(&self) -> &[u8] {
         self.picture.data(self.index)
     }
-}
-
-fn limited(frame: &Frame) -> Result<Frame, ConvertError> {
-    let mut target = Target::new(PixelFormat::I420, frame.width(), frame.height());
-    let strides = [0, 1, 2].map(|plane| target.stride(plane));
-    for (index, plane) in target.planes().into_iter().enumerate() {
-        let scale = if index == 0 { luma_to_limited } else { chroma_to_limited };
-        for (target, source) in plane.chunks_exact_mut(strides[index]).zip(frame.rows(index)) {
-            scale(source, target);
-        }
-    }
-    target.into_frame()
 }

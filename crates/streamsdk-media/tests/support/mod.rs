@@ -1,6 +1,8 @@
 //! Pictures for the tests of video.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod bars;
+
 use streamsdk_media::video::{
     self, Codec, EncodeOptions, EncodedFrame, EncoderConfig, VideoDecoder, VideoEncoder,
 };

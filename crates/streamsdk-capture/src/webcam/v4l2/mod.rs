@@ -26,6 +26,28 @@ pub(super) mod description {
     pub(in crate::webcam) const DISCRETE: u32 = 1;
 }
 
+/// What the numbers of a picture stand for.
+pub(super) mod colors {
+    pub(in crate::webcam) const SPACE_SMPTE240M: u32 = 2;
+    pub(in crate::webcam) const SPACE_REC709: u32 = 3;
+    pub(in crate::webcam) const SPACE_JPEG: u32 = 7;
+    pub(in crate::webcam) const SPACE_BT2020: u32 = 10;
+    pub(in crate::webcam) const SPACE_DCI_P3: u32 = 12;
+
+    pub(in crate::webcam) const ENCODING_DEFAULT: u32 = 0;
+    pub(in crate::webcam) const ENCODING_709: u32 = 2;
+    pub(in crate::webcam) const ENCODING_XV709: u32 = 4;
+    pub(in crate::webcam) const ENCODING_BT2020: u32 = 6;
+    pub(in crate::webcam) const ENCODING_BT2020_CONSTANT: u32 = 7;
+    pub(in crate::webcam) const ENCODING_SMPTE240M: u32 = 8;
+
+    pub(in crate::webcam) const FULL_RANGE: u32 = 1;
+    pub(in crate::webcam) const LIMITED_RANGE: u32 = 2;
+
+    /// Encoding and quantization are told.
+    pub(in crate::webcam) const TOLD: u32 = 0xFEED_CAFE;
+}
+
 /// What is known of a filled buffer.
 pub(super) mod buffer_flag {
     pub(in crate::webcam) const ERROR: u32 = 0x40;

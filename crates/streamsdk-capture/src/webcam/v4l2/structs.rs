@@ -86,7 +86,13 @@ pub(crate) struct PixelLayout {
     field: u32,
     pub(crate) stride: u32,
     pub(crate) bytes: u32,
-    colours: [u32; 6],
+    pub(crate) colorspace: u32,
+    /// Whether the fields that follow were filled.
+    pub(crate) magic: u32,
+    flags: u32,
+    pub(crate) encoding: u32,
+    pub(crate) quantization: u32,
+    transfer: u32,
 }
 
 #[derive(Clone, Copy)]

@@ -4,17 +4,21 @@ use ffmpeg_next::{Dictionary, Error, Packet, codec, decoder};
 
 use crate::video::decode::Engine;
 use crate::video::{Codec, DecodeError, DecoderConfig, picture};
-use crate::{Frame, Timestamp};
+use crate::{ColorMatrix, Frame, Timestamp};
 
 /// FFmpeg's decoder.
-pub(in crate::video) struct Decoding(VideoDecoding);
+pub(in crate::video) struct Decoding {
+    decoder: VideoDecoding,
+    untagged: Option<ColorMatrix>,
+}
 
 impl Engine for Decoding {
     const CODEC: Codec = Codec::H264;
 
     fn open(config: &DecoderConfig) -> Result<Self, String> {
         crate::ffmpeg::init();
-        open(config).map(Self).map_err(|error| error.to_string())
+        let decoder = open(config).map_err(|error| error.to_string())?;
+        Ok(Self { decoder, untagged: config.untagged })
     }
 
     fn decode(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Frame>, DecodeError> {
@@ -25,7 +29,7 @@ impl Engine for Decoding {
         }
         let pts = picture.pts().unwrap_or(at.pts);
         let format = picture.format();
-        match picture::into_frame(picture).map_err(Self::corrupt)? {
+        match picture::into_frame(picture, self.untagged).map_err(Self::corrupt)? {
             Some(frame) => Ok(Some(frame.at(Timestamp { pts, ..at }))),
             None => {
                 Err(DecodeError::Unsupported { codec: Self::CODEC, what: format!("{format:?}") })
@@ -38,9 +42,9 @@ impl Decoding {
     fn run(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Video>, Error> {
         let mut packet = Packet::copy(data);
         packet.set_pts(Some(at.pts));
-        self.0.send_packet(&packet)?;
+        self.decoder.send_packet(&packet)?;
         let mut picture = Video::empty();
-        match self.0.receive_frame(&mut picture) {
+        match self.decoder.receive_frame(&mut picture) {
             Ok(()) => Ok(Some(picture)),
             Err(Error::Other { errno: ffmpeg_next::error::EAGAIN }) => Ok(None),
             Err(error) => Err(error),

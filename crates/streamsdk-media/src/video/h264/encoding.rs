@@ -5,12 +5,12 @@ use ffmpeg_next::encoder::video::Encoder;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::util::frame::Video;
 use ffmpeg_next::util::picture;
-use ffmpeg_next::{Codec as FfmpegCodec, Dictionary, Error, Rational, codec, color, encoder};
+use ffmpeg_next::{Codec as FfmpegCodec, Dictionary, Error, Rational, codec, encoder};
 
 use super::raw;
-use crate::Frame;
-use crate::video::encode::{Engine, Kind, Packet};
+use crate::video::encode::{Engine, Kind, Packet, Shape};
 use crate::video::{Codec, EncoderConfig, picture::padded};
+use crate::{ColorSpace, Frame, ffmpeg};
 
 /// An encoder of FFmpeg's.
 pub(in crate::video) struct Encoding {
@@ -33,7 +33,8 @@ fn find() -> Option<FfmpegCodec> {
         crate::ffmpeg::init();
         let named = ["libx264", "libopenh264"].into_iter().map(encoder::find_by_name);
         let mut found = named.chain([encoder::find(codec::Id::H264)]).flatten();
-        let opens = |it: &FfmpegCodec| open(*it, &EncoderConfig::default(), 640, 480).is_ok();
+        let shape = Shape { width: 640, height: 480, color_space: ColorSpace::BT601 };
+        let opens = |it: &FfmpegCodec| open(*it, &EncoderConfig::default(), shape).is_ok();
         found.find(opens).map(|it| it.name().to_owned())
     });
     encoder::find_by_name(name.as_ref()?)
@@ -44,10 +45,16 @@ impl Engine for Encoding {
     /// libx264's; FFmpeg takes a little less when both are as large.
     const LIMIT: u32 = 16_384;
 
-    fn open(config: &EncoderConfig, width: u32, height: u32) -> Result<Self, String> {
+    /// Not every encoder writes down which one it is.
+    fn color_space(wanted: ColorSpace) -> ColorSpace {
+        let is_default = wanted == ColorSpace::BT601;
+        if is_default || find().is_some_and(is_x264) { wanted } else { ColorSpace::BT601 }
+    }
+
+    fn open(config: &EncoderConfig, shape: Shape) -> Result<Self, String> {
         let codec = find().ok_or("there is no encoder")?;
-        let encoder = open(codec, config, width, height)
-            .map_err(|error| format!("{}: {error}", codec.name()))?;
+        let encoder =
+            open(codec, config, shape).map_err(|error| format!("{}: {error}", codec.name()))?;
         Ok(Self { encoder, codec, opened_with: *config, frames: 0 })
     }
 
@@ -88,20 +95,15 @@ impl Encoding {
     }
 }
 
-fn open(
-    codec: FfmpegCodec,
-    config: &EncoderConfig,
-    width: u32,
-    height: u32,
-) -> Result<Encoder, Error> {
+fn open(codec: FfmpegCodec, config: &EncoderConfig, shape: Shape) -> Result<Encoder, Error> {
     let mut context = codec::Context::new_with_codec(codec);
     context.set_threading(codec::threading::Config::count(config.threads as usize));
     let mut encoder = context.encoder().video()?;
-    encoder.set_width(width.next_multiple_of(2));
-    encoder.set_height(height.next_multiple_of(2));
+    encoder.set_width(shape.width.next_multiple_of(2));
+    encoder.set_height(shape.height.next_multiple_of(2));
     encoder.set_format(Pixel::YUV420P);
-    encoder.set_colorspace(color::Space::SMPTE170M);
-    encoder.set_color_range(color::Range::MPEG);
+    encoder.set_colorspace(ffmpeg::matrix(shape.color_space.matrix));
+    encoder.set_color_range(ffmpeg::range(shape.color_space.range));
     let rate = Rational::new((config.frame_rate * 1000.0).round() as i32, 1000);
     encoder.set_time_base(rate.invert());
     encoder.set_frame_rate(Some(rate));

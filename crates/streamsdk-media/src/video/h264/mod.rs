@@ -2,7 +2,7 @@
 
 mod decoding;
 mod encoding;
-mod raw;
+pub(super) mod raw;
 
 pub(super) use self::decoding::Decoding;
 pub(super) use self::encoding::{Encoding, is_available};

@@ -9,7 +9,7 @@ use ffmpeg_next::encoder::video::Encoder;
 use ffmpeg_next::ffi;
 use ffmpeg_next::util::frame::Video;
 
-use crate::{Frame, PixelFormat};
+use crate::{ColorRange, Frame, PixelFormat};
 
 /// A picture for FFmpeg that shares the planes of a frame in I420: nothing is copied.
 pub(super) fn lend(frame: &Frame) -> Result<Video, String> {
@@ -57,6 +57,24 @@ fn share(data: &Bytes) -> Option<*mut ffi::AVBufferRef> {
 unsafe extern "C" fn release(owner: *mut c_void, _data: *mut u8) {
     // SAFETY: FFmpeg calls this once, with the pointer that `share` gave it.
     drop(unsafe { Box::from_raw(owner.cast::<Bytes>()) });
+}
+
+/// The matrix that a picture says it has, as a number of ITU-T H.273. A stream can name one that the
+/// bindings do not know.
+pub(in crate::video) fn matrix(picture: &Video) -> u32 {
+    // SAFETY: the picture is borrowed, and the field is as large as the number that is read.
+    unsafe { (&raw const (*picture.as_ptr()).colorspace).cast::<u32>().read() }
+}
+
+/// The range that a picture says it has.
+pub(in crate::video) fn range(picture: &Video) -> ColorRange {
+    // SAFETY: as above.
+    let range = unsafe { (&raw const (*picture.as_ptr()).color_range).cast::<u32>().read() };
+    if range == ffi::AVColorRange::AVCOL_RANGE_JPEG as u32 {
+        ColorRange::Full
+    } else {
+        ColorRange::Limited
+    }
 }
 
 /// Changes how many bits an encoder may send at once; it looks at this before every frame.

@@ -1,7 +1,7 @@
 use super::libvpx::{Encoder, Settings};
-use crate::Frame;
-use crate::video::encode::{Engine, Kind, Packet};
+use crate::video::encode::{Engine, Kind, Packet, Shape};
 use crate::video::{Codec, EncoderConfig};
+use crate::{ColorSpace, Frame};
 
 /// libvpx, set for live video at the least CPU time whose quality is that of its common settings.
 pub(in crate::video) struct Encoding {
@@ -16,8 +16,13 @@ impl Engine for Encoding {
     /// A key frame has 14 bits for each.
     const LIMIT: u32 = 16_383;
 
-    fn open(config: &EncoderConfig, width: u32, height: u32) -> Result<Self, String> {
-        let libvpx = Encoder::open(for_live_video(config, width, height))?;
+    /// A key frame has no room to say another.
+    fn color_space(_wanted: ColorSpace) -> ColorSpace {
+        ColorSpace::BT601
+    }
+
+    fn open(config: &EncoderConfig, shape: Shape) -> Result<Self, String> {
+        let libvpx = Encoder::open(for_live_video(config, shape))?;
         let mut encoding = Self { libvpx, clock: 0, frame_ticks: 0 };
         encoding.libvpx.set_speed(SPEED, STATIC_THRESHOLD)?;
         encoding.limit_key_frames(config)?;
@@ -57,10 +62,10 @@ impl Encoding {
     }
 }
 
-fn for_live_video(config: &EncoderConfig, width: u32, height: u32) -> Settings {
+fn for_live_video(config: &EncoderConfig, shape: Shape) -> Settings {
     Settings {
-        width,
-        height,
+        width: shape.width,
+        height: shape.height,
         threads: config.threads,
         ticks_per_second: TICKS_PER_SECOND,
         bitrate_kbit: kilobits(config),

@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 use streamsdk_capture::{
     CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper, WhenFull,
 };
-use streamsdk_media::video::{self, Codec, DecodeError, DecoderConfig, VideoDecoder};
+use streamsdk_media::video::{
+    self, Codec, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder,
+};
 use streamsdk_media::{Frame, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
 use tokio::runtime::Handle;
@@ -98,7 +100,8 @@ impl Decoding {
             VideoCodec::H264 => Codec::H264,
             _ => Codec::Vp8,
         };
-        let config = DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS);
+        let config =
+            DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
         let decoder = video::decoder(codec, config).map_err(|error| CaptureError::Failed {
             origin: "the client's video".to_owned(),
             reason: error.to_string(),

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use super::Context;
 use super::shim;
 use crate::convert::Target;
-use crate::{Frame, PixelFormat};
+use crate::{ColorSpace, Frame, PixelFormat};
 
 /// An open decoder.
 pub(in super::super) struct Decoder(Context);
@@ -45,7 +45,8 @@ impl Decoder {
 ///
 /// The picture must be one that libvpx has just given out.
 unsafe fn copy(picture: &shim::Picture) -> Result<Frame, String> {
-    let mut target = Target::new(PixelFormat::I420, picture.width, picture.height);
+    let (width, height) = (picture.width, picture.height);
+    let mut target = Target::new(PixelFormat::I420, width, height, ColorSpace::BT601);
     let row_bytes = [0, 1, 2].map(|plane| target.stride(plane));
     for (plane, rows) in target.planes().into_iter().enumerate() {
         let (start, stride) = (picture.planes[plane], picture.strides[plane] as isize);
