@@ -3,6 +3,9 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[path = "../../streamsdk-media/tests/support/bars.rs"]
+mod bars;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -15,6 +18,8 @@ use streamsdk_capture::{
 };
 use streamsdk_media::mp4::Mp4Writer;
 use tempfile::TempDir;
+
+use self::bars::{LINES, SPACES, assert_bars, bars_in, write_h264};
 
 const LONG: Duration = Duration::from_secs(30);
 const FRAMES: u64 = 60;
@@ -139,6 +144,20 @@ fn rtsp_over_tcp_gives_frames_at_their_times() {
 #[test]
 fn rtsp_over_udp_gives_frames_at_their_times() {
     check_rtsp(Transport::Udp);
+}
+
+#[test]
+fn rtsp_has_the_colours_that_the_stream_says() {
+    for space in SPACES {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("bars.mp4");
+        write_h264(&file, &bars_in(space, LINES));
+        let Some(server) = serve_file(directory, file, "0") else { return };
+        let options = NetworkStream::options(&server.url).transport(Transport::Tcp);
+        let frame = options.open().unwrap().next_frame(LONG).unwrap().frame;
+        assert_eq!(frame.color_space(), space);
+        assert_bars(&frame, &format!("{space:?}"));
+    }
 }
 
 /// What a server does in the middle of a stream.

@@ -113,6 +113,48 @@ fn every_uncompressed_format_shows_the_same_picture() {
     }
 }
 
+/// The mean of the inner half of a bar, below what is written over the picture.
+fn bar(frame: &Frame, index: usize) -> [f64; 3] {
+    let rgb = frame.convert(PixelFormat::Rgb24).unwrap();
+    let (left, bar_width) = (index * 80 + 20, 40);
+    let mut sums = [0; 3];
+    for row in rgb.rows(0).skip(240).take(100) {
+        for pixel in &row.as_chunks::<3>().0[left..left + bar_width] {
+            sums = [0, 1, 2].map(|part| sums[part] + u32::from(pixel[part]));
+        }
+    }
+    sums.map(|sum| f64::from(sum) / (100 * bar_width) as f64)
+}
+
+#[test]
+#[ignore = "needs cameras: cargo xtask webcam runs it"]
+fn what_the_camera_says_of_its_colours_counts() {
+    let open =
+        |format| Webcam::options(vivid()).resolution(640, 360).format(format).open().unwrap();
+    let rgb = open(WebcamFormat::Rgb24).next_frame(LONG).unwrap().frame;
+    let names = ["Y'CbCr Encoding", "Quantization"];
+    // As the menus have them: by default, BT.601, BT.709, BT.2020; by default, full, limited.
+    for setting in [[0, 0], [1, 1], [2, 1], [2, 2], [6, 1], [6, 2]] {
+        let camera = open(WebcamFormat::Yuyv);
+        for (name, value) in names.into_iter().zip(setting) {
+            camera.set_control(control(&camera, name).id, value).unwrap();
+        }
+        drop(camera);
+        for format in [WebcamFormat::Yuyv, WebcamFormat::Nv12] {
+            let frame = open(format).next_frame(LONG).unwrap().frame;
+            for index in 0..8 {
+                let (seen, expected) = (bar(&frame, index), bar(&rgb, index));
+                let is_near = seen.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 3.0);
+                assert!(is_near, "{format} {setting:?}: bar {index} is {seen:?}, not {expected:?}");
+            }
+        }
+    }
+    let camera = open(WebcamFormat::Yuyv);
+    for name in names {
+        camera.set_control(control(&camera, name).id, 0).unwrap();
+    }
+}
+
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn jpegs_are_decoded() {

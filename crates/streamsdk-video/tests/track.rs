@@ -3,19 +3,28 @@
 #![cfg(all(feature = "vp8", feature = "h264"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
+#[path = "../../streamsdk-media/tests/support/bars.rs"]
+mod bars;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use streamsdk_capture::{CaptureError, EncodedProducer, Stopper, TestPattern, marker};
+use streamsdk_capture::{
+    CaptureError, EncodedProducer, Stopper, TestPattern, WhenFull, manual_with, marker,
+};
 use streamsdk_media::video::{Codec, EncodedFrame};
-use streamsdk_media::{TimeBase, Timestamp};
+use streamsdk_media::{ColorSpace, Frame, TimeBase, Timestamp};
 use streamsdk_transport::{
     Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackFeed};
+use streamsdk_video::{
+    BitrateLimits, DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackFeed,
+};
 use tokio::time::timeout;
+
+use self::bars::{LINES, assert_bars, bars_in};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,6 +79,42 @@ async fn every_frame_comes_back_with_its_number_and_its_time() {
         assert!(times.iter().eq((0..60).map(|n| n * 3000).collect::<Vec<_>>().iter()));
         assert_eq!(chain.stats().decoded, 60);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_is_in_bt601_whatever_the_frames_were_in() {
+    for codec in [VideoCodec::Vp8, VideoCodec::H264] {
+        for space in [ColorSpace::BT601, ColorSpace::BT709, ColorSpace::JPEG] {
+            let mut bed = bed(codec).await;
+            let chain = Arc::new(DecodeChain::new(codec, || {}).unwrap());
+            let sending = send_frames(bed.sender.clone(), vec![bars_in(space, LINES); 10]);
+            let mut last = None;
+            for _ in 0..10 {
+                let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+                last = Some(chain.add(&frame).decode().unwrap());
+            }
+            let last = last.unwrap();
+            assert_eq!(last.color_space(), ColorSpace::BT601);
+            assert_bars(&last, &format!("{codec}, {space:?}"));
+            sending.join().unwrap();
+        }
+    }
+}
+
+/// Sends frames as fast as they are taken, in good quality.
+fn send_frames(sender: VideoSender, frames: Vec<Frame>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let (manual, mut producer) = manual_with(frames.len(), WhenFull::Wait);
+        for (index, frame) in frames.into_iter().enumerate() {
+            let stamp = Timestamp::new(index as i64 * 3000, TimeBase::RTP_VIDEO);
+            manual.send(frame.at(stamp)).unwrap();
+        }
+        manual.end();
+        let mut options = SendOptions::default();
+        options.bitrate = BitrateLimits::fixed(6_000_000);
+        let mut feed = TrackFeed::new(sender, options, EncodeStats::default());
+        feed.send_frames(&mut producer, |_| {}).unwrap();
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
