@@ -75,6 +75,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
+/// Something that was promised is missing, damaged or failed.
+pub(crate) const INCOMPLETE: u8 = 10;
 /// Interrupted by the user, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// As shells have it for a program that SIGPIPE ended.

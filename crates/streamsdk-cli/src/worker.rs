@@ -2,10 +2,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use streamsdk::protocol::ApiKey;
-use streamsdk::transport::Interfaces;
-use streamsdk_worker::{Gzip, Worker, WorkerConfig};
+use streamsdk_worker::{Worker, WorkerConfig};
 
-use crate::args::{GzipChoice, InterfacesChoice, WorkerArguments};
+use crate::args::WorkerArguments;
 use crate::failure::Failure;
 use crate::signals::Signals;
 use crate::terminal;
@@ -28,16 +27,8 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure>
 fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
     let mut config = WorkerConfig::default();
     config.max_sessions = arguments.max_sessions;
-    config.interfaces = arguments.interfaces.map(|which| match which {
-        InterfacesChoice::External => Interfaces::External,
-        InterfacesChoice::Loopback => Interfaces::Loopback,
-        InterfacesChoice::All => Interfaces::All,
-    });
-    config.gzip = match arguments.gzip {
-        GzipChoice::Always => Gzip::Always,
-        GzipChoice::Programs => Gzip::Auto,
-        GzipChoice::Never => Gzip::Never,
-    };
+    config.interfaces = arguments.interfaces;
+    config.gzip = arguments.gzip;
     if let Some(bytes) = arguments.max_upload {
         config.limits.upload_bytes = bytes;
     }

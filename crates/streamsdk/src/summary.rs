@@ -88,6 +88,21 @@ pub enum Ended {
 }
 
 impl Summary {
+    /// Whether results came, and nothing that was promised is missing, damaged or failed: of a session that
+    /// the caller closed, or that goes on, as far as it got.
+    pub fn is_complete(&self) -> bool {
+        let came = self.frames_returned + self.dropped.not_taken + self.dropped.queue_full;
+        match self.ended {
+            Some(Ended::Complete) => true,
+            Some(Ended::ByCaller) | None => {
+                came > 0
+                    && self.frames_failed + self.dropped.unreadable == 0
+                    && self.damage.is_empty()
+            }
+            _ => false,
+        }
+    }
+
     /// Results per second, from the first to the last; 0 when there were fewer than two.
     pub fn fps(&self) -> f64 {
         per_second(self.frames_returned.saturating_sub(1) as f64, self.streaming_time)
@@ -177,6 +192,18 @@ mod tests {
             "299 of 300 frames returned, 149.0 fps, 1 not returned by the server, 2 failed; \
              a hole in the file; uploaded 2.0 MB at 4.0 MB/s; incomplete"
         );
+    }
+
+    #[test]
+    fn a_session_that_the_caller_closed_is_complete_if_something_came_and_nothing_failed() {
+        let closed = Summary { ended: Some(Ended::ByCaller), ..Summary::default() };
+        assert!(!closed.is_complete());
+        let good = Summary { frames_returned: 3, ..closed.clone() };
+        assert!(good.is_complete());
+        assert!(!Summary { frames_failed: 1, ..good.clone() }.is_complete());
+        assert!(!Summary { ended: Some(Ended::Incomplete), ..good.clone() }.is_complete());
+        let by_server = Some(Ended::ByServer("timeout_reached".to_owned()));
+        assert!(!Summary { ended: by_server, ..good }.is_complete());
     }
 
     #[test]

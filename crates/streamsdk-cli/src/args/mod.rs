@@ -18,7 +18,7 @@ pub(crate) use self::run::RtspTransport;
 pub(crate) use self::run::{LimitArguments, RunArguments};
 pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
-pub(crate) use self::worker::{GzipChoice, InterfacesChoice, WorkerArguments};
+pub(crate) use self::worker::WorkerArguments;
 use crate::failure::Failure;
 use crate::{applies, terminal};
 
@@ -38,8 +38,9 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 done · 2 wrong usage · 3 the source cannot be used · 4 the server cannot be
     /// reached · 5 the server refused · 6 API key or quota · 7 something took too long · 8 the
-    /// connection was lost · 9 the server could not process the file · 130 interrupted (SIGINT or
-    /// SIGTERM) · 141 whoever read the output went away · 1 other.
+    /// connection was lost · 9 the server could not process it, or nothing came back · 10 something that was
+    /// promised is missing, damaged or failed · 130 interrupted (SIGINT or SIGTERM) · 141 whoever read the
+    /// output went away · 1 other.
     Run(Box<RunArguments>),
     /// List this machine's cameras and what they offer
     #[cfg(all(feature = "webcam", target_os = "linux"))]

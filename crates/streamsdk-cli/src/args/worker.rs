@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
+use streamsdk::transport::Interfaces;
+use streamsdk_worker::Gzip;
 
 use super::values::parse_bytes;
 
@@ -15,13 +17,14 @@ pub(crate) struct WorkerArguments {
     /// Largest file that a client may upload, in bytes; 500k, 64M and 2G are understood
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) max_upload: Option<u64>,
-    /// Which of this machine's addresses are offered for media; without it, loopback only when listening
-    /// on a loopback address, and all otherwise
+    /// Which of this machine's addresses are offered for media: external (all but loopback), loopback,
+    /// this-machine (all, for clients on this machine only) or all; without it, this-machine when listening on
+    /// a loopback address, and all otherwise
     #[arg(long, value_name = "WHICH")]
-    pub(crate) interfaces: Option<InterfacesChoice>,
-    /// Which clients get compressed results
-    #[arg(long, value_name = "WHO", default_value = "programs")]
-    pub(crate) gzip: GzipChoice,
+    pub(crate) interfaces: Option<Interfaces>,
+    /// Which clients get compressed results: auto (those that are known to read them), always or never
+    #[arg(long, value_name = "WHO", default_value_t)]
+    pub(crate) gzip: Gzip,
     /// Origin of web pages that may use the worker, such as https://example.org, or `*` for all; may be
     /// repeated; without it, all
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
@@ -32,26 +35,6 @@ pub(crate) struct WorkerArguments {
     /// Whether clients may have cameras pulled that are on this machine or its private networks
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub(crate) allow_private_sources: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum InterfacesChoice {
-    /// All but loopback
-    External,
-    /// Loopback only: clients have to be on this machine
-    Loopback,
-    /// Both
-    All,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum GzipChoice {
-    /// All of them
-    Always,
-    /// All but web pages, which cannot read them
-    Programs,
-    /// None
-    Never,
 }
 
 fn parse_sessions(text: &str) -> Result<usize, String> {

@@ -21,7 +21,7 @@ use self::outputs::Outputs;
 use self::report::{Progress, Report};
 use self::setup::Server;
 use crate::args::{RunArguments, VoiceArguments};
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
 use crate::source::Source;
 use crate::terminal;
@@ -66,6 +66,7 @@ async fn follow(
     let interrupted = told.load(Ordering::Acquire);
     let statistics = session.control().statistics();
     let summary = session.close().await;
+    let is_complete = summary.is_complete();
     let report = Report::new(summary, statistics.video);
     let finished = outputs.finish(&report, voice.quiet).await;
 
@@ -78,7 +79,10 @@ async fn follow(
             tell_second(finished, voice);
             Ok(ExitCode::from(INTERRUPTED))
         }
-        (Ok(()), false) => finished.map(|()| ExitCode::SUCCESS),
+        (Ok(()), false) => finished.map(|()| match is_complete {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(INCOMPLETE),
+        }),
     }
 }
 

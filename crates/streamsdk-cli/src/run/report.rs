@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
-use streamsdk::{Control, Latency, Summary, UploadProgress, VideoStatistics};
+use streamsdk::{Control, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
 
 use crate::terminal;
 use crate::usage::Usage;
@@ -116,6 +116,9 @@ impl Report {
     pub(super) fn text(&self) -> String {
         let Usage { cpu_s, peak_rss_mb } = self.usage;
         let mut lines = vec![self.summary.to_string()];
+        let failed =
+            |error: &FrameError| format!("failed, {} frames: {}", error.frames, error.text);
+        lines.extend(self.summary.errors.iter().map(failed));
         lines.extend(self.video.as_ref().and_then(describe));
         lines.push(format!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB"));
         lines.join("\n")
@@ -127,6 +130,10 @@ impl Report {
         let json = json!({
             "frames_sent": summary.frames_sent,
             "frames_returned": summary.frames_returned,
+            "frames_failed": summary.frames_failed,
+            "every_frame": summary.every_frame,
+            "errors": summary.errors,
+            "damage": summary.damage,
             "dropped": summary.dropped,
             "upload_bytes": summary.upload_bytes,
             "upload_mb_per_s": summary.upload_mb_per_s(),
@@ -152,7 +159,7 @@ fn describe(video: &VideoStatistics) -> Option<String> {
     latency("frame after", video.to_frame);
     if video.encoded > 0 {
         parts.push(format!("sending {:.1} Mbit/s", f64::from(video.target_bitrate) / 1e6));
-        parts.push(format!("loss {:.1} %", video.sent.loss.unwrap_or_default() * 100.0));
+        parts.push(format!("loss {:.1} %", video.sent.missed_share() * 100.0));
     }
     if video.received.lost > 0 {
         parts.push(format!("{} frames lost on the way back", video.received.lost));
@@ -179,7 +186,7 @@ fn video_json(video: &VideoStatistics) -> serde_json::Value {
         "encode_ms": ms(video.encode_time),
         "target_bitrate": video.target_bitrate,
         "remb": video.sent.remb,
-        "loss": video.sent.loss,
+        "loss": video.sent.missed_share(),
         "round_trip_ms": video.sent.round_trip.map(ms),
         "packets_sent": video.sent.packets,
         "bytes_sent": video.sent.bytes,

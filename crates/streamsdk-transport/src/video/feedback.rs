@@ -20,6 +20,8 @@ use super::codec::ABS_SEND_TIME;
 
 /// Seconds from the epoch of NTP to that of Unix.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
+/// How many packets are remembered to have been asked for again: more than are kept to be sent again.
+const ASKED_FOR: usize = 1024;
 
 /// What the other side says about the video that it receives, and what was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -37,10 +39,20 @@ pub struct VideoSendStats {
     pub remb: Option<u64>,
     /// How many estimates of the bandwidth and reports of loss have come.
     pub reports: u64,
-    /// Share of the packets that were lost lately, 0 to 1.
+    /// Share of the packets that the other side was missing lately, 0 to 1, not counting those that came when
+    /// they were sent again.
     pub loss: Option<f64>,
+    /// Packets that did not arrive at first, whether or not they came when they were sent again.
+    pub missed: u64,
     /// Time for a packet to go and come back.
     pub round_trip: Option<Duration>,
+}
+
+impl VideoSendStats {
+    /// Share of all packets that did not arrive at first, 0 to 1; 0 when none was sent.
+    pub fn missed_share(&self) -> f64 {
+        if self.packets == 0 { 0.0 } else { self.missed as f64 / self.packets as f64 }
+    }
 }
 
 /// When, by its own clock, the other side sent what.
@@ -64,7 +76,32 @@ pub(super) struct Feedback {
 #[derive(Debug, Default)]
 struct State {
     sent: VideoSendStats,
+    /// The newest packets that were asked for again, which a peer does more than once.
+    asked_for: VecDeque<u16>,
     sender_report: Option<SenderReport>,
+}
+
+impl State {
+    fn take_nack(&mut self, nack: &TransportLayerNack) {
+        for pair in &nack.nacks {
+            let mask = pair.lost_packets;
+            let others = (0..16_u16).filter(|bit| mask & 1 << bit != 0);
+            let others = others.map(|bit| pair.packet_id.wrapping_add(bit + 1));
+            std::iter::once(pair.packet_id).chain(others).for_each(|id| self.asked_again(id));
+        }
+    }
+
+    fn asked_again(&mut self, packet: u16) {
+        self.sent.nacks += 1;
+        if self.asked_for.contains(&packet) {
+            return;
+        }
+        self.sent.missed += 1;
+        if self.asked_for.len() >= ASKED_FOR {
+            self.asked_for.pop_front();
+        }
+        self.asked_for.push_back(packet);
+    }
 }
 
 impl Feedback {
@@ -95,8 +132,7 @@ impl Feedback {
             state.sent.remb = Some(remb.bitrate as u64);
             state.sent.reports += 1;
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
-            let lost = nack.nacks.iter().map(|pair| 1 + u64::from(pair.lost_packets.count_ones()));
-            self.state().sent.nacks += lost.sum::<u64>();
+            self.state().take_nack(nack);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
             self.take_reception(&report.reports);
         } else if let Some(report) = any.downcast_ref::<EngineSenderReport>() {
@@ -114,6 +150,9 @@ impl Feedback {
         let mut state = self.state();
         state.sent.reports += 1;
         state.sent.loss = Some(f64::from(report.fraction_lost) / 256.0);
+        // Of a peer that asks for nothing again, this is all that is known. Negative where packets came twice.
+        let lost = u64::try_from(report.total_lost as i32).unwrap_or_default();
+        state.sent.missed = state.sent.missed.max(lost);
         if report.last_sender_report != 0 {
             let now = (ntp_now() >> 16) as u32;
             let ticks = now.wrapping_sub(report.last_sender_report).wrapping_sub(report.delay);
@@ -214,6 +253,8 @@ impl Interceptor for Tap {
 
 #[cfg(test)]
 mod tests {
+    use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
+
     use super::*;
 
     #[test]
@@ -249,5 +290,17 @@ mod tests {
         let feedback = Feedback::default();
         feedback.take_rtcp(&PictureLossIndication::default());
         assert!(feedback.take_key_frame_request() && !feedback.take_key_frame_request());
+    }
+
+    #[test]
+    fn a_packet_that_is_asked_for_again_and_again_was_missed_once() {
+        let feedback = Feedback::default();
+        let pair = NackPair { packet_id: u16::MAX, lost_packets: 0b101 };
+        let nack = TransportLayerNack { nacks: vec![pair], ..TransportLayerNack::default() };
+        feedback.take_rtcp(&nack);
+        feedback.take_rtcp(&nack);
+        let sent = VideoSendStats { packets: 60, ..feedback.sent() };
+        assert_eq!((sent.nacks, sent.missed), (6, 3));
+        assert_eq!(sent.missed_share(), 0.05);
     }
 }

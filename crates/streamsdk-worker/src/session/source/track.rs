@@ -74,7 +74,7 @@ impl FrameProducer for Track {
         loop {
             let incoming = self.next_encoded()?;
             let decoding = self.decoding.as_mut().map_err(|error| error.clone())?;
-            if let Some(frame) = decoding.decode(&incoming, &self.receiver) {
+            if let Some(frame) = decoding.decode(&incoming, &self.receiver)? {
                 let sequence = self.next_sequence;
                 self.next_sequence += 1;
                 return Ok(CapturedFrame::new(frame, sequence));
@@ -102,23 +102,33 @@ impl Decoding {
         };
         let config =
             DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
-        let decoder = video::decoder(codec, config).map_err(|error| CaptureError::Failed {
-            origin: "the client's video".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let decoder = video::decoder(codec, config).map_err(unusable)?;
         Ok(Self { decoder, clock: Clock::default(), asked: None })
     }
 
-    fn decode(&mut self, incoming: &IncomingFrame, receiver: &VideoReceiver) -> Option<Frame> {
+    /// # Errors
+    ///
+    /// Where no later frame can be decoded either: they are too large, or of another kind. The client has to
+    /// be told instead of being left without a result.
+    fn decode(
+        &mut self,
+        incoming: &IncomingFrame,
+        receiver: &VideoReceiver,
+    ) -> Result<Option<Frame>, CaptureError> {
         let timestamp = self.clock.time_of(incoming.rtp_time);
-        let decoded = self.decoder.decode(&incoming.data, timestamp);
-        decoded.unwrap_or_else(|error| {
-            debug!(%error, "a frame of the client's was not decoded");
-            if self.key_frame_is_due(&error) {
-                receiver.request_key_frame();
+        match self.decoder.decode(&incoming.data, timestamp) {
+            Ok(frame) => Ok(frame),
+            Err(error @ (DecodeError::TooLarge { .. } | DecodeError::Unsupported { .. })) => {
+                Err(unusable(error))
             }
-            None
-        })
+            Err(error) => {
+                debug!(%error, "a frame of the client's was not decoded");
+                if self.key_frame_is_due(&error) {
+                    receiver.request_key_frame();
+                }
+                Ok(None)
+            }
+        }
     }
 
     fn key_frame_is_due(&mut self, error: &DecodeError) -> bool {
@@ -129,6 +139,10 @@ impl Decoding {
         }
         is_due
     }
+}
+
+fn unusable(error: impl std::error::Error) -> CaptureError {
+    CaptureError::Failed { origin: "the client's video".to_owned(), reason: error.to_string() }
 }
 
 /// Turns RTP times, which begin anywhere and wrap, into times that begin at 0.
