@@ -111,7 +111,7 @@ impl Decoding {
         let frame = self.pictures.frame(picture).map_err(|error| self.cannot_decode(error))?;
         self.failures = 0;
         self.last_frame = Instant::now();
-        Ok(Received { frame, timestamp })
+        Ok(Received { frame, timestamp, waited: self.connection.take_waited() })
     }
 
     fn cannot_decode(&self, reason: impl ToString) -> CaptureError {

@@ -2,6 +2,8 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used)]
 
+mod clocks;
 mod encoded;
 mod frames;
+mod rtsp_camera;
 mod support;

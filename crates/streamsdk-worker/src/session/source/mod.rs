@@ -10,6 +10,7 @@ use streamsdk_transport::VideoReceiver;
 use tempfile::NamedTempFile;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::file::Playing;
 use self::file::UploadedFile;
 
 /// What a session begins with, before there are frames.
@@ -37,10 +38,9 @@ pub(super) enum SourceKind {
 }
 
 impl Source {
-    /// An uploaded file, which is deleted when the source is dropped; `realtime` plays it at its own speed.
-    /// Blocks.
-    pub(super) fn file(file: NamedTempFile, realtime: bool) -> Result<Self, VideoFileError> {
-        let file = UploadedFile::open(file, realtime)?;
+    /// An uploaded file, which is deleted when the source is dropped. Blocks.
+    pub(super) fn file(file: NamedTempFile, playing: Playing) -> Result<Self, VideoFileError> {
+        let file = UploadedFile::open(file, playing)?;
         Ok(Self { producer: Box::new(file), kind: SourceKind::File })
     }
 
