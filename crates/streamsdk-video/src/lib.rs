@@ -11,7 +11,6 @@
 //! - `vp8`: VP8. Needs the development package of libvpx.
 //! - `h264`: H264. Needs FFmpeg's development packages.
 
-mod clock;
 mod decode;
 mod pace;
 mod rate;
