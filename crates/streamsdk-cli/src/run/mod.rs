@@ -5,6 +5,8 @@ mod report;
 #[cfg(feature = "save")]
 mod save;
 mod setup;
+#[cfg(feature = "save")]
+mod times;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,9 +17,11 @@ use tokio::task::JoinHandle;
 use self::jsonl::JsonLines;
 use self::report::{Progress, Report};
 #[cfg(feature = "save")]
-use self::save::Saver;
+use self::{save::Saver, times::FrameTimes};
 use crate::args::RunArguments;
 use crate::failure::{Failure, INTERRUPTED};
+#[cfg(feature = "save")]
+use crate::source::Source;
 
 pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let summary_json = arguments.summary_json.clone();
@@ -94,7 +98,11 @@ impl Sinks {
         Ok(Self {
             jsonl: JsonLines::open(arguments.jsonl.as_deref(), arguments.read_markers)?,
             #[cfg(feature = "save")]
-            saver: Saver::new(arguments.save.clone(), &arguments.stream_output)?,
+            saver: Saver::new(
+                arguments.save.clone(),
+                &arguments.stream_output,
+                FrameTimes::new(matches!(arguments.source, Source::File(_))),
+            )?,
         })
     }
 
