@@ -32,9 +32,9 @@ use webrtc::runtime::{
 use crate::PeerConfig;
 use crate::farewell::Farewell;
 use crate::gate::Gate;
+use crate::handshake::Handshake;
 use crate::interfaces::Audience;
 use crate::life::LastHeard;
-use crate::handshake::Handshake;
 use crate::path::Path;
 use crate::socket::GatheringSocket;
 

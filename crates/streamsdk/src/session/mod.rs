@@ -4,9 +4,9 @@
 //! the connection; `supervise` owns both, watches the time limits, and when either is done or fails
 //! ends the session: closes the connection, cleans up, and closes the queue with the outcome.
 
+mod connect;
 mod ending;
 mod ledger;
-mod connect;
 mod live;
 mod progress;
 mod queue;
