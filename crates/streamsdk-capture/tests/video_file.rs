@@ -2,6 +2,7 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -460,6 +461,68 @@ fn a_looped_file_begins_again_with_times_that_go_on() {
     let mut video = VideoFile::options().looped(true).open(fixture("plain_160x120.mp4")).unwrap();
     let frames: Vec<_> = (0..90).map(|_| video.next_frame().unwrap().unwrap()).collect();
     assert_near(&seconds(&frames), expected);
+}
+
+/// The packets of a transport stream whose clock says so many seconds more.
+fn later(stream: &[u8], seconds: u64) -> Vec<u8> {
+    let mut stream = stream.to_vec();
+    for packet in stream.chunks_exact_mut(188) {
+        let begins = packet[1] & 0x40 != 0;
+        let payload = if packet[3] & 0x20 == 0 { 4 } else { 5 + usize::from(packet[4]) };
+        let Some(header) = packet.get_mut(payload..) else { continue };
+        // The header of a packetized elementary stream: PTS, and perhaps DTS, of 33 bits in 5 bytes.
+        if !begins || !header.starts_with(&[0, 0, 1, 0xe0]) {
+            continue;
+        }
+        let stamps = [header[7] & 0x80 != 0, header[7] & 0x40 != 0];
+        for (stamp, _) in header[9..].chunks_exact_mut(5).zip(stamps).filter(|(_, has)| *has) {
+            let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|index| u64::from(stamp[index]));
+            let time = (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1;
+            let time = time + seconds * 90_000;
+            stamp[0] = stamp[0] & 0xf1 | (time >> 29 & 0x0e) as u8;
+            stamp[1] = (time >> 22) as u8;
+            stamp[2] = (time >> 14) as u8 | 1;
+            stamp[3] = (time >> 7) as u8;
+            stamp[4] = (time << 1) as u8 | 1;
+        }
+    }
+    stream
+}
+
+/// The packets with numbers that go on, as if nothing had been joined.
+fn renumbered(mut stream: Vec<u8>) -> Vec<u8> {
+    let mut numbers = HashMap::new();
+    for packet in stream.chunks_exact_mut(188) {
+        let number: &mut u8 = numbers.entry((packet[1] & 0x1f, packet[2])).or_default();
+        packet[3] = packet[3] & 0xf0 | *number;
+        let has_payload = packet[3] & 0x10 != 0;
+        *number = (*number + u8::from(has_payload)) & 0x0f;
+    }
+    stream
+}
+
+#[test]
+fn joined_recordings_go_on_and_keep_nobody_waiting() {
+    let first = std::fs::read(fixture("numbered_baseline.ts")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for seconds in [0, 3600] {
+        let path = directory.path().join(format!("{seconds}.ts"));
+        let joined = [first.clone(), later(&first, seconds)].concat();
+        std::fs::write(&path, renumbered(joined)).unwrap();
+        let times = seconds_from_zero(&frames(&mut VideoFile::open(&path).unwrap()));
+        assert!(times.len() >= 178, "{} frames", times.len());
+        assert!(times.is_sorted_by(|earlier, later| earlier < later), "{times:?}");
+        let last = times[times.len() - 1];
+        assert!((5.8..6.3).contains(&last), "{last} s");
+    }
+    let paced = VideoFile::options().paced(true).max_wait(Duration::from_millis(1));
+    let paced = paced.open(directory.path().join("3600.ts")).unwrap();
+    assert!(paced.frames().filter(Result::is_ok).count() >= 178);
+}
+
+fn seconds_from_zero(frames: &[Frame]) -> Vec<f64> {
+    let times = seconds(frames);
+    times.iter().map(|time| time - times[0]).collect()
 }
 
 #[test]

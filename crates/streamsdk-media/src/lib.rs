@@ -6,7 +6,8 @@
 //! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture;
 //! - [`jpeg`] decodes and encodes;
 //! - [`video`] encodes and decodes VP8 and H264 for live connections;
-//! - [`Timestamp`] says when a frame belongs, in ticks of a [`TimeBase`].
+//! - [`Timestamp`] says when a frame belongs, in ticks of a [`TimeBase`], and [`StreamClock`] when it
+//!   is presented, whatever its camera says.
 //!
 //! ```
 //! use streamsdk_media::{Frame, PixelFormat, jpeg};
@@ -59,6 +60,7 @@ pub mod jpeg;
 #[cfg(feature = "ffmpeg")]
 pub mod mp4;
 mod rotate;
+mod stream_clock;
 mod time;
 pub mod video;
 
@@ -67,4 +69,5 @@ pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
 pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};
 pub use rotate::Rotation;
+pub use stream_clock::StreamClock;
 pub use time::{TimeBase, Timestamp};

@@ -12,7 +12,6 @@
 //! - `h264`: H264. Needs FFmpeg's development packages, and libclang.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod clock;
 mod decode;
 mod pace;
 mod rate;

@@ -6,11 +6,10 @@ use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProdu
 use streamsdk_media::video::{
     self, EncodeOptions, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
 };
-use streamsdk_media::{TimeBase, Timestamp};
+use streamsdk_media::{StreamClock, TimeBase};
 use streamsdk_transport::{SendError, VideoSender};
 use thiserror::Error;
 
-use crate::clock::TrackClock;
 use crate::pace::Pace;
 use crate::{BitrateLimits, EncodeStats, RateControl, off_track};
 
@@ -80,13 +79,13 @@ pub struct TrackFeed {
     sender: VideoSender,
     options: SendOptions,
     stats: EncodeStats,
-    clock: TrackClock,
+    clock: StreamClock,
 }
 
 impl TrackFeed {
     /// Prepares to send on a track. The figures go to `stats`.
     pub fn new(sender: VideoSender, options: SendOptions, stats: EncodeStats) -> Self {
-        Self { sender, options, stats, clock: TrackClock::default() }
+        Self { sender, options, stats, clock: track_clock() }
     }
 
     /// Encodes the frames of a producer onto the track, until the producer ends (`Ok`) or something fails.
@@ -133,7 +132,7 @@ impl TrackFeed {
                 return Ok(PassedOn::UpToOneTooLarge);
             }
             let now = Instant::now();
-            let time = self.clock.next(frame.timestamp, now);
+            let time = self.clock.stamp(Some(frame.timestamp), now).pts;
             if stopper.wait(pace.wait(time, now)) {
                 return Ok(PassedOn::Everything);
             }
@@ -143,6 +142,11 @@ impl TrackFeed {
             self.sender.blocking_send(time as u32, frame.data)?;
         }
     }
+}
+
+/// However far a producer's times go forward, they are kept: what is said about its frames goes by them.
+fn track_clock() -> StreamClock {
+    StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero().longest_step(Duration::MAX)
 }
 
 struct Encoding<'a> {
@@ -173,14 +177,11 @@ impl<'a> Encoding<'a> {
         let now = Instant::now();
         let waited = captured.arrived.elapsed().unwrap_or_default();
         self.feed.stats.count(|figures| figures.not_taken += captured.dropped);
-        let Some(timestamp) = captured.frame.timestamp() else {
-            self.feed.stats.count(|figures| figures.failed += 1);
-            return Ok(());
-        };
-        let time = self.feed.clock.next(timestamp, now);
+        let timestamp = self.feed.clock.stamp(captured.frame.timestamp(), now);
+        let time = timestamp.pts;
         self.follow_rates(time, now);
 
-        let frame = captured.frame.clone().at(Timestamp::new(time, TimeBase::RTP_VIDEO));
+        let frame = captured.frame.clone().at(timestamp);
         let key_frame = self.feed.sender.take_key_frame_request();
         let encoded = self.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
         self.feed.stats.count(|figures| figures.time += now.elapsed());

@@ -46,6 +46,9 @@ pub struct WorkerConfig {
     pub dead_after: Duration,
     /// How long a camera that the worker pulls may take to answer, and later be silent. Default is 5 s.
     pub source_timeout: Duration,
+    /// How long a file that is played at its own speed may keep a client waiting for a frame; longer
+    /// pauses are shortened. Default is 2 s.
+    pub max_wait: Duration,
     /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
     pub jpeg_quality: u8,
     /// Whether results are compressed. Default is [`Gzip::Auto`].
@@ -68,6 +71,7 @@ impl Default for WorkerConfig {
             idle_timeout: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),
             source_timeout: Duration::from_secs(5),
+            max_wait: Duration::from_secs(2),
             jpeg_quality: 80,
             gzip: Gzip::Auto,
             ack_window: 1,

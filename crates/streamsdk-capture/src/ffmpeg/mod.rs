@@ -15,7 +15,7 @@ pub(crate) use self::losses::Losses;
 pub(crate) use self::parameters::{encoded_size, extra_data};
 pub(crate) use self::picture::Pictures;
 pub(crate) use self::served::ask_content_type;
-pub(crate) use self::stream::{rate, rotation, shown_size, time_base, video};
+pub(crate) use self::stream::{declared_rate, frame_time, rotation, shown_size, time_base, video};
 
 /// FFmpeg's names of the containers that hold their own frames. Playlists (`hls`, `concat`, `dash`,
 /// `image2` and others) would make FFmpeg read whatever they name.

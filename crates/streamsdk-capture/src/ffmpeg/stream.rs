@@ -1,5 +1,7 @@
 //! What a container says about its video. It need not be true.
 
+use std::time::Duration;
+
 use ffmpeg_next::codec::packet::side_data;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::Disposition;
@@ -22,10 +24,21 @@ pub(crate) fn shown_size(decoder: &decoder::Video, rotation: Rotation) -> Option
 }
 
 /// Frames per second; `None` if that is no rate of frames.
-pub(crate) fn rate(rate: Rational) -> Option<f64> {
+fn rate(rate: Rational) -> Option<f64> {
     let fps = f64::from(rate.numerator()) / f64::from(rate.denominator());
     // FFmpeg gives the ticks of the clock if it cannot tell.
     (fps > 0.0 && fps <= 1000.0).then_some(fps)
+}
+
+/// How long a frame is shown at a rate that is declared, or at a common one.
+pub(crate) fn frame_time(declared: Option<f64>) -> Duration {
+    let seconds = Duration::try_from_secs_f64(1.0 / declared.unwrap_or(DEFAULT_RATE));
+    seconds.unwrap_or(Duration::MAX)
+}
+
+/// Frames per second as the container says, on average or else as a rule.
+pub(crate) fn declared_rate(stream: &Stream<'_>) -> Option<f64> {
+    rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate()))
 }
 
 pub(crate) fn time_base(base: Rational) -> Option<TimeBase> {
@@ -50,6 +63,9 @@ fn rotation_of(matrix: &[u8]) -> Rotation {
     let (across, down) = (number(0), number(1));
     Rotation::from_degrees(down.atan2(across).to_degrees())
 }
+
+/// In frames per second.
+const DEFAULT_RATE: f64 = 25.0;
 
 #[cfg(test)]
 mod tests {

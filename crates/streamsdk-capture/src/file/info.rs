@@ -6,7 +6,7 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Stream, decoder};
 use streamsdk_media::{Rotation, TimeBase};
 
-use crate::ffmpeg::{rate, rotation, shown_size, time_base};
+use crate::ffmpeg::{declared_rate, frame_time, rotation, shown_size, time_base};
 
 /// What a file says about its video. It need not be true.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ impl VideoInfo {
         Some(Self {
             width,
             height,
-            declared_fps: rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate())),
+            declared_fps: declared_rate(stream),
             frames: u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0),
             duration: duration(input, stream),
             time_base: time_base(stream.time_base())?,
@@ -48,10 +48,15 @@ impl VideoInfo {
         })
     }
 
-    /// Ticks from one frame to the next, where the file does not say when frames are shown.
+    /// How long a frame is shown, where the file does not say when the next one is.
+    pub(super) fn frame_time(&self) -> Duration {
+        frame_time(self.declared_fps)
+    }
+
+    /// The same in ticks.
     pub(super) fn ticks_per_frame(&self) -> i64 {
-        let fps = self.declared_fps.unwrap_or(25.0);
-        ((1.0 / fps / self.time_base.seconds()).round() as i64).max(1)
+        let seconds = self.frame_time().as_secs_f64();
+        ((seconds / self.time_base.seconds()).round() as i64).max(1)
     }
 }
 

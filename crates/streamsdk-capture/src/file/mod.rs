@@ -8,13 +8,13 @@ mod reading;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use streamsdk_media::{Frame, PixelFormat, Timestamp};
+use streamsdk_media::{Frame, PixelFormat, StreamClock};
 
 pub use self::error::VideoFileError;
 pub use self::info::VideoInfo;
-use self::playback::Playback;
+use self::playback::{Pacing, Playback};
 use self::reading::{Reading, skipped_packets};
 use crate::ffmpeg::DecoderOptions;
 use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
@@ -34,21 +34,11 @@ pub struct VideoFile {
     path: PathBuf,
     options: VideoFileOptions,
     reading: Reading,
-    repetition: Repetition,
+    clock: StreamClock,
+    /// That of the rounds before this one.
+    damage: Damage,
     playback: Playback,
     format: Option<ProducerFormat>,
-}
-
-/// What the rounds before this one leave behind.
-#[derive(Default)]
-struct Repetition {
-    /// Where this round begins in the time of all of them; `None` if it has begun.
-    begin: Option<i64>,
-    /// What is added to the timestamps of this round.
-    shift: i64,
-    /// The timestamp that the frame after the newest one would have; `None` before the first.
-    next_pts: Option<i64>,
-    damage: Damage,
 }
 
 /// How a video file is opened.
@@ -62,7 +52,7 @@ struct Repetition {
 #[derive(Debug, Clone, Default)]
 pub struct VideoFileOptions {
     decoding: DecoderOptions,
-    is_paced: bool,
+    pacing: Pacing,
     is_looped: bool,
 }
 
@@ -85,7 +75,22 @@ impl VideoFileOptions {
     /// as fast as it is asked. [`VideoFile::next_frame`] never waits. Default is `false`.
     #[must_use]
     pub fn paced(self, is_paced: bool) -> Self {
-        Self { is_paced, ..self }
+        Self { pacing: Pacing { is_paced, ..self.pacing }, ..self }
+    }
+
+    /// Whether a paced file leaves out frames that are taken too late: by more than 0.2 seconds and the
+    /// time of a frame. [`CapturedFrame::dropped`] counts them. One a second or so is given, however late
+    /// it is. Default is `false`: they are given one after the other.
+    #[must_use]
+    pub fn drop_late(self, drops_late: bool) -> Self {
+        Self { pacing: Pacing { drops_late, ..self.pacing }, ..self }
+    }
+
+    /// How long a paced file waits for one frame, whatever the file says. Longer pauses are shortened in
+    /// playing; timestamps show them. Default is 2 seconds.
+    #[must_use]
+    pub fn max_wait(self, max_wait: Duration) -> Self {
+        Self { pacing: Pacing { max_wait, ..self.pacing }, ..self }
     }
 
     /// Whether the file is read again when it ends. Timestamps go on. Default is `false`.
@@ -127,10 +132,11 @@ impl VideoFile {
         Ok(Self {
             path: path.to_owned(),
             format: Some(format.frame_rate(info.declared_fps)),
-            playback: Playback::new(options.is_paced),
+            clock: StreamClock::recorded(info.time_base, info.frame_time()),
+            playback: Playback::new(&options.pacing, info.frame_time()),
             options,
             reading,
-            repetition: Repetition::default(),
+            damage: Damage::default(),
         })
     }
 
@@ -142,7 +148,7 @@ impl VideoFile {
     /// What was missing or damaged so far, in all rounds. What the file promised and does not have is
     /// known when it has ended.
     pub fn damage(&self) -> Damage {
-        self.repetition.damage.and(self.reading.damage())
+        self.damage.and(self.reading.damage())
     }
 
     /// How many packets were damaged so far and gave no frame.
@@ -153,8 +159,11 @@ impl VideoFile {
     /// The next frame in the order of display, in I420, in the colour space that the file says it has, and
     /// turned as the file says; `None` at the end and ever after.
     ///
-    /// Each frame has a timestamp in the time base of [`VideoFile::info`]. Their distances are those
-    /// of the file, which need not be regular. Frames change their size where the video does.
+    /// Each frame has a timestamp in the time base of [`VideoFile::info`]. They always grow, and their
+    /// distances are those of the file, which need not be regular. Where the file's clock was set, as in
+    /// recordings that were joined, they go on by the time of a frame
+    /// ([`StreamClock::recorded`](streamsdk_media::StreamClock::recorded) says when that is). Frames
+    /// change their size where the video does.
     ///
     /// # Errors
     ///
@@ -171,11 +180,11 @@ impl VideoFile {
 
     fn next_of_all_rounds(&mut self) -> Result<Option<Frame>, VideoFileError> {
         match self.reading.next_frame()? {
-            Some(frame) => Ok(Some(self.shifted(frame))),
+            Some(frame) => Ok(Some(self.timed(frame))),
             None if self.options.is_looped => {
                 self.begin_again()?;
                 // A round without a frame is an error, so there is no going round for ever.
-                Ok(self.reading.next_frame()?.map(|frame| self.shifted(frame)))
+                Ok(self.reading.next_frame()?.map(|frame| self.timed(frame)))
             }
             None => Ok(None),
         }
@@ -184,22 +193,15 @@ impl VideoFile {
     /// Opening the file anew is possible in every container, unlike seeking.
     fn begin_again(&mut self) -> Result<(), VideoFileError> {
         let reading = Reading::open(&self.path, &self.options.decoding)?;
-        self.repetition.damage = self.damage();
-        self.repetition.begin = self.repetition.next_pts;
+        self.damage = self.damage();
+        self.clock.restart();
         self.reading = reading;
         Ok(())
     }
 
-    fn shifted(&mut self, frame: Frame) -> Frame {
-        let info = self.reading.info();
-        let pts = frame.timestamp().map_or(0, |timestamp| timestamp.pts);
-        let repetition = &mut self.repetition;
-        if let Some(begin) = repetition.begin.take() {
-            repetition.shift = begin.saturating_sub(pts);
-        }
-        let pts = pts.saturating_add(repetition.shift);
-        repetition.next_pts = Some(pts.saturating_add(info.ticks_per_frame()));
-        frame.at(Timestamp::new(pts, info.time_base))
+    fn timed(&mut self, frame: Frame) -> Frame {
+        let timestamp = self.clock.stamp(frame.timestamp(), Instant::now());
+        frame.at(timestamp)
     }
 }
 
@@ -209,7 +211,7 @@ impl FrameProducer for VideoFile {
     }
 
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
-        if self.playback.is_empty() {
+        while self.playback.is_empty() {
             let frame = Self::next_frame(self).map_err(|error| error.about(self.path.display()))?;
             self.playback.put(frame.ok_or(CaptureError::EndOfStream)?);
         }

@@ -1,9 +1,9 @@
 //! One connection to a server, which gives packets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ffmpeg_next::{Dictionary, Error, Packet, Stream};
-use streamsdk_media::{TimeBase, Timestamp};
+use streamsdk_media::{StreamClock, TimeBase, Timestamp};
 
 use super::address::{Address, Kind};
 use super::diagnosis::{explain, sends};
@@ -24,27 +24,33 @@ pub(super) struct Connection {
     has_end: bool,
     read_timeout: Duration,
     watch: Watch,
+    /// For how long packets have been waited for since somebody asked.
+    waited: Duration,
 }
 
-/// Where timestamps come from.
+/// Where timestamps come from. Pictures in a multipart answer have none; FFmpeg makes them up.
 #[derive(Clone, Copy)]
 pub(super) enum Clock {
     Stream(TimeBase),
+    /// Of what the server has as a file, whose frames come as fast as they are taken.
+    File(TimeBase, Duration),
     Arrival,
 }
 
 impl Clock {
-    pub(super) fn time_base(self) -> TimeBase {
+    /// What gives the frames their times.
+    pub(super) fn of_stream(self) -> StreamClock {
         match self {
-            Self::Stream(base) => base,
-            Self::Arrival => TimeBase::MICROSECONDS,
+            Self::Stream(base) => StreamClock::live(base),
+            Self::File(base, frame_time) => StreamClock::recorded(base, frame_time),
+            Self::Arrival => StreamClock::live(TimeBase::MICROSECONDS),
         }
     }
 
     /// The stream's own timestamp, where that means anything.
     pub(super) fn timestamp(self, pts: Option<i64>) -> Option<Timestamp> {
         match self {
-            Self::Stream(base) => pts.map(|pts| Timestamp::new(pts, base)),
+            Self::Stream(base) | Self::File(base, _) => pts.map(|pts| Timestamp::new(pts, base)),
             Self::Arrival => None,
         }
     }
@@ -52,9 +58,7 @@ impl Clock {
     /// Frames per second, where the stream tells them.
     pub(super) fn frame_rate(self, stream: &Stream<'_>) -> Option<f64> {
         match self {
-            Self::Stream(_) => {
-                ffmpeg::rate(stream.avg_frame_rate()).or_else(|| ffmpeg::rate(stream.rate()))
-            }
+            Self::Stream(_) | Self::File(..) => ffmpeg::declared_rate(stream),
             Self::Arrival => None,
         }
     }
@@ -80,12 +84,13 @@ impl Connection {
         Ok(Self {
             origin: origin.to_owned(),
             stream: stream.index(),
-            clock: clock(&stream, is_multipart),
+            clock: if is_multipart { Clock::Arrival } else { clock(&stream, has_end) },
             losses,
             has_end,
             input,
             read_timeout: options.read_timeout,
             watch,
+            waited: Duration::ZERO,
         })
     }
 
@@ -119,7 +124,9 @@ impl Connection {
         let mut damaged = 0;
         loop {
             let mut packet = Packet::empty();
+            let asked = Instant::now();
             let read = packet.read(&mut self.input);
+            self.waited = self.waited.saturating_add(asked.elapsed());
             if read.is_ok() {
                 self.losses.packet(&self.input, &packet);
             }
@@ -141,6 +148,11 @@ impl Connection {
                 Err(error) => return Err(failure::at_reading(&self.origin, error)),
             }
         }
+    }
+
+    /// For how long packets were waited for since this was last asked.
+    pub(super) fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     fn given_up(&self) -> CaptureError {
@@ -220,6 +232,9 @@ pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictiona
         // Otherwise FFmpeg waits for twenty frames to tell their rate.
         dictionary.set("fpsprobesize", "0");
     }
+    // Otherwise it waits for up to fifty frames to find the first timestamp: a camera that gives one a
+    // second would seem to be silent.
+    dictionary.set("max_ts_probe", "0");
     // In microseconds of video. Some formats let FFmpeg wait much longer for streams to appear.
     let look_ahead = if options.is_low_latency { "500000" } else { "2000000" };
     dictionary.set("analyzeduration", look_ahead);
@@ -248,10 +263,12 @@ fn socket_timeout(options: &NetworkStreamOptions) -> Option<i32> {
     i32::try_from(longest.saturating_add(SOCKET_GRACE).as_micros()).ok()
 }
 
-/// Pictures in a multipart answer have no timestamps; FFmpeg makes them up.
-fn clock(stream: &Stream<'_>, is_multipart: bool) -> Clock {
-    let base = ffmpeg::time_base(stream.time_base()).filter(|_| !is_multipart);
-    base.map_or(Clock::Arrival, Clock::Stream)
+fn clock(stream: &Stream<'_>, has_end: bool) -> Clock {
+    let Some(base) = ffmpeg::time_base(stream.time_base()) else { return Clock::Arrival };
+    match has_end {
+        true => Clock::File(base, ffmpeg::frame_time(ffmpeg::declared_rate(stream))),
+        false => Clock::Stream(base),
+    }
 }
 
 const SOCKET_GRACE: Duration = Duration::from_secs(1);

@@ -138,7 +138,7 @@ impl Decoding {
         self.failures = 0;
         self.has_frames = true;
         self.last_frame = Instant::now();
-        Ok(Received { frame, timestamp })
+        Ok(Received { frame, timestamp, waited: self.connection.take_waited() })
     }
 
     fn cannot_decode(&self, reason: impl ToString) -> CaptureError {

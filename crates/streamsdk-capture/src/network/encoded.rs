@@ -141,7 +141,8 @@ impl Link for Encoded {
             if self.has_begun {
                 let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
                 self.check_order(timestamp)?;
-                return Ok(Received { frame, timestamp });
+                let waited = self.connection.take_waited();
+                return Ok(Received { frame, timestamp, waited });
             }
             if self.must_begin.is_some_and(|limit| Instant::now() > limit) {
                 return Err(unsupported("H264 without key frames"));
@@ -152,6 +153,10 @@ impl Link for Encoded {
 
 impl Encoded {
     fn check_order(&mut self, timestamp: Option<Timestamp>) -> Result<(), CaptureError> {
+        // In this profile frames have no other order, whatever their timestamps say.
+        if self.repackager.profile() == Some(H264Profile::Baseline) {
+            return Ok(());
+        }
         let Some(Timestamp { pts, time_base }) = timestamp else { return Ok(()) };
         let before = self.last.replace(pts);
         // A clock that was set back is no reordering.

@@ -9,7 +9,6 @@ mod failure;
 mod h264;
 mod options;
 mod receiver;
-mod timeline;
 mod watch;
 
 use std::fmt;
@@ -34,9 +33,12 @@ use crate::{
 /// fewer frames, not older ones, unless it asks for [every frame](NetworkStreamOptions::every_frame).
 /// [`CapturedFrame::dropped`] counts what it missed.
 ///
-/// Frames are I420, in the colour space that the stream says it has. Their timestamps are the stream's own, in its time base, or the time of arrival
-/// where it has none, as with MJPEG over HTTP. They never go back: where the stream's own do, after a
-/// reconnection for example, they go on by the time that has passed.
+/// Frames are I420, in the colour space that the stream says it has. Their timestamps are the stream's own,
+/// in its time base, or the time of arrival where it has none, as with MJPEG over HTTP. They always grow,
+/// and follow arrival: what happens to timestamps that cannot be true is said at
+/// [`StreamClock::live`](streamsdk_media::StreamClock::live), and of files over HTTP at
+/// [`StreamClock::recorded`](streamsdk_media::StreamClock::recorded). After a reconnection they go on by the
+/// time that has passed.
 ///
 /// The server may be anybody's: it can make FFmpeg read nothing but other addresses of the same kind,
 /// and no frame larger than [`NetworkStreamOptions::max_pixels`]. Credentials in the address appear in

@@ -1,13 +1,12 @@
 //! Frames from one connection after another.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use streamsdk_media::Timestamp;
+use streamsdk_media::{StreamClock, Timestamp};
 
 use super::Address;
 use super::connection::Clock;
 use super::options::NetworkStreamOptions;
-use super::timeline::Timeline;
 use crate::{CaptureError, Damage};
 
 /// A connection and what is made of its packets.
@@ -29,6 +28,8 @@ pub(super) trait Link: Sized {
 pub(super) struct Received<F> {
     pub(super) frame: F,
     pub(super) timestamp: Option<Timestamp>,
+    /// For how long it was waited for since the frame before.
+    pub(super) waited: Duration,
 }
 
 /// Connects again as often as the options say, and gives all frames a common time.
@@ -36,7 +37,7 @@ pub(super) struct Receiver<L> {
     address: Address,
     options: NetworkStreamOptions,
     link: Option<L>,
-    timeline: Timeline,
+    clock: StreamClock,
     /// That of the connections before this one.
     damage: Damage,
     /// Attempts to reconnect since the last frame.
@@ -45,9 +46,9 @@ pub(super) struct Receiver<L> {
 
 impl<L: Link> Receiver<L> {
     pub(super) fn new(address: Address, options: NetworkStreamOptions, link: L) -> Self {
-        let timeline = Timeline::new(link.clock().time_base());
+        let clock = link.clock().of_stream();
         let damage = Damage::default();
-        Self { address, options, link: Some(link), timeline, damage, attempts: 0 }
+        Self { address, options, link: Some(link), clock, damage, attempts: 0 }
     }
 
     /// The next frame, after as many attempts as it takes. After an error there is none.
@@ -58,8 +59,9 @@ impl<L: Link> Receiver<L> {
                 Ok(_) if self.options.stopper.is_stopped() => return Err(CaptureError::Stopped),
                 Ok(received) => {
                     self.attempts = 0;
-                    let timestamp = self.timeline.stamp(received.timestamp, Instant::now());
-                    return Ok((received.frame, timestamp));
+                    let Received { frame, timestamp, waited } = received;
+                    let time = self.clock.stamp_awaited(timestamp, Instant::now(), waited);
+                    return Ok((frame, time));
                 }
                 Err(error) => self.prepare_another(error)?,
             }
@@ -85,6 +87,7 @@ impl<L: Link> Receiver<L> {
         // Many cameras serve few at a time: the old connection has to go first.
         self.damage = self.damage();
         self.link = None;
+        self.clock.restart();
         let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final(&error));
         let Some(delay) = delay else { return Err(error) };
         if self.options.stopper.wait(delay) {

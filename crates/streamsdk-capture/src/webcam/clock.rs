@@ -31,8 +31,8 @@ impl Clock {
     /// in the future. A driver that does not tell, or tells what cannot be, gives its pictures when
     /// they are asked for.
     pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: Moment) -> (i64, SystemTime) {
-        let latest = now.monotonic.saturating_add(EARLY);
-        let plausible = taken_at.filter(|micros| (1..=latest).contains(micros));
+        let is_plausible = |micros: &i64| now.monotonic.abs_diff(*micros) <= FARTHEST;
+        let plausible = taken_at.filter(is_plausible);
         let taken_at = plausible.unwrap_or(now.monotonic);
         let age = u64::try_from(now.monotonic.saturating_sub(taken_at)).unwrap_or(0);
         let arrived = now.time_of_day.checked_sub(Duration::from_micros(age));
@@ -49,8 +49,9 @@ pub(super) fn micros(seconds: i64, microseconds: i64) -> Option<i64> {
     seconds.checked_mul(1_000_000)?.checked_add(microseconds).filter(|_| is_part)
 }
 
-/// Some drivers give a picture before the end of the time that it shows. In microseconds.
-const EARLY: i64 = 1_000_000;
+/// Some drivers give a picture before the end of the time that it shows, and pictures take a while; but a
+/// clock that is farther away shows another time, or stands still. In microseconds.
+const FARTHEST: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +73,15 @@ mod tests {
     #[test]
     fn a_time_that_cannot_be_is_replaced() {
         let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH };
-        for odd in [None, Some(0), Some(-1), Some(i64::MIN), Some(i64::MAX), Some(6_000_001)] {
+        for odd in [
+            None,
+            Some(0),
+            Some(-1),
+            Some(i64::MIN),
+            Some(i64::MAX),
+            Some(6_000_001),
+            Some(3_999_999),
+        ] {
             let stamped = Clock::default().stamp(odd, now);
             assert_eq!(stamped, (5_000_000, SystemTime::UNIX_EPOCH), "{odd:?}");
         }

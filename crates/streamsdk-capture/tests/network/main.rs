@@ -2,8 +2,10 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used)]
 
+mod clocks;
 mod encoded;
 mod frames;
 mod keeping;
 mod rtsp;
+mod rtsp_camera;
 mod support;

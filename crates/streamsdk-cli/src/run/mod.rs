@@ -8,6 +8,8 @@ mod save;
 mod setup;
 mod summary;
 mod target;
+#[cfg(feature = "save")]
+mod times;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -6,6 +6,8 @@ use super::report::Report;
 use super::save::Saver;
 use super::summary::SummaryFile;
 use super::target::Targets;
+#[cfg(feature = "save")]
+use super::times::FrameTimes;
 use crate::args::RunArguments;
 use crate::failure::Failure;
 use crate::source::Source;
@@ -29,7 +31,11 @@ impl Outputs {
         Ok(Self {
             jsonl: JsonLines::open(targets.jsonl, arguments.read_markers)?,
             #[cfg(feature = "save")]
-            saver: Saver::open(targets.save, &arguments.stream_output)?,
+            saver: Saver::open(
+                targets.save,
+                &arguments.stream_output,
+                FrameTimes::new(matches!(source, Source::File(_))),
+            )?,
             summary: SummaryFile::open(targets.summary)?,
             takes_stdout,
         })

@@ -1,19 +1,20 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use streamsdk::media::mp4::Mp4Writer;
+use streamsdk::media::{TimeBase, Timestamp};
 use streamsdk::{FrameData, ReceivedFrame};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::target::{Part, Place, Remains, Reserved, Target};
+use super::times::FrameTimes;
 use crate::failure::Failure;
 use crate::terminal;
 
 /// Frames that wait to be written; the session is held back beyond that.
 const WAITING: usize = 4;
-/// For streams that do not say how fast they are.
-const DEFAULT_FPS: f64 = 30.0;
 
 /// Writes frames to a video file on a thread of its own; or does nothing, when no file was asked for.
 pub(super) struct Saver {
@@ -22,7 +23,7 @@ pub(super) struct Saver {
 }
 
 struct Writing {
-    frames: mpsc::Sender<ReceivedFrame>,
+    frames: mpsc::Sender<(ReceivedFrame, Instant)>,
     done: JoinHandle<Written>,
     name: PathBuf,
     /// What the recording is written to until it is done; `None` for what is no file.
@@ -49,17 +50,23 @@ struct WithoutImage {
 }
 
 impl Saver {
-    pub(super) fn open(target: Option<Target>, stream_output: &[String]) -> Result<Self, Failure> {
+    pub(super) fn open(
+        target: Option<Target>,
+        stream_output: &[String],
+        times: FrameTimes,
+    ) -> Result<Self, Failure> {
         let wanted = stream_output.first().cloned().unwrap_or_default();
         let without_image = WithoutImage { wanted, ..WithoutImage::default() };
-        let writing = target.map(Writing::start).transpose()?;
+        let writing = target.map(|target| Writing::start(target, times)).transpose()?;
         Ok(Self { writing, without_image })
     }
 
     pub(super) async fn write(&mut self, frame: ReceivedFrame) -> Result<(), Failure> {
         match &self.writing {
             // A writer that is gone has failed, and `finish` knows why.
-            Some(writing) if writing.frames.send(frame).await.is_err() => self.finish().await,
+            Some(writing) if writing.frames.send((frame, Instant::now())).await.is_err() => {
+                self.finish().await
+            }
             _ => Ok(()),
         }
     }
@@ -77,7 +84,7 @@ impl Saver {
 }
 
 impl Writing {
-    fn start(target: Target) -> Result<Self, Failure> {
+    fn start(target: Target, times: FrameTimes) -> Result<Self, Failure> {
         let (part, held) = match target.place() {
             Place::File(path) => (Some(reserve(&target, path)?), None),
             Place::Stdout | Place::Stream(_) => (None, target.open_as_it_comes()?),
@@ -85,7 +92,7 @@ impl Writing {
         let name = target.name().to_owned();
         let path = part.as_ref().map_or(name.as_path(), Part::path).to_owned();
         let (frames, waiting) = mpsc::channel(WAITING);
-        let done = tokio::task::spawn_blocking(move || write_all(path, waiting));
+        let done = tokio::task::spawn_blocking(move || write_all(path, times, waiting));
         Ok(Self { frames, done, name, part, _held: held })
     }
 
@@ -141,11 +148,16 @@ fn whereabouts(part: Option<&Part>) -> String {
     }
 }
 
-fn write_all(path: PathBuf, mut frames: mpsc::Receiver<ReceivedFrame>) -> Written {
+fn write_all(
+    path: PathBuf,
+    mut times: FrameTimes,
+    mut frames: mpsc::Receiver<(ReceivedFrame, Instant)>,
+) -> Written {
     let mut written = Written { frames: 0, unusable: None, broken: None };
     let mut writer = None;
-    while let Some(received) = frames.blocking_recv() {
-        if let Err(reason) = write_one(&path, &mut writer, &received, &mut written) {
+    while let Some((received, at)) = frames.blocking_recv() {
+        let time = times.of(&received, at);
+        if let Err(reason) = write_one(&path, &mut writer, (&received, time), &mut written) {
             written.broken = Some(reason);
             return written;
         }
@@ -158,11 +170,11 @@ fn write_all(path: PathBuf, mut frames: mpsc::Receiver<ReceivedFrame>) -> Writte
 fn write_one(
     path: &Path,
     writer: &mut Option<Mp4Writer>,
-    received: &ReceivedFrame,
+    (received, time): (&ReceivedFrame, Timestamp),
     written: &mut Written,
 ) -> Result<(), String> {
     let image = match received.image() {
-        Ok(image) => image,
+        Ok(image) => image.at(time),
         Err(error) => {
             let (count, _) = written.unusable.get_or_insert_with(|| (0, error.to_string()));
             *count += 1;
@@ -172,10 +184,8 @@ fn write_one(
     let writer = match writer {
         Some(writer) => writer,
         None => {
-            let fps = received.metadata().and_then(|metadata| metadata.declared_fps);
-            let fps = fps.filter(|fps| *fps > 0.0).unwrap_or(DEFAULT_FPS);
             let (width, height) = (image.width(), image.height());
-            let created = Mp4Writer::create_fragmented(path, width, height, fps);
+            let created = Mp4Writer::create_fragmented(path, width, height, TimeBase::RTP_VIDEO);
             writer.insert(created.map_err(|error| error.to_string())?)
         }
     };

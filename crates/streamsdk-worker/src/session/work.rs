@@ -14,7 +14,7 @@ use super::pace::{Pace, Stop};
 use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
-use super::source::Source;
+use super::source::{Playing, Source};
 use super::upload::{self, UploadFailure};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
@@ -80,8 +80,11 @@ impl Work<'_> {
                 return Err(failure.into());
             }
         };
-        let realtime = self.plan.realtime;
-        let opening = self.threads.spawn_blocking(move || Source::file(file, realtime));
+        let playing = match self.plan.realtime {
+            true => Playing::Realtime { max_wait: self.config.max_wait },
+            false => Playing::EveryFrame,
+        };
+        let opening = self.threads.spawn_blocking(move || Source::file(file, playing));
         let opened = opening.await.map_err(|panic| panic.to_string());
         let opened = opened.and_then(|opened| opened.map_err(|error| error.to_string()));
         Ok(opened.map_err(|error| PipelineEnd::failed(0, "video_decode_failed", error)))

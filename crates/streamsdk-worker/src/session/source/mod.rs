@@ -7,6 +7,7 @@ mod track;
 use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, Stopper};
 use streamsdk_transport::VideoReceiver;
 
+pub(crate) use self::file::Playing;
 use self::file::UploadedFile;
 use super::spool::Spool;
 
@@ -35,10 +36,9 @@ pub(super) enum SourceKind {
 }
 
 impl Source {
-    /// An uploaded file, which is deleted when the source is dropped; `realtime` plays it at its own speed.
-    /// Blocks.
-    pub(super) fn file(file: Spool, realtime: bool) -> Result<Self, CaptureError> {
-        let file = UploadedFile::open(file, realtime)?;
+    /// An uploaded file, which is deleted when the source is dropped. Blocks.
+    pub(super) fn file(file: Spool, playing: Playing) -> Result<Self, CaptureError> {
+        let file = UploadedFile::open(file, playing)?;
         Ok(Self { producer: Box::new(file), kind: SourceKind::File })
     }
 

@@ -6,7 +6,7 @@ use streamsdk_capture::{
 use streamsdk_media::video::{
     self, Codec, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder,
 };
-use streamsdk_media::{Frame, TimeBase, Timestamp};
+use streamsdk_media::{Frame, StreamClock, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +103,7 @@ impl Decoding {
         let config =
             DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
         let decoder = video::decoder(codec, config).map_err(unusable)?;
-        Ok(Self { decoder, clock: Clock::default(), asked: None })
+        Ok(Self { decoder, clock: Clock::new(), asked: None })
     }
 
     /// # Errors
@@ -115,7 +115,7 @@ impl Decoding {
         incoming: &IncomingFrame,
         receiver: &VideoReceiver,
     ) -> Result<Option<Frame>, CaptureError> {
-        let timestamp = self.clock.time_of(incoming.rtp_time);
+        let timestamp = self.clock.time_of(incoming.rtp_time, incoming.arrived);
         match self.decoder.decode(&incoming.data, timestamp) {
             Ok(frame) => Ok(frame),
             Err(error @ (DecodeError::TooLarge { .. } | DecodeError::Unsupported { .. })) => {
@@ -145,19 +145,26 @@ fn unusable(error: impl std::error::Error) -> CaptureError {
     CaptureError::Failed { origin: "the client's video".to_owned(), reason: error.to_string() }
 }
 
-/// Turns RTP times, which begin anywhere and wrap, into times that begin at 0.
-#[derive(Default)]
+/// Turns RTP times, which begin anywhere and wrap, into times that begin at 0 and grow. What is said about
+/// a frame and the frame that goes back have one time, or nobody could tell that they belong together.
 struct Clock {
-    last: Option<u32>,
-    time: i64,
+    rtp_time: Option<u32>,
+    unwrapped: i64,
+    stream: StreamClock,
 }
 
 impl Clock {
-    fn time_of(&mut self, rtp_time: u32) -> Timestamp {
-        let last = self.last.replace(rtp_time).unwrap_or(rtp_time);
+    fn new() -> Self {
+        let stream = StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero();
+        Self { rtp_time: None, unwrapped: 0, stream }
+    }
+
+    fn time_of(&mut self, rtp_time: u32, arrived: Instant) -> Timestamp {
+        let last = self.rtp_time.replace(rtp_time).unwrap_or(rtp_time);
         // As a signed number the difference is right whichever way the clock went.
-        self.time += i64::from(rtp_time.wrapping_sub(last) as i32);
-        Timestamp::new(self.time, TimeBase::RTP_VIDEO)
+        self.unwrapped += i64::from(rtp_time.wrapping_sub(last) as i32);
+        let own = Timestamp::new(self.unwrapped, TimeBase::RTP_VIDEO);
+        self.stream.stamp(Some(own), arrived)
     }
 }
 
@@ -165,13 +172,28 @@ impl Clock {
 mod tests {
     use super::*;
 
+    /// The times of frames that come every 40 ms.
+    fn times(rtp_times: impl IntoIterator<Item = u32>) -> Vec<i64> {
+        let (mut clock, start) = (Clock::new(), Instant::now());
+        let frames = (0..).zip(rtp_times);
+        frames.map(|(n, time)| clock.time_of(time, start + FRAME_TIME * n).pts).collect()
+    }
+
     #[test]
     fn times_begin_at_zero_and_go_on_where_the_clock_wraps() {
-        let mut clock = Clock::default();
-        let rtp_times = [0, 3001, 2, 1 << 30, 1 << 31, 3 << 30, 0];
-        assert_eq!(clock.time_of(u32::MAX - 2999).pts, 0);
-        let times = rtp_times.map(|rtp_time| clock.time_of(rtp_time).pts);
-        let since_wrap = [0, 3001, 2, 1 << 30, 1 << 31, 3 << 30, 1_i64 << 32];
-        assert_eq!(times, since_wrap.map(|time| time + 3000));
+        let begin = u32::MAX - 5000;
+        let times = times((0..10).map(|n| begin.wrapping_add(n * 3600)));
+        assert_eq!(times, (0..10).map(|n| n * 3600).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn a_clock_that_is_set_while_the_track_runs_makes_no_difference() {
+        for step in [100 * 90_000, 3600 * 90_000, (100_u32 * 90_000).wrapping_neg(), 1 << 31] {
+            let rtp_time = |n: u32| (n * 3600).wrapping_add(if n < 10 { 0 } else { step });
+            let times = times((0..20).map(rtp_time));
+            assert_eq!(times, (0..20).map(|n| n * 3600).collect::<Vec<_>>(), "{step}");
+        }
+    }
+
+    const FRAME_TIME: Duration = Duration::from_millis(40);
 }
