@@ -26,6 +26,8 @@ pub(crate) struct Losses {
     newest: Option<i64>,
     first_key: Option<i64>,
     has_key: bool,
+    /// Whether that frame, or one behind it, has come out of the decoder.
+    has_begun: bool,
     /// Where the video ends, and everything, in seconds.
     video_end: f64,
     end: f64,
@@ -45,6 +47,7 @@ impl Losses {
             newest: None,
             first_key: None,
             has_key: false,
+            has_begun: false,
             video_end: 0.0,
             end: 0.0,
         }
@@ -111,6 +114,7 @@ impl Losses {
         if self.is_leading(picture.timestamp()) {
             return;
         }
+        self.has_begun = true;
         let is_concealed = picture.is_corrupt() || picture.has_decode_errors();
         self.damage.concealed_frames += u64::from(is_concealed);
         self.owed -= 1;
@@ -134,7 +138,8 @@ impl Losses {
     /// frame, cannot be whole.
     fn is_leading(&self, shown: Option<i64>) -> bool {
         let is_before_key = shown.zip(self.first_key).is_some_and(|(shown, key)| shown < key);
-        !self.has_key || is_before_key
+        // Later on, the clock was set back.
+        !self.has_key || is_before_key && !self.has_begun
     }
 
     /// Compares what came with what the container promised. There must be nothing left to read.
