@@ -2,28 +2,36 @@
 
 use std::env;
 
-use streamsdk::protocol::Redactor;
+use streamsdk::protocol::{ApiKey, Redactor};
 
-/// Where an API key may come from besides the command line.
-const KEY_VARIABLE: &str = "ROBOFLOW_API_KEY";
+/// Options whose values are secrets.
+const OPTIONS: [&str; 2] = ["--api-key", "--turn-credential"];
+/// Where their values may come from besides the command line.
+const VARIABLES: [&str; 2] = ["ROBOFLOW_API_KEY", "STREAMSDK_TURN_CREDENTIAL"];
 
 /// `text` without the API key and what is secret in URLs, however the command line was understood: a URL
 /// that is not recognised as one has a password in it all the same.
 pub(crate) fn hide(text: &str) -> String {
     let arguments: Vec<String> =
         env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    redactor(&arguments, env::var(KEY_VARIABLE).ok().as_deref()).redact(text)
+    let values = VARIABLES.into_iter().filter_map(|name| env::var(name).ok()).collect();
+    redactor(&arguments, values).redact(text)
 }
 
-fn redactor(arguments: &[String], key: Option<&str>) -> Redactor {
-    let behind = |pair: &[String]| (pair[0] == "--api-key").then(|| pair[1].clone());
-    let keys = arguments.windows(2).filter_map(behind);
-    let keys =
-        keys.chain(arguments.iter().filter_map(|a| a.strip_prefix("--api-key=").map(Into::into)));
-    let keys = keys.chain(key.map(Into::into));
-    let redactor =
-        keys.fold(Redactor::default(), |redactor, key: String| redactor.api_key(&key.into()));
-    arguments.iter().fold(redactor, |redactor, argument| redactor.url(argument))
+/// Knows `values`, and what is secret in `arguments`.
+fn redactor(arguments: &[String], mut values: Vec<String>) -> Redactor {
+    for (place, argument) in arguments.iter().enumerate() {
+        match argument.split_once('=') {
+            Some((option, value)) if OPTIONS.contains(&option) => values.push(value.to_owned()),
+            None if OPTIONS.contains(&argument.as_str()) => {
+                values.extend(arguments.get(place + 1).cloned());
+            }
+            _ => {}
+        }
+    }
+    let known = values.into_iter().map(ApiKey::new);
+    let known = known.fold(Redactor::default(), |redactor, key| redactor.api_key(&key));
+    arguments.iter().fold(known, |redactor, argument| redactor.url(argument))
 }
 
 #[cfg(test)]
@@ -40,14 +48,16 @@ mod tests {
             "--server=http://u:pw@cam/1",
             "u:pw@cam/1",
         ] {
-            let arguments = ["run", url, "--api-key", "k3y"].map(String::from);
-            let said = redactor(&arguments, Some("0ther")).redact(&format!("'{url}' k3y 0ther"));
+            let arguments =
+                ["run", url, "--api-key", "k3y", "--turn-credential=tu7n"].map(String::from);
+            let said = redactor(&arguments, vec!["0ther".into()])
+                .redact(&format!("'{url}' k3y 0ther tu7n"));
             assert!(said.contains("[redacted]@cam/1"), "{said}");
-            for secret in ["u:pw", "k3y", "0ther"] {
+            for secret in ["u:pw", "k3y", "0ther", "tu7n"] {
                 assert!(!said.contains(secret), "{said}");
             }
         }
-        let said = redactor(&["run".into(), "a.mp4".into()], None).redact("no file a.mp4");
+        let said = redactor(&["run".into(), "a.mp4".into()], Vec::new()).redact("no file a.mp4");
         assert_eq!(said, "no file a.mp4");
     }
 }

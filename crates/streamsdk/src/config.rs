@@ -176,7 +176,7 @@ impl StreamConfig {
     }
 
     /// The stream outputs as the server knows them: it has lists of images, and not the images in them.
-    fn streamed_outputs(&self) -> Vec<String> {
+    pub(crate) fn streamed_outputs(&self) -> Vec<String> {
         let mut names = Vec::with_capacity(self.stream_output.len());
         for name in self.stream_output.iter().map(|image| output_name(image)) {
             if !names.iter().any(|known| known == name) {
@@ -236,5 +236,16 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_a_list_are_asked_for_by_the_name_of_the_list_and_once() {
+        let config = StreamConfig::default().stream_output(["crops[1]", "image", "crops[0]"]);
+        assert_eq!(config.streamed_outputs(), ["crops", "image"]);
     }
 }

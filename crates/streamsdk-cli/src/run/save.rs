@@ -62,6 +62,11 @@ impl Saver {
     }
 
     pub(super) async fn write(&mut self, frame: ReceivedFrame) -> Result<(), Failure> {
+        // Images of a list are no video, unless one of them was asked for by its index.
+        if frame.is_of_list() && frame.image_name() != self.without_image.wanted {
+            self.missed(&frame);
+            return Ok(());
+        }
         match &self.writing {
             // A writer that is gone has failed, and `finish` knows why.
             Some(writing) if writing.frames.send((frame, Instant::now())).await.is_err() => {
@@ -208,7 +213,9 @@ impl WithoutImage {
         match (results, lists) {
             (0, _) => "no frame came back".to_owned(),
             (_, 0) => format!("none of {results} results had an image as \"{wanted}\""),
-            _ => format!("\"{wanted}\" is a list of images, which is no video"),
+            _ => format!(
+                "\"{wanted}\" is a list of images, which is no video; for one of them ask for \"{wanted}[0]\""
+            ),
         }
     }
 }

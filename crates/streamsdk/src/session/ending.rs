@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use streamsdk_protocol::Redactor;
+
 use super::ledger::{Ledger, SentVideo};
 use crate::Ended;
 
@@ -37,7 +39,8 @@ impl StreamEnd {
 /// Why a session that seemed to end well has failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("the server could not go on: {}", .0.join("; "))]
+    // Each text is short already, and they may be many.
+    #[error("the server could not go on: {}", Redactor::default().text(&.0.join("; ")))]
     Server(Vec<String>),
     #[error("the source ended without one frame")]
     NoFrame,

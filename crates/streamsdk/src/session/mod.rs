@@ -113,7 +113,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     let frames_as_data = match request.video_file_upload && shape.video.is_none() {
         true => {
             let specification = request.workflow_configuration.workflow_specification.as_ref();
-            FramesAsData::new(config.stream_output.clone(), specification)
+            FramesAsData::new(config.streamed_outputs(), specification)
         }
         false => FramesAsData::default(),
     };
