@@ -11,10 +11,7 @@ use std::ffi::OsString;
 use clap::builder::ValueParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use streamsdk::protocol::redact_url;
 
-#[cfg(feature = "local-stream")]
-pub(crate) use self::run::RtspTransport;
 pub(crate) use self::run::{LimitArguments, RunArguments};
 pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
@@ -97,8 +94,7 @@ impl Arguments {
     }
 }
 
-/// Help and versions are printed and end the program; everything else is a failure, in which passwords
-/// of URLs do not show.
+/// Help and versions are printed and end the program; everything else is a failure.
 fn misread(error: &clap::Error, given: &[OsString]) -> Failure {
     if !error.use_stderr() {
         error.exit();
@@ -106,16 +102,7 @@ fn misread(error: &clap::Error, given: &[OsString]) -> Failure {
     let colored = terminal::colors_stderr(voice::colors_of(given));
     let text = error.render();
     let text = if colored { text.ansi().to_string() } else { text.to_string() };
-    Failure::CommandLine(given.iter().filter_map(|argument| argument.to_str()).fold(text, hide))
-}
-
-/// `text` without the passwords that are in an argument.
-fn hide(text: String, argument: &str) -> String {
-    let value = match argument.split_once('=') {
-        Some((name, value)) if name.starts_with('-') => value,
-        _ => argument,
-    };
-    if value.contains('@') { text.replace(value, &redact_url(value)) } else { text }
+    Failure::CommandLine(text)
 }
 
 fn subcommand_names() -> ValueParser {
@@ -144,16 +131,5 @@ mod tests {
             let given = ["streamsdk", "man", command.get_name()];
             assert!(Arguments::try_parse_from(given).is_ok(), "{given:?}");
         }
-    }
-
-    #[test]
-    fn what_is_misread_does_not_show_a_password() {
-        let given: Vec<OsString> = ["streamsdk", "run", "a.mp4", "Xtsp://u:s3cret@host/1"]
-            .iter()
-            .map(OsString::from)
-            .collect();
-        let error = Arguments::try_parse_from(&given).unwrap_err();
-        let Failure::CommandLine(text) = misread(&error, &given) else { panic!("{error}") };
-        assert!(text.contains("host") && !text.contains("s3cret"), "{text}");
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
+#[cfg(feature = "local-stream")]
+use streamsdk::capture::Transport;
 use streamsdk::{ApiKeyTransport, VideoCodec};
 
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
@@ -133,10 +135,10 @@ pub(crate) struct RunArguments {
     #[cfg(feature = "local-stream")]
     #[arg(long, help_heading = "Source")]
     pub(crate) transcode: bool,
-    /// What carries the video of a `local:rtsp://` stream
+    /// What carries the video of a `local:rtsp://` stream: tcp, udp, or auto for what the camera takes
     #[cfg(feature = "local-stream")]
     #[arg(long, value_name = "TRANSPORT", help_heading = "Source")]
-    pub(crate) rtsp_transport: Option<RtspTransport>,
+    pub(crate) rtsp_transport: Option<Transport>,
     /// Codec for video: vp8 or h264
     #[arg(long, value_name = "CODEC", help_heading = "Source")]
     pub(crate) codec: Option<VideoCodec>,
@@ -200,15 +202,4 @@ impl From<KeyTransport> for ApiKeyTransport {
             KeyTransport::Header => Self::Header,
         }
     }
-}
-
-#[cfg(feature = "local-stream")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RtspTransport {
-    /// The connection to the camera: loses nothing, may be late
-    Tcp,
-    /// Packets of its own, which may be lost
-    Udp,
-    /// What the camera takes
-    Auto,
 }

@@ -14,8 +14,6 @@ use streamsdk::{SourceError, WebcamSource};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
-#[cfg(feature = "local-stream")]
-use crate::args::RtspTransport;
 use crate::args::{LimitArguments, RunArguments};
 use crate::failure::Failure;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -196,14 +194,12 @@ async fn stream(
 #[cfg(feature = "local-stream")]
 async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStreamSource, Failure> {
     use streamsdk::Transcode;
-    use streamsdk::capture::{NetworkStream, Reconnect, Transport};
+    use streamsdk::capture::{NetworkStream, Reconnect};
 
     let reconnect = arguments.reconnect.map_or_else(Reconnect::always, Reconnect::attempts);
     let mut options = NetworkStream::options(url).reconnect(reconnect);
-    match arguments.rtsp_transport {
-        Some(RtspTransport::Tcp) => options = options.transport(Transport::Tcp),
-        Some(RtspTransport::Udp) => options = options.transport(Transport::Udp),
-        Some(RtspTransport::Auto) | None => {}
+    if let Some(transport) = arguments.rtsp_transport {
+        options = options.transport(transport);
     }
     let source = LocalStreamSource::open_with(options);
     let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
