@@ -124,7 +124,10 @@ impl GatheringSocket {
             }
             match filled {
                 Ok(_) => {
-                    self.seam.heard.note();
+                    // What is empty came from outside the audience, or says nothing anyway.
+                    if meta.len > 0 {
+                        self.seam.heard.note();
+                    }
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if nothing(&error) => {}
