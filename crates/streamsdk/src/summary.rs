@@ -20,6 +20,9 @@ pub struct Summary {
     pub dropped: Drops,
     /// The errors that came with frames, each text once and the first 16 of them.
     pub errors: Vec<FrameError>,
+    /// Fields of results that were not as they should be, such as a NaN: they cost nothing but themselves
+    /// ([`FrameData::odd_fields`](crate::FrameData::odd_fields)).
+    pub odd_fields: u64,
     /// What the server said was damaged or missing in the stream as a whole.
     pub damage: Vec<String>,
     /// Bytes of the file that have arrived at the server.
@@ -154,6 +157,9 @@ impl fmt::Display for Summary {
         }
         if self.frames_failed > 0 {
             write!(f, ", {} failed", self.frames_failed)?;
+        }
+        if self.odd_fields > 0 {
+            write!(f, ", {} odd fields", self.odd_fields)?;
         }
         for damage in &self.damage {
             write!(f, "; {damage}")?;

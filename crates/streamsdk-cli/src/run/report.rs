@@ -134,6 +134,7 @@ impl Report {
             "every_frame": summary.every_frame,
             "errors": summary.errors,
             "damage": summary.damage,
+            "odd_fields": summary.odd_fields,
             "dropped": summary.dropped,
             "upload_bytes": summary.upload_bytes,
             "upload_mb_per_s": summary.upload_mb_per_s(),

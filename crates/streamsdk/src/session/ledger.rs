@@ -19,6 +19,7 @@ pub(crate) struct Ledger {
     /// Of those that arrived, the ones with an error of the server's.
     failed: u64,
     queue_full: u64,
+    odd_fields: u64,
     errors: Vec<FrameError>,
     /// What the server said of the stream as a whole.
     damage: Vec<String>,
@@ -43,6 +44,11 @@ impl Ledger {
 
     pub(crate) fn unreadable(&mut self) {
         self.unreadable += 1;
+    }
+
+    /// Notes fields of results that are not as they should be, and cost nothing but themselves.
+    pub(crate) fn odd_fields(&mut self, count: u64) {
+        self.odd_fields += count;
     }
 
     pub(crate) fn dropped(&mut self, count: u64) {
@@ -79,6 +85,10 @@ impl Ledger {
 
     pub(crate) fn unreadable_results(&self) -> u64 {
         self.unreadable
+    }
+
+    pub(crate) fn odd(&self) -> u64 {
+        self.odd_fields
     }
 
     pub(crate) fn errors(&self) -> &[FrameError] {

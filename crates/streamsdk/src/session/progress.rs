@@ -88,10 +88,21 @@ impl Progress {
         state.ledger.result(frame_id, errors);
     }
 
-    pub(crate) fn result_unreadable(&self) {
+    /// Notes a part of a message: a sign of life, where the whole takes long.
+    pub(crate) fn message_grows(&self) {
         let mut state = self.state();
-        state.since = Instant::now();
-        state.ledger.unreadable();
+        if state.stage == Stage::Streaming {
+            state.since = Instant::now();
+        }
+    }
+
+    /// Notes something that could not be read. It is no progress: a server may not go on with that for ever.
+    pub(crate) fn result_unreadable(&self) {
+        self.state().ledger.unreadable();
+    }
+
+    pub(crate) fn odd_fields(&self, count: u64) {
+        self.state().ledger.odd_fields(count);
     }
 
     pub(crate) fn results_dropped(&self, count: u64) {
@@ -194,6 +205,7 @@ impl Progress {
             every_frame: self.every_frame,
             dropped: ledger.drops(video, not_taken),
             errors: ledger.errors().to_vec(),
+            odd_fields: ledger.odd(),
             damage: ledger.damage().to_vec(),
             upload_bytes: state.upload.map_or(0, |(_, progress)| progress.bytes_sent),
             upload_time: between(state.upload.map(|(started, _)| started), upload_end),

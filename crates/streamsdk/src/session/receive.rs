@@ -87,7 +87,11 @@ impl Receiver<'_> {
             self.progress.result_unreadable();
         }
         match pushed {
-            Ok(message) => self.handle(message?).await,
+            Ok(Some(message)) => self.handle(message).await,
+            Ok(None) => {
+                self.progress.message_grows();
+                None
+            }
             Err(error) => {
                 warn!(%error, "a message of the server was dropped");
                 self.progress.result_unreadable();
@@ -116,6 +120,7 @@ impl Receiver<'_> {
         }
         if !message.odd.is_empty() {
             debug!(frame_id, odd = %message.odd, "a result has odd fields");
+            self.progress.odd_fields(message.odd.count());
         }
         self.progress.result_arrived(frame_id, &message.errors);
         let data = FrameData::new(message);
