@@ -13,8 +13,6 @@ use streamsdk_capture::{
 use crate::support::{answering, hang, http, read_request, send_pattern, server};
 
 const LONG: Duration = Duration::from_secs(30);
-/// Of a frame of 320 by 180 in I420.
-const FRAME_BYTES: usize = 320 * 180 * 3 / 2;
 
 fn clip() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/video/numbered_baseline.mp4");
@@ -54,13 +52,17 @@ fn what_can_wait_gives_every_frame_however_slowly_they_are_taken() {
 
 #[test]
 fn a_live_stream_keeps_what_there_is_room_for_and_counts_the_others() {
-    for (options, room) in [
-        (patient as fn(&str) -> NetworkStreamOptions, 1),
-        (|url| patient(url).every_frame(7 * FRAME_BYTES), 7),
-        (|url| patient(url).every_frame(0), 1),
-        (|url| patient(url).buffered(5, WhenFull::DropOldest), 5),
-        (|url| patient(url).buffered(100, WhenFull::Wait), 50),
-    ] {
+    type Options = fn(&str) -> NetworkStreamOptions;
+    /// What there is room for, where a frame has so many bytes.
+    type Room = fn(usize) -> usize;
+    let cases: [(Options, Room); 5] = [
+        (patient, |_| 1),
+        (|url| patient(url).every_frame(1_000_000), |bytes| 1_000_000 / bytes),
+        (|url| patient(url).every_frame(0), |_| 1),
+        (|url| patient(url).buffered(5, WhenFull::DropOldest), |_| 5),
+        (|url| patient(url).buffered(100, WhenFull::Wait), |_| 50),
+    ];
+    for (options, room) in cases {
         let (sender, sent) = channel();
         let server = server(move |mut client, _| {
             let pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(50);
@@ -74,7 +76,8 @@ fn a_live_stream_keeps_what_there_is_room_for_and_counts_the_others() {
         sent.recv_timeout(LONG).unwrap();
         let (frames, end) = take_all(&mut stream);
         assert!(matches!(end, CaptureError::Disconnected { .. }), "{end:?}");
-        assert_eq!(frames.len(), room);
+        let bytes = frames[0].frame.planes().iter().map(|plane| plane.data.len()).sum();
+        assert_eq!(frames.len(), room(bytes));
         let dropped: u64 = frames.iter().map(|captured| captured.dropped).sum();
         assert_eq!(frames.len() as u64 + dropped, 50);
     }
