@@ -2,7 +2,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use streamsdk::media::mp4::Mp4Writer;
+use streamsdk::media::mp4::{Mp4Writer, drop_cut_index};
 use streamsdk::media::{TimeBase, Timestamp};
 use streamsdk::{FrameData, ReceivedFrame};
 use tokio::sync::mpsc;
@@ -107,6 +107,8 @@ impl Writing {
         let written = done.await.map_err(|error| Failure::Internal(error.to_string()))?;
         let name = name.display();
         if let Some(reason) = written.broken {
+            // Best effort: it may be a disk that takes nothing at all.
+            let _ = part.as_ref().map(|part| drop_cut_index(part.path()));
             return Err(Failure::Output(format!(
                 "saving {name} failed after {} frames: {reason}{}",
                 written.frames,

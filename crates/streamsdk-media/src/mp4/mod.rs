@@ -11,6 +11,7 @@
 //! ```
 
 mod clock;
+mod cut;
 mod picture;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use ffmpeg_next::{Codec, Dictionary, Packet, Rational, codec, encoder, format::P
 use thiserror::Error;
 
 use self::clock::Clock;
+pub use self::cut::drop_cut_index;
 use self::picture::Pictures;
 use crate::{
     ColorMatrix, ColorRange, ColorSpace, ConvertError, Frame, MAX_DIMENSION, TimeBase, ffmpeg,
