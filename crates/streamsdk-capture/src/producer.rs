@@ -98,6 +98,12 @@ pub trait EncodedProducer: Send {
 
     /// Ends the producer from another thread.
     fn stopper(&self) -> Stopper;
+
+    /// What was missing or damaged up to the newest frame, as far as that can be known without decoding.
+    /// Default is nothing.
+    fn damage(&self) -> Damage {
+        Damage::default()
+    }
 }
 
 /// What a producer gives.

@@ -23,7 +23,8 @@ pub struct Summary {
     /// Fields of results that were not as they should be, such as a NaN: they cost nothing but themselves
     /// ([`FrameData::odd_fields`](crate::FrameData::odd_fields)).
     pub odd_fields: u64,
-    /// What the server said was damaged or missing in the stream as a whole.
+    /// What was damaged or missing in the stream as a whole: what the server said of it, and of a live source of
+    /// this machine what its producer said.
     pub damage: Vec<String>,
     /// Bytes of the file that have arrived at the server.
     pub upload_bytes: u64,

@@ -80,6 +80,10 @@ impl EncodedProducer for EncodedStream {
     fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
+
+    fn damage(&self) -> Damage {
+        Self::damage(self)
+    }
 }
 
 impl fmt::Debug for EncodedStream {

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use streamsdk_capture::Damage;
 use streamsdk_protocol::pairing::PairingStatistics;
 use streamsdk_transport::{
     VideoCodec, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
@@ -34,6 +35,8 @@ struct State {
     pairing: PairingStatistics,
     to_data: LatencySamples,
     to_frame: LatencySamples,
+    /// What was missing or damaged in what this side sends.
+    damage: Vec<String>,
 }
 
 /// The video of a session: what was sent, what came back, and how long that took.
@@ -112,6 +115,17 @@ impl Live {
         if let Some(captured) = state.captured(time) {
             state.to_frame.add(at.saturating_duration_since(captured));
         }
+    }
+
+    /// Notes what the source of the frames says of itself when it is over.
+    pub(crate) fn damaged(&self, damage: &Damage) {
+        if damage.is_loss() {
+            self.state().damage.push(damage.to_string());
+        }
+    }
+
+    pub(crate) fn take_damage(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().damage)
     }
 
     pub(crate) fn request_key_frame(&self) {

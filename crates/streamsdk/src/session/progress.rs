@@ -124,7 +124,8 @@ impl Progress {
 
     /// What the session comes to after it has run to its end.
     pub(crate) fn judge(&self, end: StreamEnd) -> Result<Ended, Failure> {
-        let ledger = &self.state().ledger;
+        let ledger = &mut self.state().ledger;
+        self.live.iter().for_each(|live| ledger.damaged(live.take_damage()));
         ending::judge(end, ledger, self.sent_video(), self.frames_alone(), self.every_frame)
     }
 

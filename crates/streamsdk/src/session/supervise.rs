@@ -75,6 +75,7 @@ impl Supervisor {
             channels: source_channels,
             video: self.video_out,
             progress: Arc::clone(&progress),
+            every_frame: self.acks,
             cancel: self.upload,
         };
 

@@ -11,6 +11,9 @@ use streamsdk_transport::{VideoCodec, VideoDirection};
 use super::{ConnectionShape, SourceError, SourceIo, StreamSource, VideoOut};
 use crate::StreamConfig;
 
+/// Decoded frames of a camera that a session keeps which promises every frame: two seconds of 1080p.
+const MAX_KEPT_BYTES: usize = 192 << 20;
+
 /// A camera or server that this machine pulls, by RTSP or RTMP, and sends on as a video track: for
 /// streams that the inference server cannot reach.
 ///
@@ -109,15 +112,20 @@ impl LocalStreamSource {
         }
     }
 
-    async fn pass_on(&self, video: VideoOut) -> Result<(), SourceError> {
-        let (options, otherwise) = (self.options.clone(), self.options.clone());
+    async fn pass_on(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
+        let (options, otherwise) = (self.options.clone(), self.decoding(every_frame));
         let encoded = blocking(|| options.open_encoded()).await?;
         video.pass_on(encoded, self.stopper.clone(), || otherwise.open()).await
     }
 
-    async fn encode(&self, video: VideoOut) -> Result<(), SourceError> {
-        let options = self.options.clone();
+    async fn encode(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
+        let options = self.decoding(every_frame);
         video.send_frames(blocking(|| options.open()).await?).await
+    }
+
+    fn decoding(&self, every_frame: bool) -> NetworkStreamOptions {
+        let options = self.options.clone();
+        if every_frame { options.every_frame(MAX_KEPT_BYTES) } else { options }
     }
 }
 
@@ -161,9 +169,9 @@ impl StreamSource for LocalStreamSource {
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
         let video = io.take_video().ok_or(SourceError::NoVideo)?;
         if self.can_be_passed_on() && video.codec() == VideoCodec::H264 {
-            self.pass_on(video).await
+            self.pass_on(video, io.every_frame()).await
         } else {
-            self.encode(video).await
+            self.encode(video, io.every_frame()).await
         }
     }
 

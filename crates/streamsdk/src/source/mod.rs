@@ -82,6 +82,7 @@ pub struct SourceIo {
     pub(crate) channels: Vec<Channel>,
     pub(crate) video: Option<VideoOut>,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) every_frame: bool,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -97,6 +98,12 @@ impl SourceIo {
     /// refused it, or if it was taken.
     pub fn take_video(&mut self) -> Option<VideoOut> {
         self.video.take()
+    }
+
+    /// Whether the session promises every frame, so that a source should hold back what can wait instead of
+    /// leaving it out.
+    pub fn every_frame(&self) -> bool {
+        self.every_frame
     }
 
     /// Tells the caller and the session's time limit how far an upload is.

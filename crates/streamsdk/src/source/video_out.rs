@@ -31,8 +31,13 @@ impl VideoOut {
         self,
         mut producer: impl FrameProducer + 'static,
     ) -> Result<(), SourceError> {
-        let stopper = producer.stopper();
-        self.on_thread(stopper, move |feed, on_sent| feed.send_frames(&mut producer, on_sent)).await
+        let (stopper, live) = (producer.stopper(), Arc::clone(&self.live));
+        let send = move |feed: &mut TrackFeed, on_sent: &mut dyn FnMut(SentFrame)| {
+            let sent = feed.send_frames(&mut producer, on_sent);
+            live.damaged(&producer.damage());
+            sent
+        };
+        self.on_thread(stopper, send).await
     }
 
     /// Sends frames that are encoded in [`VideoOut::codec`] as they are, until they end, on a thread of
@@ -50,8 +55,11 @@ impl VideoOut {
         stopper: Stopper,
         otherwise: impl FnOnce() -> Result<P, CaptureError> + Send + 'static,
     ) -> Result<(), SourceError> {
+        let live = Arc::clone(&self.live);
         let send = move |feed: &mut TrackFeed, on_sent: &mut dyn FnMut(SentFrame)| {
-            match feed.pass_on(&mut encoded, &mut *on_sent) {
+            let passed_on = feed.pass_on(&mut encoded, &mut *on_sent);
+            live.damaged(&encoded.damage());
+            match passed_on {
                 Ok(PassedOn::UpToOneTooLarge) => {}
                 Err(SendFramesError::Producer(CaptureError::Unsupported { .. })) => {}
                 done => return done.map(drop),
@@ -59,7 +67,10 @@ impl VideoOut {
             // Many cameras serve few at a time.
             drop(encoded);
             tracing::info!("the video cannot be passed on as it is: it is encoded anew");
-            feed.send_frames(&mut otherwise()?, on_sent)
+            let mut producer = otherwise()?;
+            let sent = feed.send_frames(&mut producer, on_sent);
+            live.damaged(&producer.damage());
+            sent
         };
         self.on_thread(stopper, send).await
     }
