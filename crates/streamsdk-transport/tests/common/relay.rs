@@ -1,7 +1,7 @@
 //! A network path that loses packets: stands between two peers on loopback.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -140,9 +140,12 @@ fn candidates(sdp: &str) -> impl Iterator<Item = Vec<&str>> {
         .map(|line| line.split_whitespace().collect())
 }
 
+/// Where a peer is reached on loopback, where the doors are.
 fn address(sdp: &str) -> SocketAddr {
-    let candidate = candidates(sdp).next().expect("a description with a candidate");
-    format!("{}:{}", candidate[4], candidate[5]).parse().unwrap()
+    let addresses = candidates(sdp)
+        .map(|words| SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap()));
+    let mut on_loopback = addresses.filter(|address| address.ip() == Ipv4Addr::LOCALHOST);
+    on_loopback.next().expect("a description with a candidate on loopback")
 }
 
 fn through(sdp: &str, door: SocketAddr) -> String {
