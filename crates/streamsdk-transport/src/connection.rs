@@ -209,7 +209,7 @@ impl PeerConnectionEventHandler for Callbacks {
                 PeerState::Connecting => self.seam.path.why_not_connected(),
                 _ => EndReason::PeerSilent,
             }),
-            RTCPeerConnectionState::Closed => PeerState::Ended(EndReason::ClosedByPeer),
+            RTCPeerConnectionState::Closed => PeerState::Ended(self.seam.handshake.why_closed()),
             _ => return,
         };
         self.life.set(next);

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 
-use crate::HandshakeFailure;
 use crate::alert::Alert;
+use crate::{EndReason, HandshakeFailure};
 
 #[derive(Debug, Default)]
 pub(crate) struct Handshake {
@@ -43,9 +43,19 @@ impl Handshake {
         self.failure.get().cloned().unwrap_or(HandshakeFailure::Unfinished)
     }
 
+    /// Why a connection ends whose transport is closed: a handshake that fails closes it as well, even if the
+    /// engine took the connection for made a moment before.
+    pub(crate) fn why_closed(&self) -> EndReason {
+        if self.has_failed() { EndReason::HandshakeFailed } else { EndReason::ClosedByPeer }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.get().is_some()
+    }
+
     /// Resolves when a side has given it up. For one task.
     pub(crate) async fn failed(&self) {
-        while self.failure.get().is_none() {
+        while !self.has_failed() {
             self.failed.notified().await;
         }
     }

@@ -215,22 +215,26 @@ impl Attempt<'_> {
         Ok(())
     }
 
+    fn ended(&self, reason: EndReason) -> ConnectError {
+        match reason {
+            EndReason::NeverConnected | EndReason::HandshakeFailed => self.not_connected(),
+            reason => ConnectError::Ended(reason),
+        }
+    }
+
     async fn open(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
         for channel in channels {
             let opened = tokio::select! {
                 opened = timeout_at(self.started + self.limit, channel.opened()) => opened,
-                reason = self.peer.ended() => return Err(match reason {
-                    EndReason::NeverConnected | EndReason::HandshakeFailed => self.not_connected(),
-                    reason => ConnectError::Ended(reason),
-                }),
+                reason = self.peer.ended() => return Err(self.ended(reason)),
                 () = self.engine.seam.handshake.failed() => return Err(self.not_connected()),
             };
-            match opened {
-                Ok(true) => {}
-                Err(_) if self.peer.state() == PeerState::Connecting => {
-                    return Err(self.not_connected());
-                }
-                Ok(false) | Err(_) => {
+            match (opened, self.peer.state()) {
+                (Ok(true), _) => {}
+                // The channels of a connection end with it.
+                (Ok(false), PeerState::Ended(reason)) => return Err(self.ended(reason)),
+                (Err(_), PeerState::Connecting) => return Err(self.not_connected()),
+                (Ok(false) | Err(_), _) => {
                     return Err(ConnectError::ChannelNotOpen {
                         label: channel.label().to_owned(),
                         waited: self.started.elapsed(),

@@ -71,7 +71,8 @@ pub struct TransportStats {
 impl Peer {
     pub(crate) fn new(connection: &Connection, hurry: Option<Hurry>) -> Self {
         let Connection { engine, life, seam, traffic, close_timeout, .. } = connection;
-        tokio::spawn(watch_for_farewell(Arc::downgrade(engine), life.clone()));
+        let watch = watch_for_farewell(Arc::downgrade(engine), life.clone(), Arc::clone(seam));
+        tokio::spawn(watch);
         Self {
             inner: Arc::new(Inner {
                 engine: Arc::clone(engine),
@@ -223,8 +224,8 @@ fn repeat_farewell(seam: &Arc<Seam>) {
 /// Ends `life` when the peer has said goodbye.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
-/// the other side stays "connected".
-async fn watch_for_farewell(engine: Weak<dyn PeerConnection>, life: Life) {
+/// the other side stays "connected". A handshake that fails closes the transport as well.
+async fn watch_for_farewell(engine: Weak<dyn PeerConnection>, life: Life, seam: Arc<Seam>) {
     loop {
         tokio::select! {
             _ = life.ended() => return,
@@ -234,7 +235,7 @@ async fn watch_for_farewell(engine: Weak<dyn PeerConnection>, life: Life) {
         if let Some(sctp) = engine.sctp().await
             && let Ok(RTCDtlsTransportState::Closed) = sctp.transport().state().await
         {
-            life.end(EndReason::ClosedByPeer);
+            life.end(seam.handshake.why_closed());
         }
     }
 }
