@@ -103,8 +103,10 @@ impl TrackFeed {
             match producer.next_frame(SILENCE) {
                 Ok(captured) => encoding.send(&captured, &mut on_sent)?,
                 Err(error) if error.is_timeout() => encoding.feed.sender.check()?,
-                Err(error) if error.is_end() => return Ok(()),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    encoding.feed.end();
+                    return if error.is_end() { Ok(()) } else { Err(error.into()) };
+                }
             }
         }
     }
@@ -125,8 +127,16 @@ impl TrackFeed {
         loop {
             let frame = match producer.next_encoded() {
                 Ok(frame) => frame,
-                Err(error) if error.is_end() => return Ok(PassedOn::Everything),
-                Err(error) => return Err(error.into()),
+                // What cannot be passed on is encoded anew, and the frames go on.
+                Err(error @ CaptureError::Unsupported { .. }) => return Err(error.into()),
+                Err(error) => {
+                    self.end();
+                    return if error.is_end() {
+                        Ok(PassedOn::Everything)
+                    } else {
+                        Err(error.into())
+                    };
+                }
             };
             if frame.data.len() > LARGEST_FRAME {
                 return Ok(PassedOn::UpToOneTooLarge);
@@ -141,6 +151,13 @@ impl TrackFeed {
             // The clock of a track wraps.
             self.sender.blocking_send(time as u32, frame.data)?;
         }
+    }
+}
+
+impl TrackFeed {
+    /// Has the last frame taken for whole. What ends the frames matters more than that this was not told.
+    fn end(&self) {
+        let _ = self.sender.blocking_end();
     }
 }
 

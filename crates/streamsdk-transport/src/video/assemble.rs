@@ -108,6 +108,7 @@ impl Assembler {
 
     /// The next frame, if it is whole. To be called until there is none.
     pub(super) fn next_frame(&mut self, now: Instant) -> Option<Assembled> {
+        self.pass_over_empty();
         let next = self.next?;
         let Some(end) = self.end_of_frame(next) else {
             // What has come is either the beginning of a frame or lies beyond something missing.
@@ -128,6 +129,17 @@ impl Assembler {
                 self.lose_all();
                 None
             }
+        }
+    }
+
+    /// Packets without anything in them belong to no frame: they are padding, or tell that the frame before
+    /// them is whole.
+    fn pass_over_empty(&mut self) {
+        while let Some(next) = self.next
+            && self.waiting.get(&next).is_some_and(|packet| packet.payload.is_empty())
+        {
+            self.waiting.remove(&next);
+            self.next = Some(next + 1);
         }
     }
 
@@ -331,6 +343,28 @@ mod tests {
         let mut all = packets(1, &[0], 3);
         all[2].marker = false;
         assert_eq!(frames(&mut assembler, all), [0, 1, 2]);
+    }
+
+    #[test]
+    fn padding_between_frames_costs_nothing_and_ends_a_frame_without_a_marker() {
+        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut all = packets(1, &[0], 3);
+        all[8].marker = false;
+        let padding = |rtp_time| VideoPacket {
+            rtp_time,
+            marker: false,
+            payload: Bytes::new(),
+            ..all[0].clone()
+        };
+        let mut padded = all.clone();
+        padded.insert(3, padding(0));
+        padded.insert(4, padding(0));
+        padded.push(padding(6001));
+        for (sequence, packet) in (1..).zip(&mut padded) {
+            packet.sequence = sequence;
+        }
+        assert_eq!(frames(&mut assembler, padded), [0, 1, 2]);
+        assert_eq!((assembler.lost_frames(), assembler.deadline()), (0, None));
     }
 
     #[test]

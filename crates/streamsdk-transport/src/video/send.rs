@@ -64,7 +64,7 @@ impl OutgoingTrack {
 /// Sends encoded frames on a track. Clones send on the same one.
 #[derive(Debug, Clone)]
 pub struct VideoSender {
-    frames: mpsc::Sender<(u32, Bytes)>,
+    queue: mpsc::Sender<Outgoing>,
     feedback: Arc<Feedback>,
     codec: VideoCodec,
     life: Life,
@@ -77,18 +77,20 @@ impl VideoSender {
         link: &VideoLink,
         life: Life,
     ) -> Self {
-        let (frames, queue) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(QUEUE);
         let packets = Packets {
             payloader: negotiated.codec.payloader(),
             payload_type: negotiated.payload_type,
             ssrc: track.ssrc,
             sequence: random() as u16,
             offset: random(),
+            newest: 0,
         };
         let way =
             Way { track: Arc::clone(&track.engine), departures: Arc::clone(&link.departures) };
         tokio::spawn(send_frames(way, packets, queue, life.clone()));
-        Self { frames, feedback: Arc::clone(&link.feedback), codec: negotiated.codec, life }
+        let feedback = Arc::clone(&link.feedback);
+        Self { queue: sender, feedback, codec: negotiated.codec, life }
     }
 
     /// How frames must be encoded.
@@ -102,7 +104,7 @@ impl VideoSender {
     /// offset. The packets of a large frame are spread over part of the time to the next, 50 ms at most.
     /// Waits while two frames are waiting already. `Ok` means queued: what is lost on the way is not known here.
     pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
-        match self.frames.send((rtp_time, frame)).await {
+        match self.queue.send(Outgoing::Frame { rtp_time, data: frame }).await {
             Ok(()) => Ok(()),
             Err(_) => Err(SendError::Ended(self.life.ended().await)),
         }
@@ -110,8 +112,19 @@ impl VideoSender {
 
     /// [`VideoSender::send`] for a thread that is no task. Must not be called from one.
     pub fn blocking_send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
-        self.frames
-            .blocking_send((rtp_time, frame))
+        self.blocking_queue(Outgoing::Frame { rtp_time, data: frame })
+    }
+
+    /// Lets receivers know that the last frame is whole, to be called when no more come. Some, aiortc
+    /// among them, know a frame to be whole only when something of another time follows it, and would
+    /// keep the last one for ever. Must not be called from a task.
+    pub fn blocking_end(&self) -> Result<(), SendError> {
+        self.blocking_queue(Outgoing::EndOfFrames)
+    }
+
+    fn blocking_queue(&self, outgoing: Outgoing) -> Result<(), SendError> {
+        self.queue
+            .blocking_send(outgoing)
             .map_err(|_| self.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
     }
 
@@ -136,22 +149,41 @@ impl VideoSender {
     }
 }
 
+/// What waits to leave.
+#[derive(Debug)]
+enum Outgoing {
+    Frame { rtp_time: u32, data: Bytes },
+    EndOfFrames,
+}
+
 /// How packets get to the other side.
 struct Way {
     track: Arc<TrackLocalStaticRTP>,
     departures: Arc<Departures>,
 }
 
+impl Way {
+    async fn send(&self, packets: impl Iterator<Item = rtp::Packet>) {
+        if let Err(error) = self.departures.send(&*self.track, packets).await {
+            tracing::debug!(error = %EngineError::from(error), "packets were not sent");
+        }
+    }
+}
+
 async fn send_frames(
     way: Way,
     mut packets: Packets,
-    mut queue: mpsc::Receiver<(u32, Bytes)>,
+    mut queue: mpsc::Receiver<Outgoing>,
     life: Life,
 ) {
     let mut pace = Pace::default();
     let sending = async {
-        while let Some((rtp_time, frame)) = queue.recv().await {
-            let mut packets = match packets.of(rtp_time, &frame) {
+        while let Some(outgoing) = queue.recv().await {
+            let Outgoing::Frame { rtp_time, data } = outgoing else {
+                way.send(std::iter::once(packets.end())).await;
+                continue;
+            };
+            let mut packets = match packets.of(rtp_time, &data) {
                 Ok(packets) => packets.into_iter(),
                 Err(error) => {
                     tracing::warn!(%error, "a frame cannot be put into packets; dropped");
@@ -165,10 +197,7 @@ async fn send_frames(
                 if burst > 0 {
                     tokio::time::sleep_until(started + spread * burst / bursts).await;
                 }
-                let packets = packets.by_ref().take(BURST);
-                if let Err(error) = way.departures.send(&*way.track, packets).await {
-                    tracing::debug!(error = %EngineError::from(error), "packets were not sent");
-                }
+                way.send(packets.by_ref().take(BURST)).await;
             }
         }
     };
@@ -204,26 +233,36 @@ struct Packets {
     ssrc: u32,
     sequence: u16,
     offset: u32,
+    /// The time of the newest frame.
+    newest: u32,
 }
 
 impl Packets {
     fn of(&mut self, rtp_time: u32, frame: &Bytes) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
         let payloads = self.payloader.payload(PAYLOAD, frame)?;
+        self.newest = rtp_time;
         let last = payloads.len().saturating_sub(1);
-        let packet = |(index, payload)| {
-            let header = rtp::header::Header {
-                version: 2,
-                marker: index == last,
-                payload_type: self.payload_type,
-                sequence_number: self.sequence,
-                timestamp: rtp_time.wrapping_add(self.offset),
-                ssrc: self.ssrc,
-                ..rtp::header::Header::default()
-            };
-            self.sequence = self.sequence.wrapping_add(1);
-            rtp::Packet { header, payload }
-        };
+        let packet = |(index, payload)| self.packet(rtp_time, index == last, payload);
         Ok(payloads.into_iter().enumerate().map(packet).collect())
+    }
+
+    /// A packet without anything in it, of another time than the newest frame.
+    fn end(&mut self) -> rtp::Packet {
+        self.packet(self.newest.wrapping_add(1), false, Bytes::new())
+    }
+
+    fn packet(&mut self, rtp_time: u32, marker: bool, payload: Bytes) -> rtp::Packet {
+        let header = rtp::header::Header {
+            version: 2,
+            marker,
+            payload_type: self.payload_type,
+            sequence_number: self.sequence,
+            timestamp: rtp_time.wrapping_add(self.offset),
+            ssrc: self.ssrc,
+            ..rtp::header::Header::default()
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        rtp::Packet { header, payload }
     }
 }
 
@@ -256,6 +295,7 @@ mod tests {
             ssrc: 1,
             sequence: u16::MAX,
             offset: u32::MAX,
+            newest: 0,
         };
         let frame = Bytes::from(vec![0; PAYLOAD * 2]);
         let made = packets.of(3000, &frame).unwrap();
@@ -265,5 +305,8 @@ mod tests {
             .collect();
         assert_eq!(seen, [(u16::MAX, false), (0, false), (1, true)]);
         assert!(made.iter().all(|packet| packet.header.timestamp == 2999));
+        let end = packets.end();
+        assert!(end.payload.is_empty() && !end.header.marker);
+        assert_eq!((end.header.sequence_number, end.header.timestamp), (2, 3000));
     }
 }
