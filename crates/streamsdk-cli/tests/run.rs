@@ -44,8 +44,12 @@ fn a_clip_goes_through_and_everything_is_written() {
     assert_eq!((&summary["frames_sent"], &summary["frames_returned"]), (&300.into(), &300.into()));
     assert_eq!(summary["ended"], "complete");
     assert_eq!(summary["upload_bytes"], std::fs::metadata(clip("moving_300.mp4")).unwrap().len());
-    for field in ["upload_mb_per_s", "fps", "cpu_s", "peak_rss_mb"] {
+    for field in ["upload_mb_per_s", "fps"] {
         assert!(summary[field].as_f64().unwrap() > 0.0, "{field}");
+    }
+    for field in ["cpu_s", "peak_rss_mb"] {
+        let is_known = summary[field].as_f64().is_some_and(|figure| figure > 0.0);
+        assert_eq!(is_known, cfg!(all(unix, not(streamsdk_portable))), "{field}");
     }
     assert!(summary["dropped"].as_object().unwrap().values().all(|count| count == 0));
 

@@ -1,6 +1,6 @@
 //! Whether the network may cut packets up, and what the kernel knows about it.
 //!
-//! Elsewhere than on Linux the system's own rule stays, and nothing is known.
+//! Elsewhere than on Linux nobody may, which is `quinn-udp`'s rule, and nothing is known.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -17,9 +17,9 @@ pub(crate) enum Fragments {
 
 /// Lets packets of `socket` be cut up.
 pub(crate) fn allow(socket: &UdpSocket, fragments: Fragments) -> std::io::Result<()> {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(streamsdk_portable)))]
     linux::allow(socket, fragments)?;
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(streamsdk_portable))))]
     let _ = (socket, fragments);
     Ok(())
 }
@@ -33,13 +33,13 @@ pub(crate) fn known_way(to: SocketAddr) -> Option<Way> {
     let socket = UdpSocket::bind((any, 0)).ok()?;
     // Sends nothing, but finds the route.
     socket.connect(to).ok()?;
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(streamsdk_portable)))]
     return linux::mtu(&socket, to).map(|mtu| Way { to: to.ip(), mtu });
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(streamsdk_portable))))]
     None
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(streamsdk_portable)))]
 mod linux {
     use std::io;
     use std::net::{SocketAddr, UdpSocket};
@@ -73,7 +73,7 @@ mod linux {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(streamsdk_portable)))]
 mod tests {
     use super::*;
 

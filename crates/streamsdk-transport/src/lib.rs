@@ -30,6 +30,12 @@
 //!   until the answer is applied.
 //! * **Packets fit the path.** Their size follows what is known of the way to the peer, full ones are tried
 //!   out before a connection counts as made, and where they do not fit they are cut up.
+//!
+//! # Systems
+//!
+//! It is run on Linux. On other systems, where it has not run yet, tokio's socket tells when there is
+//! something to read, and nothing is known of the way to the peer before packets are tried out, nor is
+//! any packet cut up. `RUSTFLAGS="--cfg streamsdk_portable"` makes Linux do the same.
 
 mod acknowledgement;
 mod alert;
@@ -54,6 +60,7 @@ mod packet_size;
 mod path;
 mod peer;
 mod probe;
+mod readiness;
 mod seam;
 mod socket;
 mod video;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tracing::debug;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
@@ -181,13 +182,23 @@ impl Runtime for SeamRuntime {
 
 /// Best effort: with a small buffer a transfer stalls now and then, but it works.
 fn enlarge_receive_buffer(socket: &UdpSocket, bytes: usize) {
-    use rustix::net::sockopt;
-    // A privileged process may go over the system's limit.
-    if sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_err()
-        && let Err(error) = sockopt::set_socket_recv_buffer_size(socket, bytes)
-    {
+    if enlarge_by_force(socket, bytes) {
+        return;
+    }
+    if let Err(error) = sockopt::set_socket_recv_buffer_size(socket, bytes) {
         debug!(%error, bytes, "could not enlarge the receive buffer of a socket");
     }
+}
+
+/// On Linux a privileged process may go over the system's limit.
+#[cfg(all(target_os = "linux", not(streamsdk_portable)))]
+fn enlarge_by_force(socket: &UdpSocket, bytes: usize) -> bool {
+    sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok()
+}
+
+#[cfg(not(all(target_os = "linux", not(streamsdk_portable))))]
+fn enlarge_by_force(_socket: &UdpSocket, _bytes: usize) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use std::task::{Context, Poll, ready};
 
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
@@ -23,6 +22,7 @@ use crate::fragments::{self, Fragments};
 use crate::inbox::{Filled, Inbox, Traffic};
 use crate::interfaces::Audience;
 use crate::outflow::Outflow;
+use crate::readiness::Readiness;
 use crate::seam::Seam;
 
 pub(crate) struct GatheringSocket {
@@ -31,12 +31,8 @@ pub(crate) struct GatheringSocket {
     outflow: Outflow,
     reading: Mutex<Reading>,
     /// Tells when there is room in the kernel, while there is none.
-    room: Mutex<Option<Events>>,
+    room: Mutex<Option<Readiness>>,
 }
-
-/// What the kernel tells of a socket: that there is something to read, or that there is room. Asked for
-/// both, it would wake the reader for every packet that leaves.
-type Events = AsyncFd<UdpSocket>;
 
 struct Reading {
     inbox: Inbox,
@@ -48,7 +44,7 @@ enum Watch {
     /// It is tried at once.
     Nothing,
     /// The kernel says so, at every packet.
-    Events(Events),
+    Events(Readiness),
     /// It is tried when the time has come; the kernel is silent.
     Clock(Pin<Box<Sleep>>),
 }
@@ -105,12 +101,8 @@ impl GatheringSocket {
             let filled = match watch {
                 Watch::Nothing => inbox.fill(&self.kernel, buf, meta, expected),
                 Watch::Events(events) => {
-                    let mut readable = ready!(events.poll_read_ready(cx))?;
-                    let filled = readable.try_io(|_| inbox.fill(&self.kernel, buf, meta, expected));
-                    if matches!(filled, Ok(Ok(Filled::Drained))) {
-                        readable.clear_ready();
-                    }
-                    filled.unwrap_or_else(|_| Err(ErrorKind::WouldBlock.into()))
+                    let fill = || inbox.fill(&self.kernel, buf, meta, expected);
+                    ready!(events.poll(cx, fill, |filled| matches!(filled, Filled::Drained)))
                 }
                 Watch::Clock(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
@@ -147,12 +139,13 @@ impl GatheringSocket {
             None => self.kernel.events(Interest::WRITABLE)?,
         };
         loop {
-            let Poll::Ready(writable) = events.poll_write_ready(cx) else {
-                *room = Some(events);
-                return Poll::Pending;
-            };
-            if let Ok(sent) = writable?.try_io(|_| self.kernel.send(transmit)) {
-                return Poll::Ready(sent);
+            match events.poll(cx, || self.kernel.send(transmit), |_| false) {
+                Poll::Pending => {
+                    *room = Some(events);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(error)) if error.kind() == ErrorKind::WouldBlock => {}
+                sent => return sent,
             }
         }
     }
@@ -244,9 +237,8 @@ impl Kernel {
     }
 
     /// What tells that the socket is ready for `interest`, for as long as it lives.
-    #[allow(deprecated, reason = "the new one is unsafe, for types whose descriptor can change")]
-    fn events(&self, interest: Interest) -> io::Result<Events> {
-        AsyncFd::with_interest(self.socket.try_clone()?, interest)
+    fn events(&self, interest: Interest) -> io::Result<Readiness> {
+        Readiness::new(&self.socket, interest)
     }
 
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {

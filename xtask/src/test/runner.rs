@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use crate::counts::{Counts, from_libtest, from_nextest};
-use crate::process::{Finished, Output};
+use crate::process::{Job, Output};
 use crate::{project, setup};
 
 /// A run that took place: what was counted, and whether the runner was content.
@@ -10,8 +10,15 @@ type Counted = (Counts, Result<()>);
 type Suite = (&'static str, fn() -> Result<Counted>);
 
 /// The suites by name.
-pub const SUITES: &[Suite] =
-    &[("tests", run_tests), ("documentation tests", run_documentation_tests)];
+pub const SUITES: &[Suite] = &[
+    ("tests", run_tests),
+    ("documentation tests", run_documentation_tests),
+    ("as on other systems", run_as_on_other_systems),
+];
+
+/// What has Linux to itself in the default features, and something else for other systems.
+const WITH_ANOTHER_WAY: &[&str] =
+    &["--package", "streamsdk-transport", "--package", "streamsdk-cli"];
 
 fn run_tests() -> Result<Counted> {
     if setup::find_program("cargo-nextest").is_none() {
@@ -19,7 +26,8 @@ fn run_tests() -> Result<Counted> {
         let targets = ["--lib", "--bins", "--tests", "--examples"];
         return run_libtest(&[&["--no-fail-fast"], &targets[..]].concat());
     }
-    let finished = run(&["nextest", "run", "--workspace", "--all-features"])?;
+    let nextest = project::cargo().args(["nextest", "run", "--workspace", "--all-features"]);
+    let finished = nextest.output(Output::Tee).run()?;
     Ok((from_nextest(&finished.stderr), finished.check()))
 }
 
@@ -27,11 +35,20 @@ fn run_documentation_tests() -> Result<Counted> {
     run_libtest(&["--doc"])
 }
 
-fn run_libtest(arguments: &[&str]) -> Result<Counted> {
-    let finished = run(&[&["test", "--workspace", "--all-features"], arguments].concat())?;
-    Ok((from_libtest(&finished.stdout), finished.check()))
+/// The compiler is wrapped rather than given flags, with which every dependency would be built again.
+fn run_as_on_other_systems() -> Result<Counted> {
+    let wrapper = project::root().join("tests/portable/rustc");
+    let tests = project::cargo().args(["test", "--no-fail-fast"]).args(WITH_ANOTHER_WAY);
+    let tests = tests.args(["--lib", "--bins", "--tests"]);
+    count_libtest(tests.env("RUSTC_WORKSPACE_WRAPPER", wrapper))
 }
 
-fn run(arguments: &[&str]) -> Result<Finished> {
-    project::cargo().args(arguments).output(Output::Tee).run()
+fn run_libtest(arguments: &[&str]) -> Result<Counted> {
+    let tests = project::cargo().args(["test", "--workspace", "--all-features"]);
+    count_libtest(tests.args(arguments))
+}
+
+fn count_libtest(tests: Job) -> Result<Counted> {
+    let finished = tests.output(Output::Tee).run()?;
+    Ok((from_libtest(&finished.stdout), finished.check()))
 }

@@ -104,7 +104,7 @@ impl Drop for Bars {
 pub(super) struct Report {
     summary: Summary,
     video: Option<VideoStatistics>,
-    usage: Usage,
+    usage: Option<Usage>,
 }
 
 impl Report {
@@ -114,13 +114,15 @@ impl Report {
 
     /// For people: the whole report in some lines.
     pub(super) fn text(&self) -> String {
-        let Usage { cpu_s, peak_rss_mb } = self.usage;
         let mut lines = vec![self.summary.to_string()];
         let failed =
             |error: &FrameError| format!("failed, {} frames: {}", error.frames, error.text);
         lines.extend(self.summary.errors.iter().map(failed));
         lines.extend(self.video.as_ref().and_then(describe));
-        lines.push(format!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB"));
+        let used = |Usage { cpu_s, peak_rss_mb }| {
+            format!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB")
+        };
+        lines.extend(self.usage.map(used));
         lines.join("\n")
     }
 
@@ -139,8 +141,8 @@ impl Report {
             "upload_bytes": summary.upload_bytes,
             "upload_mb_per_s": summary.upload_mb_per_s(),
             "fps": summary.fps(),
-            "cpu_s": self.usage.cpu_s,
-            "peak_rss_mb": self.usage.peak_rss_mb,
+            "cpu_s": self.usage.map(|usage| usage.cpu_s),
+            "peak_rss_mb": self.usage.map(|usage| usage.peak_rss_mb),
             "ended": summary.ended,
             "video": self.video.as_ref().map(video_json),
         });

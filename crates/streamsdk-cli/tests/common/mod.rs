@@ -69,6 +69,7 @@ impl Drop for WorkerProcess {
 }
 
 /// Sends a signal to a process.
+#[cfg(unix)]
 pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     let id = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
     nix::sys::signal::kill(id, signal).unwrap();

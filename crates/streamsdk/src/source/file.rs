@@ -252,6 +252,7 @@ mod tests {
         assert!(matches!(open(&folder.path().join("none")), SourceError::NotFound { .. }));
         assert!(matches!(open(folder.path()), SourceError::NotAFile { .. }));
         assert!(matches!(open(file_of(0).path()), SourceError::Empty { .. }));
+        #[cfg(unix)]
         assert!(matches!(open(Path::new("/dev/null")), SourceError::NotAFile { .. }));
     }
 
