@@ -41,6 +41,7 @@ impl Damage {
     }
 
     /// The sum of both.
+    #[cfg(feature = "ffmpeg")]
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             marked_packets: self.marked_packets.saturating_add(other.marked_packets),

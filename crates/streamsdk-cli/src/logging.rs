@@ -47,7 +47,7 @@ fn at_level(level: u8) -> String {
 }
 
 /// Parts of the engine that warn in every session, and say nothing else that is of use.
-const ORDINARY: &str = "rtc_dtls=error,rtc_ice::agent=error";
+const ORDINARY: &str = "rtc_dtls=error,rtc_ice::agent=error,rtc::peer_connection::handler=error";
 
 #[cfg(test)]
 mod tests {
