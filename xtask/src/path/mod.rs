@@ -15,6 +15,7 @@ use self::laid::LaidPath;
 use crate::clip::Clip;
 use crate::process::{Job, Output};
 use crate::steps::{Outcome, Steps};
+use crate::tally::closing_line;
 use crate::{project, setup};
 
 #[derive(clap::Args)]
@@ -104,7 +105,7 @@ const CLIP: Clip = Clip { width: 640, height: 480, frames: 60 };
 const START_LIMIT: Duration = Duration::from_secs(20);
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
 
-/// Whether every frame came back over every path.
+/// Whether every frame came back over every path. The last line printed is the count of the paths.
 pub fn run(options: &Options) -> Result<bool> {
     if let Err(reason) = laid::possible() {
         println!("skipped: {reason:#}");
@@ -121,7 +122,9 @@ pub fn run(options: &Options) -> Result<bool> {
         steps.take(case.name, || session(case, &cli, &clip, &directory));
     }
     steps.print_table();
-    Ok(!steps.failed())
+    let failed = steps.failures().count();
+    println!("{}", closing_line(SHORT.len() + long.len() - failed, failed));
+    Ok(failed == 0)
 }
 
 /// A clip goes up, and each of its frames comes back as a picture.
@@ -152,7 +155,7 @@ fn run_client(
         .arg("run")
         .arg(clip)
         .args(["--server", url, "--workspace", "local", "--workflow-id", "passthrough"])
-        .args(["--stream-output", "image", "--every-frame"])
+        .args(["--stream-output", "image"])
         .arg("--summary-json")
         .arg(summary)
         .output(Output::Capture)
