@@ -1,9 +1,8 @@
 //! What has arrived on a channel and waits for its reader.
 //!
-//! The engine has one queue for the events of all channels of a connection in the sense that it stops
-//! delivering on every one of them while the reader of any one is behind. So nobody reads from it but
-//! a task of the channel's own, which never stops for a reader that is gone, and for one that is slow
-//! only within limits.
+//! The engine delivers to all channels of a connection or to none: while the reader of one is behind, it
+//! stops. So each channel has a task that takes everything at once. It never waits for a reader that is
+//! gone, and for a slow one only within limits.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
