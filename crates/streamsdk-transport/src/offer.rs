@@ -22,6 +22,9 @@ use crate::{
     VideoDirection, VideoReceiver, VideoSender,
 };
 
+/// How long after its channels a connection that ends may still be called alive.
+const CAUSE_FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
+
 /// An offer that waits for its answer.
 #[derive(Debug)]
 pub struct Offer {
@@ -229,20 +232,33 @@ impl Attempt<'_> {
                 reason = self.peer.ended() => return Err(self.ended(reason)),
                 () = self.engine.seam.handshake.failed() => return Err(self.not_connected()),
             };
-            match (opened, self.peer.state()) {
-                (Ok(true), _) => {}
-                // The channels of a connection end with it.
-                (Ok(false), PeerState::Ended(reason)) => return Err(self.ended(reason)),
-                (Err(_), PeerState::Connecting) => return Err(self.not_connected()),
-                (Ok(false) | Err(_), _) => {
-                    return Err(ConnectError::ChannelNotOpen {
-                        label: channel.label().to_owned(),
-                        waited: self.started.elapsed(),
-                    });
+            match opened {
+                Ok(true) => {}
+                Ok(false) => return Err(self.why_closed(channel).await),
+                Err(_) if self.peer.state() == PeerState::Connecting => {
+                    return Err(self.not_connected());
                 }
+                Err(_) => return Err(self.not_open(channel)),
             }
         }
         Ok(())
+    }
+
+    /// Why a channel was closed before it was open. What ends a connection ends its channels first,
+    /// and is known a moment later.
+    async fn why_closed(&self, channel: &Channel) -> ConnectError {
+        tokio::select! {
+            reason = self.peer.ended() => self.ended(reason),
+            () = self.engine.seam.handshake.failed() => self.not_connected(),
+            () = tokio::time::sleep(CAUSE_FOLLOWS_WITHIN) => self.not_open(channel),
+        }
+    }
+
+    fn not_open(&self, channel: &Channel) -> ConnectError {
+        ConnectError::ChannelNotOpen {
+            label: channel.label().to_owned(),
+            waited: self.started.elapsed(),
+        }
     }
 
     async fn prove_path(&self) -> Result<(), ConnectError> {
