@@ -18,7 +18,7 @@ const TOLERANCE: i64 = 90;
 
 /// What is known about the video of a session, both ways.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
+pub(crate) struct VideoTracker {
     codec: OnceLock<VideoCodec>,
     encode: EncodeStats,
     sender: OnceLock<VideoSender>,
@@ -73,7 +73,7 @@ pub struct VideoStatistics {
     pub to_frame: Latency,
 }
 
-impl Live {
+impl VideoTracker {
     pub(crate) fn encode_stats(&self) -> &EncodeStats {
         &self.encode
     }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_measured_from_its_own_frame_however_late_and_out_of_order() {
-        let live = Live::default();
+        let live = VideoTracker::default();
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         assert_eq!(live.outstanding(), None);

@@ -24,8 +24,8 @@ use streamsdk_transport::{Connected, PeerConfig, Video};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use live::Live;
 pub use live::VideoStatistics;
+pub(crate) use live::VideoTracker;
 pub(crate) use progress::Progress;
 use queue::EventQueue;
 
@@ -124,7 +124,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
         Attempt { builder: &builder, config: peer_config, request, labels, video: shape.video };
     let Connected { peer, mut channels, video, .. } = attempt.connect().await?;
     let inference = channels.remove(0);
-    let live = Arc::new(Live::default());
+    let live = Arc::new(VideoTracker::default());
     let (video_out, track) = match video.map(|video| wire(video, &live, &config)).transpose() {
         Ok(video) => video.unwrap_or_default(),
         Err(error) => {
@@ -170,7 +170,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
 /// Puts the two ends of a video track where they belong.
 fn wire(
     video: Video,
-    live: &Arc<Live>,
+    live: &Arc<VideoTracker>,
     config: &StreamConfig,
 ) -> Result<(Option<VideoOut>, Option<Track>), Error> {
     let out = video.sender.map(|sender| {

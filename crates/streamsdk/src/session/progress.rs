@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::ending::{self, Failure, StreamEnd};
 use super::ledger::{Ledger, SentVideo};
-use super::live::{Live, VideoStatistics};
+use super::live::{VideoStatistics, VideoTracker};
 use super::queue::EventQueue;
 use crate::{Ended, Stage, Summary, Timeouts, UploadProgress};
 
@@ -14,7 +14,7 @@ use crate::{Ended, Stage, Summary, Timeouts, UploadProgress};
 pub(crate) struct Progress {
     queue: Arc<EventQueue>,
     /// The video track, if the session has one.
-    live: Option<Arc<Live>>,
+    live: Option<Arc<VideoTracker>>,
     /// Whether every frame was promised, or the server may leave out what is late.
     every_frame: bool,
     state: Mutex<State>,
@@ -37,7 +37,11 @@ struct State {
 }
 
 impl Progress {
-    pub(crate) fn new(queue: Arc<EventQueue>, live: Option<Arc<Live>>, every_frame: bool) -> Self {
+    pub(crate) fn new(
+        queue: Arc<EventQueue>,
+        live: Option<Arc<VideoTracker>>,
+        every_frame: bool,
+    ) -> Self {
         let state = State {
             stage: Stage::FirstFrame,
             since: Instant::now(),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Answers, Expectation, Failure};
-use super::live::Live;
+use super::live::VideoTracker;
 use super::receive::{ChannelEnd, Receiver};
 use super::track::Track;
 use super::{EventQueue, Progress};
@@ -32,7 +32,7 @@ pub(super) struct Supervisor {
     pub(super) source_channels: Vec<Channel>,
     pub(super) track: Option<Track>,
     pub(super) video_out: Option<VideoOut>,
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<VideoTracker>,
     pub(super) queue: Arc<EventQueue>,
     pub(super) progress: Arc<Progress>,
     pub(super) acks: bool,
@@ -154,7 +154,7 @@ fn is_of_producer(error: &SourceError) -> bool {
 }
 
 /// Resolves when no more answers to what was sent are to be expected.
-async fn answered(progress: &Progress, live: &Live, peer: &Peer) -> Result<(), Error> {
+async fn answered(progress: &Progress, live: &VideoTracker, peer: &Peer) -> Result<(), Error> {
     loop {
         tokio::time::sleep(ANSWER_POLL).await;
         let (silence, longest_gap) = progress.silence();

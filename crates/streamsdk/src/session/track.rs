@@ -8,7 +8,7 @@ use streamsdk_transport::{IncomingFrame, VideoReceiver};
 use streamsdk_video::{DecodeChain, LazyPicture};
 use tokio::time::timeout;
 
-use super::live::Live;
+use super::live::VideoTracker;
 use crate::{Error, ErrorKind, Event, FrameData, ReceivedFrame, Stage};
 
 /// How long the track may be silent after the end of the stream before it counts as over.
@@ -20,7 +20,7 @@ pub(super) struct Track {
     chain: Arc<DecodeChain>,
     pairing: Pairing<Returned, FrameData>,
     report: Option<SenderReport>,
-    live: Arc<Live>,
+    live: Arc<VideoTracker>,
     image_name: Arc<str>,
     started: Instant,
 }
@@ -34,7 +34,7 @@ struct Returned {
 impl Track {
     pub(super) fn new(
         receiver: VideoReceiver,
-        live: Arc<Live>,
+        live: Arc<VideoTracker>,
         image_name: Arc<str>,
     ) -> Result<Self, Error> {
         let asking = receiver.monitor();

@@ -41,7 +41,7 @@ pub struct ManualSource {
 enum Stage {
     #[default]
     NotStarted,
-    Live,
+    VideoTracker,
     Ended,
 }
 
@@ -116,7 +116,7 @@ impl StreamSource for ManualSource {
         let (Some(video), Some(producer)) = (io.take_video(), self.producer.take()) else {
             return Err(SourceError::NoVideo);
         };
-        self.stage.enter(Stage::Live);
+        self.stage.enter(Stage::VideoTracker);
         video.send_frames(producer).await
     }
 
@@ -166,7 +166,7 @@ impl FrameSender {
     /// [`FrameSendError::Ended`] if that will not be.
     pub async fn ready(&self) -> Result<(), FrameSendError> {
         match self.stage.started().await {
-            Stage::Live => Ok(()),
+            Stage::VideoTracker => Ok(()),
             _ => Err(FrameSendError::Ended),
         }
     }
@@ -179,7 +179,7 @@ impl FrameSender {
     /// come in time.
     pub fn blocking_ready(&self, limit: Duration) -> Result<(), FrameSendError> {
         match self.stage.started_within(limit) {
-            Stage::Live => Ok(()),
+            Stage::VideoTracker => Ok(()),
             Stage::NotStarted => Err(FrameSendError::NotReady),
             Stage::Ended => Err(FrameSendError::Ended),
         }
@@ -222,7 +222,7 @@ mod tests {
         sender.send(frame()).unwrap();
         let moment = Duration::from_millis(1);
         assert_eq!(sender.blocking_ready(moment), Err(FrameSendError::NotReady));
-        source.stage.enter(Stage::Live);
+        source.stage.enter(Stage::VideoTracker);
         sender.ready().await.unwrap();
         sender.blocking_ready(moment).unwrap();
         sender.send(frame()).unwrap();
@@ -241,7 +241,7 @@ mod tests {
         });
         let task = tokio::spawn(async move { sender.ready().await });
         tokio::task::yield_now().await;
-        source.stage.enter(Stage::Live);
+        source.stage.enter(Stage::VideoTracker);
         task.await.unwrap().unwrap();
         thread.join().unwrap().unwrap();
     }

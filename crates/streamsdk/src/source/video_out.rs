@@ -5,14 +5,14 @@ use streamsdk_transport::{VideoCodec, VideoSender};
 use streamsdk_video::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackFeed};
 
 use super::SourceError;
-use crate::session::Live;
+use crate::session::VideoTracker;
 
 /// The track that a source sends video on.
 #[derive(Debug)]
 pub struct VideoOut {
     pub(crate) sender: VideoSender,
     pub(crate) options: SendOptions,
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<VideoTracker>,
 }
 
 impl VideoOut {
