@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Summary;
 use crate::outputs::FramesAsData;
-use crate::session::{Progress, VideoStatistics};
+use crate::session::{SessionTracker, VideoStatistics};
 
 /// Steers a session from anywhere. Clones steer the same one.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ struct Inner {
     inference: ChannelSender,
     frames_as_data: FramesAsData,
     peer: Peer,
-    progress: Arc<Progress>,
+    progress: Arc<SessionTracker>,
     close: CancellationToken,
     upload: CancellationToken,
 }
@@ -30,7 +30,7 @@ impl Control {
         inference: ChannelSender,
         frames_as_data: FramesAsData,
         peer: Peer,
-        progress: Arc<Progress>,
+        progress: Arc<SessionTracker>,
         close: CancellationToken,
         upload: CancellationToken,
     ) -> Self {

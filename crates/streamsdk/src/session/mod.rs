@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use live::VideoStatistics;
 pub(crate) use live::VideoTracker;
-pub(crate) use progress::Progress;
+pub(crate) use progress::SessionTracker;
 use queue::EventQueue;
 
 use self::connect::Attempt;
@@ -47,7 +47,7 @@ use crate::{Error, ErrorKind, Event, Stage, StreamConfig, Summary};
 #[must_use = "a session is closed when it is dropped"]
 pub struct Session {
     queue: Arc<EventQueue>,
-    progress: Arc<Progress>,
+    progress: Arc<SessionTracker>,
     control: Control,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -135,7 +135,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
 
     let queue = Arc::new(EventQueue::default());
     let has_video = shape.video.is_some().then(|| Arc::clone(&live));
-    let progress = Arc::new(Progress::new(Arc::clone(&queue), has_video, !realtime));
+    let progress = Arc::new(SessionTracker::new(Arc::clone(&queue), has_video, !realtime));
     let close = CancellationToken::new();
     let upload = close.child_token();
     let control = Control::new(

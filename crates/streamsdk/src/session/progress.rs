@@ -11,7 +11,7 @@ use crate::{Ended, Stage, Summary, Timeouts, UploadProgress};
 
 /// How far a session is: what became of its frames, and since when nothing has happened.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct SessionTracker {
     queue: Arc<EventQueue>,
     /// The video track, if the session has one.
     live: Option<Arc<VideoTracker>>,
@@ -36,7 +36,7 @@ struct State {
     ended: Option<Ended>,
 }
 
-impl Progress {
+impl SessionTracker {
     pub(crate) fn new(
         queue: Arc<EventQueue>,
         live: Option<Arc<VideoTracker>>,
@@ -234,7 +234,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_stage_has_its_limit_counted_from_when_it_last_got_on() {
-        let progress = Progress::new(Arc::default(), None, true);
+        let progress = SessionTracker::new(Arc::default(), None, true);
         let timeouts = Timeouts::default();
         let due = || {
             let (at, stage, _) = progress.deadline(&timeouts).unwrap();
@@ -256,7 +256,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_before_the_upload_is_over_is_streaming() {
-        let progress = Progress::new(Arc::default(), None, true);
+        let progress = SessionTracker::new(Arc::default(), None, true);
         progress.uploaded(upload(50));
         progress.result_arrived(1, &[]);
         progress.uploaded(upload(100));
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_gap_is_between_two_results() {
-        let progress = Progress::new(Arc::default(), None, true);
+        let progress = SessionTracker::new(Arc::default(), None, true);
         assert_eq!(progress.silence(), (None, Duration::ZERO));
         for pause in [3, 1] {
             progress.result_arrived(1, &[]);

@@ -9,13 +9,13 @@ use tracing::{debug, warn};
 
 use super::ending::StreamEnd;
 use super::track::Track;
-use super::{EventQueue, Progress};
+use super::{EventQueue, SessionTracker};
 use crate::{Event, FrameData, FramePolicy, ReceivedFrame};
 
 /// Reads the inference channel to its end.
 pub(super) struct Receiver<'a> {
     pub(super) queue: &'a EventQueue,
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a SessionTracker,
     pub(super) limits: Limits,
     /// What the server's texts must not repeat.
     pub(super) redactor: &'a Redactor,

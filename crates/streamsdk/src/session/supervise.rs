@@ -12,7 +12,7 @@ use super::ending::{Answers, Expectation, Failure};
 use super::live::VideoTracker;
 use super::receive::{ChannelEnd, Receiver};
 use super::track::Track;
-use super::{EventQueue, Progress};
+use super::{EventQueue, SessionTracker};
 use crate::source::{SourceIo, VideoOut};
 use crate::{
     Ended, Error, ErrorKind, Event, FramePolicy, SourceError, Stage, StreamConfig, StreamSource,
@@ -34,7 +34,7 @@ pub(super) struct Supervisor {
     pub(super) video_out: Option<VideoOut>,
     pub(super) live: Arc<VideoTracker>,
     pub(super) queue: Arc<EventQueue>,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<SessionTracker>,
     pub(super) acks: bool,
     pub(super) policy: FramePolicy,
     pub(super) config: StreamConfig,
@@ -108,7 +108,7 @@ impl Supervisor {
     }
 }
 
-fn outcome(end: ChannelEnd, progress: &Progress) -> Result<Ended, Error> {
+fn outcome(end: ChannelEnd, progress: &SessionTracker) -> Result<Ended, Error> {
     let stage = progress.stage();
     match end {
         ChannelEnd::Over(end) => progress.judge(end).map_err(|failure| {
@@ -154,7 +154,11 @@ fn is_of_producer(error: &SourceError) -> bool {
 }
 
 /// Resolves when no more answers to what was sent are to be expected.
-async fn answered(progress: &Progress, live: &VideoTracker, peer: &Peer) -> Result<(), Error> {
+async fn answered(
+    progress: &SessionTracker,
+    live: &VideoTracker,
+    peer: &Peer,
+) -> Result<(), Error> {
     loop {
         tokio::time::sleep(ANSWER_POLL).await;
         let (silence, longest_gap) = progress.silence();
@@ -177,7 +181,7 @@ async fn answered(progress: &Progress, live: &VideoTracker, peer: &Peer) -> Resu
 }
 
 /// Resolves when the session has stood still for longer than it may.
-async fn overdue(progress: &Progress, timeouts: &Timeouts) -> Error {
+async fn overdue(progress: &SessionTracker, timeouts: &Timeouts) -> Error {
     loop {
         let now = Instant::now();
         let next = match progress.deadline(timeouts) {

@@ -33,7 +33,7 @@ pub use video_out::VideoOut;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use webcam::WebcamSource;
 
-use crate::session::Progress;
+use crate::session::SessionTracker;
 use crate::{StreamConfig, UploadProgress};
 
 /// A source of video: it shapes the connection, gives its part of the init request, feeds the
@@ -81,7 +81,7 @@ pub struct ConnectionShape {
 pub struct SourceIo {
     pub(crate) channels: Vec<Channel>,
     pub(crate) video: Option<VideoOut>,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) progress: Arc<SessionTracker>,
     pub(crate) every_frame: bool,
     pub(crate) cancel: CancellationToken,
 }
