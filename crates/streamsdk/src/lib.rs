@@ -91,7 +91,7 @@ pub use source::VideoFileSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use source::WebcamSource;
 pub use source::{
-    ConnectionShape, FrameSendError, FrameSender, ManualSource, MjpegSource, ProducerSource,
+    ConnectionRequirements, FrameSendError, FrameSender, ManualSource, MjpegSource, ProducerSource,
     RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
 };
 #[cfg(feature = "local-stream")]

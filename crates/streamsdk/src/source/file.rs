@@ -11,7 +11,7 @@ use streamsdk_protocol::upload::{HEADER_LEN, PlanError, UploadPlan};
 use streamsdk_transport::{ChannelSender, SendError, VideoDirection};
 use tokio::sync::mpsc;
 
-use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
 use crate::outputs::FramesAsData;
 use crate::{StreamConfig, UploadProgress};
 
@@ -81,12 +81,12 @@ impl VideoFileSource {
 
 #[async_trait]
 impl StreamSource for VideoFileSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
         let on_track = self.by_track && !config.stream_output.is_empty();
-        ConnectionShape {
+        ConnectionRequirements {
             channels: vec![UPLOAD_CHANNEL],
             video: on_track.then_some(VideoDirection::ReceiveOnly),
-            ..ConnectionShape::default()
+            ..ConnectionRequirements::default()
         }
     }
 

@@ -8,7 +8,7 @@ use streamsdk_capture::{
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::{VideoCodec, VideoDirection};
 
-use super::{ConnectionShape, SourceError, SourceIo, StreamSource, VideoOut};
+use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource, VideoOut};
 use crate::StreamConfig;
 
 /// Decoded frames of a camera that a session keeps which promises every frame: two seconds of 1080p.
@@ -153,11 +153,11 @@ fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
 
 #[async_trait]
 impl StreamSource for LocalStreamSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionShape {
-        ConnectionShape {
+    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+        ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
             codec: self.can_be_passed_on().then_some(VideoCodec::H264),
-            ..ConnectionShape::default()
+            ..ConnectionRequirements::default()
         }
     }
 

@@ -11,7 +11,7 @@ use streamsdk_transport::VideoDirection;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
 use crate::StreamConfig;
 
 /// Frames that wait to be encoded, unless another number is asked for.
@@ -101,10 +101,10 @@ impl ManualSource {
 
 #[async_trait]
 impl StreamSource for ManualSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionShape {
-        ConnectionShape {
+    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+        ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
-            ..ConnectionShape::default()
+            ..ConnectionRequirements::default()
         }
     }
 

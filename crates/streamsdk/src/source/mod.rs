@@ -44,9 +44,9 @@ use crate::{StreamConfig, UploadProgress};
 #[async_trait]
 pub trait StreamSource: Send + 'static {
     /// What the source needs of the connection. Default is nothing.
-    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
         let _ = config;
-        ConnectionShape::default()
+        ConnectionRequirements::default()
     }
 
     /// Sets the fields of the init request that this source decides.
@@ -66,7 +66,7 @@ pub trait StreamSource: Send + 'static {
 /// What a source needs of the connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConnectionShape {
+pub struct ConnectionRequirements {
     /// Labels of data channels to be opened for the source.
     pub channels: Vec<&'static str>,
     /// Which way video goes on a track. Default is that there is none.

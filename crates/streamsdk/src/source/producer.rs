@@ -3,7 +3,7 @@ use streamsdk_capture::FrameProducer;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 
-use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
 use crate::StreamConfig;
 
 /// The frames of any [`FrameProducer`], sent on a video track: a camera, a drawing, one of the program's own.
@@ -31,10 +31,10 @@ impl ProducerSource {
 
 #[async_trait]
 impl StreamSource for ProducerSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionShape {
-        ConnectionShape {
+    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+        ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
-            ..ConnectionShape::default()
+            ..ConnectionRequirements::default()
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 
-use super::{ConnectionShape, SourceError, SourceIo, StreamSource};
+use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
 use crate::StreamConfig;
 
 /// A camera that the server pulls by RTSP: the URL must be one that the server can reach.
@@ -32,7 +32,7 @@ impl RtspSource {
 
 #[async_trait]
 impl StreamSource for RtspSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
         shape(config)
     }
 
@@ -68,7 +68,7 @@ impl MjpegSource {
 
 #[async_trait]
 impl StreamSource for MjpegSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
         shape(config)
     }
 
@@ -82,11 +82,11 @@ impl StreamSource for MjpegSource {
 }
 
 /// A track is of use only for outputs that are to come on it.
-fn shape(config: &StreamConfig) -> ConnectionShape {
+fn shape(config: &StreamConfig) -> ConnectionRequirements {
     let wanted = !config.stream_output.is_empty();
-    ConnectionShape {
+    ConnectionRequirements {
         video: wanted.then_some(VideoDirection::ReceiveOnly),
-        ..ConnectionShape::default()
+        ..ConnectionRequirements::default()
     }
 }
 

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use streamsdk_capture::{FrameProducer, ProducerFormat, Webcam, WebcamId};
 use streamsdk_protocol::init::InitRequest;
 
-use super::{ConnectionShape, ProducerSource, SourceError, SourceIo, StreamSource};
+use super::{ConnectionRequirements, ProducerSource, SourceError, SourceIo, StreamSource};
 use crate::StreamConfig;
 
 /// A camera of this machine, sent on a video track.
@@ -50,7 +50,7 @@ impl WebcamSource {
 
 #[async_trait]
 impl StreamSource for WebcamSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionShape {
+    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
         self.source.shape(config)
     }
 
