@@ -1,4 +1,4 @@
-//! What stands between frames and a video track: a [`TrackFeed`] encodes the frames of a producer onto
+//! What stands between frames and a video track: a [`TrackSender`] encodes the frames of a producer onto
 //! a track, at a bitrate that follows the network, or passes on what is encoded already; a
 //! [`DecodeChain`] decodes what comes back, when somebody asks for it.
 //!
@@ -20,7 +20,7 @@ mod stats;
 
 pub use decode::{DecodeChain, DecodeStats, LazyPicture, PictureError};
 pub use rate::{BitrateLimits, RateControl};
-pub use send::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackFeed};
+pub use send::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackSender};
 pub use stats::EncodeStats;
 
 use streamsdk_media::video::{self, Codec};

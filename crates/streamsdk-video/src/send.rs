@@ -75,14 +75,14 @@ pub enum PassedOn {
 ///
 /// Its methods block: they are to run on a thread of their own. [`FrameProducer::stopper`] ends them.
 #[derive(Debug)]
-pub struct TrackFeed {
+pub struct TrackSender {
     sender: VideoSender,
     options: SendOptions,
     stats: EncodeStats,
     clock: StreamClock,
 }
 
-impl TrackFeed {
+impl TrackSender {
     /// Prepares to send on a track. The figures go to `stats`.
     pub fn new(sender: VideoSender, options: SendOptions, stats: EncodeStats) -> Self {
         Self { sender, options, stats, clock: track_clock() }
@@ -154,7 +154,7 @@ impl TrackFeed {
     }
 }
 
-impl TrackFeed {
+impl TrackSender {
     /// Has the last frame taken for whole. What ends the frames matters more than that this was not told.
     fn end(&self) {
         let _ = self.sender.blocking_end();
@@ -167,14 +167,14 @@ fn track_clock() -> StreamClock {
 }
 
 struct Encoding<'a> {
-    feed: &'a mut TrackFeed,
+    feed: &'a mut TrackSender,
     encoder: Box<dyn VideoEncoder>,
     rate: RateControl,
     frame_rate: FrameRate,
 }
 
 impl<'a> Encoding<'a> {
-    fn new(feed: &'a mut TrackFeed) -> Result<Self, OpenError> {
+    fn new(feed: &'a mut TrackSender) -> Result<Self, OpenError> {
         let SendOptions { bitrate, threads } = feed.options;
         let config = EncoderConfig::default()
             .bitrate(bitrate.start)

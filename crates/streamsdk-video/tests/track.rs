@@ -20,7 +20,7 @@ use streamsdk_transport::{
     VideoReceiver, VideoSender,
 };
 use streamsdk_video::{
-    BitrateLimits, DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackFeed,
+    BitrateLimits, DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackSender,
 };
 use tokio::time::timeout;
 
@@ -53,7 +53,7 @@ fn send(sender: VideoSender, frames: u64) -> std::thread::JoinHandle<(EncodeStat
     std::thread::spawn(move || {
         let mut pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(frames);
         let (stats, mut times) = (EncodeStats::default(), Vec::new());
-        let mut feed = TrackFeed::new(sender, SendOptions::default(), stats.clone());
+        let mut feed = TrackSender::new(sender, SendOptions::default(), stats.clone());
         feed.send_frames(&mut pattern, |sent| times.push(sent.time)).unwrap();
         (stats, times)
     })
@@ -112,7 +112,7 @@ fn send_frames(sender: VideoSender, frames: Vec<Frame>) -> std::thread::JoinHand
         manual.end();
         let mut options = SendOptions::default();
         options.bitrate = BitrateLimits::fixed(6_000_000);
-        let mut feed = TrackFeed::new(sender, options, EncodeStats::default());
+        let mut feed = TrackSender::new(sender, options, EncodeStats::default());
         feed.send_frames(&mut producer, |_| {}).unwrap();
     })
 }
@@ -182,7 +182,7 @@ async fn a_frame_too_large_to_be_put_together_is_not_passed_on() {
         (vec![LARGEST, LARGEST + 1, 10], PassedOn::UpToOneTooLarge, 1),
     ] {
         let stats = EncodeStats::default();
-        let mut feed = TrackFeed::new(bed.sender.clone(), SendOptions::default(), stats.clone());
+        let mut feed = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
         let passing = move || feed.pass_on(&mut Sizes(sizes.into_iter()), |_| {}).unwrap();
         assert_eq!(tokio::task::spawn_blocking(passing).await.unwrap(), ended);
         assert_eq!(stats.passed_on(), passed_on);

@@ -32,10 +32,10 @@ impl ReturnTrack {
 
 #[cfg(feature = "video")]
 fn encode(mut pictures: ManualProducer, track: VideoSender) {
-    use streamsdk_video::{EncodeStats, SendOptions, TrackFeed};
+    use streamsdk_video::{EncodeStats, SendOptions, TrackSender};
 
     let stats = EncodeStats::default();
-    let mut feed = TrackFeed::new(track, SendOptions::default(), stats.clone());
+    let mut feed = TrackSender::new(track, SendOptions::default(), stats.clone());
     let sent = feed.send_frames(&mut pictures, |_| {});
     tracing::debug!(?sent, encoded = stats.encoded(), left_out = stats.left_out(), "track ended");
 }

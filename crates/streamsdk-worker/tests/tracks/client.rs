@@ -15,7 +15,7 @@ use streamsdk_transport::{
     Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, SendOptions, TrackFeed};
+use streamsdk_video::{DecodeChain, EncodeStats, SendOptions, TrackSender};
 use streamsdk_worker::{Worker, WorkerConfig};
 use tokio::time::timeout;
 
@@ -121,7 +121,7 @@ impl Client {
         let sender = self.sender.clone().expect("the worker takes a track");
         std::thread::spawn(move || {
             let stats = EncodeStats::default();
-            let mut feed = TrackFeed::new(sender, SendOptions::default(), stats.clone());
+            let mut feed = TrackSender::new(sender, SendOptions::default(), stats.clone());
             // A test that is over closes the connection.
             let _ = feed.send_frames(&mut frames, |_| {});
             stats

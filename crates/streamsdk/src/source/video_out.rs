@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use streamsdk_capture::{CaptureError, EncodedProducer, FrameProducer, Stopper};
 use streamsdk_transport::{VideoCodec, VideoSender};
-use streamsdk_video::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackFeed};
+use streamsdk_video::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackSender};
 
 use super::SourceError;
 use crate::session::VideoTracker;
@@ -32,7 +32,7 @@ impl VideoOut {
         mut producer: impl FrameProducer + 'static,
     ) -> Result<(), SourceError> {
         let (stopper, live) = (producer.stopper(), Arc::clone(&self.live));
-        let send = move |feed: &mut TrackFeed, on_sent: &mut dyn FnMut(SentFrame)| {
+        let send = move |feed: &mut TrackSender, on_sent: &mut dyn FnMut(SentFrame)| {
             let sent = feed.send_frames(&mut producer, on_sent);
             live.damaged(&producer.damage());
             sent
@@ -56,7 +56,7 @@ impl VideoOut {
         otherwise: impl FnOnce() -> Result<P, CaptureError> + Send + 'static,
     ) -> Result<(), SourceError> {
         let live = Arc::clone(&self.live);
-        let send = move |feed: &mut TrackFeed, on_sent: &mut dyn FnMut(SentFrame)| {
+        let send = move |feed: &mut TrackSender, on_sent: &mut dyn FnMut(SentFrame)| {
             let passed_on = feed.pass_on(&mut encoded, &mut *on_sent);
             live.damaged(&encoded.damage());
             match passed_on {
@@ -78,14 +78,14 @@ impl VideoOut {
     async fn on_thread(
         self,
         stopper: Stopper,
-        send: impl FnOnce(&mut TrackFeed, &mut dyn FnMut(SentFrame)) -> Result<(), SendFramesError>
+        send: impl FnOnce(&mut TrackSender, &mut dyn FnMut(SentFrame)) -> Result<(), SendFramesError>
         + Send
         + 'static,
     ) -> Result<(), SourceError> {
         let _stop = OnDrop(move || stopper.stop());
         let Self { sender, options, live } = self;
         let sending = tokio::task::spawn_blocking(move || {
-            let mut feed = TrackFeed::new(sender, options, live.encode_stats().clone());
+            let mut feed = TrackSender::new(sender, options, live.encode_stats().clone());
             send(&mut feed, &mut |frame| live.sent(frame))
         });
         match sending.await {
