@@ -23,7 +23,7 @@ const MOST_FRAMES: usize = 150;
 const MOST_BYTES: usize = 16 << 20;
 
 /// The frames of one track, each to be decoded when it is asked for.
-pub struct DecodeChain {
+pub struct LazyDecoder {
     chain: Mutex<Chain>,
     request_key_frame: Box<dyn Fn() + Send + Sync>,
 }
@@ -81,7 +81,7 @@ pub enum PictureError {
     Empty,
 }
 
-impl DecodeChain {
+impl LazyDecoder {
     /// A chain for frames of that codec. `request_key_frame` asks the sender for one; it is called from
     /// whichever thread asks for a picture.
     ///
@@ -197,9 +197,9 @@ impl Chain {
     }
 }
 
-impl std::fmt::Debug for DecodeChain {
+impl std::fmt::Debug for LazyDecoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DecodeChain").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("LazyDecoder").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
 
@@ -208,7 +208,7 @@ impl std::fmt::Debug for DecodeChain {
 pub struct LazyPicture {
     number: u64,
     slot: Arc<Slot>,
-    chain: Arc<DecodeChain>,
+    chain: Arc<LazyDecoder>,
 }
 
 impl LazyPicture {

@@ -1,6 +1,6 @@
 //! What stands between frames and a video track: a [`TrackSender`] encodes the frames of a producer onto
 //! a track, at a bitrate that follows the network, or passes on what is encoded already; a
-//! [`DecodeChain`] decodes what comes back, when somebody asks for it.
+//! [`LazyDecoder`] decodes what comes back, when somebody asks for it.
 //!
 //! The client and the worker both stand on this crate; it knows neither.
 //!
@@ -18,7 +18,7 @@ mod rate;
 mod send;
 mod stats;
 
-pub use decode::{DecodeChain, DecodeStats, LazyPicture, PictureError};
+pub use decode::{DecodeStats, LazyDecoder, LazyPicture, PictureError};
 pub use rate::{BitrateLimits, RateControl};
 pub use send::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackSender};
 pub use stats::EncodeStats;

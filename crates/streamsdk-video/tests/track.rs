@@ -20,7 +20,7 @@ use streamsdk_transport::{
     VideoReceiver, VideoSender,
 };
 use streamsdk_video::{
-    BitrateLimits, DecodeChain, EncodeStats, PassedOn, PictureError, SendOptions, TrackSender,
+    BitrateLimits, EncodeStats, LazyDecoder, PassedOn, PictureError, SendOptions, TrackSender,
 };
 use tokio::time::timeout;
 
@@ -63,7 +63,7 @@ fn send(sender: VideoSender, frames: u64) -> std::thread::JoinHandle<(EncodeStat
 async fn every_frame_comes_back_with_its_number_and_its_time() {
     for codec in [VideoCodec::Vp8, VideoCodec::H264] {
         let mut bed = bed(codec).await;
-        let chain = Arc::new(DecodeChain::new(codec, || {}).unwrap());
+        let chain = Arc::new(LazyDecoder::new(codec, || {}).unwrap());
         let sending = send(bed.sender.clone(), 60);
         let mut first = None;
         for number in 0..60 {
@@ -86,7 +86,7 @@ async fn a_track_is_in_bt601_whatever_the_frames_were_in() {
     for codec in [VideoCodec::Vp8, VideoCodec::H264] {
         for space in [ColorSpace::BT601, ColorSpace::BT709, ColorSpace::JPEG] {
             let mut bed = bed(codec).await;
-            let chain = Arc::new(DecodeChain::new(codec, || {}).unwrap());
+            let chain = Arc::new(LazyDecoder::new(codec, || {}).unwrap());
             let sending = send_frames(bed.sender.clone(), vec![bars_in(space, LINES); 10]);
             let mut last = None;
             for _ in 0..10 {
@@ -120,7 +120,7 @@ fn send_frames(sender: VideoSender, frames: Vec<Frame>) -> std::thread::JoinHand
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_is_decoded_when_it_is_asked_for_and_with_it_what_it_builds_on() {
     let mut bed = bed(VideoCodec::Vp8).await;
-    let chain = Arc::new(DecodeChain::new(VideoCodec::Vp8, || {}).unwrap());
+    let chain = Arc::new(LazyDecoder::new(VideoCodec::Vp8, || {}).unwrap());
     let sending = send(bed.sender.clone(), 20);
     let mut pictures = Vec::new();
     for _ in 0..20 {
@@ -141,7 +141,7 @@ async fn what_nobody_asks_for_is_let_go_and_a_key_frame_asked_for_when_somebody_
     let mut bed = bed(VideoCodec::Vp8).await;
     let asked = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&asked);
-    let chain = DecodeChain::new(VideoCodec::Vp8, move || {
+    let chain = LazyDecoder::new(VideoCodec::Vp8, move || {
         count.fetch_add(1, Ordering::Relaxed);
     });
     let chain = Arc::new(chain.unwrap());

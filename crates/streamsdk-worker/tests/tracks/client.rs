@@ -15,7 +15,7 @@ use streamsdk_transport::{
     Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
     VideoReceiver, VideoSender,
 };
-use streamsdk_video::{DecodeChain, EncodeStats, SendOptions, TrackSender};
+use streamsdk_video::{EncodeStats, LazyDecoder, SendOptions, TrackSender};
 use streamsdk_worker::{Worker, WorkerConfig};
 use tokio::time::timeout;
 
@@ -29,7 +29,7 @@ pub(crate) struct Client {
     pub(crate) sender: Option<VideoSender>,
     pub(crate) receiver: Option<VideoReceiver>,
     reassembler: Reassembler,
-    chain: Option<Arc<DecodeChain>>,
+    chain: Option<Arc<LazyDecoder>>,
 }
 
 /// What a client offers and asks for.
@@ -81,7 +81,7 @@ impl Wish {
         let receiver = receiver.filter(|_| !answer.sdp.contains("a=recvonly"));
         let chain = receiver
             .as_ref()
-            .map(|receiver| Arc::new(DecodeChain::new(receiver.codec(), || {}).unwrap()));
+            .map(|receiver| Arc::new(LazyDecoder::new(receiver.codec(), || {}).unwrap()));
         Ok(Client {
             peer,
             inference: channels.remove(0),

@@ -7,7 +7,7 @@ use streamsdk_protocol::pairing::PairingStatistics;
 use streamsdk_transport::{
     VideoCodec, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
 };
-use streamsdk_video::{DecodeChain, DecodeStats, EncodeStats, SentFrame};
+use streamsdk_video::{DecodeStats, EncodeStats, LazyDecoder, SentFrame};
 
 use crate::latency::{Latency, LatencySamples};
 
@@ -23,7 +23,7 @@ pub(crate) struct VideoTracker {
     encode: EncodeStats,
     sender: OnceLock<VideoSender>,
     monitor: OnceLock<VideoMonitor>,
-    chain: OnceLock<Arc<DecodeChain>>,
+    chain: OnceLock<Arc<LazyDecoder>>,
     state: Mutex<State>,
 }
 
@@ -84,7 +84,7 @@ impl VideoTracker {
         let _ = self.codec.set(sender.codec());
     }
 
-    pub(crate) fn receives(&self, receiver: &VideoReceiver, chain: Arc<DecodeChain>) {
+    pub(crate) fn receives(&self, receiver: &VideoReceiver, chain: Arc<LazyDecoder>) {
         let _ = self.monitor.set(receiver.monitor());
         let _ = self.codec.set(receiver.codec());
         let _ = self.chain.set(chain);

@@ -5,7 +5,7 @@ use streamsdk_protocol::pairing::{
     DataStamp, FrameStamp, Paired, Pairing, PairingConfig, Place, SenderReport, pts_to_90khz,
 };
 use streamsdk_transport::{IncomingFrame, VideoReceiver};
-use streamsdk_video::{DecodeChain, LazyPicture};
+use streamsdk_video::{LazyDecoder, LazyPicture};
 use tokio::time::timeout;
 
 use super::live::VideoTracker;
@@ -17,7 +17,7 @@ const LINGER: Duration = Duration::from_millis(300);
 /// The track on which frames come back, and the data that they wait for.
 pub(super) struct Track {
     receiver: VideoReceiver,
-    chain: Arc<DecodeChain>,
+    chain: Arc<LazyDecoder>,
     pairing: Pairing<Returned, FrameData>,
     report: Option<SenderReport>,
     live: Arc<VideoTracker>,
@@ -38,7 +38,7 @@ impl Track {
         image_name: Arc<str>,
     ) -> Result<Self, Error> {
         let asking = receiver.monitor();
-        let chain = DecodeChain::new(receiver.codec(), move || asking.request_key_frame())
+        let chain = LazyDecoder::new(receiver.codec(), move || asking.request_key_frame())
             .map_err(|error| Error::new(ErrorKind::Config, Stage::Connecting, error))?;
         let chain = Arc::new(chain);
         live.receives(&receiver, Arc::clone(&chain));
