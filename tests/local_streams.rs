@@ -54,7 +54,7 @@ async fn numbers(mut session: Session) -> (Vec<u32>, VideoStatistics) {
     let video = session.control().statistics().video.unwrap();
     let summary = session.close().await;
     assert_eq!(summary.ended, honest_end(&summary));
-    assert_eq!(summary.frames_sent, video.passed_on + video.encoded);
+    assert_eq!(summary.frames_sent, video.forwarded + video.encoded);
     (numbers, video)
 }
 
@@ -65,7 +65,7 @@ async fn h264_of_baseline_profile_is_passed_on_without_being_asked_for() {
     assert_eq!(source.format().unwrap().frame_rate, Some(30.0));
     let session = start_source(&worker.url(), source, "passthrough", every_frame()).await.unwrap();
     let (numbers, video) = numbers(session).await;
-    assert_eq!((video.passed_on, video.encoded), (FRAMES, 0));
+    assert_eq!((video.forwarded, video.encoded), (FRAMES, 0));
     assert_eq!(video.codec, Some(VideoCodec::H264));
     assert!(numbers.len() as u64 >= FRAMES - 2 && numbers.is_sorted(), "{numbers:?}");
 }
@@ -85,7 +85,7 @@ async fn what_must_not_or_cannot_be_passed_on_is_encoded_anew() {
         let source = LocalStreamSource::open(serve(name)).await.unwrap().transcode(transcode);
         let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
         let (_, video) = numbers(session).await;
-        assert!(video.passed_on == 0 && video.encoded > 0, "{name}, {transcode:?}: {video:?}");
+        assert!(video.forwarded == 0 && video.encoded > 0, "{name}, {transcode:?}: {video:?}");
     }
 }
 
@@ -96,7 +96,7 @@ async fn frames_out_of_order_end_the_passing_on_and_not_the_session() {
     let source = source.transcode(Transcode::UnlessH264);
     let session = start_source(&worker.url(), source, "passthrough", every_frame()).await.unwrap();
     let (_, video) = numbers(session).await;
-    assert!(video.passed_on < 10 && video.encoded > 0, "{video:?}");
+    assert!(video.forwarded < 10 && video.encoded > 0, "{video:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn a_stream_that_breaks_off_is_connected_to_again() {
         }
     };
     assert_eq!(error.kind(), ErrorKind::Source);
-    let sent = session.control().statistics().video.unwrap().passed_on;
+    let sent = session.control().statistics().video.unwrap().forwarded;
     assert_eq!(sent, 2 * FRAMES);
     assert!(returned > FRAMES, "{returned} frames");
 }

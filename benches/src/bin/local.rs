@@ -55,7 +55,7 @@ async fn measure(options: &Options) -> Result<Value> {
     session.close().await;
     Ok(json!({
         "frames": seen,
-        "passed_on": video.passed_on,
+        "forwarded": video.forwarded,
         "encoded": video.encoded,
         "cpu_ms_per_frame": 1000.0 * took.cpu_s / seen as f64,
         "fps": seen as f64 / took.wall_s,

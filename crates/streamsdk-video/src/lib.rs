@@ -20,7 +20,7 @@ mod stats;
 
 pub use decode::{DecodeStats, LazyDecoder, LazyPicture, PictureError};
 pub use rate::{BitrateLimits, RateControl};
-pub use send::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackSender};
+pub use send::{Forwarded, SendFramesError, SendOptions, SentFrame, TrackSender};
 pub use stats::EncodeStats;
 
 use streamsdk_media::video::{self, Codec};

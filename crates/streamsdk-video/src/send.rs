@@ -63,7 +63,7 @@ pub enum SendFramesError {
 /// How passing on ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PassedOn {
+pub enum Forwarded {
     /// The producer ended.
     Everything,
     /// The next frame is larger than what receivers can put together. It was not sent: the video has to be
@@ -117,11 +117,11 @@ impl TrackSender {
     /// a burst leave no more than a quarter faster than they were taken.
     ///
     /// `on_sent` is told of each frame before it leaves.
-    pub fn pass_on(
+    pub fn forward(
         &mut self,
         producer: &mut dyn EncodedProducer,
         mut on_sent: impl FnMut(SentFrame),
-    ) -> Result<PassedOn, SendFramesError> {
+    ) -> Result<Forwarded, SendFramesError> {
         self.clock.restart();
         let (mut pace, stopper) = (Pace::default(), producer.stopper());
         loop {
@@ -132,21 +132,21 @@ impl TrackSender {
                 Err(error) => {
                     self.end();
                     return if error.is_end() {
-                        Ok(PassedOn::Everything)
+                        Ok(Forwarded::Everything)
                     } else {
                         Err(error.into())
                     };
                 }
             };
             if frame.data.len() > LARGEST_FRAME {
-                return Ok(PassedOn::UpToOneTooLarge);
+                return Ok(Forwarded::UpToOneTooLarge);
             }
             let now = Instant::now();
             let time = self.clock.stamp(Some(frame.timestamp), now).pts;
             if stopper.wait(pace.wait(time, now)) {
-                return Ok(PassedOn::Everything);
+                return Ok(Forwarded::Everything);
             }
-            self.stats.count(|figures| figures.passed_on += 1);
+            self.stats.count(|figures| figures.forwarded += 1);
             on_sent(SentFrame::new(time, now));
             // The clock of a track wraps.
             self.sender.blocking_send(time as u32, frame.data)?;

@@ -12,7 +12,7 @@ pub struct EncodeStats {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Figures {
     pub(crate) encoded: u64,
-    pub(crate) passed_on: u64,
+    pub(crate) forwarded: u64,
     pub(crate) left_out: u64,
     pub(crate) failed: u64,
     pub(crate) not_taken: u64,
@@ -27,8 +27,8 @@ impl EncodeStats {
     }
 
     /// Frames that were sent as they came, encoded by somebody else.
-    pub fn passed_on(&self) -> u64 {
-        self.figures().passed_on
+    pub fn forwarded(&self) -> u64 {
+        self.figures().forwarded
     }
 
     /// Frames that the encoder left out to keep the bitrate.

@@ -20,7 +20,7 @@ use streamsdk_transport::{
     VideoReceiver, VideoSender,
 };
 use streamsdk_video::{
-    BitrateLimits, EncodeStats, LazyDecoder, PassedOn, PictureError, SendOptions, TrackSender,
+    BitrateLimits, EncodeStats, Forwarded, LazyDecoder, PictureError, SendOptions, TrackSender,
 };
 use tokio::time::timeout;
 
@@ -177,14 +177,14 @@ impl EncodedProducer for Sizes {
 async fn a_frame_too_large_to_be_put_together_is_not_passed_on() {
     const LARGEST: usize = 120_000;
     let bed = bed(VideoCodec::H264).await;
-    for (sizes, ended, passed_on) in [
-        (vec![LARGEST, LARGEST], PassedOn::Everything, 2),
-        (vec![LARGEST, LARGEST + 1, 10], PassedOn::UpToOneTooLarge, 1),
+    for (sizes, ended, forwarded) in [
+        (vec![LARGEST, LARGEST], Forwarded::Everything, 2),
+        (vec![LARGEST, LARGEST + 1, 10], Forwarded::UpToOneTooLarge, 1),
     ] {
         let stats = EncodeStats::default();
         let mut feed = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
-        let passing = move || feed.pass_on(&mut Sizes(sizes.into_iter()), |_| {}).unwrap();
+        let passing = move || feed.forward(&mut Sizes(sizes.into_iter()), |_| {}).unwrap();
         assert_eq!(tokio::task::spawn_blocking(passing).await.unwrap(), ended);
-        assert_eq!(stats.passed_on(), passed_on);
+        assert_eq!(stats.forwarded(), forwarded);
     }
 }

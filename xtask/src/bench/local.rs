@@ -22,13 +22,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub fn measure(lab: &Lab) -> Result<Vec<Row>> {
     let worker = lab.worker()?;
     let camera = RtspServer::start(&live_clip(lab)?, &lab.directory)?;
-    let [mut passed_on, mut encoded]: [Samples; 2] = Default::default();
+    let [mut forwarded, mut encoded]: [Samples; 2] = Default::default();
     for _ in 0..lab.times(REPETITIONS) {
-        encoded.push(cost(&session(lab, &worker, &camera, &["--transcode"])?, "/passed_on")?);
-        passed_on.push(cost(&session(lab, &worker, &camera, &[])?, "/encoded")?);
+        encoded.push(cost(&session(lab, &worker, &camera, &["--transcode"])?, "/forwarded")?);
+        forwarded.push(cost(&session(lab, &worker, &camera, &[])?, "/encoded")?);
     }
     let target = Target::RatioAtMost(0.1);
-    Ok(vec![Row::compared("local-passed-on", "ms/frame", &passed_on, &encoded, target)])
+    Ok(vec![Row::compared("local-passed-on", "ms/frame", &forwarded, &encoded, target)])
 }
 
 /// As a camera has it: what is to be shown later comes later, and no frame is much larger than the others.

@@ -82,13 +82,13 @@ pub fn our_client_paired_rightly_to_the_end(report: &CliReport) -> Result<String
     let says_so = finished.stderr.contains("is gone");
     let code = finished.status.and_then(|status| status.code());
     ensure!(code == Some(3) && says_so, "it ended with {}: {}", finished.ending(), finished.stderr);
-    let passed_on = report.summary["video"]["passed_on"].as_u64();
-    let passed_on = passed_on.context("it does not say how many frames it passed on")?;
+    let forwarded = report.summary["video"]["forwarded"].as_u64();
+    let forwarded = forwarded.context("it does not say how many frames it passed on")?;
     // Of what comes at once when the camera is opened only the newest is encoded.
     let late = report.summary["dropped"]["not_encoded"].as_u64().unwrap_or_default();
     ensure!(late <= LATEST_FIRST_FRAME, "{late} frames were not encoded");
     let pairs = paired_rightly(report, Numbers::Counted, MARKED_FRAMES - late)?;
-    Ok(format!("{passed_on} passed on, {pairs}"))
+    Ok(format!("{forwarded} passed on, {pairs}"))
 }
 
 /// Of `due` frames enough came back.

@@ -184,7 +184,7 @@ fn video_json(video: &VideoStatistics) -> serde_json::Value {
     json!({
         "codec": video.codec.map(|codec| codec.to_string()),
         "encoded": video.encoded,
-        "passed_on": video.passed_on,
+        "forwarded": video.forwarded,
         "not_encoded": video.not_encoded + video.left_out + video.unencodable,
         "encode_ms": ms(video.encode_time),
         "target_bitrate": video.target_bitrate,

@@ -48,7 +48,7 @@ pub struct VideoStatistics {
     /// Frames that were encoded and sent.
     pub encoded: u64,
     /// Frames that were sent as they came, encoded by a camera.
-    pub passed_on: u64,
+    pub forwarded: u64,
     /// Frames that were dropped because the encoder was not ready for them.
     pub not_encoded: u64,
     /// Frames that the encoder left out to keep the bitrate.
@@ -147,7 +147,7 @@ impl VideoTracker {
     }
 
     pub(crate) fn frames_sent(&self) -> u64 {
-        self.encode.encoded() + self.encode.passed_on()
+        self.encode.encoded() + self.encode.forwarded()
     }
 
     /// Frames that were there and were not sent.
@@ -168,7 +168,7 @@ impl VideoTracker {
         VideoStatistics {
             codec: self.codec.get().copied(),
             encoded: self.encode.encoded(),
-            passed_on: self.encode.passed_on(),
+            forwarded: self.encode.forwarded(),
             not_encoded: self.encode.not_taken(),
             left_out: self.encode.left_out(),
             unencodable: self.encode.failed(),

@@ -112,10 +112,10 @@ impl LocalStreamSource {
         }
     }
 
-    async fn pass_on(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
+    async fn forward(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
         let (options, otherwise) = (self.options.clone(), self.decoding(every_frame));
         let encoded = blocking(|| options.open_encoded()).await?;
-        video.pass_on(encoded, self.stopper.clone(), || otherwise.open()).await
+        video.forward(encoded, self.stopper.clone(), || otherwise.open()).await
     }
 
     async fn encode(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
@@ -169,7 +169,7 @@ impl StreamSource for LocalStreamSource {
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
         let video = io.take_video().ok_or(SourceError::NoVideo)?;
         if self.can_be_passed_on() && video.codec() == VideoCodec::H264 {
-            self.pass_on(video, io.every_frame()).await
+            self.forward(video, io.every_frame()).await
         } else {
             self.encode(video, io.every_frame()).await
         }

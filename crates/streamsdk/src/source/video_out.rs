@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use streamsdk_capture::{CaptureError, EncodedProducer, FrameProducer, Stopper};
 use streamsdk_transport::{VideoCodec, VideoSender};
-use streamsdk_video::{PassedOn, SendFramesError, SendOptions, SentFrame, TrackSender};
+use streamsdk_video::{Forwarded, SendFramesError, SendOptions, SentFrame, TrackSender};
 
 use super::SourceError;
 use crate::session::VideoTracker;
@@ -49,7 +49,7 @@ impl VideoOut {
     /// # Errors
     ///
     /// As of [`VideoOut::send_frames`].
-    pub async fn pass_on<P: FrameProducer>(
+    pub async fn forward<P: FrameProducer>(
         self,
         mut encoded: impl EncodedProducer + 'static,
         stopper: Stopper,
@@ -57,10 +57,10 @@ impl VideoOut {
     ) -> Result<(), SourceError> {
         let live = Arc::clone(&self.live);
         let send = move |feed: &mut TrackSender, on_sent: &mut dyn FnMut(SentFrame)| {
-            let passed_on = feed.pass_on(&mut encoded, &mut *on_sent);
+            let forwarded = feed.forward(&mut encoded, &mut *on_sent);
             live.damaged(&encoded.damage());
-            match passed_on {
-                Ok(PassedOn::UpToOneTooLarge) => {}
+            match forwarded {
+                Ok(Forwarded::UpToOneTooLarge) => {}
                 Err(SendFramesError::Producer(CaptureError::Unsupported { .. })) => {}
                 done => return done.map(drop),
             }
