@@ -19,8 +19,8 @@ use thiserror::Error;
 use crate::off_track;
 
 /// Frames that are kept undecoded: five seconds at 30 a second.
-const MOST_FRAMES: usize = 150;
-const MOST_BYTES: usize = 16 << 20;
+const MAX_WAITING_FRAMES: usize = 150;
+const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// The frames of one track, each to be decoded when it is asked for.
 pub struct LazyDecoder {
@@ -119,7 +119,8 @@ impl LazyDecoder {
                 let slot = Arc::downgrade(&slot);
                 chain.waiting.push_back(Link { number, slot, data: frame.data.clone(), timestamp });
             }
-            let full = chain.waiting.len() > MOST_FRAMES || chain.waiting_bytes > MOST_BYTES;
+            let full =
+                chain.waiting.len() > MAX_WAITING_FRAMES || chain.waiting_bytes > MAX_WAITING_BYTES;
             if full {
                 chain.let_go();
             }

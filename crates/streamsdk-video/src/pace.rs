@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// was taken does video leave that comes faster than it was taken, until it is on time again.
 const SHARE: f64 = 0.8;
 /// A longer pause in the video need not be kept.
-const LONGEST: Duration = Duration::from_millis(200);
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 
 /// Says when the next frame may leave.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl Pace {
     pub(crate) fn wait(&mut self, time: i64, now: Instant) -> Duration {
         let due = self.last.map_or(now, |(last_time, left)| {
             let interval = time.saturating_sub(last_time).max(0) as f64 / 90_000.0;
-            left + Duration::from_secs_f64((interval * SHARE).min(LONGEST.as_secs_f64()))
+            left + Duration::from_secs_f64((interval * SHARE).min(MAX_PAUSE.as_secs_f64()))
         });
         let leaves = due.max(now);
         self.last = Some((time, leaves));

@@ -16,7 +16,7 @@ use crate::{BitrateLimits, EncodeStats, RateControl, off_track};
 /// How long a producer may be silent before the connection is looked at.
 const SILENCE: Duration = Duration::from_millis(500);
 /// In bytes: 104 packets of the track's, where 128 is a common limit.
-const LARGEST_FRAME: usize = 120_000;
+const MAX_FRAME_BYTES: usize = 120_000;
 
 /// How frames are sent.
 #[derive(Debug, Clone, Default)]
@@ -138,7 +138,7 @@ impl TrackSender {
                     };
                 }
             };
-            if frame.data.len() > LARGEST_FRAME {
+            if frame.data.len() > MAX_FRAME_BYTES {
                 return Ok(Forwarded::UpToOneTooLarge);
             }
             let now = Instant::now();

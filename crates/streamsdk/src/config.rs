@@ -154,10 +154,10 @@ impl StreamConfig {
         self
     }
 
-    /// The codecs to offer for a track, in order; `liked` is what the source would like best.
-    pub(crate) fn codecs(&self, liked: Option<VideoCodec>) -> Vec<VideoCodec> {
+    /// The codecs to offer for a track, in order; `preferred_by_source` is what the source would like best.
+    pub(crate) fn codecs(&self, preferred_by_source: Option<VideoCodec>) -> Vec<VideoCodec> {
         let mut codecs = streamsdk_video::codecs();
-        let preferred = self.video_codec.or(liked);
+        let preferred = self.video_codec.or(preferred_by_source);
         codecs.sort_by_key(|codec| Some(*codec) != preferred);
         codecs
     }

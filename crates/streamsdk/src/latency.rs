@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Samples that percentiles are of: the newest so many.
-const MOST_SAMPLES: usize = 2048;
+const MAX_SAMPLES: usize = 2048;
 
 /// How long something took, over the newest 2048 times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct LatencySamples {
 impl LatencySamples {
     pub(crate) fn add(&mut self, sample: Duration) {
         self.count += 1;
-        if self.samples.len() >= MOST_SAMPLES {
+        if self.samples.len() >= MAX_SAMPLES {
             self.samples.pop_front();
         }
         self.samples.push_back(sample);

@@ -12,7 +12,7 @@ use streamsdk_video::{DecodeStats, EncodeStats, LazyDecoder, SentFrame};
 use crate::latency::{Latency, LatencySamples};
 
 /// Frames whose answer may still come: ten seconds at 60 a second.
-const MOST_UNANSWERED: usize = 600;
+const MAX_UNANSWERED: usize = 600;
 /// Two times are the same frame's if they are no further apart, in ticks of 90 kHz: a millisecond.
 const TOLERANCE: i64 = 90;
 
@@ -93,7 +93,7 @@ impl VideoTracker {
     /// Notes a frame that is on its way.
     pub(crate) fn sent(&self, frame: SentFrame) {
         let mut state = self.state();
-        if state.unanswered.len() >= MOST_UNANSWERED {
+        if state.unanswered.len() >= MAX_UNANSWERED {
             state.unanswered.pop_front();
         }
         state.unanswered.push_back(frame);
