@@ -104,13 +104,13 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
     peer_config.ice_servers = config.ice_servers.clone();
     peer_config.connect_timeout = config.timeouts.connect;
     peer_config.dead_after = config.timeouts.dead_after;
-    let shape = builder.source.shape(&config);
-    peer_config.codecs = config.codecs(shape.codec);
-    if shape.video.is_some() && peer_config.codecs.is_empty() {
+    let requirements = builder.source.requirements(&config);
+    peer_config.codecs = config.codecs(requirements.codec);
+    if requirements.video.is_some() && peer_config.codecs.is_empty() {
         let what = "this build has no video codec: enable the feature `video`";
         return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
     }
-    let frames_as_data = match request.video_file_upload && shape.video.is_none() {
+    let frames_as_data = match request.video_file_upload && requirements.video.is_none() {
         true => {
             let specification = request.workflow_configuration.workflow_specification.as_ref();
             FramesAsData::new(config.streamed_outputs(), specification)
@@ -118,23 +118,29 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
         false => FramesAsData::default(),
     };
     let mut labels = vec![INFERENCE_CHANNEL];
-    labels.extend(shape.channels);
+    labels.extend(requirements.channels);
     let redactor = builder.signaling().redactor().request(&request);
-    let attempt =
-        Attempt { builder: &builder, config: peer_config, request, labels, video: shape.video };
+    let attempt = Attempt {
+        builder: &builder,
+        config: peer_config,
+        request,
+        labels,
+        video: requirements.video,
+    };
     let Connected { peer, mut channels, video, .. } = attempt.connect().await?;
     let inference = channels.remove(0);
     let live = Arc::new(VideoTracker::default());
-    let (video_out, track) = match video.map(|video| wire(video, &live, &config)).transpose() {
-        Ok(video) => video.unwrap_or_default(),
-        Err(error) => {
-            peer.abort().await;
-            return Err(error);
-        }
-    };
+    let (video_out, track) =
+        match video.map(|video| attach_video(video, &live, &config)).transpose() {
+            Ok(video) => video.unwrap_or_default(),
+            Err(error) => {
+                peer.abort().await;
+                return Err(error);
+            }
+        };
 
     let queue = Arc::new(EventQueue::default());
-    let has_video = shape.video.is_some().then(|| Arc::clone(&live));
+    let has_video = requirements.video.is_some().then(|| Arc::clone(&live));
     let progress = Arc::new(SessionTracker::new(Arc::clone(&queue), has_video, !realtime));
     let close = CancellationToken::new();
     let upload = close.child_token();
@@ -168,7 +174,7 @@ pub(crate) async fn start(mut builder: StreamBuilder) -> Result<Session, Error> 
 }
 
 /// Puts the two ends of a video track where they belong.
-fn wire(
+fn attach_video(
     video: Video,
     live: &Arc<VideoTracker>,
     config: &StreamConfig,

@@ -81,7 +81,7 @@ impl VideoFileSource {
 
 #[async_trait]
 impl StreamSource for VideoFileSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
         let on_track = self.by_track && !config.stream_output.is_empty();
         ConnectionRequirements {
             channels: vec![UPLOAD_CHANNEL],

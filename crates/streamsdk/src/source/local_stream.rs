@@ -153,7 +153,7 @@ fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
 
 #[async_trait]
 impl StreamSource for LocalStreamSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+    fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
         ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
             codec: self.can_be_passed_on().then_some(VideoCodec::H264),

@@ -101,7 +101,7 @@ impl ManualSource {
 
 #[async_trait]
 impl StreamSource for ManualSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+    fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
         ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
             ..ConnectionRequirements::default()

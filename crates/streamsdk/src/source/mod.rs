@@ -6,7 +6,7 @@ mod file;
 mod local_stream;
 mod manual;
 mod producer;
-mod pulled;
+mod server_pull;
 mod video_out;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod webcam;
@@ -28,7 +28,7 @@ pub use file::VideoFileSource;
 pub use local_stream::{LocalStreamSource, Transcode};
 pub use manual::{FrameSendError, FrameSender, ManualSource};
 pub use producer::ProducerSource;
-pub use pulled::{MjpegSource, RtspSource};
+pub use server_pull::{MjpegSource, RtspSource};
 pub use video_out::VideoOut;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use webcam::WebcamSource;
@@ -36,7 +36,7 @@ pub use webcam::WebcamSource;
 use crate::session::SessionTracker;
 use crate::{StreamConfig, UploadProgress};
 
-/// A source of video: it shapes the connection, gives its part of the init request, feeds the
+/// A source of video: it says what it needs of the connection, gives its part of the init request, feeds the
 /// connection, and cleans up.
 ///
 /// The methods are called in that order, once each. [`StreamSource::clean_up`] is called however
@@ -44,7 +44,7 @@ use crate::{StreamConfig, UploadProgress};
 #[async_trait]
 pub trait StreamSource: Send + 'static {
     /// What the source needs of the connection. Default is nothing.
-    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
         let _ = config;
         ConnectionRequirements::default()
     }
@@ -87,14 +87,14 @@ pub struct SourceIo {
 }
 
 impl SourceIo {
-    /// Takes the open channel called `label`; `None` if [`StreamSource::shape`] did not name it, or
+    /// Takes the open channel called `label`; `None` if [`StreamSource::requirements`] did not name it, or
     /// it was taken.
     pub fn take_channel(&mut self, label: &str) -> Option<Channel> {
         let place = self.channels.iter().position(|channel| channel.label() == label)?;
         Some(self.channels.swap_remove(place))
     }
 
-    /// Takes the track to send video on; `None` if [`StreamSource::shape`] asked for none, if the server
+    /// Takes the track to send video on; `None` if [`StreamSource::requirements`] asked for none, if the server
     /// refused it, or if it was taken.
     pub fn take_video(&mut self) -> Option<VideoOut> {
         self.video.take()

@@ -31,7 +31,7 @@ impl ProducerSource {
 
 #[async_trait]
 impl StreamSource for ProducerSource {
-    fn shape(&self, _config: &StreamConfig) -> ConnectionRequirements {
+    fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
         ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
             ..ConnectionRequirements::default()

@@ -50,8 +50,8 @@ impl WebcamSource {
 
 #[async_trait]
 impl StreamSource for WebcamSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
-        self.source.shape(config)
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
+        self.source.requirements(config)
     }
 
     /// The camera's own frame rate counts, whatever the caller declares.

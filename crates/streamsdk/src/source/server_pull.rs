@@ -32,8 +32,8 @@ impl RtspSource {
 
 #[async_trait]
 impl StreamSource for RtspSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
-        shape(config)
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
+        requirements(config)
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
@@ -68,8 +68,8 @@ impl MjpegSource {
 
 #[async_trait]
 impl StreamSource for MjpegSource {
-    fn shape(&self, config: &StreamConfig) -> ConnectionRequirements {
-        shape(config)
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
+        requirements(config)
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
@@ -82,7 +82,7 @@ impl StreamSource for MjpegSource {
 }
 
 /// A track is of use only for outputs that are to come on it.
-fn shape(config: &StreamConfig) -> ConnectionRequirements {
+fn requirements(config: &StreamConfig) -> ConnectionRequirements {
     let wanted = !config.stream_output.is_empty();
     ConnectionRequirements {
         video: wanted.then_some(VideoDirection::ReceiveOnly),
