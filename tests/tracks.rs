@@ -175,6 +175,7 @@ async fn what_waits_for_its_frame_when_the_caller_closes_is_counted() {
     }
     let summary = close(session).await;
     assert_eq!((summary.ended.clone(), summary.frames_returned), (Some(Ended::ByCaller), taken));
-    let accounted = summary.frames_returned + summary.dropped.total() - summary.dropped.not_encoded;
+    let never_sent = summary.dropped.not_encoded + summary.dropped.disconnected;
+    let accounted = summary.frames_returned + summary.dropped.total() - never_sent;
     assert_eq!(accounted, summary.frames_sent, "{summary:?}");
 }

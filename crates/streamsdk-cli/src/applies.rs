@@ -58,6 +58,10 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if let Some(reason) = pointless_codec(&source, arguments).filter(|_| given("codec")) {
         return Err(refusal("codec", reason));
     }
+    if given("retry") && source.kind() == File && (arguments.realtime || arguments.frames_by_track)
+    {
+        return Err(refusal("retry", "is for files whose every frame comes back as data"));
+    }
     if given("rtsp_transport") && !is_local_rtsp(&source) {
         return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
     }
@@ -127,6 +131,7 @@ mod tests {
         (&["--realtime"], &[File]),
         (&["--every-frame"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
         (&["--frames-by-track", "--stream-output=a"], &[File]),
+        (&["--realtime", "--retry=60"], &[]),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
         (&["--resolution=16x16"], &[Webcam]),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -165,6 +170,7 @@ mod tests {
         "idle_timeout",
         "dead_after",
         "processing_timeout",
+        "retry",
         "read_markers",
         "quiet",
         "verbose",

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer};
+use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, Stopper};
 use streamsdk_media::video::{
-    self, EncodeOptions, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
+    self, EncodeOptions, EncodedFrame, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
 };
 use streamsdk_media::{StreamClock, TimeBase};
-use streamsdk_transport::{SendError, VideoSender};
+use streamsdk_transport::{SendError, VideoCodec, VideoSender};
 use thiserror::Error;
 
 use crate::pace::Pace;
-use crate::{BitrateLimits, EncodeStats, RateControl, off_track};
+use crate::{BitrateLimits, EncodeStats, RateControl, off_track, on_track};
 
 /// How long a producer may be silent before the connection is looked at.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -60,104 +60,188 @@ pub enum SendFramesError {
     Connection(#[from] SendError),
 }
 
-/// How passing on ended.
+/// What became of a frame that was to be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub enum Forwarded {
-    /// The producer ended.
-    Everything,
-    /// The next frame is larger than what receivers can put together. It was not sent: the video has to be
-    /// encoded anew.
-    UpToOneTooLarge,
+    /// It is on its way.
+    Sent,
+    /// It was left out: the track has had no key frame yet, and nobody can begin with this one.
+    NoKeyFrameYet,
+    /// It was not sent: it is in another codec than the track, or larger than what receivers can put
+    /// together. The video has to be encoded anew.
+    Unsuitable,
+    /// The producer was stopped before it was time for the frame.
+    Stopped,
 }
 
-/// A track, and what has been sent on it by one producer after another.
+/// Sends frames on one track: it encodes them, or forwards what is encoded already.
 ///
-/// Its methods block: they are to run on a thread of their own. [`FrameProducer::stopper`] ends them.
-#[derive(Debug)]
+/// Its methods block: they are to run on a thread of their own.
 pub struct TrackSender {
     sender: VideoSender,
     options: SendOptions,
     stats: EncodeStats,
     clock: StreamClock,
+    mode: Mode,
+}
+
+/// What the frames were before the track, so far.
+enum Mode {
+    Nothing,
+    Encoding(Encoding),
+    Forwarding(Forwarding),
 }
 
 impl TrackSender {
     /// Prepares to send on a track. The figures go to `stats`.
     pub fn new(sender: VideoSender, options: SendOptions, stats: EncodeStats) -> Self {
-        Self { sender, options, stats, clock: track_clock() }
+        Self { sender, options, stats, clock: track_clock(), mode: Mode::Nothing }
     }
 
     /// Encodes the frames of a producer onto the track, until the producer ends (`Ok`) or something fails.
+    /// [`FrameProducer::stopper`] ends it.
     ///
     /// `on_sent` is told of each frame before it leaves. A frame that cannot be encoded is left out and
     /// counted.
+    ///
+    /// # Errors
+    ///
+    /// When the producer or the connection fails, or when there is no encoder.
     pub fn send_frames(
         &mut self,
         producer: &mut dyn FrameProducer,
         mut on_sent: impl FnMut(SentFrame),
     ) -> Result<(), SendFramesError> {
-        self.clock.restart();
-        let mut encoding = Encoding::new(self)?;
         loop {
             match producer.next_frame(SILENCE) {
-                Ok(captured) => encoding.send(&captured, &mut on_sent)?,
-                Err(error) if error.is_timeout() => encoding.feed.sender.check()?,
+                Ok(captured) => self.send(&captured, &mut on_sent)?,
+                Err(error) if error.is_timeout() => self.check()?,
                 Err(error) => {
-                    encoding.feed.end();
+                    self.end();
                     return if error.is_end() { Ok(()) } else { Err(error.into()) };
                 }
             }
         }
     }
 
-    /// Sends frames as they are, until the producer ends or something fails. They must be in the track's
-    /// codec. Nobody can make the producer's encoder follow the network, nor give a key frame when
-    /// one is asked for: after a loss the receiver waits for the next one that comes. Frames that come in
-    /// a burst leave no more than a quarter faster than they were taken.
+    /// Encodes a frame onto the track. One that cannot be encoded is left out and counted.
     ///
-    /// `on_sent` is told of each frame before it leaves.
+    /// `on_sent` is told of it before it leaves.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over, or when there is no encoder.
+    pub fn send(
+        &mut self,
+        captured: &CapturedFrame,
+        on_sent: impl FnOnce(SentFrame),
+    ) -> Result<(), SendFramesError> {
+        let encoding = match &mut self.mode {
+            Mode::Encoding(encoding) => encoding,
+            mode => {
+                self.clock.restart();
+                let encoding = Encoding::new(self.sender.codec(), &self.options, &self.stats)?;
+                *mode = Mode::Encoding(encoding);
+                let Mode::Encoding(encoding) = mode else { return Ok(()) };
+                encoding
+            }
+        };
+        let now = Instant::now();
+        let waited = captured.arrived.elapsed().unwrap_or_default();
+        let timestamp = self.clock.stamp(captured.frame.timestamp(), now);
+        encoding.follow_rates(&self.sender, timestamp.pts, now, &self.stats);
+
+        let frame = captured.frame.clone().at(timestamp);
+        let key_frame = self.sender.take_key_frame_request();
+        let encoded =
+            encoding.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
+        self.stats.count(|figures| {
+            figures.not_taken += captured.dropped;
+            figures.time += now.elapsed();
+            match &encoded {
+                Ok(Some(_)) => figures.encoded += 1,
+                Ok(None) => figures.left_out += 1,
+                Err(_) => figures.failed += 1,
+            }
+        });
+        match encoded {
+            Ok(Some(encoded)) => {
+                on_sent(SentFrame::new(timestamp.pts, now.checked_sub(waited).unwrap_or(now)));
+                // The clock of a track wraps.
+                self.sender.blocking_send(timestamp.pts as u32, encoded.data)?;
+            }
+            Ok(None) => self.sender.check()?,
+            Err(error) => {
+                tracing::warn!(%error, "a frame was left out");
+                self.sender.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a frame as it is. Nobody can make its encoder follow the network, nor give a key frame when
+    /// one is asked for: after a loss the receiver waits for the next one that comes. Frames that come in
+    /// a burst leave no more than a quarter faster than they were taken; `stop` ends the wait for that.
+    ///
+    /// `on_sent` is told of it before it leaves.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over.
     pub fn forward(
         &mut self,
-        producer: &mut dyn EncodedProducer,
-        mut on_sent: impl FnMut(SentFrame),
-    ) -> Result<Forwarded, SendFramesError> {
-        self.clock.restart();
-        let (mut pace, stopper) = (Pace::default(), producer.stopper());
-        loop {
-            let frame = match producer.next_encoded() {
-                Ok(frame) => frame,
-                // What cannot be passed on is encoded anew, and the frames go on.
-                Err(error @ CaptureError::Unsupported { .. }) => return Err(error.into()),
-                Err(error) => {
-                    self.end();
-                    return if error.is_end() {
-                        Ok(Forwarded::Everything)
-                    } else {
-                        Err(error.into())
-                    };
-                }
-            };
-            if frame.data.len() > MAX_FRAME_BYTES {
-                return Ok(Forwarded::UpToOneTooLarge);
-            }
-            let now = Instant::now();
-            let time = self.clock.stamp(Some(frame.timestamp), now).pts;
-            if stopper.wait(pace.wait(time, now)) {
-                return Ok(Forwarded::Everything);
-            }
-            self.stats.count(|figures| figures.forwarded += 1);
-            on_sent(SentFrame::new(time, now));
-            // The clock of a track wraps.
-            self.sender.blocking_send(time as u32, frame.data)?;
+        frame: EncodedFrame,
+        stop: &Stopper,
+        on_sent: impl FnOnce(SentFrame),
+    ) -> Result<Forwarded, SendError> {
+        if on_track(frame.codec) != Some(self.sender.codec()) || frame.data.len() > MAX_FRAME_BYTES
+        {
+            return Ok(Forwarded::Unsuitable);
         }
+        if !matches!(self.mode, Mode::Forwarding(_)) {
+            self.clock.restart();
+            self.mode = Mode::Forwarding(Forwarding::default());
+        }
+        let Mode::Forwarding(forwarding) = &mut self.mode else { return Ok(Forwarded::Unsuitable) };
+        forwarding.has_begun |= frame.key_frame;
+        if !forwarding.has_begun {
+            self.stats.count(|figures| figures.left_out += 1);
+            self.sender.check()?;
+            return Ok(Forwarded::NoKeyFrameYet);
+        }
+        let now = Instant::now();
+        let time = self.clock.stamp(Some(frame.timestamp), now).pts;
+        if stop.wait(forwarding.pace.wait(time, now)) {
+            return Ok(Forwarded::Stopped);
+        }
+        self.stats.count(|figures| figures.forwarded += 1);
+        on_sent(SentFrame::new(time, now));
+        // The clock of a track wraps.
+        self.sender.blocking_send(time as u32, frame.data)?;
+        Ok(Forwarded::Sent)
+    }
+
+    /// Looks whether the connection still stands, where no frame comes to be sent.
+    ///
+    /// # Errors
+    ///
+    /// When it is over.
+    pub fn check(&self) -> Result<(), SendError> {
+        self.sender.check()
+    }
+
+    /// Has the last frame taken for whole: to be called after the last one. What ends the frames matters
+    /// more than that this was not told.
+    pub fn end(&self) {
+        let _ = self.sender.blocking_end();
     }
 }
 
-impl TrackSender {
-    /// Has the last frame taken for whole. What ends the frames matters more than that this was not told.
-    fn end(&self) {
-        let _ = self.sender.blocking_end();
+impl std::fmt::Debug for TrackSender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrackSender").field("sender", &self.sender).finish_non_exhaustive()
     }
 }
 
@@ -166,65 +250,40 @@ fn track_clock() -> StreamClock {
     StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero().longest_step(Duration::MAX)
 }
 
-struct Encoding<'a> {
-    feed: &'a mut TrackSender,
+#[derive(Default)]
+struct Forwarding {
+    pace: Pace,
+    /// Whether there was a key frame.
+    has_begun: bool,
+}
+
+struct Encoding {
     encoder: Box<dyn VideoEncoder>,
     rate: RateControl,
     frame_rate: FrameRate,
 }
 
-impl<'a> Encoding<'a> {
-    fn new(feed: &'a mut TrackSender) -> Result<Self, OpenError> {
-        let SendOptions { bitrate, threads } = feed.options;
+impl Encoding {
+    fn new(
+        codec: VideoCodec,
+        options: &SendOptions,
+        stats: &EncodeStats,
+    ) -> Result<Self, OpenError> {
+        let SendOptions { bitrate, threads } = *options;
         let config = EncoderConfig::default()
             .bitrate(bitrate.start)
             .threads(threads.unwrap_or(1))
             .color_space(TRACK_COLOR_SPACE);
-        let encoder = video::encoder(off_track(feed.sender.codec()), config)?;
+        let encoder = video::encoder(off_track(codec), config)?;
         let rate = RateControl::new(bitrate);
-        feed.stats.count(|figures| figures.target = rate.target());
-        Ok(Self { feed, encoder, rate, frame_rate: FrameRate::default() })
+        stats.count(|figures| figures.target = rate.target());
+        Ok(Self { encoder, rate, frame_rate: FrameRate::default() })
     }
 
-    fn send(
-        &mut self,
-        captured: &CapturedFrame,
-        on_sent: &mut impl FnMut(SentFrame),
-    ) -> Result<(), SendError> {
-        let now = Instant::now();
-        let waited = captured.arrived.elapsed().unwrap_or_default();
-        self.feed.stats.count(|figures| figures.not_taken += captured.dropped);
-        let timestamp = self.feed.clock.stamp(captured.frame.timestamp(), now);
-        let time = timestamp.pts;
-        self.follow_rates(time, now);
-
-        let frame = captured.frame.clone().at(timestamp);
-        let key_frame = self.feed.sender.take_key_frame_request();
-        let encoded = self.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
-        self.feed.stats.count(|figures| figures.time += now.elapsed());
-        match encoded {
-            Ok(Some(encoded)) => {
-                self.feed.stats.count(|figures| figures.encoded += 1);
-                on_sent(SentFrame::new(time, now.checked_sub(waited).unwrap_or(now)));
-                // The clock of a track wraps.
-                self.feed.sender.blocking_send(time as u32, encoded.data)
-            }
-            Ok(None) => {
-                self.feed.stats.count(|figures| figures.left_out += 1);
-                self.feed.sender.check()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a frame was left out");
-                self.feed.stats.count(|figures| figures.failed += 1);
-                self.feed.sender.check()
-            }
-        }
-    }
-
-    fn follow_rates(&mut self, time: i64, now: Instant) {
-        if let Some(bitrate) = self.rate.update(&self.feed.sender.stats(), now) {
+    fn follow_rates(&mut self, sender: &VideoSender, time: i64, now: Instant, stats: &EncodeStats) {
+        if let Some(bitrate) = self.rate.update(&sender.stats(), now) {
             self.encoder.set_bitrate(bitrate);
-            self.feed.stats.count(|figures| figures.target = bitrate);
+            stats.count(|figures| figures.target = bitrate);
         }
         if let Some(frame_rate) = self.frame_rate.update(time) {
             self.encoder.set_frame_rate(frame_rate);

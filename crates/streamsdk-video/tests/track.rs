@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use streamsdk_capture::{
-    CaptureError, EncodedProducer, Stopper, TestPattern, WhenFull, manual_with, marker,
-};
+use streamsdk_capture::{Stopper, TestPattern, WhenFull, manual_with, marker};
 use streamsdk_media::video::{Codec, EncodedFrame};
 use streamsdk_media::{ColorSpace, Frame, TimeBase, Timestamp};
 use streamsdk_transport::{
@@ -157,34 +155,30 @@ async fn what_nobody_asks_for_is_let_go_and_a_key_frame_asked_for_when_somebody_
     sending.join().unwrap();
 }
 
-/// Gives frames of these sizes, in bytes.
-struct Sizes(std::vec::IntoIter<usize>);
-
-impl EncodedProducer for Sizes {
-    fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError> {
-        let size = self.0.next().ok_or(CaptureError::EndOfStream)?;
-        let timestamp = Timestamp::new(3000 * self.0.len() as i64, TimeBase::RTP_VIDEO);
-        let data = vec![0; size].into();
-        Ok(EncodedFrame { codec: Codec::H264, data, key_frame: true, timestamp })
-    }
-
-    fn stopper(&self) -> Stopper {
-        Stopper::default()
-    }
+fn frame_of(bytes: usize, number: i64, key_frame: bool) -> EncodedFrame {
+    let timestamp = Timestamp::new(3000 * number, TimeBase::RTP_VIDEO);
+    EncodedFrame { codec: Codec::H264, data: vec![0; bytes].into(), key_frame, timestamp }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_too_large_to_be_put_together_is_not_passed_on() {
+async fn only_what_the_track_can_take_is_forwarded_and_from_a_key_frame_on() {
     const LARGEST: usize = 120_000;
     let bed = bed(VideoCodec::H264).await;
-    for (sizes, ended, forwarded) in [
-        (vec![LARGEST, LARGEST], Forwarded::Everything, 2),
-        (vec![LARGEST, LARGEST + 1, 10], Forwarded::UpToOneTooLarge, 1),
-    ] {
-        let stats = EncodeStats::default();
-        let mut feed = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
-        let passing = move || feed.forward(&mut Sizes(sizes.into_iter()), |_| {}).unwrap();
-        assert_eq!(tokio::task::spawn_blocking(passing).await.unwrap(), ended);
-        assert_eq!(stats.forwarded(), forwarded);
-    }
+    let stats = EncodeStats::default();
+    let mut track = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
+    let forwarding = move || {
+        let mut forward = |frame| track.forward(frame, &Stopper::default(), |_| {}).unwrap();
+        let vp8 = EncodedFrame { codec: Codec::Vp8, ..frame_of(10, 0, true) };
+        [
+            forward(frame_of(10, 0, false)),
+            forward(frame_of(LARGEST, 1, true)),
+            forward(frame_of(LARGEST + 1, 2, true)),
+            forward(frame_of(LARGEST, 3, false)),
+            forward(vp8),
+        ]
+    };
+    use Forwarded::{NoKeyFrameYet, Sent, Unsuitable};
+    let forwarded = tokio::task::spawn_blocking(forwarding).await.unwrap();
+    assert_eq!(forwarded, [NoKeyFrameYet, Sent, Unsuitable, Sent, Unsuitable]);
+    assert_eq!((stats.forwarded(), stats.left_out()), (2, 1));
 }

@@ -7,6 +7,8 @@ use streamsdk_protocol::output::output_name;
 use streamsdk_transport::VideoCodec;
 use streamsdk_video::{BitrateLimits, SendOptions};
 
+use crate::retry::RetryPolicy;
+
 /// What a session asks of the server, and what it does with the answers.
 ///
 /// ```
@@ -33,6 +35,7 @@ pub struct StreamConfig {
     pub(crate) limits: Limits,
     pub(crate) video_codec: Option<VideoCodec>,
     pub(crate) video: SendOptions,
+    pub(crate) retry: Option<RetryPolicy>,
 }
 
 impl Default for StreamConfig {
@@ -52,6 +55,7 @@ impl Default for StreamConfig {
             limits: Limits::default(),
             video_codec: None,
             video: SendOptions::default(),
+            retry: None,
         }
     }
 }
@@ -151,6 +155,16 @@ impl StreamConfig {
     /// Between which bitrates video is sent. Default is [`BitrateLimits::default`].
     pub fn bitrate(mut self, limits: BitrateLimits) -> Self {
         self.video.bitrate = limits;
+        self
+    }
+
+    /// Whether a session that loses its connection goes on with another one, and for how long that is tried.
+    ///
+    /// Default is [`RetryPolicy::default`] for live sources: they keep their camera, and go on with what it
+    /// gives by then. A file is sent again only where a policy is set here, because an upload takes time and
+    /// may cost money; each frame is given out once all the same, and in order.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
         self
     }
 

@@ -1,28 +1,38 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_protocol::rejection::{Rejection, RejectionReason};
 use streamsdk_signaling::SignalingError;
 use streamsdk_transport::{ConnectError, EndReason, OfferError};
 
-use crate::SourceError;
+use crate::source::SourceError;
+use crate::stage::Stage;
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with a client or a session.
 ///
 /// `Display` says what was being done and what came back; [`Error::kind`] and the predicates let a
-/// program decide.
-#[derive(Debug)]
+/// program decide. Cloning is cheap.
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
     stage: Stage,
     waited: Option<Duration>,
     rejection: Option<Rejection>,
+    gave_up: Option<GaveUp>,
     cause: Cause,
+}
+
+/// What was tried before a session that lost its connection was given up.
+#[derive(Debug, Clone, Copy)]
+struct GaveUp {
+    attempts: u32,
+    after: Duration,
 }
 
 /// The kinds of error.
@@ -57,27 +67,22 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// What was being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Reading settings or opening the source.
-    Preparing,
-    /// Asking the server for a session.
-    Requesting,
-    /// Connecting to the server's peer.
-    Connecting,
-    /// Uploading a file.
-    Uploading,
-    /// Waiting for the first result.
-    FirstFrame,
-    /// Receiving results.
-    Streaming,
-}
-
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, stage: Stage, cause: impl Into<Cause>) -> Self {
-        Self(Box::new(Inner { kind, stage, waited: None, rejection: None, cause: cause.into() }))
+    pub(crate) fn new(
+        kind: ErrorKind,
+        stage: Stage,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let cause = Arc::from(cause.into());
+        Self(Box::new(Inner { kind, stage, waited: None, rejection: None, gave_up: None, cause }))
+    }
+
+    /// The same, after so many more attempts to connect.
+    pub(crate) fn after_attempts(mut self, attempts: u32, after: Duration) -> Self {
+        if attempts > 0 {
+            self.0.gave_up = Some(GaveUp { attempts, after });
+        }
+        self
     }
 
     pub(crate) fn timeout(stage: Stage, limit: Duration) -> Self {
@@ -128,6 +133,11 @@ impl Error {
         self.0.waited
     }
 
+    /// How often it was tried in vain to connect again, before the session was given up: 0 if not at all.
+    pub fn attempts(&self) -> u32 {
+        self.0.gave_up.map_or(0, |gave_up| gave_up.attempts)
+    }
+
     /// What the server said when it refused.
     pub fn rejection(&self) -> Option<&Rejection> {
         self.0.rejection.as_ref()
@@ -158,6 +168,7 @@ impl Error {
         match self.kind() {
             ErrorKind::Unreachable
             | ErrorKind::Ice
+            | ErrorKind::Handshake
             | ErrorKind::Timeout
             | ErrorKind::ConnectionLost => true,
             _ => self.rejection().is_some_and(Rejection::is_transient),
@@ -167,20 +178,17 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.stage, self.0.cause)
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Preparing => "preparing the session",
-            Self::Requesting => "asking the server for a session",
-            Self::Connecting => "connecting to the server",
-            Self::Uploading => "uploading",
-            Self::FirstFrame => "waiting for the first result",
-            Self::Streaming => "receiving results",
-        })
+        write!(f, "{}: {}", self.0.stage, self.0.cause)?;
+        match self.0.gave_up {
+            Some(GaveUp { attempts: 1, after }) => {
+                write!(f, " (given up after one more attempt in {:.1} s)", after.as_secs_f64())
+            }
+            Some(GaveUp { attempts, after }) => {
+                let seconds = after.as_secs_f64();
+                write!(f, " (given up after {attempts} more attempts in {seconds:.1} s)")
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-use crate::{FrameData, ReceivedFrame, Summary};
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::frame::{FrameData, ReceivedFrame};
+use crate::stats::{Summary, UploadProgress};
 
 /// What happens in a session.
 #[derive(Debug, Clone)]
@@ -10,28 +15,46 @@ pub enum Event {
     Frame(ReceivedFrame),
     /// The server said something about a frame, without an image.
     Data(FrameData),
+    /// The connection was lost, or could not be made again, and will be made again.
+    Reconnecting(Reconnecting),
+    /// The session goes on over another connection.
+    Reconnected(Reconnected),
     /// The session has ended, and something that was promised is missing, damaged or failed: the summary says
     /// what. The last event of such a session.
     Incomplete(Box<Summary>),
 }
 
-/// How far an upload is. Counts what the server has acknowledged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A connection that will be made again.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct UploadProgress {
-    /// Bytes of the file that have arrived.
-    pub bytes_sent: u64,
-    /// Size of the file in bytes.
-    pub bytes_total: u64,
-    /// Chunks that have arrived.
-    pub chunks_sent: u32,
-    /// Chunks of the file.
-    pub chunks_total: u32,
+pub struct Reconnecting {
+    /// Which attempt comes next, from 1, since a connection stood.
+    pub attempt: u32,
+    /// Why there is no connection.
+    pub cause: Error,
+    /// How long is waited before the attempt.
+    pub wait: Duration,
 }
 
-impl UploadProgress {
-    /// Whether everything has arrived.
-    pub fn is_complete(&self) -> bool {
-        self.bytes_sent == self.bytes_total
+/// A connection that was made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reconnected {
+    /// Which connection of the session it is: 2 after the first loss.
+    pub link: u32,
+    /// Frames that were on the way when the connection before was lost, and will not be answered.
+    pub lost: u64,
+}
+
+impl fmt::Display for Reconnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { attempt, cause, wait } = self;
+        write!(f, "{cause}; connecting again in {:.1} s (attempt {attempt})", wait.as_secs_f64())
+    }
+}
+
+impl fmt::Display for Reconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connected again; frames lost on the way: {}", self.lost)
     }
 }

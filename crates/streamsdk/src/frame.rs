@@ -10,20 +10,34 @@ use streamsdk_protocol::output::{
 use streamsdk_video::{LazyPicture, PictureError};
 use thiserror::Error;
 
+use crate::stats::FrameNumber;
+
 /// What the server says about one frame. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct FrameData {
     message: Arc<OutputMessage>,
+    number: FrameNumber,
 }
 
 impl FrameData {
-    pub(crate) fn new(message: OutputMessage) -> Self {
-        Self { message: Arc::new(message) }
+    pub(crate) fn new(message: OutputMessage, number: FrameNumber) -> Self {
+        Self { message: Arc::new(message), number }
     }
 
-    /// Number of the frame, from 1; 0 when the server has said nothing about it.
+    /// Number of the frame, from 1; 0 when the server has said nothing about it. Rises over all connections of
+    /// the session, and is the server's own as long as there was one.
     pub fn frame_id(&self) -> u32 {
+        self.number.in_session
+    }
+
+    /// Number of the frame on its connection, as the server says it; 0 when it has said nothing about it.
+    pub fn frame_id_on_link(&self) -> u32 {
         self.message.frame_id
+    }
+
+    /// Which connection of the session it came by, from 1; 0 when the server has said nothing about it.
+    pub fn link(&self) -> u32 {
+        self.number.link
     }
 
     /// What the server knows about the frame.
@@ -125,7 +139,9 @@ impl ReceivedFrame {
     ) -> Self {
         Self {
             has_data: data.is_some(),
-            data: data.unwrap_or_else(|| FrameData::new(OutputMessage::default())),
+            data: data.unwrap_or_else(|| {
+                FrameData::new(OutputMessage::default(), FrameNumber::default())
+            }),
             image_name,
             is_of_list: false,
             encoded: Encoded::Video(picture),
@@ -228,7 +244,7 @@ mod tests {
         let payload = format!(r#"{{"serialized_output_data":{outputs}}}"#).into();
         let message = Message { frame_id: 1, payload };
         let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
-        FrameData::new(read.unwrap())
+        FrameData::new(read.unwrap(), FrameNumber { in_session: 1, link: 1 })
     }
 
     #[test]

@@ -67,36 +67,40 @@
 
 mod client;
 mod config;
-mod control;
+mod endpoint;
 mod error;
 mod event;
 mod frame;
-mod latency;
+mod link;
 mod outputs;
+mod queue;
+mod retry;
 mod session;
 mod source;
-mod summary;
+mod stage;
+mod stats;
+mod steering;
 mod workflow;
 
-pub use client::{Client, ClientBuilder, StreamBuilder};
+pub use client::{Client, ClientBuilder};
 pub use config::{FramePolicy, StreamConfig, Timeouts};
-pub use control::{Control, ControlError, Statistics};
-pub use error::{Error, ErrorKind, Stage};
-pub use event::{Event, UploadProgress};
+pub use error::{Error, ErrorKind};
+pub use event::{Event, Reconnected, Reconnecting};
 pub use frame::{FrameData, ImageError, ReceivedFrame};
-pub use latency::Latency;
-pub use session::{Session, VideoStatistics};
+pub use retry::RetryPolicy;
+pub use session::{Control, ControlError, Session, Statistics, StreamBuilder};
 #[cfg(feature = "file")]
 pub use source::VideoFileSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use source::WebcamSource;
 pub use source::{
-    ConnectionRequirements, FrameSendError, FrameSender, ManualSource, MjpegSource, ProducerSource,
-    RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
+    AfterBreak, ConnectionRequirements, FrameFeed, FrameSendError, FrameSender, ManualSource,
+    MjpegSource, ProducerSource, RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
 };
 #[cfg(feature = "local-stream")]
 pub use source::{LocalStreamSource, Transcode};
-pub use summary::{Drops, Ended, FrameError, Summary};
+pub use stage::Stage;
+pub use stats::{Drops, Ended, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
 pub use workflow::Workflow;
 
 pub use streamsdk_capture as capture;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::capture::Transport;
-use streamsdk::{ApiKeyTransport, VideoCodec};
+use streamsdk::{ApiKeyTransport, RetryPolicy, VideoCodec};
 
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -179,9 +179,21 @@ pub(crate) struct LimitArguments {
     /// For a server that is silent on the network [default: 15]
     #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
     pub(crate) dead_after: Option<Duration>,
+    /// How long a lost connection to the server is made anew: seconds without a result, `never` or `forever`
+    /// [default: 120 for live sources, never for files, which are sent again from their start]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_retry)]
+    pub(crate) retry: Option<RetryPolicy>,
     /// After which the server ends the session, in whole seconds [default: the server's]
     #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
     pub(crate) processing_timeout: Option<Duration>,
+}
+
+fn parse_retry(text: &str) -> Result<RetryPolicy, String> {
+    match text {
+        "never" => Ok(RetryPolicy::never()),
+        "forever" => Ok(RetryPolicy::forever()),
+        seconds => Ok(RetryPolicy::default().give_up_after(parse_limit(seconds)?)),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

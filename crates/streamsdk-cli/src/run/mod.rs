@@ -133,6 +133,8 @@ async fn stream(
                 outputs.data(&data)?;
                 progress.received();
             }
+            Event::Reconnecting(news) => progress.tell(&news),
+            Event::Reconnected(news) => progress.tell(&news),
             _ => {}
         }
     }

@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,15 @@ impl Progress {
                     video.map(|video| format!(", {video}")).unwrap_or_default()
                 )),
             }
+        }
+    }
+
+    /// Tells of something that happens now and then.
+    pub(super) fn tell(&self, news: &dyn Display) {
+        match &self.bars {
+            _ if self.quiet => {}
+            Some(bars) => bars.frames.suspend(|| terminal::say(format_args!("{news}"))),
+            None => terminal::say(format_args!("{news}")),
         }
     }
 
@@ -138,6 +148,7 @@ impl Report {
             "damage": summary.damage,
             "odd_fields": summary.odd_fields,
             "dropped": summary.dropped,
+            "links": summary.links,
             "upload_bytes": summary.upload_bytes,
             "upload_mb_per_s": summary.upload_mb_per_s(),
             "fps": summary.fps(),

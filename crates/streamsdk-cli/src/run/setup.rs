@@ -118,6 +118,9 @@ fn config(arguments: &RunArguments) -> StreamConfig {
     if let Some(region) = &arguments.region {
         config = config.requested_region(region);
     }
+    if let Some(policy) = arguments.limits.retry {
+        config = config.retry(policy);
+    }
     if let Some(limit) = arguments.limits.processing_timeout {
         config = config.processing_timeout(limit);
     }

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,19 @@ use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::upload::{HEADER_LEN, PlanError, UploadPlan};
 use streamsdk_transport::{ChannelSender, SendError, VideoDirection};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
+use super::{AfterBreak, ConnectionRequirements, SourceError, SourceIo, StreamSource};
+use crate::config::StreamConfig;
 use crate::outputs::FramesAsData;
-use crate::{StreamConfig, UploadProgress};
+use crate::stats::UploadProgress;
 
 /// Chunks that are read at once: a thread is woken for each batch.
 const BATCH: usize = 8;
 const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+type ChunkBatch = Vec<Result<BytesMut, SourceError>>;
 
 /// A video file, uploaded over a data channel. Any format that the server's FFmpeg reads.
 ///
@@ -28,7 +32,10 @@ const DRAIN_POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct VideoFileSource {
     path: PathBuf,
+    /// Until the upload takes it.
     file: Option<File>,
+    /// Gives it back.
+    reading: Option<JoinHandle<File>>,
     plan: UploadPlan,
     realtime: bool,
     by_track: bool,
@@ -56,7 +63,7 @@ impl VideoFileSource {
             PlanError::Empty => SourceError::Empty { path: path.clone() },
             _ => SourceError::TooLarge { path: path.clone(), bytes },
         })?;
-        Ok(Self { path, file: Some(file), plan, realtime: false, by_track: false })
+        Ok(Self { path, file: Some(file), reading: None, plan, realtime: false, by_track: false })
     }
 
     /// Whether the server plays the file at its own speed and drops what is late (`true`), or
@@ -104,42 +111,56 @@ impl StreamSource for VideoFileSource {
     }
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
-        let (Some(channel), Some(file)) = (io.take_channel(UPLOAD_CHANNEL), self.file.take())
-        else {
-            return Err(SourceError::Send(SendError::ChannelClosed));
-        };
+        let channel = io.take_channel(UPLOAD_CHANNEL);
+        let channel = channel.ok_or(SourceError::Send(SendError::ChannelClosed))?;
+        let chunks = self.read_from_start().await?;
         // No server answers on this channel.
         let (sender, _) = channel.split();
         tokio::select! {
-            uploaded = upload(&sender, read_chunks(self.path.clone(), file, self.plan), self.plan, &io) => uploaded,
+            uploaded = upload(&sender, chunks, self.plan, &io) => uploaded,
             () = io.cancelled() => Err(SourceError::Cancelled),
         }
     }
+
+    /// A file can be sent again. One that is played at its own speed has moved on by then, and of frames that
+    /// come on a track it is not certain which they are.
+    fn after_break(&self) -> AfterBreak {
+        if self.realtime || self.by_track { AfterBreak::End } else { AfterBreak::StartAgain }
+    }
 }
 
-/// Reads the file on a thread of its own, one batch of chunks ahead of the connection. Ends when the
-/// receiver is dropped.
-fn read_chunks(
-    path: PathBuf,
-    file: File,
-    plan: UploadPlan,
-) -> mpsc::Receiver<Vec<Result<BytesMut, SourceError>>> {
-    let (batches, receiver) = mpsc::channel(1);
-    tokio::task::spawn_blocking(move || {
-        let mut chunks = chunks(path, file, plan).fuse().peekable();
-        while chunks.peek().is_some() {
-            if batches.blocking_send(chunks.by_ref().take(BATCH).collect()).is_err() {
-                return;
+impl VideoFileSource {
+    /// Reads the file on a thread of its own, one batch of chunks ahead of the connection. Ends when the
+    /// receiver is dropped.
+    async fn read_from_start(&mut self) -> Result<mpsc::Receiver<ChunkBatch>, SourceError> {
+        let unreadable = |error| SourceError::Unreadable { path: self.path.clone(), error };
+        let mut file = match (self.file.take(), self.reading.take()) {
+            (Some(file), _) => file,
+            // The connection that it was read for is gone, and with it the receiver.
+            (None, Some(reading)) => reading.await.map_err(|panic| unreadable(panic.into()))?,
+            (None, None) => return Err(SourceError::Send(SendError::ChannelClosed)),
+        };
+        file.rewind().map_err(unreadable)?;
+        let (batches, receiver) = mpsc::channel(1);
+        let (path, plan) = (self.path.clone(), self.plan);
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            let mut chunks = chunks(path, &mut file, plan).fuse().peekable();
+            while chunks.peek().is_some() {
+                if batches.blocking_send(chunks.by_ref().take(BATCH).collect()).is_err() {
+                    break;
+                }
             }
-        }
-    });
-    receiver
+            drop(chunks);
+            file
+        }));
+        Ok(receiver)
+    }
 }
 
 /// The chunks of the file. Ends with the first error.
 fn chunks(
     path: PathBuf,
-    mut file: File,
+    file: &mut File,
     plan: UploadPlan,
 ) -> impl Iterator<Item = Result<BytesMut, SourceError>> {
     let mut indexes = 0..plan.chunks();
@@ -149,7 +170,7 @@ fn chunks(
             return None;
         }
         let chunk = match indexes.next() {
-            Some(index) => read_chunk(&path, &mut file, plan, index),
+            Some(index) => read_chunk(&path, file, plan, index),
             // The last chunk may be followed by what somebody appended meanwhile.
             None => match file.read(&mut [0]) {
                 Ok(more) if more > 0 => {
@@ -185,7 +206,7 @@ fn read_chunk(
 
 async fn upload(
     sender: &ChannelSender,
-    mut batches: mpsc::Receiver<Vec<Result<BytesMut, SourceError>>>,
+    mut batches: mpsc::Receiver<ChunkBatch>,
     plan: UploadPlan,
     io: &SourceIo,
 ) -> Result<(), SourceError> {
@@ -242,7 +263,8 @@ mod tests {
     }
 
     fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, SourceError>> {
-        chunks(source.path.clone(), source.file.take().unwrap(), source.plan).collect()
+        let mut file = source.file.take().unwrap();
+        chunks(source.path.clone(), &mut file, source.plan).collect()
     }
 
     #[test]

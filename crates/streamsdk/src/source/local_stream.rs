@@ -8,8 +8,8 @@ use streamsdk_capture::{
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::{VideoCodec, VideoDirection};
 
-use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource, VideoOut};
-use crate::StreamConfig;
+use super::{AfterBreak, ConnectionRequirements, FrameFeed, SourceError, SourceIo, StreamSource};
+use crate::config::StreamConfig;
 
 /// Decoded frames of a camera that a session keeps which promises every frame: two seconds of 1080p.
 const MAX_KEPT_BYTES: usize = 192 << 20;
@@ -43,6 +43,8 @@ pub struct LocalStreamSource {
     stopper: Stopper,
     stream: Probed,
     transcode: Transcode,
+    /// From the first connection on.
+    feed: Option<FrameFeed>,
 }
 
 /// When a stream is decoded and encoded anew instead of being passed on.
@@ -90,7 +92,7 @@ impl LocalStreamSource {
         let options = options.stopper(stopper.clone());
         let probed = options.clone();
         let stream = blocking(move || probe(probed)).await?;
-        Ok(Self { options, stopper, stream, transcode: Transcode::default() })
+        Ok(Self { options, stopper, stream, transcode: Transcode::default(), feed: None })
     }
 
     /// When the stream is decoded and encoded anew. Default is [`Transcode::Auto`].
@@ -104,23 +106,12 @@ impl LocalStreamSource {
         self.stream.format.as_ref()
     }
 
-    fn can_be_passed_on(&self) -> bool {
+    fn can_be_forwarded(&self) -> bool {
         match (self.transcode, self.stream.profile) {
             (Transcode::Always, _) | (_, None) => false,
             (Transcode::Auto, Some(profile)) => profile == H264Profile::Baseline,
             (Transcode::UnlessH264, Some(_)) => true,
         }
-    }
-
-    async fn forward(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
-        let (options, otherwise) = (self.options.clone(), self.decoding(every_frame));
-        let encoded = blocking(|| options.open_encoded()).await?;
-        video.forward(encoded, self.stopper.clone(), || otherwise.open()).await
-    }
-
-    async fn encode(&self, video: VideoOut, every_frame: bool) -> Result<(), SourceError> {
-        let options = self.decoding(every_frame);
-        video.send_frames(blocking(|| options.open()).await?).await
     }
 
     fn decoding(&self, every_frame: bool) -> NetworkStreamOptions {
@@ -156,7 +147,7 @@ impl StreamSource for LocalStreamSource {
     fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
         ConnectionRequirements {
             video: Some(VideoDirection::SendAndReceive),
-            codec: self.can_be_passed_on().then_some(VideoCodec::H264),
+            codec: self.can_be_forwarded().then_some(VideoCodec::H264),
             ..ConnectionRequirements::default()
         }
     }
@@ -168,11 +159,25 @@ impl StreamSource for LocalStreamSource {
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
         let video = io.take_video().ok_or(SourceError::NoVideo)?;
-        if self.can_be_passed_on() && video.codec() == VideoCodec::H264 {
-            self.forward(video, io.every_frame()).await
-        } else {
-            self.encode(video, io.every_frame()).await
-        }
+        let feed = match &mut self.feed {
+            Some(feed) => feed,
+            None => {
+                let decoding = self.decoding(io.every_frame());
+                let feed = if self.can_be_forwarded() && video.codec() == VideoCodec::H264 {
+                    let (options, stopper) = (self.options.clone(), self.stopper.clone());
+                    let encoded = blocking(|| options.open_encoded()).await?;
+                    FrameFeed::forwarding(encoded, stopper, || decoding.open())
+                } else {
+                    FrameFeed::new(blocking(|| decoding.open()).await?)
+                };
+                self.feed.insert(feed)
+            }
+        };
+        video.send(feed).await
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        self.feed.as_ref().map_or(AfterBreak::GoOn, FrameFeed::after_break)
     }
 
     async fn clean_up(&mut self) {

@@ -2,17 +2,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamsdk_capture::{
-    ManualProducer, ManualSender, SendError as QueueError, WhenFull, manual_with,
-};
+use streamsdk_capture::{ManualSender, SendError as QueueError, WhenFull, manual_with};
 use streamsdk_media::Frame;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 use thiserror::Error;
 use tokio::sync::Notify;
 
-use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
-use crate::StreamConfig;
+use super::{AfterBreak, ConnectionRequirements, FrameFeed, SourceError, SourceIo, StreamSource};
+use crate::config::StreamConfig;
 
 /// Frames that wait to be encoded, unless another number is asked for.
 const QUEUE: usize = 10;
@@ -33,7 +31,7 @@ const QUEUE: usize = 10;
 /// ```
 #[derive(Debug)]
 pub struct ManualSource {
-    producer: Option<ManualProducer>,
+    feed: FrameFeed,
     stage: Arc<SharedStage>,
 }
 
@@ -41,7 +39,7 @@ pub struct ManualSource {
 enum Stage {
     #[default]
     NotStarted,
-    VideoTracker,
+    Live,
     Ended,
 }
 
@@ -95,7 +93,7 @@ impl ManualSource {
         let (queue, producer) = manual_with(frames, when_full);
         let stage = Arc::<SharedStage>::default();
         let sender = FrameSender { queue, stage: Arc::clone(&stage) };
-        (Self { producer: Some(producer), stage }, sender)
+        (Self { feed: FrameFeed::new(producer), stage }, sender)
     }
 }
 
@@ -113,15 +111,18 @@ impl StreamSource for ManualSource {
     }
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
-        let (Some(video), Some(producer)) = (io.take_video(), self.producer.take()) else {
-            return Err(SourceError::NoVideo);
-        };
-        self.stage.enter(Stage::VideoTracker);
-        video.send_frames(producer).await
+        let video = io.take_video().ok_or(SourceError::NoVideo)?;
+        self.stage.enter(Stage::Live);
+        video.send(&mut self.feed).await
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        self.feed.after_break()
     }
 
     async fn clean_up(&mut self) {
         self.stage.enter(Stage::Ended);
+        self.feed.stop();
     }
 }
 
@@ -166,7 +167,7 @@ impl FrameSender {
     /// [`FrameSendError::Ended`] if that will not be.
     pub async fn ready(&self) -> Result<(), FrameSendError> {
         match self.stage.started().await {
-            Stage::VideoTracker => Ok(()),
+            Stage::Live => Ok(()),
             _ => Err(FrameSendError::Ended),
         }
     }
@@ -179,7 +180,7 @@ impl FrameSender {
     /// come in time.
     pub fn blocking_ready(&self, limit: Duration) -> Result<(), FrameSendError> {
         match self.stage.started_within(limit) {
-            Stage::VideoTracker => Ok(()),
+            Stage::Live => Ok(()),
             Stage::NotStarted => Err(FrameSendError::NotReady),
             Stage::Ended => Err(FrameSendError::Ended),
         }
@@ -222,7 +223,7 @@ mod tests {
         sender.send(frame()).unwrap();
         let moment = Duration::from_millis(1);
         assert_eq!(sender.blocking_ready(moment), Err(FrameSendError::NotReady));
-        source.stage.enter(Stage::VideoTracker);
+        source.stage.enter(Stage::Live);
         sender.ready().await.unwrap();
         sender.blocking_ready(moment).unwrap();
         sender.send(frame()).unwrap();
@@ -241,7 +242,7 @@ mod tests {
         });
         let task = tokio::spawn(async move { sender.ready().await });
         tokio::task::yield_now().await;
-        source.stage.enter(Stage::VideoTracker);
+        source.stage.enter(Stage::Live);
         task.await.unwrap().unwrap();
         thread.join().unwrap().unwrap();
     }

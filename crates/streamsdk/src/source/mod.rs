@@ -1,5 +1,6 @@
 //! What is streamed.
 
+mod feed;
 #[cfg(feature = "file")]
 mod file;
 #[cfg(feature = "local-stream")]
@@ -22,6 +23,7 @@ use streamsdk_video::SendFramesError;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+pub use feed::FrameFeed;
 #[cfg(feature = "file")]
 pub use file::VideoFileSource;
 #[cfg(feature = "local-stream")]
@@ -33,14 +35,16 @@ pub use video_out::VideoOut;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use webcam::WebcamSource;
 
-use crate::session::SessionTracker;
-use crate::{StreamConfig, UploadProgress};
+use crate::config::StreamConfig;
+use crate::queue::EventQueue;
+use crate::stats::{SessionTracker, UploadProgress};
 
 /// A source of video: it says what it needs of the connection, gives its part of the init request, feeds the
 /// connection, and cleans up.
 ///
-/// The methods are called in that order, once each. [`StreamSource::clean_up`] is called however
-/// the session ends, once the session has begun.
+/// The methods are called in that order; [`StreamSource::run`] once for each connection of the session, of
+/// which there is more than one only where [`StreamSource::after_break`] says so.
+/// [`StreamSource::clean_up`] is called however the session ends, once the session has begun.
 #[async_trait]
 pub trait StreamSource: Send + 'static {
     /// What the source needs of the connection. Default is nothing.
@@ -56,11 +60,29 @@ pub trait StreamSource: Send + 'static {
     /// until the server has answered everything: it ends when the server says so, or, where this
     /// side sends video, when no more answers come.
     ///
-    /// Must return soon after [`SourceIo::cancelled`] resolves; it may be dropped instead.
+    /// Must return soon after [`SourceIo::cancelled`] resolves; it may be dropped instead, as it is when the
+    /// connection is lost.
     async fn run(&mut self, io: SourceIo) -> Result<(), SourceError>;
+
+    /// What the source can do when the connection is lost that it feeds. Default is [`AfterBreak::End`].
+    fn after_break(&self) -> AfterBreak {
+        AfterBreak::End
+    }
 
     /// Releases what the source holds. Default is to do nothing.
     async fn clean_up(&mut self) {}
+}
+
+/// What a source can do when the connection is lost that it feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AfterBreak {
+    /// Nothing: it has ended, or cannot be run on another connection.
+    End,
+    /// It goes on with what it gives by then, as a camera does.
+    GoOn,
+    /// It begins from its start, as a file can, with the same frames in the same order.
+    StartAgain,
 }
 
 /// What a source needs of the connection.
@@ -81,7 +103,8 @@ pub struct ConnectionRequirements {
 pub struct SourceIo {
     pub(crate) channels: Vec<Channel>,
     pub(crate) video: Option<VideoOut>,
-    pub(crate) progress: Arc<SessionTracker>,
+    pub(crate) queue: Arc<EventQueue>,
+    pub(crate) tracker: Arc<SessionTracker>,
     pub(crate) every_frame: bool,
     pub(crate) cancel: CancellationToken,
 }
@@ -108,7 +131,9 @@ impl SourceIo {
 
     /// Tells the caller and the session's time limit how far an upload is.
     pub fn report_upload(&self, progress: UploadProgress) {
-        self.progress.uploaded(progress);
+        if self.tracker.uploaded(progress) {
+            self.queue.set_upload(progress);
+        }
     }
 
     /// Resolves when the source should stop.

@@ -3,10 +3,13 @@ use streamsdk_capture::FrameProducer;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 
-use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
-use crate::StreamConfig;
+use super::{AfterBreak, ConnectionRequirements, FrameFeed, SourceError, SourceIo, StreamSource};
+use crate::config::StreamConfig;
 
 /// The frames of any [`FrameProducer`], sent on a video track: a camera, a drawing, one of the program's own.
+///
+/// When the connection is lost, the producer is kept: what it gives until there is another one is dropped and
+/// counted, or waited with where the session promises every frame.
 ///
 /// ```no_run
 /// # fn example(client: streamsdk::Client) {
@@ -17,7 +20,7 @@ use crate::StreamConfig;
 /// # }
 /// ```
 pub struct ProducerSource {
-    producer: Option<Box<dyn FrameProducer>>,
+    feed: FrameFeed,
     frame_rate: Option<f64>,
 }
 
@@ -25,7 +28,7 @@ impl ProducerSource {
     /// Takes a producer. The server is told its frame rate, if it knows one.
     pub fn new(producer: impl FrameProducer + 'static) -> Self {
         let frame_rate = producer.format().and_then(|format| format.frame_rate);
-        Self { producer: Some(Box::new(producer)), frame_rate }
+        Self { feed: FrameFeed::new(producer), frame_rate }
     }
 }
 
@@ -43,10 +46,16 @@ impl StreamSource for ProducerSource {
     }
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
-        match (io.take_video(), self.producer.take()) {
-            (Some(video), Some(producer)) => video.send_frames(producer).await,
-            _ => Err(SourceError::NoVideo),
-        }
+        let video = io.take_video().ok_or(SourceError::NoVideo)?;
+        video.send(&mut self.feed).await
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        self.feed.after_break()
+    }
+
+    async fn clean_up(&mut self) {
+        self.feed.stop();
     }
 }
 

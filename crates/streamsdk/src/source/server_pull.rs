@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 
-use super::{ConnectionRequirements, SourceError, SourceIo, StreamSource};
-use crate::StreamConfig;
+use super::{AfterBreak, ConnectionRequirements, SourceError, SourceIo, StreamSource};
+use crate::config::StreamConfig;
 
 /// A camera that the server pulls by RTSP: the URL must be one that the server can reach.
 ///
@@ -42,6 +42,10 @@ impl StreamSource for RtspSource {
 
     async fn run(&mut self, _io: SourceIo) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        AfterBreak::GoOn
     }
 }
 
@@ -78,6 +82,10 @@ impl StreamSource for MjpegSource {
 
     async fn run(&mut self, _io: SourceIo) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        AfterBreak::GoOn
     }
 }
 

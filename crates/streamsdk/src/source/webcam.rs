@@ -2,8 +2,10 @@ use async_trait::async_trait;
 use streamsdk_capture::{FrameProducer, ProducerFormat, Webcam, WebcamId};
 use streamsdk_protocol::init::InitRequest;
 
-use super::{ConnectionRequirements, ProducerSource, SourceError, SourceIo, StreamSource};
-use crate::StreamConfig;
+use super::{
+    AfterBreak, ConnectionRequirements, ProducerSource, SourceError, SourceIo, StreamSource,
+};
+use crate::config::StreamConfig;
 
 /// A camera of this machine, sent on a video track.
 ///
@@ -62,5 +64,13 @@ impl StreamSource for WebcamSource {
 
     async fn run(&mut self, io: SourceIo) -> Result<(), SourceError> {
         self.source.run(io).await
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        self.source.after_break()
+    }
+
+    async fn clean_up(&mut self) {
+        self.source.clean_up().await;
     }
 }

@@ -2,26 +2,20 @@ use streamsdk_protocol::ack::AckSender;
 use streamsdk_protocol::chunk::{Message as ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
-use streamsdk_protocol::{Limits, Redactor};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::ending::StreamEnd;
+use super::LinkContext;
 use super::track::Track;
-use super::{EventQueue, SessionTracker};
-use crate::{Event, FrameData, FramePolicy, ReceivedFrame};
+use crate::config::FramePolicy;
+use crate::event::Event;
+use crate::frame::{FrameData, ReceivedFrame};
+use crate::stats::{Renumbered, StreamEnd};
 
 /// Reads the inference channel to its end.
 pub(super) struct Receiver<'a> {
-    pub(super) queue: &'a EventQueue,
-    pub(super) progress: &'a SessionTracker,
-    pub(super) limits: Limits,
-    /// What the server's texts must not repeat.
-    pub(super) redactor: &'a Redactor,
-    pub(super) policy: FramePolicy,
-    /// Outputs whose images make a message a frame.
-    pub(super) frame_outputs: &'a [String],
+    pub(super) context: &'a LinkContext,
     /// Where acks go; `None` when the server does not wait for them.
     pub(super) acks: Option<(ChannelSender, AckSender)>,
     /// Where frames come back as video.
@@ -36,6 +30,8 @@ pub(super) enum ChannelEnd {
     Over(StreamEnd),
     /// It closed without a word.
     Closed(Option<EndReason>),
+    /// What came is not what came before.
+    Renumbered(Renumbered),
 }
 
 impl Receiver<'_> {
@@ -49,7 +45,7 @@ impl Receiver<'_> {
     }
 
     async fn receive(&mut self, mut channel: ChannelReceiver) -> ChannelEnd {
-        let mut reassembler = Reassembler::new(self.limits);
+        let mut reassembler = Reassembler::new(self.context.config.limits);
         let finish = self.finish.clone();
         loop {
             tokio::select! {
@@ -84,17 +80,17 @@ impl Receiver<'_> {
         let abandoned = reassembler.abandoned();
         let pushed = reassembler.push(chunk);
         for _ in abandoned..reassembler.abandoned() {
-            self.progress.result_unreadable();
+            self.context.tracker.result_unreadable(None);
         }
         match pushed {
             Ok(Some(message)) => self.handle(message).await,
             Ok(None) => {
-                self.progress.message_grows();
+                self.context.tracker.message_grows();
                 None
             }
             Err(error) => {
                 warn!(%error, "a message of the server was dropped");
-                self.progress.result_unreadable();
+                self.context.tracker.result_unreadable(None);
                 None
             }
         }
@@ -102,11 +98,15 @@ impl Receiver<'_> {
 
     async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
         let frame_id = message.frame_id;
-        let message = match OutputMessage::parse(message, &self.limits, self.redactor) {
+        let message = match OutputMessage::parse(
+            message,
+            &self.context.config.limits,
+            &self.context.redactor,
+        ) {
             Ok(message) => message,
             Err(error) => {
                 warn!(%error, frame_id, "a result was dropped");
-                self.progress.result_unreadable();
+                self.context.tracker.result_unreadable(Some(frame_id));
                 // It cannot become readable by waiting: let the server go on.
                 self.ack(frame_id).await;
                 return None;
@@ -116,20 +116,29 @@ impl Receiver<'_> {
             let named = message.metadata.as_ref().map(|metadata| metadata.frame_id);
             let last = named.unwrap_or(frame_id.saturating_sub(1));
             let OutputMessage { termination_reason: reason, errors, .. } = message;
-            return Some(ChannelEnd::Over(self.progress.told_the_end(last, reason, errors)));
+            return Some(ChannelEnd::Over(self.context.tracker.told_the_end(last, reason, errors)));
         }
+        let time = message.metadata.as_ref().and_then(|metadata| metadata.pts);
+        let number = match self.context.tracker.result_arrived(frame_id, time, &message.errors) {
+            Ok(Some(number)) => number,
+            Ok(None) => {
+                // The caller has it from the link before.
+                self.ack(frame_id).await;
+                return None;
+            }
+            Err(renumbered) => return Some(ChannelEnd::Renumbered(renumbered)),
+        };
         if !message.odd.is_empty() {
             debug!(frame_id, odd = %message.odd, "a result has odd fields");
-            self.progress.odd_fields(message.odd.count());
+            self.context.tracker.odd_fields(message.odd.count());
         }
-        self.progress.result_arrived(frame_id, &message.errors);
-        let data = FrameData::new(message);
+        let data = FrameData::new(message, number);
         match &mut self.track {
             Some(track) => {
                 track.push_data(data);
                 self.enqueue_paired().await;
             }
-            None => self.enqueue(event(data, self.frame_outputs)).await,
+            None => self.enqueue(event(data, &self.context.config.stream_output)).await,
         }
         self.ack(frame_id).await;
         None
@@ -142,15 +151,15 @@ impl Receiver<'_> {
     }
 
     async fn enqueue(&self, event: Event) {
-        match self.policy {
+        match self.context.policy {
             FramePolicy::Lossless => {
-                self.progress.caller_is_late(true);
-                self.queue.push(event).await;
-                self.progress.caller_is_late(false);
+                self.context.tracker.caller_is_late(true);
+                self.context.queue.push(event).await;
+                self.context.tracker.caller_is_late(false);
             }
             FramePolicy::Latest(most) => {
-                let dropped = self.queue.push_latest(event, most);
-                self.progress.results_dropped(dropped);
+                let dropped = self.context.queue.push_latest(event, most);
+                self.context.tracker.results_dropped(dropped);
             }
         }
     }

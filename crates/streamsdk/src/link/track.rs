@@ -8,8 +8,11 @@ use streamsdk_transport::{IncomingFrame, VideoReceiver};
 use streamsdk_video::{LazyDecoder, LazyPicture};
 use tokio::time::timeout;
 
-use super::live::VideoTracker;
-use crate::{Error, ErrorKind, Event, FrameData, ReceivedFrame, Stage};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::frame::{FrameData, ReceivedFrame};
+use crate::stage::Stage;
+use crate::stats::VideoTracker;
 
 /// How long the track may be silent after the end of the stream before it counts as over.
 const LINGER: Duration = Duration::from_millis(300);
@@ -17,10 +20,10 @@ const LINGER: Duration = Duration::from_millis(300);
 /// The track on which frames come back, and the data that they wait for.
 pub(super) struct Track {
     receiver: VideoReceiver,
-    chain: Arc<LazyDecoder>,
+    decoder: Arc<LazyDecoder>,
     pairing: Pairing<Returned, FrameData>,
     report: Option<SenderReport>,
-    live: Arc<VideoTracker>,
+    video: Arc<VideoTracker>,
     image_name: Arc<str>,
     started: Instant,
 }
@@ -32,25 +35,25 @@ struct Returned {
 }
 
 impl Track {
-    pub(super) fn new(
-        receiver: VideoReceiver,
-        live: Arc<VideoTracker>,
-        image_name: Arc<str>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(receiver: VideoReceiver, image_name: Arc<str>) -> Result<Self, Error> {
         let asking = receiver.monitor();
-        let chain = LazyDecoder::new(receiver.codec(), move || asking.request_key_frame())
+        let decoder = LazyDecoder::new(receiver.codec(), move || asking.request_key_frame())
             .map_err(|error| Error::new(ErrorKind::Config, Stage::Connecting, error))?;
-        let chain = Arc::new(chain);
-        live.receives(&receiver, Arc::clone(&chain));
         Ok(Self {
             receiver,
-            chain,
+            decoder: Arc::new(decoder),
             pairing: Pairing::new(PairingConfig::default()),
             report: None,
-            live,
+            video: Arc::default(),
             image_name,
             started: Instant::now(),
         })
+    }
+
+    /// Where what comes is noted.
+    pub(super) fn report_to(&mut self, video: Arc<VideoTracker>) {
+        video.receives(&self.receiver, Arc::clone(&self.decoder));
+        self.video = video;
     }
 
     /// The next frame; never resolves once the track is over. Cancelling loses nothing.
@@ -75,14 +78,14 @@ impl Track {
         };
         let arrived = frame.arrived.saturating_duration_since(self.started);
         let stamp = FrameStamp { rtp_time: frame.rtp_time, place, arrived };
-        let returned = Returned { picture: self.chain.add(frame), at: Instant::now() };
+        let returned = Returned { picture: self.decoder.add(frame), at: Instant::now() };
         self.pairing.push_frame(stamp, returned);
     }
 
     pub(super) fn push_data(&mut self, data: FrameData) {
         let now = Instant::now();
         if let Some(time) = time_of(&data) {
-            self.live.data_arrived(time, now);
+            self.video.data_arrived(time, now);
         }
         let stamp = DataStamp::new(data.metadata(), now.saturating_duration_since(self.started));
         self.pairing.push_data(stamp, data);
@@ -99,14 +102,14 @@ impl Track {
     /// What is ready for the caller. To be called until there is nothing, after each of the others.
     pub(super) fn pop(&mut self) -> Option<Event> {
         let paired = self.pairing.pop();
-        self.live.paired(self.pairing.statistics());
+        self.video.paired(self.pairing.statistics());
         let frame = |returned: Returned, data| {
             ReceivedFrame::of_track(returned.picture, Arc::clone(&self.image_name), data)
         };
         Some(match paired? {
             Paired::Both(returned, data) => {
                 if let Some(time) = time_of(&data) {
-                    self.live.frame_arrived(time, returned.at);
+                    self.video.frame_arrived(time, returned.at);
                 }
                 Event::Frame(frame(returned, Some(data)))
             }

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::Damage;
@@ -9,34 +9,98 @@ use streamsdk_transport::{
 };
 use streamsdk_video::{DecodeStats, EncodeStats, LazyDecoder, SentFrame};
 
-use crate::latency::{Latency, LatencySamples};
+use super::latency::{Latency, LatencySamples};
 
 /// Frames whose answer may still come: ten seconds at 60 a second.
 const MAX_UNANSWERED: usize = 600;
 /// Two times are the same frame's if they are no further apart, in ticks of 90 kHz: a millisecond.
 const TOLERANCE: i64 = 90;
 
-/// What is known about the video of a session, both ways.
+/// What is known about the video of a session, both ways, over all links.
 #[derive(Debug, Default)]
 pub(crate) struct VideoTracker {
-    codec: OnceLock<VideoCodec>,
     encode: EncodeStats,
-    sender: OnceLock<VideoSender>,
-    monitor: OnceLock<VideoMonitor>,
-    chain: OnceLock<Arc<LazyDecoder>>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    unanswered: VecDeque<SentFrame>,
-    last_sent: Option<(i64, Instant)>,
-    last_answered: Option<i64>,
-    pairing: PairingStatistics,
+    codec: Option<VideoCodec>,
+    link: LinkVideo,
+    /// Of the links before.
+    before: Traffic,
+    disconnected: u64,
     to_data: LatencySamples,
     to_frame: LatencySamples,
     /// What was missing or damaged in what this side sends.
     damage: Vec<String>,
+}
+
+/// The video of one link.
+#[derive(Debug, Default)]
+struct LinkVideo {
+    sender: Option<VideoSender>,
+    monitor: Option<VideoMonitor>,
+    decoder: Option<Arc<LazyDecoder>>,
+    pairing: PairingStatistics,
+    unanswered: VecDeque<SentFrame>,
+    last_sent: Option<(i64, Instant)>,
+    last_answered: Option<i64>,
+}
+
+/// What went over tracks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Traffic {
+    sent: VideoSendStats,
+    received: VideoReceiveStats,
+    decoded: DecodeStats,
+    pairing: PairingStatistics,
+}
+
+impl Traffic {
+    /// What adds up is added up; the rest is what the later one says.
+    fn then(self, later: Self) -> Self {
+        let Self { mut sent, mut received, mut decoded, mut pairing } = later;
+        sent.packets += self.sent.packets;
+        sent.bytes += self.sent.bytes;
+        sent.nacks += self.sent.nacks;
+        sent.key_frame_requests += self.sent.key_frame_requests;
+        sent.reports += self.sent.reports;
+        sent.missed += self.sent.missed;
+        received.bytes += self.received.bytes;
+        received.frames += self.received.frames;
+        received.lost += self.received.lost;
+        received.overflowed += self.received.overflowed;
+        received.key_frames_asked += self.received.key_frames_asked;
+        decoded.decoded += self.decoded.decoded;
+        decoded.let_go += self.decoded.let_go;
+        decoded.failed += self.decoded.failed;
+        decoded.time += self.decoded.time;
+        pairing.paired += self.pairing.paired;
+        pairing.frames_without_data += self.pairing.frames_without_data;
+        pairing.data_without_frame += self.pairing.data_without_frame;
+        pairing.evicted += self.pairing.evicted;
+        pairing.corrected += self.pairing.corrected;
+        Self { sent, received, decoded, pairing }
+    }
+}
+
+impl LinkVideo {
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            sent: self.sender.as_ref().map(VideoSender::stats).unwrap_or_default(),
+            received: self.monitor.as_ref().map(VideoMonitor::stats).unwrap_or_default(),
+            decoded: self.decoder.as_ref().map(|decoder| decoder.stats()).unwrap_or_default(),
+            pairing: self.pairing,
+        }
+    }
+
+    /// When the frame of that time was there, if it is among the newest.
+    fn captured(&self, time: i64) -> Option<Instant> {
+        let place = self.unanswered.partition_point(|frame| frame.time < time - TOLERANCE);
+        let frame = *self.unanswered.get(place)?;
+        (frame.time <= time + TOLERANCE).then_some(frame.captured)
+    }
 }
 
 /// The video of a session: what was sent, what came back, and how long that took.
@@ -55,6 +119,8 @@ pub struct VideoStatistics {
     pub left_out: u64,
     /// Frames that could not be encoded.
     pub unencodable: u64,
+    /// Frames that were there while there was no connection.
+    pub disconnected: u64,
     /// Time that a frame takes to be encoded, on average.
     pub encode_time: Duration,
     /// The bitrate that the encoder is driven at, in bits per second; 0 where nothing is encoded.
@@ -78,41 +144,58 @@ impl VideoTracker {
         &self.encode
     }
 
+    /// Notes the track that this side sends on.
     pub(crate) fn sends(&self, sender: &VideoSender) {
-        // Set once, when the session starts; so are the others.
-        let _ = self.sender.set(sender.clone());
-        let _ = self.codec.set(sender.codec());
+        let mut state = self.state();
+        state.codec = Some(sender.codec());
+        state.link.sender = Some(sender.clone());
     }
 
-    pub(crate) fn receives(&self, receiver: &VideoReceiver, chain: Arc<LazyDecoder>) {
-        let _ = self.monitor.set(receiver.monitor());
-        let _ = self.codec.set(receiver.codec());
-        let _ = self.chain.set(chain);
+    /// Notes the track that frames come back on.
+    pub(crate) fn receives(&self, receiver: &VideoReceiver, decoder: Arc<LazyDecoder>) {
+        let mut state = self.state();
+        state.codec = Some(receiver.codec());
+        state.link.monitor = Some(receiver.monitor());
+        state.link.decoder = Some(decoder);
+    }
+
+    /// Goes on with another link, whose tracks are to be noted next.
+    pub(crate) fn next_link(&self) {
+        let mut state = self.state();
+        state.before = state.before.then(state.link.traffic());
+        // Whether this side sends does not change.
+        let sender = state.link.sender.take();
+        state.link = LinkVideo { sender, ..LinkVideo::default() };
+    }
+
+    /// Notes frames that were there while there was no connection.
+    pub(crate) fn left_out_disconnected(&self, frames: u64) {
+        self.state().disconnected += frames;
     }
 
     /// Notes a frame that is on its way.
     pub(crate) fn sent(&self, frame: SentFrame) {
-        let mut state = self.state();
-        if state.unanswered.len() >= MAX_UNANSWERED {
-            state.unanswered.pop_front();
+        let link = &mut self.state().link;
+        if link.unanswered.len() >= MAX_UNANSWERED {
+            link.unanswered.pop_front();
         }
-        state.unanswered.push_back(frame);
-        state.last_sent = Some((frame.time, Instant::now()));
+        link.unanswered.push_back(frame);
+        link.last_sent = Some((frame.time, Instant::now()));
     }
 
     /// Notes that the data about the frame of that time arrived.
     pub(crate) fn data_arrived(&self, time: i64, at: Instant) {
         let mut state = self.state();
-        if let Some(captured) = state.captured(time) {
+        if let Some(captured) = state.link.captured(time) {
             state.to_data.add(at.saturating_duration_since(captured));
-            state.last_answered = state.last_answered.max(Some(time));
+            state.link.last_answered = state.link.last_answered.max(Some(time));
         }
     }
 
     /// Notes that the frame of that time came back.
     pub(crate) fn frame_arrived(&self, time: i64, at: Instant) {
         let mut state = self.state();
-        if let Some(captured) = state.captured(time) {
+        if let Some(captured) = state.link.captured(time) {
             state.to_frame.add(at.saturating_duration_since(captured));
         }
     }
@@ -129,21 +212,22 @@ impl VideoTracker {
     }
 
     pub(crate) fn request_key_frame(&self) {
-        self.monitor.get().into_iter().for_each(VideoMonitor::request_key_frame);
+        self.state().link.monitor.iter().for_each(VideoMonitor::request_key_frame);
     }
 
     pub(crate) fn paired(&self, statistics: PairingStatistics) {
-        self.state().pairing = statistics;
+        self.state().link.pairing = statistics;
     }
 
     /// Frames that came back and were given out without data.
     pub(crate) fn frames_without_data(&self) -> u64 {
-        self.state().pairing.frames_without_data
+        let state = self.state();
+        state.before.pairing.frames_without_data + state.link.pairing.frames_without_data
     }
 
     /// Whether this side sends video.
     pub(crate) fn is_sending(&self) -> bool {
-        self.sender.get().is_some()
+        self.state().link.sender.is_some()
     }
 
     pub(crate) fn frames_sent(&self) -> u64 {
@@ -155,29 +239,41 @@ impl VideoTracker {
         self.encode.not_taken() + self.encode.left_out() + self.encode.failed()
     }
 
-    /// When the last frame left, if neither it nor a later one was answered.
+    /// Frames that were there while there was no connection.
+    pub(crate) fn disconnected(&self) -> u64 {
+        self.state().disconnected
+    }
+
+    /// When the last frame left on this link, if neither it nor a later one was answered.
     pub(crate) fn outstanding(&self) -> Option<Instant> {
-        let state = self.state();
-        let (time, left) = state.last_sent?;
-        let answered = state.last_answered.is_some_and(|answered| answered >= time - TOLERANCE);
+        let link = &self.state().link;
+        let (time, left) = link.last_sent?;
+        let answered = link.last_answered.is_some_and(|answered| answered >= time - TOLERANCE);
         (!answered).then_some(left)
+    }
+
+    /// Whether anything was sent on this link.
+    pub(crate) fn link_has_sent(&self) -> bool {
+        self.state().link.last_sent.is_some()
     }
 
     pub(crate) fn statistics(&self) -> VideoStatistics {
         let state = self.state();
+        let Traffic { sent, received, decoded, pairing } = state.before.then(state.link.traffic());
         VideoStatistics {
-            codec: self.codec.get().copied(),
+            codec: state.codec,
             encoded: self.encode.encoded(),
             forwarded: self.encode.forwarded(),
             not_encoded: self.encode.not_taken(),
             left_out: self.encode.left_out(),
             unencodable: self.encode.failed(),
+            disconnected: state.disconnected,
             encode_time: self.encode.time_per_frame(),
             target_bitrate: self.encode.target_bitrate(),
-            sent: self.sender.get().map(VideoSender::stats).unwrap_or_default(),
-            received: self.monitor.get().map(VideoMonitor::stats).unwrap_or_default(),
-            decoded: self.chain.get().map(|chain| chain.stats()).unwrap_or_default(),
-            pairing: state.pairing,
+            sent,
+            received,
+            decoded,
+            pairing,
             to_data: state.to_data.latency(),
             to_frame: state.to_frame.latency(),
         }
@@ -185,15 +281,6 @@ impl VideoTracker {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// When the frame of that time was there, if it is among the newest.
-    fn captured(&self, time: i64) -> Option<Instant> {
-        let place = self.unanswered.partition_point(|frame| frame.time < time - TOLERANCE);
-        let frame = *self.unanswered.get(place)?;
-        (frame.time <= time + TOLERANCE).then_some(frame.captured)
     }
 }
 

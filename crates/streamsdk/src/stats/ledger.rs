@@ -8,11 +8,15 @@ const MAX_ERROR_TEXTS: usize = 16;
 /// number but a mistake, and must not make millions of frames of it that were never sent.
 const MAX_NUMBER_GAP: u32 = 120_000;
 
-/// Counts each frame under what became of it.
+/// Counts each frame under what became of it, over all links of a session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
-    /// The highest frame number that the server has named.
-    highest: u32,
+    /// The frames of the present link.
+    link: LinkFrames,
+    /// Frames that there were on the links before.
+    frames_before: u64,
+    /// Those of them that the server said nothing about.
+    lost_before: u64,
     /// Results that arrived and could be read.
     arrived: u64,
     unreadable: u64,
@@ -25,25 +29,69 @@ pub(crate) struct Ledger {
     damage: Vec<String>,
 }
 
-/// The frames that this side sends as video, where it does.
+/// The frames of one link, in the numbers that the server gives them.
+#[derive(Debug, Clone, Copy, Default)]
+struct LinkFrames {
+    /// The highest frame number that the server has named.
+    highest: u32,
+    /// Results that came, readable or not.
+    came: u64,
+    /// Frames that this side had sent as video before the link.
+    sent_before: u64,
+}
+
+/// The frames that this side sends as video over all links, where it does.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SentVideo {
     pub(crate) sent: u64,
     /// They were there to be sent, and were left out.
     pub(crate) not_encoded: u64,
+    /// They were there while there was no connection.
+    pub(crate) disconnected: u64,
 }
 
 impl Ledger {
     /// Notes a result about frame `frame_id`, with what went wrong with it in the server's words.
     pub(crate) fn result(&mut self, frame_id: u32, errors: &[String]) {
         self.named(frame_id);
+        self.link.came += 1;
         self.arrived += 1;
         self.failed += u64::from(!errors.is_empty());
         errors.iter().for_each(|text| self.note_error(text));
     }
 
     pub(crate) fn unreadable(&mut self) {
+        self.link.came += 1;
         self.unreadable += 1;
+    }
+
+    /// Begins with the frames of another link, which the server numbers from 1 again. Says how many of the
+    /// link before are lost with it.
+    pub(crate) fn next_link(&mut self, video: Option<SentVideo>) -> u64 {
+        let (frames, lost) = (self.frames_of_link(video), self.lost_on_link(video));
+        self.frames_before += frames;
+        self.lost_before += lost;
+        let sent_before = video.map_or(0, |video| video.sent);
+        self.link = LinkFrames { sent_before, ..LinkFrames::default() };
+        lost
+    }
+
+    /// The highest frame number that the server has named on this link.
+    pub(crate) fn highest_on_link(&self) -> u32 {
+        self.link.highest
+    }
+
+    /// Frames that there were on this link: those that this side sent, or else those that the server has
+    /// named.
+    fn frames_of_link(&self, video: Option<SentVideo>) -> u64 {
+        let LinkFrames { highest, came, sent_before } = self.link;
+        let known =
+            video.map_or(u64::from(highest), |video| video.sent.saturating_sub(sent_before));
+        known.max(came)
+    }
+
+    fn lost_on_link(&self, video: Option<SentVideo>) -> u64 {
+        self.frames_of_link(video) - self.link.came
     }
 
     /// Notes fields of results that are not as they should be, and cost nothing but themselves.
@@ -57,8 +105,9 @@ impl Ledger {
 
     /// Notes the number of a frame that the server knows of.
     pub(crate) fn named(&mut self, frame_id: u32) {
-        if frame_id <= self.highest.saturating_add(MAX_NUMBER_GAP) {
-            self.highest = self.highest.max(frame_id);
+        let highest = &mut self.link.highest;
+        if frame_id <= highest.saturating_add(MAX_NUMBER_GAP) {
+            *highest = (*highest).max(frame_id);
         }
     }
 
@@ -99,17 +148,18 @@ impl Ledger {
         &self.damage
     }
 
-    /// Frames that there were: those that this side sent, or else those that the server has named.
+    /// Frames that there were, over all links.
     pub(crate) fn frames(&self, video: Option<SentVideo>) -> u64 {
-        let known = video.map_or(u64::from(self.highest), |video| video.sent);
-        known.max(self.arrived + self.unreadable)
+        self.frames_before + self.frames_of_link(video)
     }
 
     /// Frames that the caller did not get, by cause; `not_taken` is known to the queue.
     pub(crate) fn drops(&self, video: Option<SentVideo>, not_taken: u64) -> Drops {
+        let SentVideo { not_encoded, disconnected, .. } = video.unwrap_or_default();
         Drops {
-            not_encoded: video.map_or(0, |video| video.not_encoded),
-            not_returned: self.frames(video) - (self.arrived + self.unreadable),
+            not_encoded,
+            disconnected,
+            not_returned: self.lost_before + self.lost_on_link(video),
             queue_full: self.queue_full,
             unreadable: self.unreadable,
             not_taken,
@@ -119,8 +169,9 @@ impl Ledger {
     /// Whether something that was promised is missing, damaged or failed. `every_frame` is whether the
     /// frames that were left out on the way were promised, too.
     pub(crate) fn has_loss(&self, video: Option<SentVideo>, every_frame: bool) -> bool {
-        let Drops { not_encoded, not_returned, unreadable, .. } = self.drops(video, 0);
-        let left_out = not_encoded + not_returned;
+        let Drops { not_encoded, disconnected, not_returned, unreadable, .. } =
+            self.drops(video, 0);
+        let left_out = not_encoded + disconnected + not_returned;
         unreadable + self.failed > 0 || !self.damage.is_empty() || every_frame && left_out > 0
     }
 }
@@ -141,6 +192,23 @@ mod tests {
         assert_eq!(ledger.frames(None), 6);
         let drops = ledger.drops(None, 0);
         assert_eq!((drops.not_returned, drops.unreadable), (3, 1));
+    }
+
+    #[test]
+    fn what_was_under_way_when_a_link_was_lost_is_lost_and_the_next_one_counts_anew() {
+        let sent = |sent| Some(SentVideo { sent, ..SentVideo::default() });
+        let mut ledger = Ledger::default();
+        (1..=7).for_each(|frame_id| ledger.result(frame_id, &[]));
+        assert_eq!(ledger.next_link(sent(10)), 3);
+        (1..=5).for_each(|frame_id| ledger.result(frame_id, &[]));
+        assert_eq!((ledger.frames(sent(15)), ledger.drops(sent(15), 0).not_returned), (15, 3));
+        assert_eq!(ledger.next_link(sent(16)), 1);
+
+        let mut ledger = Ledger::default();
+        ledger.result(7, &[]);
+        assert_eq!(ledger.next_link(None), 6, "the server named them");
+        ledger.result(1, &[]);
+        assert_eq!((ledger.frames(None), ledger.drops(None, 0).not_returned), (8, 6));
     }
 
     #[test]
@@ -167,11 +235,11 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_a_loss_only_where_every_frame_was_promised() {
-        let video = Some(SentVideo { sent: 5, not_encoded: 0 });
+        let video = Some(SentVideo { sent: 5, ..SentVideo::default() });
         let mut ledger = Ledger::default();
         (1..=4).for_each(|frame_id| ledger.result(frame_id, &[]));
         assert!(ledger.has_loss(video, true) && !ledger.has_loss(video, false));
-        let late = Some(SentVideo { sent: 4, not_encoded: 1 });
+        let late = Some(SentVideo { sent: 4, not_encoded: 1, disconnected: 0 });
         assert!(ledger.has_loss(late, true) && !ledger.has_loss(late, false));
         let mut damaged = ledger.clone();
         damaged.damaged(vec!["a hole".to_owned()]);
@@ -185,6 +253,8 @@ mod tests {
         Result(u32, bool),
         Unreadable,
         Named(u32),
+        /// So many frames were sent, and the connection broke.
+        Break(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -194,30 +264,37 @@ mod tests {
             Just(Step::Unreadable),
             any::<u32>().prop_map(Step::Named),
             (0..500_u32).prop_map(Step::Named),
+            (0..500_u64).prop_map(Step::Break),
         ]
     }
 
     proptest! {
-        /// Whatever a server says, the frames add up.
+        /// Whatever a server says, and however often the connection breaks, the frames add up.
         #[test]
         fn every_frame_is_counted_once(
             steps in prop::collection::vec(step(), 0..200),
-            sent in prop::option::of(0..300_u64),
+            sends_video in any::<bool>(),
         ) {
             let mut ledger = Ledger::default();
+            let mut video = sends_video.then(SentVideo::default);
+            let mut lost = 0;
             for step in steps {
                 match step {
                     Step::Result(id, true) => ledger.result(id, &["failed".to_owned()]),
                     Step::Result(id, false) => ledger.result(id, &[]),
                     Step::Unreadable => ledger.unreadable(),
                     Step::Named(id) => ledger.named(id),
+                    Step::Break(sent) => {
+                        video.iter_mut().for_each(|video| video.sent += sent);
+                        lost += ledger.next_link(video);
+                    }
                 }
             }
-            let video = sent.map(|sent| SentVideo { sent, not_encoded: 0 });
             let drops = ledger.drops(video, 0);
             let found = ledger.arrived() + drops.unreadable + drops.not_returned;
             prop_assert_eq!(found, ledger.frames(video));
             prop_assert!(ledger.failed() <= ledger.arrived());
+            prop_assert!(lost <= drops.not_returned);
         }
     }
 }

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
-use streamsdk_protocol::control::ControlMessage;
-use streamsdk_transport::{ChannelSender, Peer, SendError, TransportStats};
+use streamsdk_transport::TransportStats;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::Summary;
+use crate::link::LinkContext;
 use crate::outputs::FramesAsData;
-use crate::session::{SessionTracker, VideoStatistics};
+use crate::stats::{SessionTracker, Summary, VideoStatistics};
+use crate::steering::{Over, Steering};
 
-/// Steers a session from anywhere. Clones steer the same one.
+/// Steers a session from anywhere, over all its connections. Clones steer the same one.
 #[derive(Debug, Clone)]
 pub struct Control {
     inner: Arc<Inner>,
@@ -17,29 +17,22 @@ pub struct Control {
 
 #[derive(Debug)]
 struct Inner {
-    inference: ChannelSender,
+    steering: Arc<Steering>,
     frames_as_data: FramesAsData,
-    peer: Peer,
-    progress: Arc<SessionTracker>,
+    tracker: Arc<SessionTracker>,
     close: CancellationToken,
     upload: CancellationToken,
 }
 
 impl Control {
-    pub(crate) fn new(
-        inference: ChannelSender,
-        frames_as_data: FramesAsData,
-        peer: Peer,
-        progress: Arc<SessionTracker>,
-        close: CancellationToken,
-        upload: CancellationToken,
-    ) -> Self {
-        let inner = Inner { inference, frames_as_data, peer, progress, close, upload };
-        Self { inner: Arc::new(inner) }
+    pub(super) fn new(context: &LinkContext, frames_as_data: FramesAsData) -> Self {
+        let LinkContext { steering, tracker, close, upload, .. } = context.clone();
+        Self { inner: Arc::new(Inner { steering, frames_as_data, tracker, close, upload }) }
     }
 
     /// Selects the outputs that come as data, from one of the next frames on: names, `*` for all but
-    /// images, or none for metadata only. The frames of a file that travel as data go on coming.
+    /// images, or none for metadata only. The frames of a file that travel as data go on coming. While there is
+    /// no connection it holds for the next one.
     ///
     /// # Errors
     ///
@@ -50,7 +43,7 @@ impl Control {
     ) -> Result<(), ControlError> {
         let names = names.into_iter().map(Into::into).collect();
         let names = self.inner.frames_as_data.beside(names);
-        self.send(ControlMessage::data_output(names)).await
+        self.inner.steering.set_data_output(names).await.map_err(|Over| ControlError)
     }
 
     /// Selects the outputs for the video track. Servers obey only if the session began with one.
@@ -63,22 +56,22 @@ impl Control {
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
         let names = names.into_iter().map(Into::into).collect();
-        self.send(ControlMessage::stream_output(names)).await
+        self.inner.steering.set_stream_output(names).await.map_err(|Over| ControlError)
     }
 
-    /// What the session and its connection have done so far.
+    /// What the session and its connections have done so far.
     pub fn statistics(&self) -> Statistics {
         Statistics {
-            session: self.inner.progress.summary(),
-            transport: self.inner.peer.stats(),
-            video: self.inner.progress.video(),
+            session: self.inner.tracker.summary(),
+            transport: self.inner.steering.traffic(),
+            video: self.inner.tracker.video_statistics(),
         }
     }
 
     /// Asks the server for a frame of the returned video that a decoder can begin with. Does nothing in a
     /// session without such video. Needed by none that takes its pictures from this crate.
     pub fn request_key_frame(&self) {
-        self.inner.progress.request_key_frame();
+        self.inner.tracker.video().into_iter().for_each(|video| video.request_key_frame());
     }
 
     /// Stops an upload. The session ends with
@@ -93,13 +86,9 @@ impl Control {
     pub fn close(&self) {
         self.inner.close.cancel();
     }
-
-    async fn send(&self, message: ControlMessage) -> Result<(), ControlError> {
-        self.inner.inference.send_text(&message.to_text()).await.map_err(ControlError)
-    }
 }
 
-/// What a session and its connection have done so far.
+/// What a session and its connections have done so far, altogether.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -111,7 +100,8 @@ pub struct Statistics {
     pub video: Option<VideoStatistics>,
 }
 
-/// A wish that did not reach the server.
-#[derive(Debug, Error)]
-#[error("the session takes no more requests: {0}")]
-pub struct ControlError(SendError);
+/// The session is over: it takes no more requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the session is over and takes no more requests")]
+#[non_exhaustive]
+pub struct ControlError;

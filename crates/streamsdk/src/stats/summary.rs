@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Frames that the server took in, as far as it has said: the highest frame number that was seen.
+    /// Frames that were sent as video, or that the server took in elsewhere, as far as it has said.
     pub frames_sent: u64,
     /// Frames, or data about frames, that the caller has taken.
     pub frames_returned: u64,
@@ -26,6 +26,8 @@ pub struct Summary {
     /// What was damaged or missing in the stream as a whole: what the server said of it, and of a live source of
     /// this machine what its producer said.
     pub damage: Vec<String>,
+    /// Connections that were made: more than one where the session was connected again.
+    pub links: u32,
     /// Bytes of the file that have arrived at the server.
     pub upload_bytes: u64,
     /// Time from the first byte of the upload to the last that arrived.
@@ -54,7 +56,10 @@ pub struct FrameError {
 pub struct Drops {
     /// They were there to be sent as video, and the encoder was not ready for them or left them out.
     pub not_encoded: u64,
-    /// The server said nothing about them: it dropped them as late, or could not read them.
+    /// They were there to be sent as video while there was no connection.
+    pub disconnected: u64,
+    /// The server said nothing about them: it dropped them as late, could not read them, or they were on the
+    /// way when the connection was lost.
     pub not_returned: u64,
     /// The caller was late, and newer ones took their place.
     pub queue_full: u64,
@@ -67,7 +72,9 @@ pub struct Drops {
 impl Drops {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.not_encoded + self.not_returned + self.queue_full + self.unreadable + self.not_taken
+        let Self { not_encoded, disconnected, not_returned, queue_full, unreadable, not_taken } =
+            self;
+        not_encoded + disconnected + not_returned + queue_full + unreadable + not_taken
     }
 }
 
@@ -144,9 +151,12 @@ impl fmt::Display for Summary {
             self.frames_sent,
             self.fps()
         )?;
-        let Drops { not_encoded, not_returned, queue_full, unreadable, not_taken } = self.dropped;
+        let dropped = self.dropped;
+        let Drops { not_encoded, disconnected, not_returned, queue_full, unreadable, not_taken } =
+            dropped;
         for (count, cause) in [
             (not_encoded, "not encoded"),
+            (disconnected, "while there was no connection"),
             (not_returned, "not returned by the server"),
             (queue_full, "dropped because the caller was late"),
             (unreadable, "unreadable"),
@@ -161,6 +171,11 @@ impl fmt::Display for Summary {
         }
         if self.odd_fields > 0 {
             write!(f, ", {} odd fields", self.odd_fields)?;
+        }
+        match self.links {
+            0 | 1 => {}
+            2 => f.write_str("; connected again once")?,
+            links => write!(f, "; connected again {} times", links - 1)?,
         }
         for damage in &self.damage {
             write!(f, "; {damage}")?;

@@ -1,33 +1,47 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
-use crate::{Error, Event, UploadProgress};
+use crate::error::Error;
+use crate::event::Event;
+use crate::stats::UploadProgress;
 
 /// Results that a lossless session holds for the caller; the server is held back beyond that.
 const LOSSLESS_QUEUE: usize = 8;
 
-/// What waits for the caller: results in order, the newest upload progress, and at the end the
-/// outcome.
+/// News of connections that are kept for a caller who takes nothing.
+const MAX_LINK_NEWS: usize = 64;
+
+/// What waits for the caller: results and news of connections in order, the newest upload progress, and at
+/// the end the outcome.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
     state: Mutex<State>,
     room: Notify,
+    /// Results that the caller has taken.
+    taken: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    results: VecDeque<Event>,
+    waiting: VecDeque<Event>,
+    /// Those of what waits that are results.
+    results: usize,
     upload: Option<UploadProgress>,
-    taken: u64,
     closed: bool,
     last: Option<Result<Event, Error>>,
     waker: Option<Waker>,
 }
 
 impl EventQueue {
+    /// A queue that counts in `taken` the results that the caller takes.
+    pub(crate) fn counting(taken: Arc<AtomicU64>) -> Self {
+        Self { taken, ..Self::default() }
+    }
+
     /// Adds a result, waiting for room.
     pub(crate) async fn push(&self, event: Event) {
         let mut event = Some(event);
@@ -35,9 +49,8 @@ impl EventQueue {
             let room = self.room.notified();
             {
                 let mut state = self.state();
-                if state.results.len() < LOSSLESS_QUEUE || state.closed {
-                    state.results.extend(event.take());
-                    state.wake();
+                if state.results < LOSSLESS_QUEUE || state.closed {
+                    event.take().into_iter().for_each(|event| state.push_result(event));
                     return;
                 }
             }
@@ -48,11 +61,22 @@ impl EventQueue {
     /// Adds a result, making room by dropping the oldest beyond `most`. Returns how many were dropped.
     pub(crate) fn push_latest(&self, event: Event, most: usize) -> u64 {
         let mut state = self.state();
-        state.results.push_back(event);
-        let surplus = state.results.len().saturating_sub(most.max(1));
-        state.results.drain(..surplus);
-        state.wake();
+        state.push_result(event);
+        let surplus = state.results.saturating_sub(most.max(1));
+        (0..surplus).for_each(|_| state.drop_oldest(is_result));
+        state.results -= surplus;
         surplus as u64
+    }
+
+    /// Adds news of the session's connection. It waits for no room, and of what nobody takes the newest is
+    /// kept.
+    pub(crate) fn push_link_news(&self, event: Event) {
+        let mut state = self.state();
+        state.waiting.push_back(event);
+        if state.waiting.len() - state.results > MAX_LINK_NEWS {
+            state.drop_oldest(|event| !is_result(event));
+        }
+        state.wake();
     }
 
     /// Replaces the upload progress that the caller has not seen.
@@ -77,11 +101,14 @@ impl EventQueue {
         if let Some(progress) = state.upload.take() {
             return Poll::Ready(Some(Ok(Event::Upload(progress))));
         }
-        if let Some(result) = state.results.pop_front() {
-            state.taken += 1;
-            drop(state);
-            self.room.notify_one();
-            return Poll::Ready(Some(Ok(result)));
+        if let Some(event) = state.waiting.pop_front() {
+            if is_result(&event) {
+                state.results -= 1;
+                self.taken.fetch_add(1, Ordering::Relaxed);
+                drop(state);
+                self.room.notify_one();
+            }
+            return Poll::Ready(Some(Ok(event)));
         }
         if state.closed {
             return Poll::Ready(state.last.take());
@@ -90,17 +117,28 @@ impl EventQueue {
         Poll::Pending
     }
 
-    /// Results that the caller has taken.
-    pub(crate) fn taken(&self) -> u64 {
-        self.state().taken
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn is_result(event: &Event) -> bool {
+    matches!(event, Event::Frame(_) | Event::Data(_))
+}
+
 impl State {
+    fn push_result(&mut self, event: Event) {
+        self.waiting.push_back(event);
+        self.results += 1;
+        self.wake();
+    }
+
+    fn drop_oldest(&mut self, of_kind: impl Fn(&Event) -> bool) {
+        if let Some(place) = self.waiting.iter().position(of_kind) {
+            self.waiting.remove(place);
+        }
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -116,12 +154,18 @@ mod tests {
     use streamsdk_protocol::output::OutputMessage;
 
     use super::*;
+    use crate::event::Reconnected;
+    use crate::stats::FrameNumber;
     use crate::{ErrorKind, FrameData, Stage};
 
     fn result(frame_id: u32) -> Event {
         let mut message = OutputMessage::default();
         message.frame_id = frame_id;
-        Event::Data(FrameData::new(message))
+        Event::Data(FrameData::new(message, FrameNumber { in_session: frame_id, link: 1 }))
+    }
+
+    fn taken(queue: &EventQueue) -> u64 {
+        queue.taken.load(Ordering::Relaxed)
     }
 
     async fn pop(queue: &EventQueue) -> Option<Result<Event, Error>> {
@@ -148,7 +192,7 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        assert_eq!((queue.taken(), queue.state().results.len()), (0, LOSSLESS_QUEUE));
+        assert_eq!((taken(&queue), queue.state().results), (0, LOSSLESS_QUEUE));
         for id in 0..100 {
             assert_eq!(pop_id(&queue).await, id);
         }
@@ -162,6 +206,22 @@ mod tests {
         let dropped: u64 = (0..10).map(|id| queue.push_latest(result(id), 3)).sum();
         assert_eq!(dropped, 7);
         assert_eq!(pop_id(&queue).await, 7);
+    }
+
+    #[tokio::test]
+    async fn news_of_connections_keep_their_place_and_are_no_results() {
+        let queue = EventQueue::default();
+        queue.push_latest(result(1), 2);
+        queue.push_link_news(Event::Reconnected(Reconnected { link: 2, lost: 0 }));
+        queue.push_latest(result(2), 2);
+        assert_eq!(queue.push_latest(result(3), 2), 1);
+        assert!(matches!(pop(&queue).await, Some(Ok(Event::Reconnected(_)))));
+        assert_eq!((pop_id(&queue).await, pop_id(&queue).await), (2, 3));
+        assert_eq!(taken(&queue), 2);
+        for link in 0..1000 {
+            queue.push_link_news(Event::Reconnected(Reconnected { link, lost: 0 }));
+        }
+        assert_eq!(queue.state().waiting.len(), MAX_LINK_NEWS);
     }
 
     #[tokio::test]

@@ -1,0 +1,105 @@
+//! Making the connection.
+
+use std::sync::Arc;
+
+use streamsdk_protocol::INFERENCE_CHANNEL;
+use streamsdk_protocol::init::{InitRequest, SessionDescription};
+use streamsdk_transport::{ConnectError, Connected, Offer, PeerConfig, VideoDirection};
+
+use super::Connector;
+use super::run::{PeerLink, Ways};
+use super::track::Track;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::source::ConnectionRequirements;
+use crate::steering::Outputs;
+
+/// Connects to a server by HTTP and WebRTC, each time in the same way.
+pub(crate) struct PeerConnector {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) config: PeerConfig,
+    pub(crate) request: InitRequest,
+    pub(crate) requirements: ConnectionRequirements,
+    /// The output whose frames come back on a track; `None` if nothing comes back, and data waits for no frame.
+    pub(crate) returned_output: Option<Arc<str>>,
+}
+
+impl Connector for PeerConnector {
+    type Link = PeerLink;
+
+    /// Connects; twice, if full packets vanish on the way to the server, the second time with small ones.
+    async fn connect(&self, outputs: Outputs) -> Result<PeerLink, Error> {
+        let mut attempt = Attempt {
+            endpoint: &self.endpoint,
+            config: self.config.clone(),
+            request: self.request.clone(),
+            labels: self.labels(),
+            video: self.requirements.video,
+        };
+        outputs.fill(&mut attempt.request);
+        let connected = attempt.connect().await?;
+        self.link(connected, outputs).await
+    }
+}
+
+impl PeerConnector {
+    fn labels(&self) -> Vec<&str> {
+        let of_source = self.requirements.channels.iter().copied();
+        std::iter::once(INFERENCE_CHANNEL).chain(of_source).collect()
+    }
+
+    async fn link(&self, connected: Connected, outputs: Outputs) -> Result<PeerLink, Error> {
+        let Connected { peer, mut channels, video, .. } = connected;
+        let inference = channels.remove(0);
+        let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
+        let returned = receiver.zip(self.returned_output.clone());
+        let track = returned.map(|(receiver, name)| Track::new(receiver, name)).transpose();
+        match track {
+            Ok(track) => {
+                let ways = Ways { inference, source_channels: channels, sender, track };
+                Ok(PeerLink { peer, ways: Some(ways), outputs })
+            }
+            Err(error) => {
+                peer.abort().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What one connection is made of.
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
+    config: PeerConfig,
+    request: InitRequest,
+    labels: Vec<&'a str>,
+    video: Option<VideoDirection>,
+}
+
+impl Attempt<'_> {
+    async fn connect(mut self) -> Result<Connected, Error> {
+        self.config.toward = self.endpoint.server_address().await;
+        match self.try_once().await? {
+            Err(ConnectError::PathTooNarrow { size }) => {
+                tracing::info!(size, "connecting again with small packets");
+                self.config.narrow_path = true;
+                Ok(self.try_once().await??)
+            }
+            connected => Ok(connected?),
+        }
+    }
+
+    async fn try_once(&self) -> Result<Result<Connected, ConnectError>, Error> {
+        let offer = Offer::create(self.config.clone(), &self.labels, self.video).await?;
+        let mut request = self.request.clone();
+        request.webrtc_offer =
+            SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
+        match self.endpoint.signaling.exchange(request).await {
+            Ok(answer) => Ok(offer.accept(&answer.sdp).await),
+            Err(error) => {
+                offer.abandon().await;
+                Err(error.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! One connection of a session, from the offer to its end.
+//!
+//! A session is a loop over links: what outlives a link is in [`LinkContext`] and in the source.
+
+mod connect;
+mod receive;
+mod run;
+mod track;
+mod watchdog;
+
+use std::sync::Arc;
+
+use streamsdk_protocol::Redactor;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::connect::PeerConnector;
+use crate::config::{FramePolicy, StreamConfig};
+use crate::error::Error;
+use crate::queue::EventQueue;
+use crate::source::StreamSource;
+use crate::stats::{Ended, SessionTracker};
+use crate::steering::{Outputs, Steering};
+
+/// Makes the links of a session.
+pub(crate) trait Connector: Send + Sync {
+    type Link: Link;
+
+    /// Connects, and asks the server for these outputs.
+    fn connect(&self, outputs: Outputs) -> impl Future<Output = Result<Self::Link, Error>> + Send;
+}
+
+/// A connection that stands.
+pub(crate) trait Link: Send {
+    /// Runs the source on it until it is over.
+    fn run(
+        &mut self,
+        source: &mut dyn StreamSource,
+        context: &LinkContext,
+    ) -> impl Future<Output = LinkEnd> + Send;
+
+    /// Closes it, so that what was promised gets there.
+    fn close(self, context: &LinkContext) -> impl Future<Output = ()> + Send;
+
+    /// Closes it without waiting for anything.
+    fn abort(self, context: &LinkContext) -> impl Future<Output = ()> + Send;
+}
+
+/// How a link ended.
+#[derive(Debug)]
+pub(crate) enum LinkEnd {
+    /// And the session with it.
+    Over(Ended),
+    /// The session cannot go on.
+    Failed(Error),
+    /// Another link may go on.
+    Lost(Error),
+}
+
+/// What the session gives to each of its links.
+#[derive(Debug, Clone)]
+pub(crate) struct LinkContext {
+    pub(crate) queue: Arc<EventQueue>,
+    pub(crate) tracker: Arc<SessionTracker>,
+    pub(crate) steering: Arc<Steering>,
+    pub(crate) config: StreamConfig,
+    pub(crate) policy: FramePolicy,
+    /// Whether the server waits for acks, because no frame may be lost.
+    pub(crate) every_frame: bool,
+    /// What the server's texts must not repeat.
+    pub(crate) redactor: Redactor,
+    pub(crate) close: CancellationToken,
+    /// Cancels the upload; cancelled with `close`.
+    pub(crate) upload: CancellationToken,
+}

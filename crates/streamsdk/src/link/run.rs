@@ -1,0 +1,171 @@
+//! The source and the results of one link, side by side.
+
+use std::sync::Arc;
+
+use streamsdk_protocol::ack::AckSender;
+use streamsdk_transport::{Channel, Peer, VideoSender};
+use tokio_util::sync::CancellationToken;
+
+use super::receive::{ChannelEnd, Receiver};
+use super::track::Track;
+use super::watchdog::{answered, overdue};
+use super::{Link, LinkContext, LinkEnd};
+use crate::config::FramePolicy;
+use crate::error::{Error, ErrorKind};
+use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
+use crate::stage::Stage;
+use crate::stats::{Ended, Failure, SessionTracker};
+use crate::steering::Outputs;
+
+/// A connection to a server's peer.
+pub(crate) struct PeerLink {
+    pub(super) peer: Peer,
+    /// Until it runs.
+    pub(super) ways: Option<Ways>,
+    /// What the server was asked for.
+    pub(super) outputs: Outputs,
+}
+
+/// The ways to the peer and back.
+pub(super) struct Ways {
+    pub(super) inference: Channel,
+    pub(super) source_channels: Vec<Channel>,
+    pub(super) sender: Option<VideoSender>,
+    pub(super) track: Option<Track>,
+}
+
+impl Link for PeerLink {
+    async fn run(&mut self, source: &mut dyn StreamSource, context: &LinkContext) -> LinkEnd {
+        match self.ways.take() {
+            Some(ways) => {
+                let inference = ways.inference.sender().clone();
+                context.steering.attach(self.peer.clone(), inference, &self.outputs).await;
+                self.serve(ways, source, context).await
+            }
+            None => LinkEnd::Over(Ended::ByCaller),
+        }
+    }
+
+    async fn close(self, context: &LinkContext) {
+        self.peer.close().await;
+        context.steering.detach();
+    }
+
+    async fn abort(self, context: &LinkContext) {
+        self.peer.abort().await;
+        context.steering.detach();
+    }
+}
+
+impl PeerLink {
+    async fn serve(
+        &self,
+        ways: Ways,
+        source: &mut dyn StreamSource,
+        context: &LinkContext,
+    ) -> LinkEnd {
+        let peer = &self.peer;
+        let Ways { inference, source_channels, sender: video_sender, mut track } = ways;
+        let LinkContext { tracker, config, close, .. } = context;
+        let (sender, mut receiver) = inference.split();
+        if context.policy == FramePolicy::Lossless {
+            receiver.hold_peer_back_without_limit();
+        }
+        let video = tracker.video().cloned().unwrap_or_default();
+        track.iter_mut().for_each(|track| track.report_to(Arc::clone(&video)));
+        video_sender.iter().for_each(|sender| video.sends(sender));
+        let sends = video_sender.is_some();
+        let finish = CancellationToken::new();
+        let receive = Receiver {
+            context,
+            acks: context.every_frame.then(|| (sender, AckSender::new())),
+            track,
+            finish: finish.clone(),
+        };
+        let answers = async {
+            if sends {
+                answered(tracker, &video, peer).await?;
+                finish.cancel();
+            }
+            Ok(())
+        };
+        let video = video_sender.map(|sender| VideoOut {
+            sender,
+            options: config.video.clone(),
+            tracker: Arc::clone(&video),
+            every_frame: context.every_frame,
+        });
+        let io = SourceIo {
+            channels: source_channels,
+            video,
+            queue: Arc::clone(&context.queue),
+            tracker: Arc::clone(tracker),
+            every_frame: context.every_frame,
+            cancel: context.upload.clone(),
+        };
+        tokio::select! {
+            biased;
+            () = close.cancelled() => LinkEnd::Over(Ended::ByCaller),
+            end = receive.run(receiver) => judged(end, tracker),
+            end = run_source(source, io, answers) => match end {
+                // Closing cancels the upload as well, and may be seen there first.
+                LinkEnd::Over(Ended::UploadCancelled) if close.is_cancelled() => {
+                    LinkEnd::Over(Ended::ByCaller)
+                }
+                end => end,
+            },
+            error = overdue(tracker, &config.timeouts) => LinkEnd::Lost(error),
+        }
+    }
+}
+
+fn judged(end: ChannelEnd, tracker: &SessionTracker) -> LinkEnd {
+    let stage = tracker.stage();
+    match end {
+        ChannelEnd::Over(end) => match tracker.judge(end) {
+            Ok(ended) => LinkEnd::Over(ended),
+            Err(failure @ Failure::NoFrame) => {
+                LinkEnd::Failed(Error::new(ErrorKind::Source, stage, failure))
+            }
+            Err(failure) => LinkEnd::Failed(Error::new(ErrorKind::Processing, stage, failure)),
+        },
+        ChannelEnd::Closed(reason) => LinkEnd::Lost(Error::lost(stage, reason)),
+        ChannelEnd::Renumbered(error) => {
+            LinkEnd::Failed(Error::new(ErrorKind::Processing, stage, error))
+        }
+    }
+}
+
+/// Runs the source, and waits for the answers to what it sent; resolves only when the source gives a reason
+/// to end the link.
+async fn run_source(
+    source: &mut dyn StreamSource,
+    io: SourceIo,
+    answers: impl Future<Output = Result<(), Error>>,
+) -> LinkEnd {
+    let ended = source.run(io).await;
+    match ended {
+        // Where sending failed, the inference channel ends as well, and knows why.
+        Ok(()) | Err(SourceError::Send(_)) => {
+            if let Err(error) = answers.await {
+                return LinkEnd::Lost(error);
+            }
+        }
+        Err(SourceError::Cancelled) => return LinkEnd::Over(Ended::UploadCancelled),
+        Err(error) if is_of_producer(&error) => {
+            // A camera that went away does not take with it the answers to what it gave.
+            // What ended those is the smaller news.
+            let _ = answers.await;
+            return LinkEnd::Failed(Error::new(ErrorKind::Source, Stage::Streaming, error));
+        }
+        Err(error) => {
+            return LinkEnd::Failed(Error::new(ErrorKind::Source, Stage::Uploading, error));
+        }
+    }
+    std::future::pending().await
+}
+
+fn is_of_producer(error: &SourceError) -> bool {
+    use streamsdk_video::SendFramesError::Producer;
+    matches!(error, SourceError::Capture(_) | SourceError::Frames(Producer(_)))
+}

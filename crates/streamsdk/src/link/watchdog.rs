@@ -1,0 +1,55 @@
+//! The limits of a link's waits.
+
+use std::time::Duration;
+
+use streamsdk_transport::{Peer, PeerState};
+use tokio::time::Instant;
+
+use crate::config::Timeouts;
+use crate::error::Error;
+use crate::stats::{Answers, Expectation, SessionTracker, VideoTracker};
+
+/// The longest that a changed time limit may go unnoticed.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+const ANSWER_POLL: Duration = Duration::from_millis(20);
+
+/// Resolves when the session has stood still for longer than it may.
+pub(super) async fn overdue(tracker: &SessionTracker, timeouts: &Timeouts) -> Error {
+    loop {
+        let now = Instant::now();
+        let next = match tracker.deadline(timeouts) {
+            Some((at, stage, limit)) if at <= now => return Error::timeout(stage, limit),
+            Some((at, ..)) => at.min(now + WATCH_INTERVAL),
+            None => now + WATCH_INTERVAL,
+        };
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+/// Resolves when no more answers to what was sent on this link are to be expected.
+pub(super) async fn answered(
+    tracker: &SessionTracker,
+    video: &VideoTracker,
+    peer: &Peer,
+) -> Result<(), Error> {
+    loop {
+        tokio::time::sleep(ANSWER_POLL).await;
+        let (silence, longest_gap) = tracker.silence();
+        let stands = peer.state() == PeerState::Connected;
+        let answers = Answers {
+            unanswered: video.outstanding().map(|left| left.elapsed()),
+            silence,
+            longest_gap,
+            heard: stands.then(|| peer.last_heard()).flatten().map(|heard| heard.elapsed()),
+            anything_sent: video.link_has_sent(),
+        };
+        match answers.expectation() {
+            Expectation::More => {}
+            Expectation::NoMore => return Ok(()),
+            Expectation::Stopped { before_the_end } => {
+                return Err(Error::stopped_answering(tracker.stage(), before_the_end));
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a session is made of, worked out from its settings before anything is sent.
+
+use std::sync::Arc;
+
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_transport::PeerConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::builder::StreamBuilder;
+use crate::config::StreamConfig;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, ErrorKind};
+use crate::link::{LinkContext, PeerConnector};
+use crate::outputs::FramesAsData;
+use crate::queue::EventQueue;
+use crate::retry::{Retry, RetryPolicy};
+use crate::source::{AfterBreak, ConnectionRequirements, StreamSource};
+use crate::stage::Stage;
+use crate::stats::{SessionTracker, VideoTracker};
+
+pub(super) struct Plan {
+    pub(super) connector: PeerConnector,
+    pub(super) source: Box<dyn StreamSource>,
+    pub(super) context: LinkContext,
+    pub(super) retry: Retry,
+    pub(super) frames_as_data: FramesAsData,
+}
+
+impl Plan {
+    pub(super) fn new(builder: StreamBuilder) -> Result<Self, Error> {
+        let request = request(&builder)?;
+        let StreamBuilder { endpoint, source, config, .. } = builder;
+        let requirements = source.requirements(&config);
+        let peer_config = peer_config(&endpoint, &config, &requirements)?;
+        let frames_as_data = frames_as_data(&request, &requirements, &config);
+        let every_frame = !request.webrtc_realtime_processing;
+        let video = requirements.video.is_some().then(Arc::<VideoTracker>::default);
+        let tracker = SessionTracker::new(video, every_frame);
+        let retry = retry_policy(&config, source.after_break());
+        if source.after_break() == AfterBreak::StartAgain && retry != RetryPolicy::never() {
+            tracker.expect_replays();
+        }
+        let close = CancellationToken::new();
+        let context = LinkContext {
+            queue: Arc::new(EventQueue::counting(tracker.taken())),
+            tracker: Arc::new(tracker),
+            steering: Arc::default(),
+            policy: config.policy(!every_frame),
+            every_frame,
+            redactor: endpoint.signaling.redactor().request(&request),
+            upload: close.child_token(),
+            close,
+            config,
+        };
+        let returned_output = context.config.stream_output.first().map(|name| name.as_str().into());
+        let connector =
+            PeerConnector { endpoint, config: peer_config, request, requirements, returned_output };
+        let retry = Retry::new(retry, fastrand::Rng::new());
+        Ok(Self { connector, source, context, retry, frames_as_data })
+    }
+}
+
+/// Turns the settings into a request that lacks only the offer.
+fn request(builder: &StreamBuilder) -> Result<InitRequest, Error> {
+    let workflow = builder.workflow.as_ref().ok_or_else(|| {
+        let what = "no workflow was given: call StreamBuilder::workflow";
+        Error::new(ErrorKind::Config, Stage::Preparing, what)
+    })?;
+    let mut request = InitRequest::default();
+    workflow.clone().configure(&mut request.workflow_configuration);
+    let image_input = builder.image_input.as_deref().unwrap_or("image");
+    image_input.clone_into(&mut request.workflow_configuration.image_input_name);
+    builder.config.fill(&mut request);
+    if builder.endpoint.is_local {
+        request.webrtc_config = None;
+    }
+    builder.source.init_parameters(&builder.config, &mut request);
+    Ok(request)
+}
+
+fn peer_config(
+    endpoint: &Endpoint,
+    config: &StreamConfig,
+    requirements: &ConnectionRequirements,
+) -> Result<PeerConfig, Error> {
+    let mut peer = PeerConfig::default();
+    peer.interfaces = endpoint.interfaces;
+    if !endpoint.is_local {
+        peer.ice_servers = config.ice_servers.clone();
+    }
+    peer.connect_timeout = config.timeouts.connect;
+    peer.dead_after = config.timeouts.dead_after;
+    peer.codecs = config.codecs(requirements.codec);
+    if requirements.video.is_some() && peer.codecs.is_empty() {
+        let what = "this build has no video codec: enable the feature `video`";
+        return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
+    }
+    Ok(peer)
+}
+
+fn frames_as_data(
+    request: &InitRequest,
+    requirements: &ConnectionRequirements,
+    config: &StreamConfig,
+) -> FramesAsData {
+    if !request.video_file_upload || requirements.video.is_some() {
+        return FramesAsData::default();
+    }
+    let specification = request.workflow_configuration.workflow_specification.as_ref();
+    FramesAsData::new(config.streamed_outputs(), specification)
+}
+
+/// To go on costs nothing; to begin again may cost an upload, and is done only where it was asked for.
+fn retry_policy(config: &StreamConfig, after_break: AfterBreak) -> RetryPolicy {
+    match (config.retry, after_break) {
+        (_, AfterBreak::End) => RetryPolicy::never(),
+        (Some(policy), _) => policy,
+        (None, AfterBreak::GoOn) => RetryPolicy::default(),
+        (None, AfterBreak::StartAgain) => RetryPolicy::never(),
+    }
+}

@@ -1,0 +1,373 @@
+//! The loop over links, with links that follow a script and time that takes none.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use streamsdk_protocol::init::InitRequest;
+use streamsdk_protocol::output::OutputMessage;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::config::StreamConfig;
+use crate::error::ErrorKind;
+use crate::frame::FrameData;
+use crate::queue::EventQueue;
+use crate::retry::RetryPolicy;
+use crate::session::Session;
+use crate::session::control::Control;
+use crate::source::{SourceError, SourceIo};
+use crate::stage::Stage;
+use crate::stats::{SessionTracker, StreamEnd, Summary};
+use crate::steering::Outputs;
+
+/// What a link does, one after the other.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The server answers the frames with these numbers.
+    Results(std::ops::RangeInclusive<u32>),
+    /// The server names a frame that it does not answer.
+    Named(u32),
+    Wait(Duration),
+    /// The link is lost.
+    Break,
+    /// The server has processed everything.
+    Complete,
+    /// The server cannot go on.
+    Fail,
+    /// Nothing more happens.
+    Hang,
+}
+use Step::{Break, Complete, Fail, Hang, Named, Results, Wait};
+
+struct Script(Vec<Step>);
+
+impl Link for Script {
+    async fn run(&mut self, _source: &mut dyn StreamSource, context: &LinkContext) -> LinkEnd {
+        let play = async {
+            for step in std::mem::take(&mut self.0) {
+                match step {
+                    Results(frames) => {
+                        for frame_id in frames {
+                            deliver(frame_id, context).await;
+                        }
+                    }
+                    Named(frame_id) => {
+                        let _ = context.tracker.told_the_end(frame_id, None, Vec::new());
+                    }
+                    Wait(time) => sleep(time).await,
+                    Break => return LinkEnd::Lost(error(ErrorKind::ConnectionLost)),
+                    Complete => {
+                        let ended = context.tracker.judge(StreamEnd::Complete);
+                        return LinkEnd::Over(ended.expect("results came"));
+                    }
+                    Fail => return LinkEnd::Failed(error(ErrorKind::Processing)),
+                    Hang => std::future::pending().await,
+                }
+            }
+            LinkEnd::Over(Ended::Complete)
+        };
+        tokio::select! {
+            () = context.close.cancelled() => LinkEnd::Over(Ended::ByCaller),
+            end = play => end,
+        }
+    }
+
+    async fn close(self, _context: &LinkContext) {}
+
+    async fn abort(self, _context: &LinkContext) {}
+}
+
+async fn deliver(frame_id: u32, context: &LinkContext) {
+    let time = Some(i64::from(frame_id) * 40);
+    let number = context.tracker.result_arrived(frame_id, time, &[]).expect("numbered alike");
+    let Some(number) = number else { return };
+    let mut message = OutputMessage::default();
+    message.frame_id = frame_id;
+    context.queue.push(Event::Data(FrameData::new(message, number))).await;
+}
+
+fn error(kind: ErrorKind) -> Error {
+    Error::new(kind, Stage::Streaming, "scripted")
+}
+
+/// Gives one link after another, and then connects no more.
+#[derive(Default)]
+struct Scripts {
+    links: Mutex<VecDeque<Result<Vec<Step>, ErrorKind>>>,
+    asked: Arc<Mutex<Vec<Outputs>>>,
+}
+
+impl Connector for Scripts {
+    type Link = Script;
+
+    async fn connect(&self, outputs: Outputs) -> Result<Script, Error> {
+        self.asked.lock().unwrap().push(outputs);
+        sleep(Duration::from_millis(30)).await;
+        match self.links.lock().unwrap().pop_front() {
+            Some(Ok(steps)) => Ok(Script(steps)),
+            Some(Err(kind)) => Err(error(kind)),
+            None => Err(error(ErrorKind::Unreachable)),
+        }
+    }
+}
+
+struct Source {
+    after_break: AfterBreak,
+    cleaned_up: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl StreamSource for Source {
+    fn init_parameters(&self, _config: &StreamConfig, _request: &mut InitRequest) {}
+
+    async fn run(&mut self, _io: SourceIo) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        self.after_break
+    }
+
+    async fn clean_up(&mut self) {
+        self.cleaned_up.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Bed {
+    session: Session,
+    asked: Arc<Mutex<Vec<Outputs>>>,
+    cleaned_up: Arc<AtomicBool>,
+}
+
+impl Bed {
+    async fn start(
+        after_break: AfterBreak,
+        policy: RetryPolicy,
+        links: impl IntoIterator<Item = Result<Vec<Step>, ErrorKind>>,
+    ) -> Result<Self, Error> {
+        let every_frame = after_break == AfterBreak::StartAgain;
+        let tracker = SessionTracker::new(None, every_frame);
+        if every_frame {
+            tracker.expect_replays();
+        }
+        let config = StreamConfig::default();
+        let close = CancellationToken::new();
+        let context = LinkContext {
+            queue: Arc::new(EventQueue::counting(tracker.taken())),
+            tracker: Arc::new(tracker),
+            steering: Arc::default(),
+            policy: config.policy(!every_frame),
+            every_frame,
+            config,
+            redactor: streamsdk_protocol::Redactor::default(),
+            upload: close.child_token(),
+            close,
+        };
+        let cleaned_up = Arc::<AtomicBool>::default();
+        let source = Source { after_break, cleaned_up: Arc::clone(&cleaned_up) };
+        let connector =
+            Scripts { links: Mutex::new(links.into_iter().collect()), ..Scripts::default() };
+        let asked = Arc::clone(&connector.asked);
+        let control = Control::new(&context, crate::outputs::FramesAsData::default());
+        let (queue, tracker) = (Arc::clone(&context.queue), Arc::clone(&context.tracker));
+        let retry = Retry::new(policy, fastrand::Rng::with_seed(1));
+        let mut run = SessionRun { connector, source: Box::new(source), context, retry };
+        let first = run.connect_first().await?;
+        let running = tokio::spawn(run.run(first));
+        let session = Session { queue, tracker, control, running: Some(running) };
+        Ok(Self { session, asked, cleaned_up })
+    }
+
+    /// All that the caller sees, each event as a word.
+    async fn run_to_the_end(mut self) -> (Vec<String>, Option<Error>, Summary) {
+        let (mut seen, mut failure) = (Vec::new(), None);
+        while let Some(event) = self.session.next().await {
+            match event {
+                Ok(Event::Data(data)) => seen.push(format!("{}", data.frame_id())),
+                Ok(Event::Reconnecting(news)) => seen.push(format!("attempt {}", news.attempt)),
+                Ok(Event::Reconnected(news)) => seen.push(format!("{news:?}")),
+                Ok(Event::Incomplete(_)) => seen.push("incomplete".to_owned()),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let summary = self.session.close().await;
+        assert!(self.cleaned_up.load(Ordering::Relaxed));
+        (seen, failure, summary)
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_live_source_goes_on_over_another_link_with_numbers_that_rise() {
+    let links = [
+        Ok(vec![Results(1..=2), Named(4), Break]),
+        Err(ErrorKind::Unreachable),
+        Ok(vec![Results(1..=2), Complete]),
+    ];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let (seen, failure, summary) = bed.run_to_the_end().await;
+    let reconnected = "Reconnected { link: 2, lost: 2 }";
+    assert_eq!(seen, ["1", "2", "attempt 1", "attempt 2", reconnected, "5", "6"]);
+    assert!(failure.is_none());
+    assert_eq!((summary.links, summary.frames_returned, summary.frames_sent), (2, 4, 6));
+    assert_eq!(summary.dropped.not_returned, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_sent_again_and_each_frame_given_out_once() {
+    let links = [
+        Ok(vec![Results(1..=3), Break]),
+        Ok(vec![Results(1..=2), Break]),
+        Ok(vec![Results(1..=5), Complete]),
+    ];
+    let bed = Bed::start(AfterBreak::StartAgain, RetryPolicy::default(), links).await.unwrap();
+    let (seen, failure, summary) = bed.run_to_the_end().await;
+    let frames: Vec<_> = seen.iter().filter(|word| word.parse::<u32>().is_ok()).collect();
+    assert_eq!(frames, ["1", "2", "3", "4", "5"]);
+    assert!(failure.is_none(), "{failure:?}");
+    assert_eq!((summary.frames_sent, summary.dropped.total()), (5, 0));
+    assert_eq!(summary.ended, Some(Ended::Complete));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_go_on_or_a_policy_that_says_never_ends_with_the_link() {
+    for (after_break, policy) in
+        [(AfterBreak::End, RetryPolicy::forever()), (AfterBreak::GoOn, RetryPolicy::never())]
+    {
+        let links = [Ok(vec![Results(1..=2), Break]), Ok(vec![Hang])];
+        let bed = Bed::start(after_break, policy, links).await.unwrap();
+        let (seen, failure, _) = bed.run_to_the_end().await;
+        assert_eq!(seen, ["1", "2"]);
+        let failure = failure.unwrap();
+        assert_eq!((failure.kind(), failure.attempts()), (ErrorKind::ConnectionLost, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_will_not_change_is_not_tried_again() {
+    for kind in [ErrorKind::Auth, ErrorKind::Quota, ErrorKind::Rejected, ErrorKind::Config] {
+        let links = [Ok(vec![Results(1..=1), Break]), Err(kind), Ok(vec![Hang])];
+        let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), links).await.unwrap();
+        let (_, failure, _) = bed.run_to_the_end().await;
+        let failure = failure.unwrap();
+        assert_eq!((failure.kind(), failure.attempts()), (kind, 1));
+    }
+    let links = [Ok(vec![Results(1..=1), Fail]), Ok(vec![Hang])];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), links).await.unwrap();
+    assert_eq!(bed.run_to_the_end().await.1.unwrap().kind(), ErrorKind::Processing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_two_minutes_without_a_result_it_is_given_up_and_said_what_was_tried() {
+    let start = Instant::now();
+    let fruitless = || Ok(vec![Wait(SECOND), Break]);
+    let links = [Ok(vec![Results(1..=1), Break]), fruitless(), fruitless()];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let (_, failure, summary) = bed.run_to_the_end().await;
+    let failure = failure.unwrap();
+    assert!(failure.attempts() > 10 && failure.kind() == ErrorKind::Unreachable);
+    assert!(failure.to_string().contains("more attempts in 12"), "{failure}");
+    assert!((120..125).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert_eq!((summary.links, summary.ended), (3, Some(Ended::Failed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_gave_a_result_begins_the_count_anew() {
+    let links: Vec<_> = (0..500).map(|_| Ok(vec![Results(1..=1), Break])).collect();
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let (seen, _, summary) = bed.run_to_the_end().await;
+    assert_eq!((summary.links, summary.frames_returned), (500, 500));
+    assert_eq!(seen.iter().filter(|word| *word == "attempt 2").count(), 1, "at the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_first_link_two_failures_are_enough() {
+    let fails = [Err(ErrorKind::Unreachable), Ok(vec![Results(1..=1), Complete])];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), fails).await.unwrap();
+    assert_eq!(bed.run_to_the_end().await.0, ["1"]);
+    let fails = [Err(ErrorKind::Unreachable), Err(ErrorKind::Ice), Ok(vec![Hang])];
+    let failed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), fails).await.err().unwrap();
+    assert_eq!(failed.kind(), ErrorKind::Ice);
+    let fails = [Err(ErrorKind::Auth), Ok(vec![Hang])];
+    let failed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), fails).await.err().unwrap();
+    assert_eq!(failed.kind(), ErrorKind::Auth);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_can_be_closed_at_once_whatever_it_is_doing() {
+    let scripts = || {
+        let lost = [Ok(vec![Break])];
+        let hangs = [Ok(vec![Hang])];
+        [lost.to_vec(), hangs.to_vec()]
+    };
+    for links in scripts() {
+        for after in [0, 10, 100, 5_000] {
+            let policy = RetryPolicy::forever();
+            let bed = Bed::start(AfterBreak::GoOn, policy, links.clone()).await.unwrap();
+            sleep(Duration::from_millis(after)).await;
+            let start = Instant::now();
+            let summary = bed.session.close().await;
+            assert_eq!(start.elapsed(), Duration::ZERO);
+            assert_eq!(summary.ended, Some(Ended::ByCaller));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outputs_changed_while_there_is_no_link_hold_for_the_next_one() {
+    let links = [Ok(vec![Results(1..=1), Break]), Ok(vec![Results(1..=1), Complete])];
+    let mut bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    while !matches!(bed.session.next().await, Some(Ok(Event::Reconnecting(_)))) {}
+    bed.session.control().set_data_output(["other"]).await.unwrap();
+    let asked = Arc::clone(&bed.asked);
+    let control = bed.session.control();
+    bed.run_to_the_end().await;
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 2);
+    let mut request = InitRequest::default();
+    asked[1].fill(&mut request);
+    assert_eq!(request.data_output, Some(vec!["other".to_owned()]));
+    assert!(control.set_data_output(["late"]).await.is_err());
+}
+
+fn links() -> impl Strategy<Value = Vec<(u32, u32, bool)>> {
+    prop::collection::vec((0..20_u32, 0..5_u32, any::<bool>()), 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However often a link breaks, and whatever was under way, each frame is given out or counted under one
+    /// cause.
+    #[test]
+    fn every_frame_is_accounted_for_over_random_breaks(links in links()) {
+        let scripts: Vec<_> = links
+            .iter()
+            .map(|&(answered, lost, connects)| match connects {
+                true => Ok(vec![Results(1..=answered), Named(answered + lost), Break]),
+                false => Err(ErrorKind::Unreachable),
+            })
+            .collect();
+        let first = Ok(vec![Results(1..=1), Break]);
+        let last = Ok(vec![Results(1..=1), Complete]);
+        let scripts = std::iter::once(first).chain(scripts).chain([last]);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let summary = runtime.block_on(async {
+            let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), scripts).await.unwrap();
+            bed.run_to_the_end().await.2
+        });
+        let made: u32 = links.iter().filter(|link| link.2).map(|link| link.0 + link.1).sum();
+        prop_assert_eq!(summary.frames_sent, u64::from(made) + 2);
+        prop_assert_eq!(summary.frames_returned + summary.dropped.total(), summary.frames_sent);
+    }
+}
