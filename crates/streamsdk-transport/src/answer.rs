@@ -12,7 +12,7 @@ use crate::life::Life;
 use crate::offer::description;
 use crate::path::Proof;
 use crate::probe::IceCredentials;
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 
@@ -46,7 +46,7 @@ impl Answer {
         let mut connection =
             Connection::build(&config, addresses(offer)).await.map_err(AnswerError::Engine)?;
         let engine = Arc::clone(&connection.engine);
-        let hurry = connection.seam.hurry();
+        let hurry = connection.tuning.hurry();
         let peer = Peer::new(&connection, Some(hurry));
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
@@ -65,9 +65,9 @@ impl Answer {
         };
         match answered.await {
             Ok(sdp) => {
-                give_up_after(&peer, &connection.seam, config.connect_timeout);
+                give_up_after(&peer, &connection.tuning, config.connect_timeout);
                 let credentials = IceCredentials::of(&sdp, offer);
-                prove_path(&connection.seam, peer.life(), credentials, connection.full_packets);
+                prove_path(&connection.tuning, peer.life(), credentials, connection.full_packets);
                 let video = Negotiated::of(&sdp).map(|negotiated| {
                     let (link, life) = (connection.video, peer.life());
                     let sender = outgoing
@@ -100,17 +100,17 @@ impl Answer {
 }
 
 /// Ends the engine's hurry when the connection stands, when it cannot, or when it has had its time.
-fn give_up_after(peer: &Peer, seam: &Arc<Seam>, limit: std::time::Duration) {
+fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Duration) {
     let mut watch = peer.watch();
-    let (peer, seam) = (peer.clone(), Arc::clone(seam));
+    let (peer, tuning) = (peer.clone(), Arc::clone(tuning));
     tokio::spawn(async move {
         let decided = watch.wait_for(|state| *state != PeerState::Connecting);
         let undecided = tokio::select! {
             decided = tokio::time::timeout(limit, decided) => decided.is_err(),
-            () = seam.handshake.failed() => true,
+            () = tuning.handshake.failed() => true,
         };
         if undecided {
-            peer.life().end(seam.path.why_not_connected());
+            peer.life().end(tuning.path.why_not_connected());
             peer.abort().await;
         } else if let PeerState::Ended(_) = peer.state() {
             peer.settle();
@@ -120,14 +120,14 @@ fn give_up_after(peer: &Peer, seam: &Arc<Seam>, limit: std::time::Duration) {
 
 /// Sees to it that full packets get to the other side, if they can.
 fn prove_path(
-    seam: &Arc<Seam>,
+    tuning: &Arc<RuntimeTuning>,
     life: &Life,
     credentials: Option<IceCredentials>,
     full: FullPackets,
 ) {
-    let (seam, life) = (Arc::clone(seam), life.clone());
+    let (tuning, life) = (Arc::clone(tuning), life.clone());
     tokio::spawn(async move {
-        if seam.path.prove_for(&life, credentials, full).await == Proof::Vanishes {
+        if tuning.path.prove_for(&life, credentials, full).await == Proof::Vanishes {
             tracing::warn!(size = full.payload, "full packets do not get to the peer");
         }
     });

@@ -25,7 +25,7 @@ use crate::interfaces::bind_addresses;
 use crate::life::Life;
 use crate::narrow;
 use crate::packet_size::{Way, full_payload, sctp_size, smallest_sctp_size};
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
 
@@ -45,7 +45,7 @@ const INCOMING_TRACKS: usize = 1;
 pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn PeerConnection>,
     pub(crate) life: Life,
-    pub(crate) seam: Arc<Seam>,
+    pub(crate) tuning: Arc<RuntimeTuning>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
@@ -74,16 +74,16 @@ impl Connection {
     ) -> Result<Self, EngineError> {
         let sctp_size = sctp_size_for(config, candidates);
         let life = Life::new();
-        let seam = Arc::new(Seam::new(life.heard().clone()));
+        let tuning = Arc::new(RuntimeTuning::new(life.heard().clone()));
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
-        let video = VideoLink::new(&seam);
+        let video = VideoLink::new(&tuning);
         let traffic = Arc::<Traffic>::default();
         let inbound = config.inbound_limits();
         let handler = Callbacks {
             life: life.clone(),
-            seam: Arc::clone(&seam),
+            tuning: Arc::clone(&tuning),
             traffic: Arc::clone(&traffic),
             inbound,
             gathered: gathered_tx,
@@ -103,7 +103,7 @@ impl Connection {
             .with_interceptor_registry(video::interceptors(&video))
             .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
-            .with_runtime(seam.runtime(config))
+            .with_runtime(tuning.runtime(config))
             .with_udp_addrs(bind_addresses(config.interfaces))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
@@ -117,7 +117,7 @@ impl Connection {
         Ok(Self {
             engine,
             life,
-            seam,
+            tuning,
             traffic,
             incoming,
             tracks,
@@ -184,7 +184,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
 /// What the engine calls, on its own driver: nothing here may wait.
 struct Callbacks {
     life: Life,
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     traffic: Arc<Traffic>,
     inbound: InboundLimits,
     gathered: watch::Sender<bool>,
@@ -206,10 +206,10 @@ impl PeerConnectionEventHandler for Callbacks {
             RTCPeerConnectionState::Connected => PeerState::Connected,
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
             RTCPeerConnectionState::Failed => PeerState::Ended(match self.life.state() {
-                PeerState::Connecting => self.seam.path.why_not_connected(),
+                PeerState::Connecting => self.tuning.path.why_not_connected(),
                 _ => EndReason::PeerSilent,
             }),
-            RTCPeerConnectionState::Closed => PeerState::Ended(self.seam.handshake.why_closed()),
+            RTCPeerConnectionState::Closed => PeerState::Ended(self.tuning.handshake.why_closed()),
             _ => return,
         };
         self.life.set(next);

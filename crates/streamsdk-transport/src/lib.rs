@@ -61,8 +61,8 @@ mod path;
 mod peer;
 mod probe;
 mod readiness;
-mod seam;
 mod socket;
+mod tuning;
 mod video;
 
 pub use answer::{Answer, IncomingChannels};

@@ -15,7 +15,7 @@ use crate::description::with_known_algorithms;
 use crate::error::EngineError;
 use crate::path::Proof;
 use crate::probe::IceCredentials;
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{
     CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
@@ -39,7 +39,7 @@ pub struct Offer {
 /// The engine behind an offer that has not been answered.
 struct EngineHandle {
     connection: Arc<dyn PeerConnection>,
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     full_packets: FullPackets,
 }
 
@@ -112,9 +112,9 @@ impl Offer {
             .gathered_description(config.gather_timeout)
             .await
             .ok_or(OfferError::GatheringTimeout { limit: config.gather_timeout })?;
-        connection.seam.pause_reading();
-        let Connection { seam, full_packets, .. } = connection;
-        let engine = EngineHandle { connection: engine, seam, full_packets };
+        connection.tuning.pause_reading();
+        let Connection { tuning, full_packets, .. } = connection;
+        let engine = EngineHandle { connection: engine, tuning, full_packets };
         let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
@@ -211,9 +211,9 @@ impl Attempt<'_> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
         let description = description(RTCSdpType::Answer, answer).map_err(unusable)?;
-        let _hurry = engine.seam.hurry();
+        let _hurry = engine.tuning.hurry();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
-        engine.seam.resume_reading();
+        engine.tuning.resume_reading();
         tokio::try_join!(self.open(channels), self.prove_path())?;
         Ok(())
     }
@@ -230,7 +230,7 @@ impl Attempt<'_> {
             let opened = tokio::select! {
                 opened = timeout_at(self.started + self.limit, channel.opened()) => opened,
                 reason = self.peer.ended() => return Err(self.ended(reason)),
-                () = self.engine.seam.handshake.failed() => return Err(self.not_connected()),
+                () = self.engine.tuning.handshake.failed() => return Err(self.not_connected()),
             };
             match opened {
                 Ok(true) => {}
@@ -249,7 +249,7 @@ impl Attempt<'_> {
     async fn why_closed(&self, channel: &Channel) -> ConnectError {
         tokio::select! {
             reason = self.peer.ended() => self.ended(reason),
-            () = self.engine.seam.handshake.failed() => self.not_connected(),
+            () = self.engine.tuning.handshake.failed() => self.not_connected(),
             () = tokio::time::sleep(CAUSE_FOLLOWS_WITHIN) => self.not_open(channel),
         }
     }
@@ -264,7 +264,7 @@ impl Attempt<'_> {
     async fn prove_path(&self) -> Result<(), ConnectError> {
         let full = self.engine.full_packets;
         let credentials = IceCredentials::of(self.offer, self.answer);
-        let path = &self.engine.seam.path;
+        let path = &self.engine.tuning.path;
         match path.prove_for(self.peer.life(), credentials, full).await {
             Proof::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
             Proof::Arrives | Proof::Unknown => Ok(()),
@@ -273,9 +273,9 @@ impl Attempt<'_> {
 
     fn not_connected(&self) -> ConnectError {
         let waited = self.started.elapsed();
-        let seam = &self.engine.seam;
-        if seam.path.why_not_connected() == EndReason::HandshakeFailed {
-            return ConnectError::Handshake { waited, reason: seam.handshake.failure() };
+        let tuning = &self.engine.tuning;
+        if tuning.path.why_not_connected() == EndReason::HandshakeFailed {
+            return ConnectError::Handshake { waited, reason: tuning.handshake.failure() };
         }
         ConnectError::NoPath {
             waited,

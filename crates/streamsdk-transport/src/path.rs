@@ -345,30 +345,30 @@ mod tests {
     use super::*;
     use crate::PeerConfig;
     use crate::probe::tests::{answer, credentials};
-    use crate::seam::Seam;
+    use crate::tuning::RuntimeTuning;
 
     const FULL: usize = 1437;
 
     /// A side whose handshake has begun, and the socket of the other.
     struct Bed {
-        seam: Arc<Seam>,
+        tuning: Arc<RuntimeTuning>,
         socket: Arc<dyn AsyncUdpSocket>,
         other: UdpSocket,
     }
 
     impl Bed {
         async fn new() -> Self {
-            let seam = Arc::new(Seam::default());
-            let runtime = seam.runtime(&PeerConfig::default());
+            let tuning = Arc::new(RuntimeTuning::default());
+            let runtime = tuning.runtime(&PeerConfig::default());
             let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
             let other = UdpSocket::bind("127.0.0.1:0").unwrap();
             let hello = [22, 0xfe, 0xff, 0];
             socket.send_to(&hello, other.local_addr().unwrap()).await.unwrap();
-            Self { seam, socket, other }
+            Self { tuning, socket, other }
         }
 
         async fn prove(&self) -> Proof {
-            self.seam.path.prove(&credentials(), FULL).await
+            self.tuning.path.prove(&credentials(), FULL).await
         }
 
         /// Answers probes of up to `largest` bytes, as often as one comes.
@@ -398,7 +398,7 @@ mod tests {
         let reading = bed.read();
         assert_eq!(bed.prove().await, Proof::Arrives);
         assert!(!reading.is_finished());
-        assert_eq!(bed.seam.path.cut_up(), 0);
+        assert_eq!(bed.tuning.path.cut_up(), 0);
     }
 
     #[tokio::test]

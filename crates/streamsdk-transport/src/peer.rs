@@ -10,7 +10,7 @@ use webrtc::peer_connection::PeerConnection;
 use crate::channel::{ChannelSender, Traffic};
 use crate::connection::Connection;
 use crate::life::Life;
-use crate::seam::{Hurry, Seam};
+use crate::tuning::{Hurry, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.
@@ -32,7 +32,7 @@ pub struct Peer {
 struct Inner {
     engine: Arc<dyn PeerConnection>,
     life: Life,
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     traffic: Arc<Traffic>,
     channels: Mutex<Vec<ChannelSender>>,
     hurry: Mutex<Option<Hurry>>,
@@ -70,14 +70,14 @@ pub struct TransportStats {
 
 impl Peer {
     pub(crate) fn new(connection: &Connection, hurry: Option<Hurry>) -> Self {
-        let Connection { engine, life, seam, traffic, close_timeout, .. } = connection;
-        let watch = watch_for_farewell(Arc::downgrade(engine), life.clone(), Arc::clone(seam));
+        let Connection { engine, life, tuning, traffic, close_timeout, .. } = connection;
+        let watch = watch_for_farewell(Arc::downgrade(engine), life.clone(), Arc::clone(tuning));
         tokio::spawn(watch);
         Self {
             inner: Arc::new(Inner {
                 engine: Arc::clone(engine),
                 life: life.clone(),
-                seam: Arc::clone(seam),
+                tuning: Arc::clone(tuning),
                 traffic: Arc::clone(traffic),
                 channels: Mutex::default(),
                 hurry: Mutex::new(hurry),
@@ -118,7 +118,7 @@ impl Peer {
             bytes_sent: bytes_sent.load(Ordering::Relaxed),
             bytes_received: bytes_received.load(Ordering::Relaxed),
             messages_discarded: messages_discarded.load(Ordering::Relaxed),
-            packets_fragmented: self.inner.seam.path.cut_up(),
+            packets_fragmented: self.inner.tuning.path.cut_up(),
         }
     }
 
@@ -204,7 +204,7 @@ impl Peer {
         if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
         }
-        repeat_farewell(&self.inner.seam);
+        repeat_farewell(&self.inner.tuning);
     }
 }
 
@@ -216,16 +216,20 @@ async fn unacknowledged(channels: &[ChannelSender]) -> usize {
     bytes
 }
 
-fn repeat_farewell(seam: &Arc<Seam>) {
-    let seam = Arc::clone(seam);
-    tokio::spawn(async move { seam.farewell.repeat().await });
+fn repeat_farewell(tuning: &Arc<RuntimeTuning>) {
+    let tuning = Arc::clone(tuning);
+    tokio::spawn(async move { tuning.farewell.repeat().await });
 }
 
 /// Ends `life` when the peer has said goodbye.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
 /// the other side stays "connected". A handshake that fails closes the transport as well.
-async fn watch_for_farewell(engine: Weak<dyn PeerConnection>, life: Life, seam: Arc<Seam>) {
+async fn watch_for_farewell(
+    engine: Weak<dyn PeerConnection>,
+    life: Life,
+    tuning: Arc<RuntimeTuning>,
+) {
     loop {
         tokio::select! {
             _ = life.ended() => return,
@@ -235,7 +239,7 @@ async fn watch_for_farewell(engine: Weak<dyn PeerConnection>, life: Life, seam: 
         if let Some(sctp) = engine.sctp().await
             && let Ok(RTCDtlsTransportState::Closed) = sctp.transport().state().await
         {
-            life.end(seam.handshake.why_closed());
+            life.end(tuning.handshake.why_closed());
         }
     }
 }
@@ -252,11 +256,11 @@ impl Drop for Inner {
         let runtime = tokio::runtime::Handle::try_current();
         if let (false, Ok(runtime)) = (was_closed, runtime) {
             self.life.end(EndReason::ClosedHere);
-            let (engine, seam) = (Arc::clone(&self.engine), Arc::clone(&self.seam));
+            let (engine, tuning) = (Arc::clone(&self.engine), Arc::clone(&self.tuning));
             runtime.spawn(async move {
                 // Nobody is left to be told.
                 let _ = timeout(STOP_LIMIT, engine.close()).await;
-                seam.farewell.repeat().await;
+                tuning.farewell.repeat().await;
             });
         }
     }

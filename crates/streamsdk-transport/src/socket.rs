@@ -23,11 +23,11 @@ use crate::inbox::{Filled, Inbox, Traffic};
 use crate::interfaces::Audience;
 use crate::outflow::Outflow;
 use crate::readiness::Readiness;
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 
 pub(crate) struct GatheringSocket {
     kernel: Arc<Kernel>,
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     outflow: Outflow,
     reading: Mutex<Reading>,
     /// Tells when there is room in the kernel, while there is none.
@@ -54,14 +54,14 @@ impl GatheringSocket {
     pub(crate) fn new(
         socket: UdpSocket,
         audience: Audience,
-        seam: Arc<Seam>,
+        tuning: Arc<RuntimeTuning>,
         send_buffer: usize,
     ) -> io::Result<Self> {
         let kernel = Arc::new(Kernel::new(socket, audience)?);
-        seam.path.add(&kernel);
+        tuning.path.add(&kernel);
         Ok(Self {
             kernel,
-            seam,
+            tuning,
             outflow: Outflow::new(send_buffer),
             reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
             room: Mutex::default(),
@@ -118,7 +118,7 @@ impl GatheringSocket {
                 Ok(_) => {
                     // What is empty came from outside the audience, or says nothing anyway.
                     if meta.len > 0 {
-                        self.seam.heard.note();
+                        self.tuning.heard.note();
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -158,14 +158,14 @@ impl AsyncUdpSocket for GatheringSocket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.seam.gate.poll_open(cx));
+        ready!(self.tuning.gate.poll_open(cx));
         let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
         loop {
             ready!(self.poll_packet(cx, buf, meta))?;
-            self.seam.handshake.arrives(&buf[..meta.len]);
-            if !self.seam.path.takes(&buf[..meta.len], meta) {
+            self.tuning.handshake.arrives(&buf[..meta.len]);
+            if !self.tuning.path.takes(&buf[..meta.len], meta) {
                 return Poll::Ready(Ok(1));
             }
         }
@@ -176,9 +176,9 @@ impl AsyncUdpSocket for GatheringSocket {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        self.seam.path.leaves(&self.kernel, transmit);
-        self.seam.handshake.leaves(transmit.contents);
-        self.seam.farewell.leaves(&self.kernel, transmit);
+        self.tuning.path.leaves(&self.kernel, transmit);
+        self.tuning.handshake.leaves(transmit.contents);
+        self.tuning.farewell.leaves(&self.kernel, transmit);
         let sent = match self.kernel.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_there_is_room(cx, transmit))
@@ -193,7 +193,7 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.seam.joined(self.kernel.joined())
+        self.tuning.joined(self.kernel.joined())
     }
 
     fn max_gro_segments(&self) -> usize {

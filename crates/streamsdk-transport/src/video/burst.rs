@@ -14,7 +14,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use webrtc::media_stream::track_local::TrackLocal;
 
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 
 /// More than ever wait for an engine that takes what it is given: it has place for 256.
 const MOST_WAITING: usize = 4096;
@@ -22,13 +22,13 @@ const MOST_WAITING: usize = 4096;
 /// The packets that wait for the one that was given to the engine.
 #[derive(Debug)]
 pub(super) struct Departures {
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     waiting: Mutex<VecDeque<rtp::Packet>>,
 }
 
 impl Departures {
-    pub(super) fn new(seam: Arc<Seam>) -> Self {
-        Self { seam, waiting: Mutex::default() }
+    pub(super) fn new(tuning: Arc<RuntimeTuning>) -> Self {
+        Self { tuning, waiting: Mutex::default() }
     }
 
     /// Sends the packets, in their order, on the track that they are made for.
@@ -50,7 +50,7 @@ impl Departures {
             waiting.clear();
         }
         waiting.extend(burst);
-        self.seam.join(waiting.len());
+        self.tuning.join(waiting.len());
         waiting.front().cloned()
     }
 

@@ -27,7 +27,7 @@ pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver}
 pub(crate) use send::OutgoingTrack;
 pub use send::VideoSender;
 
-use crate::seam::Seam;
+use crate::tuning::RuntimeTuning;
 
 /// How often a missing packet is asked for.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
@@ -68,8 +68,8 @@ pub(crate) struct VideoLink {
 }
 
 impl VideoLink {
-    pub(crate) fn new(seam: &Arc<Seam>) -> Self {
-        Self { feedback: Arc::default(), departures: Arc::new(Departures::new(Arc::clone(seam))) }
+    pub(crate) fn new(tuning: &Arc<RuntimeTuning>) -> Self {
+        Self { feedback: Arc::default(), departures: Arc::new(Departures::new(Arc::clone(tuning))) }
     }
 }
 

@@ -10,7 +10,7 @@
 //!   then sleeps until a timer of the retransmission kind.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`GatheringSocket`]).
-//! * A burst of video leaves with one system call ([`Seam::join`]).
+//! * A burst of video leaves with one system call ([`RuntimeTuning::join`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`Path`]).
 
@@ -47,7 +47,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Seam {
+pub(crate) struct RuntimeTuning {
     pub(crate) gate: Gate,
     pub(crate) heard: LastHeard,
     pub(crate) path: Path,
@@ -58,12 +58,12 @@ pub(crate) struct Seam {
     burst: AtomicUsize,
 }
 
-impl Seam {
+impl RuntimeTuning {
     pub(crate) fn new(heard: LastHeard) -> Self {
         Self { heard, ..Self::default() }
     }
 
-    /// Leaves what arrives in the kernel until [`Seam::resume_reading`].
+    /// Leaves what arrives in the kernel until [`RuntimeTuning::resume_reading`].
     pub(crate) fn pause_reading(&self) {
         self.gate.close();
     }
@@ -95,9 +95,9 @@ impl Seam {
     }
 
     pub(crate) fn runtime(self: &Arc<Self>, config: &PeerConfig) -> Arc<dyn Runtime> {
-        Arc::new(SeamRuntime {
+        Arc::new(EngineRuntime {
             tokio: TokioRuntime,
-            seam: Arc::clone(self),
+            tuning: Arc::clone(self),
             audience: Audience::of(config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer,
@@ -107,7 +107,7 @@ impl Seam {
 
 /// Ends the engine's hurry when dropped.
 #[derive(Debug)]
-pub(crate) struct Hurry(Arc<Seam>);
+pub(crate) struct Hurry(Arc<RuntimeTuning>);
 
 impl Drop for Hurry {
     fn drop(&mut self) {
@@ -115,29 +115,29 @@ impl Drop for Hurry {
     }
 }
 
-struct SeamRuntime {
+struct EngineRuntime {
     tokio: TokioRuntime,
-    seam: Arc<Seam>,
+    tuning: Arc<RuntimeTuning>,
     audience: Audience,
     receive_buffer: usize,
     send_buffer: usize,
 }
 
-impl fmt::Debug for SeamRuntime {
+impl fmt::Debug for EngineRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeamRuntime").field("seam", &self.seam).finish_non_exhaustive()
+        f.debug_struct("EngineRuntime").field("tuning", &self.tuning).finish_non_exhaustive()
     }
 }
 
-impl Runtime for SeamRuntime {
+impl Runtime for EngineRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
-        let (audience, seam) = (self.audience.clone(), Arc::clone(&self.seam));
-        Ok(Arc::new(GatheringSocket::new(socket, audience, seam, self.send_buffer)?))
+        let (audience, tuning) = (self.audience.clone(), Arc::clone(&self.tuning));
+        Ok(Arc::new(GatheringSocket::new(socket, audience, tuning, self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let hurried = self.seam.hurried.load(Ordering::Relaxed);
+        let hurried = self.tuning.hurried.load(Ordering::Relaxed);
         self.tokio.sleep(if hurried { duration.min(NUDGE) } else { duration })
     }
 
@@ -207,12 +207,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_packet_waits_at_the_closed_gate_and_passes_when_it_opens() {
-        let seam = Arc::new(Seam::default());
-        let runtime = seam.runtime(&PeerConfig::default());
+        let tuning = Arc::new(RuntimeTuning::default());
+        let runtime = tuning.runtime(&PeerConfig::default());
         let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = bound.local_addr().unwrap();
         let socket = runtime.wrap_udp_socket(bound).unwrap();
-        seam.pause_reading();
+        tuning.pause_reading();
 
         let reading = tokio::spawn(async move {
             let mut buf = [0; 16];
@@ -224,26 +224,26 @@ mod tests {
         }
         assert!(!reading.is_finished());
 
-        seam.resume_reading();
+        tuning.resume_reading();
         assert_eq!(reading.await.unwrap().unwrap(), b"early");
     }
 
     #[test]
     fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
-        let seam = Seam::default();
-        assert_eq!(seam.joined(64), 64);
+        let tuning = RuntimeTuning::default();
+        assert_eq!(tuning.joined(64), 64);
         for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
-            seam.join(packets);
-            assert_eq!(seam.joined(64), joined);
+            tuning.join(packets);
+            assert_eq!(tuning.joined(64), joined);
         }
-        assert_eq!(seam.joined(1), 1, "where the system cannot");
+        assert_eq!(tuning.joined(1), 1, "where the system cannot");
     }
 
     #[tokio::test(start_paused = true)]
     async fn timers_are_short_only_while_in_a_hurry() {
-        let seam = Arc::new(Seam::default());
-        let runtime = seam.runtime(&PeerConfig::default());
-        let hurry = seam.hurry();
+        let tuning = Arc::new(RuntimeTuning::default());
+        let runtime = tuning.runtime(&PeerConfig::default());
+        let hurry = tuning.hurry();
         let start = tokio::time::Instant::now();
         runtime.sleep(Duration::from_secs(60)).await;
         assert!(start.elapsed() < Duration::from_millis(10));
