@@ -46,8 +46,8 @@ impl Answer {
         let mut connection =
             Connection::build(&config, addresses(offer)).await.map_err(AnswerError::Engine)?;
         let engine = Arc::clone(&connection.engine);
-        let hurry = connection.tuning.hurry();
-        let peer = Peer::new(&connection, Some(hurry));
+        let fast_timers = connection.tuning.fast_timers();
+        let peer = Peer::new(&connection, Some(fast_timers));
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
         let answered = async {
@@ -99,7 +99,7 @@ impl Answer {
     }
 }
 
-/// Ends the engine's hurry when the connection stands, when it cannot, or when it has had its time.
+/// Ends the engine's fast_timers when the connection stands, when it cannot, or when it has had its time.
 fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Duration) {
     let mut watch = peer.watch();
     let (peer, tuning) = (peer.clone(), Arc::clone(tuning));

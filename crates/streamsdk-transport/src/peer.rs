@@ -10,7 +10,7 @@ use webrtc::peer_connection::PeerConnection;
 use crate::channel::{ChannelSender, Traffic};
 use crate::connection::Connection;
 use crate::life::Life;
-use crate::tuning::{Hurry, RuntimeTuning};
+use crate::tuning::{FastTimers, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.
@@ -35,7 +35,7 @@ struct Inner {
     tuning: Arc<RuntimeTuning>,
     traffic: Arc<Traffic>,
     channels: Mutex<Vec<ChannelSender>>,
-    hurry: Mutex<Option<Hurry>>,
+    fast_timers: Mutex<Option<FastTimers>>,
     close_timeout: Duration,
     closing: AtomicBool,
     closed: watch::Sender<Option<Closed>>,
@@ -69,7 +69,7 @@ pub struct TransportStats {
 }
 
 impl Peer {
-    pub(crate) fn new(connection: &Connection, hurry: Option<Hurry>) -> Self {
+    pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
         let Connection { engine, life, tuning, traffic, close_timeout, .. } = connection;
         let watch = watch_for_farewell(Arc::downgrade(engine), life.clone(), Arc::clone(tuning));
         tokio::spawn(watch);
@@ -80,7 +80,7 @@ impl Peer {
                 tuning: Arc::clone(tuning),
                 traffic: Arc::clone(traffic),
                 channels: Mutex::default(),
-                hurry: Mutex::new(hurry),
+                fast_timers: Mutex::new(fast_timers),
                 close_timeout: *close_timeout,
                 closing: AtomicBool::new(false),
                 closed: watch::Sender::new(None),
@@ -177,7 +177,7 @@ impl Peer {
 
     /// The connection stands: the engine may sleep again.
     pub(crate) fn settle(&self) {
-        self.inner.hurry.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.inner.fast_timers.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn channels(&self) -> Vec<ChannelSender> {

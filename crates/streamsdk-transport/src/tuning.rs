@@ -53,7 +53,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) path: Path,
     pub(crate) handshake: Handshake,
     pub(crate) farewell: Farewell,
-    hurried: AtomicBool,
+    has_fast_timers: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     burst: AtomicUsize,
 }
@@ -73,9 +73,9 @@ impl RuntimeTuning {
     }
 
     /// Keeps the engine awake until the guard is dropped.
-    pub(crate) fn hurry(self: &Arc<Self>) -> Hurry {
-        self.hurried.store(true, Ordering::Relaxed);
-        Hurry(Arc::clone(self))
+    pub(crate) fn fast_timers(self: &Arc<Self>) -> FastTimers {
+        self.has_fast_timers.store(true, Ordering::Relaxed);
+        FastTimers(Arc::clone(self))
     }
 
     /// Has a burst of so many packets leave with one system call, if they are alike.
@@ -105,13 +105,13 @@ impl RuntimeTuning {
     }
 }
 
-/// Ends the engine's hurry when dropped.
+/// Ends the engine's fast_timers when dropped.
 #[derive(Debug)]
-pub(crate) struct Hurry(Arc<RuntimeTuning>);
+pub(crate) struct FastTimers(Arc<RuntimeTuning>);
 
-impl Drop for Hurry {
+impl Drop for FastTimers {
     fn drop(&mut self) {
-        self.0.hurried.store(false, Ordering::Relaxed);
+        self.0.has_fast_timers.store(false, Ordering::Relaxed);
     }
 }
 
@@ -137,8 +137,8 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let hurried = self.tuning.hurried.load(Ordering::Relaxed);
-        self.tokio.sleep(if hurried { duration.min(NUDGE) } else { duration })
+        let has_fast_timers = self.tuning.has_fast_timers.load(Ordering::Relaxed);
+        self.tokio.sleep(if has_fast_timers { duration.min(NUDGE) } else { duration })
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Box<dyn JoinHandle> {
@@ -243,12 +243,12 @@ mod tests {
     async fn timers_are_short_only_while_in_a_hurry() {
         let tuning = Arc::new(RuntimeTuning::default());
         let runtime = tuning.runtime(&PeerConfig::default());
-        let hurry = tuning.hurry();
+        let fast_timers = tuning.fast_timers();
         let start = tokio::time::Instant::now();
         runtime.sleep(Duration::from_secs(60)).await;
         assert!(start.elapsed() < Duration::from_millis(10));
 
-        drop(hurry);
+        drop(fast_timers);
         runtime.sleep(Duration::from_secs(60)).await;
         assert!(start.elapsed() >= Duration::from_secs(60));
     }
