@@ -193,7 +193,7 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.tuning.joined(self.kernel.joined())
+        self.tuning.gso_limit(self.kernel.gso_limit())
     }
 
     fn max_gro_segments(&self) -> usize {
@@ -214,14 +214,14 @@ pub(crate) struct Kernel {
     options: UdpSocketState,
     audience: Audience,
     /// Packets cannot be joined: the kernel does not do that with any that it must cut up.
-    one_by_one: AtomicBool,
+    without_gso: AtomicBool,
 }
 
 impl Kernel {
     fn new(socket: UdpSocket, audience: Audience) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let kernel = Self { socket, options, audience, one_by_one: AtomicBool::new(false) };
+        let kernel = Self { socket, options, audience, without_gso: AtomicBool::new(false) };
         // Or no packet would leave that is larger than a link of the path carries.
         kernel.allow(Fragments::Here)?;
         Ok(kernel)
@@ -232,8 +232,8 @@ impl Kernel {
     }
 
     /// How many packets can be joined.
-    fn joined(&self) -> usize {
-        if self.one_by_one.load(Ordering::Relaxed) { 1 } else { self.options.max_gso_segments() }
+    fn gso_limit(&self) -> usize {
+        if self.without_gso.load(Ordering::Relaxed) { 1 } else { self.options.max_gso_segments() }
     }
 
     /// What tells that the socket is ready for `interest`, for as long as it lives.
@@ -245,7 +245,7 @@ impl Kernel {
         match (self.try_send(transmit), transmit.segment_size) {
             (Err(error), Some(size)) if error.kind() != ErrorKind::WouldBlock => {
                 debug!(%error, "sending packets one by one");
-                self.one_by_one.store(true, Ordering::Relaxed);
+                self.without_gso.store(true, Ordering::Relaxed);
                 // When there is no room midway, the first ones leave again: it does no harm.
                 transmit.contents.chunks(size).try_for_each(|packet| {
                     self.try_send(&Transmit { contents: packet, segment_size: None, ..*transmit })

@@ -10,7 +10,7 @@
 //!   then sleeps until a timer of the retransmission kind.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`GatheringSocket`]).
-//! * A burst of video leaves with one system call ([`RuntimeTuning::join`]).
+//! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`Path`]).
 
@@ -82,12 +82,12 @@ impl RuntimeTuning {
     ///
     /// The engine joins packets for that from sixteen on, or when they are as many as the socket takes.
     /// A frame of video seldom has sixteen, so the socket takes as many as the frame has.
-    pub(crate) fn join(&self, packets: usize) {
+    pub(crate) fn set_gso_hint(&self, packets: usize) {
         self.burst.store(packets, Ordering::Relaxed);
     }
 
     /// How many packets a socket says it takes at once, of the `most` that it can.
-    pub(crate) fn joined(&self, most: usize) -> usize {
+    pub(crate) fn gso_limit(&self, most: usize) -> usize {
         match self.burst.load(Ordering::Relaxed) {
             0 => most,
             packets => packets.clamp(SHORT_RUN.min(most), most),
@@ -231,12 +231,12 @@ mod tests {
     #[test]
     fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
         let tuning = RuntimeTuning::default();
-        assert_eq!(tuning.joined(64), 64);
+        assert_eq!(tuning.gso_limit(64), 64);
         for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
-            tuning.join(packets);
-            assert_eq!(tuning.joined(64), joined);
+            tuning.set_gso_hint(packets);
+            assert_eq!(tuning.gso_limit(64), joined);
         }
-        assert_eq!(tuning.joined(1), 1, "where the system cannot");
+        assert_eq!(tuning.gso_limit(1), 1, "where the system cannot");
     }
 
     #[tokio::test(start_paused = true)]

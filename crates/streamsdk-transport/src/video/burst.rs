@@ -50,7 +50,7 @@ impl Departures {
             waiting.clear();
         }
         waiting.extend(burst);
-        self.tuning.join(waiting.len());
+        self.tuning.set_gso_hint(waiting.len());
         waiting.front().cloned()
     }
 
