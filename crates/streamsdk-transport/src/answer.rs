@@ -7,8 +7,8 @@ use webrtc::peer_connection::RTCSdpType;
 use crate::candidates::addresses;
 use crate::channel::Channel;
 use crate::connection::{Connection, FullPackets};
+use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
-use crate::life::Life;
 use crate::offer::description;
 use crate::path::Proof;
 use crate::probe::IceCredentials;
@@ -67,14 +67,21 @@ impl Answer {
             Ok(sdp) => {
                 give_up_after(&peer, &connection.tuning, config.connect_timeout);
                 let credentials = IceCredentials::of(&sdp, offer);
-                prove_path(&connection.tuning, peer.life(), credentials, connection.full_packets);
+                prove_path(
+                    &connection.tuning,
+                    peer.connection_state(),
+                    credentials,
+                    connection.full_packets,
+                );
                 let video = Negotiated::of(&sdp).map(|negotiated| {
-                    let (link, life) = (connection.video, peer.life());
-                    let sender = outgoing
-                        .map(|track| VideoSender::start(&track, negotiated, &link, life.clone()));
+                    let (link, connection_state) = (connection.video, peer.connection_state());
+                    let sender = outgoing.map(|track| {
+                        VideoSender::start(&track, negotiated, &link, connection_state.clone())
+                    });
                     let (tracks, codec) = (connection.tracks, negotiated.codec);
-                    let receiver = receive_video
-                        .then(|| VideoReceiver::start(tracks, codec, &link, life.clone()));
+                    let receiver = receive_video.then(|| {
+                        VideoReceiver::start(tracks, codec, &link, connection_state.clone())
+                    });
                     Video { sender, receiver }
                 });
                 let incoming =
@@ -110,7 +117,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
             () = tuning.handshake.failed() => true,
         };
         if undecided {
-            peer.life().end(tuning.path.why_not_connected());
+            peer.connection_state().end(tuning.path.why_not_connected());
             peer.abort().await;
         } else if let PeerState::Ended(_) = peer.state() {
             peer.settle();
@@ -121,13 +128,13 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
 /// Sees to it that full packets get to the other side, if they can.
 fn prove_path(
     tuning: &Arc<RuntimeTuning>,
-    life: &Life,
+    connection_state: &ConnectionState,
     credentials: Option<IceCredentials>,
     full: FullPackets,
 ) {
-    let (tuning, life) = (Arc::clone(tuning), life.clone());
+    let (tuning, connection_state) = (Arc::clone(tuning), connection_state.clone());
     tokio::spawn(async move {
-        if tuning.path.prove_for(&life, credentials, full).await == Proof::Vanishes {
+        if tuning.path.prove_for(&connection_state, credentials, full).await == Proof::Vanishes {
             tracing::warn!(size = full.payload, "full packets do not get to the peer");
         }
     });

@@ -18,11 +18,11 @@ use webrtc::peer_connection::{
 };
 
 use crate::channel::{Channel, InboundLimits, Traffic};
+use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::fragments::known_way;
 use crate::interfaces::bind_addresses;
-use crate::life::Life;
 use crate::narrow;
 use crate::packet_size::{Way, full_payload, sctp_size, smallest_sctp_size};
 use crate::tuning::RuntimeTuning;
@@ -44,7 +44,7 @@ const INCOMING_TRACKS: usize = 1;
 /// An engine's connection with what this crate needs to drive it.
 pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn PeerConnection>,
-    pub(crate) life: Life,
+    pub(crate) connection_state: ConnectionState,
     pub(crate) tuning: Arc<RuntimeTuning>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) incoming: mpsc::Receiver<Channel>,
@@ -73,8 +73,8 @@ impl Connection {
         candidates: impl Iterator<Item = SocketAddr>,
     ) -> Result<Self, EngineError> {
         let sctp_size = sctp_size_for(config, candidates);
-        let life = Life::new();
-        let tuning = Arc::new(RuntimeTuning::new(life.heard().clone()));
+        let connection_state = ConnectionState::new();
+        let tuning = Arc::new(RuntimeTuning::new(connection_state.heard().clone()));
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
@@ -82,7 +82,7 @@ impl Connection {
         let traffic = Arc::<Traffic>::default();
         let inbound = config.inbound_limits();
         let handler = Callbacks {
-            life: life.clone(),
+            connection_state: connection_state.clone(),
             tuning: Arc::clone(&tuning),
             traffic: Arc::clone(&traffic),
             inbound,
@@ -116,7 +116,7 @@ impl Connection {
         };
         Ok(Self {
             engine,
-            life,
+            connection_state,
             tuning,
             traffic,
             incoming,
@@ -131,7 +131,13 @@ impl Connection {
 
     /// A channel that this side has made.
     pub(crate) fn channel(&self, label: String, engine: Arc<dyn DataChannel>) -> Channel {
-        Channel::new(label, engine, self.life.clone(), Arc::clone(&self.traffic), self.inbound)
+        Channel::new(
+            label,
+            engine,
+            self.connection_state.clone(),
+            Arc::clone(&self.traffic),
+            self.inbound,
+        )
     }
 
     /// Waits until all candidates are in the local description; returns its SDP, or `None` when that
@@ -183,7 +189,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
 
 /// What the engine calls, on its own driver: nothing here may wait.
 struct Callbacks {
-    life: Life,
+    connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     traffic: Arc<Traffic>,
     inbound: InboundLimits,
@@ -205,23 +211,26 @@ impl PeerConnectionEventHandler for Callbacks {
         let next = match state {
             RTCPeerConnectionState::Connected => PeerState::Connected,
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
-            RTCPeerConnectionState::Failed => PeerState::Ended(match self.life.state() {
-                PeerState::Connecting => self.tuning.path.why_not_connected(),
-                _ => EndReason::PeerSilent,
-            }),
+            RTCPeerConnectionState::Failed => {
+                PeerState::Ended(match self.connection_state.state() {
+                    PeerState::Connecting => self.tuning.path.why_not_connected(),
+                    _ => EndReason::PeerSilent,
+                })
+            }
             RTCPeerConnectionState::Closed => PeerState::Ended(self.tuning.handshake.why_closed()),
             _ => return,
         };
-        self.life.set(next);
+        self.connection_state.set(next);
     }
 
     async fn on_data_channel(&self, engine: Arc<dyn DataChannel>) {
-        let (life, traffic) = (self.life.clone(), Arc::clone(&self.traffic));
+        let (connection_state, traffic) =
+            (self.connection_state.clone(), Arc::clone(&self.traffic));
         let (inbound, incoming) = (self.inbound, self.incoming.clone());
         // Asking for the label waits for the driver, which waits for this function.
         tokio::spawn(async move {
             let Ok(label) = engine.label().await else { return };
-            let channel = Channel::new(label, engine, life, traffic, inbound);
+            let channel = Channel::new(label, engine, connection_state, traffic, inbound);
             if incoming.try_send(channel).is_err() {
                 warn!("a channel of the peer is ignored: too many wait to be taken");
             }

@@ -186,12 +186,13 @@ async fn offer_video(
 impl OfferedVideo {
     fn answered(self, answer: &str, peer: &Peer) -> Option<Video> {
         let negotiated = Negotiated::of(answer)?;
-        let life = peer.life();
-        let sender = self
-            .outgoing
-            .map(|track| VideoSender::start(&track, negotiated, &self.link, life.clone()));
+        let connection_state = peer.connection_state();
+        let sender = self.outgoing.map(|track| {
+            VideoSender::start(&track, negotiated, &self.link, connection_state.clone())
+        });
         let codec = negotiated.codec;
-        let receiver = VideoReceiver::start(self.incoming, codec, &self.link, life.clone());
+        let receiver =
+            VideoReceiver::start(self.incoming, codec, &self.link, connection_state.clone());
         Some(Video { sender, receiver: Some(receiver) })
     }
 }
@@ -265,7 +266,7 @@ impl Attempt<'_> {
         let full = self.engine.full_packets;
         let credentials = IceCredentials::of(self.offer, self.answer);
         let path = &self.engine.tuning.path;
-        match path.prove_for(self.peer.life(), credentials, full).await {
+        match path.prove_for(self.peer.connection_state(), credentials, full).await {
             Proof::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
             Proof::Arrives | Proof::Unknown => Ok(()),
         }

@@ -18,8 +18,8 @@ use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
 use crate::connection::FullPackets;
+use crate::connection_state::ConnectionState;
 use crate::fragments::{Fragments, known_way};
-use crate::life::Life;
 use crate::narrow;
 use crate::packet_size::Way;
 use crate::probe::{IceCredentials, Probe, ProbeId, answered_by};
@@ -147,10 +147,10 @@ impl Path {
         }
     }
 
-    /// Tries out full packets of the connection that `life` is of. Resolves when that is decided.
+    /// Tries out full packets of the connection that `connection_state` is of. Resolves when that is decided.
     pub(crate) async fn prove_for(
         &self,
-        life: &Life,
+        connection_state: &ConnectionState,
         credentials: Option<IceCredentials>,
         full: FullPackets,
     ) -> Proof {
@@ -161,13 +161,13 @@ impl Path {
                 None => std::future::pending().await,
             }
         };
-        let mut watch = life.watch();
+        let mut watch = connection_state.watch();
         let unproven = async {
             let decided = watch.wait_for(|state| *state != PeerState::Connecting);
-            // The sender lives in `life`.
+            // The sender lives in `connection_state`.
             let _ = decided.await.map(|state| *state);
             if can_prove() {
-                life.ended().await;
+                connection_state.ended().await;
             }
         };
         let proof = tokio::select! {

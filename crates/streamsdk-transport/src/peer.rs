@@ -9,7 +9,7 @@ use webrtc::peer_connection::PeerConnection;
 
 use crate::channel::{ChannelSender, Traffic};
 use crate::connection::Connection;
-use crate::life::Life;
+use crate::connection_state::ConnectionState;
 use crate::tuning::{FastTimers, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
@@ -31,7 +31,7 @@ pub struct Peer {
 
 struct Inner {
     engine: Arc<dyn PeerConnection>,
-    life: Life,
+    connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     traffic: Arc<Traffic>,
     channels: Mutex<Vec<ChannelSender>>,
@@ -70,13 +70,18 @@ pub struct TransportStats {
 
 impl Peer {
     pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
-        let Connection { engine, life, tuning, traffic, close_timeout, .. } = connection;
-        let watch = watch_for_farewell(Arc::downgrade(engine), life.clone(), Arc::clone(tuning));
+        let Connection { engine, connection_state, tuning, traffic, close_timeout, .. } =
+            connection;
+        let watch = watch_for_farewell(
+            Arc::downgrade(engine),
+            connection_state.clone(),
+            Arc::clone(tuning),
+        );
         tokio::spawn(watch);
         Self {
             inner: Arc::new(Inner {
                 engine: Arc::clone(engine),
-                life: life.clone(),
+                connection_state: connection_state.clone(),
                 tuning: Arc::clone(tuning),
                 traffic: Arc::clone(traffic),
                 channels: Mutex::default(),
@@ -90,17 +95,17 @@ impl Peer {
 
     /// What the connection is doing.
     pub fn state(&self) -> PeerState {
-        self.inner.life.state()
+        self.inner.connection_state.state()
     }
 
     /// Follows [`Peer::state`].
     pub fn watch(&self) -> watch::Receiver<PeerState> {
-        self.inner.life.watch()
+        self.inner.connection_state.watch()
     }
 
     /// Resolves when the connection is over.
     pub async fn ended(&self) -> EndReason {
-        self.inner.life.ended().await
+        self.inner.connection_state.ended().await
     }
 
     /// When anything last came from the network for this connection; `None` before anything has.
@@ -108,7 +113,7 @@ impl Peer {
     /// A living peer answers a check every 2 s, or more often where
     /// [`PeerConfig::dead_after`](crate::PeerConfig::dead_after) is short.
     pub fn last_heard(&self) -> Option<Instant> {
-        self.inner.life.heard().get()
+        self.inner.connection_state.heard().get()
     }
 
     /// What went over the connection so far.
@@ -163,12 +168,12 @@ impl Peer {
     /// Closes the connection at once, without waiting for what was sent to be acknowledged. Cuts a
     /// [`Peer::close`] short that is under way.
     pub async fn abort(&self) -> Closed {
-        self.inner.life.end(EndReason::ClosedHere);
+        self.inner.connection_state.end(EndReason::ClosedHere);
         self.close().await
     }
 
-    pub(crate) fn life(&self) -> &Life {
-        &self.inner.life
+    pub(crate) fn connection_state(&self) -> &ConnectionState {
+        &self.inner.connection_state
     }
 
     pub(crate) fn adopt(&self, channel: ChannelSender) {
@@ -199,7 +204,7 @@ impl Peer {
     }
 
     async fn stop(&self) {
-        self.inner.life.end(EndReason::ClosedHere);
+        self.inner.connection_state.end(EndReason::ClosedHere);
         self.settle();
         if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
@@ -221,25 +226,25 @@ fn repeat_farewell(tuning: &Arc<RuntimeTuning>) {
     tokio::spawn(async move { tuning.farewell.repeat().await });
 }
 
-/// Ends `life` when the peer has said goodbye.
+/// Ends `connection_state` when the peer has said goodbye.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
 /// the other side stays "connected". A handshake that fails closes the transport as well.
 async fn watch_for_farewell(
     engine: Weak<dyn PeerConnection>,
-    life: Life,
+    connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
 ) {
     loop {
         tokio::select! {
-            _ = life.ended() => return,
+            _ = connection_state.ended() => return,
             () = tokio::time::sleep(FAREWELL_POLL) => {}
         }
         let Some(engine) = engine.upgrade() else { return };
         if let Some(sctp) = engine.sctp().await
             && let Ok(RTCDtlsTransportState::Closed) = sctp.transport().state().await
         {
-            life.end(tuning.handshake.why_closed());
+            connection_state.end(tuning.handshake.why_closed());
         }
     }
 }
@@ -255,7 +260,7 @@ impl Drop for Inner {
         let was_closed = *self.closing.get_mut();
         let runtime = tokio::runtime::Handle::try_current();
         if let (false, Ok(runtime)) = (was_closed, runtime) {
-            self.life.end(EndReason::ClosedHere);
+            self.connection_state.end(EndReason::ClosedHere);
             let (engine, tuning) = (Arc::clone(&self.engine), Arc::clone(&self.tuning));
             runtime.spawn(async move {
                 // Nobody is left to be told.

@@ -31,11 +31,11 @@ use webrtc::runtime::{
 };
 
 use crate::PeerConfig;
+use crate::connection_state::LastHeard;
 use crate::farewell::Farewell;
 use crate::gate::Gate;
 use crate::handshake::Handshake;
 use crate::interfaces::Audience;
-use crate::life::LastHeard;
 use crate::path::Path;
 use crate::socket::GatheringSocket;
 

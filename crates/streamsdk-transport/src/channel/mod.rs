@@ -11,8 +11,8 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage}
 
 pub(crate) use self::inbound::InboundLimits;
 use self::inbound::{Delivery, Inbound, Next};
+use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
-use crate::life::Life;
 use crate::{EndReason, SendError};
 
 const END_LAG: Duration = Duration::from_millis(300);
@@ -59,12 +59,12 @@ impl Channel {
     pub(crate) fn new(
         label: String,
         engine: Arc<dyn DataChannel>,
-        life: Life,
+        connection_state: ConnectionState,
         traffic: Arc<Traffic>,
         limits: InboundLimits,
     ) -> Self {
         let inbound = Inbound::new(limits);
-        let shared = Arc::new(Shared { label, engine, life, traffic, inbound });
+        let shared = Arc::new(Shared { label, engine, connection_state, traffic, inbound });
         tokio::spawn(receive(Arc::clone(&shared)));
         Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
     }
@@ -113,7 +113,7 @@ impl Channel {
 struct Shared {
     label: String,
     engine: Arc<dyn DataChannel>,
-    life: Life,
+    connection_state: ConnectionState,
     traffic: Arc<Traffic>,
     inbound: Inbound,
 }
@@ -135,7 +135,7 @@ pub(crate) struct Traffic {
 /// Takes what the engine has for a channel until the connection is over: even a closed channel that nobody
 /// reads from would stop the others.
 async fn receive(channel: Arc<Shared>) {
-    let mut ended = pin!(channel.life.ended());
+    let mut ended = pin!(channel.connection_state.ended());
     loop {
         let event = tokio::select! {
             biased;
@@ -160,7 +160,7 @@ async fn receive(channel: Arc<Shared>) {
             None => break,
         }
     }
-    if channel.life.end_reason() == Some(EndReason::ClosedByPeer) {
+    if channel.connection_state.end_reason() == Some(EndReason::ClosedByPeer) {
         channel.take_the_rest().await;
     }
     channel.inbound.close();
@@ -236,21 +236,23 @@ impl ChannelSender {
         sending: impl Future<Output = webrtc::error::Result<()>>,
         len: usize,
     ) -> Result<(), SendError> {
-        if let Some(reason) = self.0.life.end_reason() {
+        if let Some(reason) = self.0.connection_state.end_reason() {
             return Err(SendError::Ended(reason));
         }
         let sent = tokio::select! {
             sent = sending => sent,
-            reason = self.0.life.ended() => return Err(SendError::Ended(reason)),
+            reason = self.0.connection_state.ended() => return Err(SendError::Ended(reason)),
         };
         match sent {
             Ok(()) => {
                 self.0.traffic.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
                 Ok(())
             }
-            Err(webrtc::error::Error::ErrDataChannelClosed) => {
-                Err(self.0.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
-            }
+            Err(webrtc::error::Error::ErrDataChannelClosed) => Err(self
+                .0
+                .connection_state
+                .end_reason()
+                .map_or(SendError::ChannelClosed, SendError::Ended)),
             Err(error) => Err(SendError::Engine(EngineError::from(error))),
         }
     }
@@ -289,7 +291,7 @@ impl ChannelReceiver {
                 Next::Ended => {
                     // Channels close a moment before the connection that they close with: wait for it, so
                     // that `end_reason` is known when this returns.
-                    let _ = tokio::time::timeout(END_LAG, self.0.life.ended()).await;
+                    let _ = tokio::time::timeout(END_LAG, self.0.connection_state.ended()).await;
                     return None;
                 }
                 Next::Pending => self.0.inbound.changed().await,
@@ -313,7 +315,7 @@ impl ChannelReceiver {
 
     /// Why the connection is over, if it is. A channel can also be closed by itself.
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.0.life.end_reason()
+        self.0.connection_state.end_reason()
     }
 }
 

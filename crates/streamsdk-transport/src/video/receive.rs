@@ -15,7 +15,7 @@ use super::assemble::{Assembled, Assembler, VideoPacket};
 use super::bandwidth::Estimate;
 use super::feedback::{Feedback, SenderReport};
 use super::{VideoCodec, VideoLink};
-use crate::life::Life;
+use crate::connection_state::ConnectionState;
 
 /// Frames that wait to be taken.
 const QUEUE: usize = 128;
@@ -66,7 +66,7 @@ pub struct VideoReceiveStats {
 pub struct VideoReceiver {
     monitor: VideoMonitor,
     codec: VideoCodec,
-    life: Life,
+    connection_state: ConnectionState,
 }
 
 /// Looks at what a [`VideoReceiver`] receives, from anywhere. Clones look at the same one.
@@ -97,11 +97,15 @@ impl VideoReceiver {
         tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
         codec: VideoCodec,
         link: &VideoLink,
-        life: Life,
+        connection_state: ConnectionState,
     ) -> Self {
         let shared = Arc::new(Shared::default());
-        tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), life.clone()));
-        Self { monitor: VideoMonitor { shared, feedback: Arc::clone(&link.feedback) }, codec, life }
+        tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), connection_state.clone()));
+        Self {
+            monitor: VideoMonitor { shared, feedback: Arc::clone(&link.feedback) },
+            codec,
+            connection_state,
+        }
     }
 
     /// How the frames are encoded.
@@ -128,7 +132,7 @@ impl VideoReceiver {
             }
             tokio::select! {
                 () = changed => {}
-                _ = self.life.ended() => return shared.inbox().frames.pop_front(),
+                _ = self.connection_state.ended() => return shared.inbox().frames.pop_front(),
             }
         }
     }
@@ -182,7 +186,7 @@ async fn receive_frames(
     mut tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     codec: VideoCodec,
     shared: Arc<Shared>,
-    life: Life,
+    connection_state: ConnectionState,
 ) {
     let receiving = async {
         if let Some(track) = tracks.recv().await {
@@ -191,7 +195,7 @@ async fn receive_frames(
     };
     tokio::select! {
         () = receiving => {}
-        _ = life.ended() => {}
+        _ = connection_state.ended() => {}
     }
     shared.end();
 }

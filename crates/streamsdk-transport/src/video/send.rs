@@ -18,8 +18,8 @@ use super::burst::Departures;
 use super::codec::Negotiated;
 use super::feedback::{Feedback, VideoSendStats};
 use super::{VIDEO_CLOCK_RATE, VideoCodec, VideoLink};
+use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
-use crate::life::Life;
 use crate::{EndReason, SendError};
 
 /// Payload of a packet: with all headers it stays under every usual limit of a path.
@@ -67,7 +67,7 @@ pub struct VideoSender {
     queue: mpsc::Sender<Outgoing>,
     feedback: Arc<Feedback>,
     codec: VideoCodec,
-    life: Life,
+    connection_state: ConnectionState,
 }
 
 impl VideoSender {
@@ -75,7 +75,7 @@ impl VideoSender {
         track: &OutgoingTrack,
         negotiated: Negotiated,
         link: &VideoLink,
-        life: Life,
+        connection_state: ConnectionState,
     ) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let packets = Packets {
@@ -88,9 +88,9 @@ impl VideoSender {
         };
         let way =
             Way { track: Arc::clone(&track.engine), departures: Arc::clone(&link.departures) };
-        tokio::spawn(send_frames(way, packets, queue, life.clone()));
+        tokio::spawn(send_frames(way, packets, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
-        Self { queue: sender, feedback, codec: negotiated.codec, life }
+        Self { queue: sender, feedback, codec: negotiated.codec, connection_state }
     }
 
     /// How frames must be encoded.
@@ -106,7 +106,7 @@ impl VideoSender {
     pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
         match self.queue.send(Outgoing::Frame { rtp_time, data: frame }).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(SendError::Ended(self.life.ended().await)),
+            Err(_) => Err(SendError::Ended(self.connection_state.ended().await)),
         }
     }
 
@@ -123,14 +123,14 @@ impl VideoSender {
     }
 
     fn blocking_queue(&self, outgoing: Outgoing) -> Result<(), SendError> {
-        self.queue
-            .blocking_send(outgoing)
-            .map_err(|_| self.life.end_reason().map_or(SendError::ChannelClosed, SendError::Ended))
+        self.queue.blocking_send(outgoing).map_err(|_| {
+            self.connection_state.end_reason().map_or(SendError::ChannelClosed, SendError::Ended)
+        })
     }
 
     /// Why nothing more can be sent, if that is so.
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.life.end_reason()
+        self.connection_state.end_reason()
     }
 
     /// An error if nothing more can be sent.
@@ -174,7 +174,7 @@ async fn send_frames(
     way: Way,
     mut packets: Packets,
     mut queue: mpsc::Receiver<Outgoing>,
-    life: Life,
+    connection_state: ConnectionState,
 ) {
     let mut pace = Pace::default();
     let sending = async {
@@ -203,7 +203,7 @@ async fn send_frames(
     };
     tokio::select! {
         () = sending => {}
-        _ = life.ended() => {}
+        _ = connection_state.ended() => {}
     }
 }
 

@@ -53,7 +53,7 @@ impl fmt::Display for EndReason {
 /// The state of one connection, shared by all that belongs to it. The first end is the one that
 /// counts.
 #[derive(Debug, Clone)]
-pub(crate) struct Life {
+pub(crate) struct ConnectionState {
     state: Arc<watch::Sender<PeerState>>,
     heard: LastHeard,
 }
@@ -84,7 +84,7 @@ impl LastHeard {
     }
 }
 
-impl Life {
+impl ConnectionState {
     pub(crate) fn new() -> Self {
         let state = Arc::new(watch::Sender::new(PeerState::Connecting));
         Self { state, heard: LastHeard::default() }
@@ -141,13 +141,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_end_counts_and_nothing_comes_after_it() {
-        let life = Life::new();
-        life.set(PeerState::Connected);
-        life.end(EndReason::PeerSilent);
-        life.end(EndReason::ClosedHere);
-        life.set(PeerState::Connected);
-        assert_eq!(life.state(), PeerState::Ended(EndReason::PeerSilent));
-        assert_eq!(life.ended().await, EndReason::PeerSilent);
+        let connection_state = ConnectionState::new();
+        connection_state.set(PeerState::Connected);
+        connection_state.end(EndReason::PeerSilent);
+        connection_state.end(EndReason::ClosedHere);
+        connection_state.set(PeerState::Connected);
+        assert_eq!(connection_state.state(), PeerState::Ended(EndReason::PeerSilent));
+        assert_eq!(connection_state.ended().await, EndReason::PeerSilent);
     }
 
     #[tokio::test(start_paused = true)]
