@@ -21,14 +21,14 @@ use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 use crate::fragments::{self, Fragments};
 use crate::inbox::{Filled, Inbox, Traffic};
 use crate::interfaces::Audience;
-use crate::outflow::Outflow;
 use crate::readiness::Readiness;
+use crate::send_rate::SendRateMeter;
 use crate::tuning::RuntimeTuning;
 
 pub(crate) struct GatheringSocket {
     kernel: Arc<Kernel>,
     tuning: Arc<RuntimeTuning>,
-    outflow: Outflow,
+    send_rate: SendRateMeter,
     reading: Mutex<Reading>,
     /// Tells when there is room in the kernel, while there is none.
     room: Mutex<Option<Readiness>>,
@@ -62,7 +62,7 @@ impl GatheringSocket {
         Ok(Self {
             kernel,
             tuning,
-            outflow: Outflow::new(send_buffer),
+            send_rate: SendRateMeter::new(send_buffer),
             reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
             room: Mutex::default(),
         })
@@ -73,12 +73,12 @@ impl GatheringSocket {
     }
 
     fn expected(&self) -> Traffic {
-        if self.outflow.is_bulk() { Traffic::Acknowledgements } else { Traffic::Varied }
+        if self.send_rate.is_bulk() { Traffic::Acknowledgements } else { Traffic::Varied }
     }
 
     /// What to watch once everything is read.
     fn next_watch(&self, watch: Watch) -> io::Result<Watch> {
-        match (self.outflow.pause(), watch) {
+        match (self.send_rate.pause(), watch) {
             (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
             (None, Watch::Events(events)) => Ok(Watch::Events(events)),
             (None, _) => self.kernel.events(Interest::READABLE).map(Watch::Events),
@@ -185,7 +185,7 @@ impl AsyncUdpSocket for GatheringSocket {
             }
             sent => sent,
         };
-        Poll::Ready(sent.inspect(|sent| self.outflow.count(*sent)))
+        Poll::Ready(sent.inspect(|sent| self.send_rate.count(*sent)))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

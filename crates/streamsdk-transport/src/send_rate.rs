@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Over how long the outflow is measured.
+/// Over how long the send_rate is measured.
 const WINDOW: Duration = Duration::from_millis(16);
-/// Outflow, in bytes a second, below which nothing is gathered: there is little to gain then, and
+/// SendRateMeter, in bytes a second, below which nothing is gathered: there is little to gain then, and
 /// what comes may be waited for.
 const BULK: f64 = 1e6;
 const LONGEST_PAUSE: Duration = Duration::from_millis(2);
@@ -17,7 +17,7 @@ const TIMER_LAG: Duration = Duration::from_millis(1);
 
 /// How fast data leaves.
 #[derive(Debug)]
-pub(crate) struct Outflow {
+pub(crate) struct SendRateMeter {
     send_buffer: usize,
     bytes: AtomicU64,
     window: Mutex<Window>,
@@ -29,7 +29,7 @@ struct Window {
     per_second: f64,
 }
 
-impl Outflow {
+impl SendRateMeter {
     pub(crate) fn new(send_buffer: usize) -> Self {
         let window = Mutex::new(Window { since: Instant::now(), per_second: 0.0 });
         Self { send_buffer, bytes: AtomicU64::new(0), window }
@@ -73,12 +73,12 @@ mod tests {
     use super::*;
 
     async fn pause_at(bytes_per_ms: usize) -> Option<Duration> {
-        let outflow = Outflow::new(128 << 10);
+        let send_rate = SendRateMeter::new(128 << 10);
         for _ in 0..20 {
-            outflow.count(bytes_per_ms);
+            send_rate.count(bytes_per_ms);
             tokio::time::advance(Duration::from_millis(1)).await;
         }
-        outflow.pause()
+        send_rate.pause()
     }
 
     #[tokio::test(start_paused = true)]
@@ -90,11 +90,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_pause_ends_with_the_outflow() {
-        let outflow = Outflow::new(128 << 10);
-        outflow.count(1_000_000);
+        let send_rate = SendRateMeter::new(128 << 10);
+        send_rate.count(1_000_000);
         tokio::time::advance(Duration::from_millis(50)).await;
-        assert!(outflow.pause().is_some());
+        assert!(send_rate.pause().is_some());
         tokio::time::advance(Duration::from_millis(50)).await;
-        assert_eq!(outflow.pause(), None);
+        assert_eq!(send_rate.pause(), None);
     }
 }
