@@ -18,8 +18,8 @@ use tokio::time::Sleep;
 use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use crate::recv_batch::{BatchMode, Filled, RecvBatch};
 use crate::fragments::{self, Fragments};
-use crate::inbox::{Filled, Inbox, Traffic};
 use crate::interfaces::Audience;
 use crate::readiness::Readiness;
 use crate::send_rate::SendRateMeter;
@@ -35,7 +35,7 @@ pub(crate) struct GatheringSocket {
 }
 
 struct Reading {
-    inbox: Inbox,
+    batch: RecvBatch,
     watch: Watch,
 }
 
@@ -63,7 +63,7 @@ impl GatheringSocket {
             kernel,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
-            reading: Mutex::new(Reading { inbox: Inbox::default(), watch: Watch::Nothing }),
+            reading: Mutex::new(Reading { batch: RecvBatch::default(), watch: Watch::Nothing }),
             room: Mutex::default(),
         })
     }
@@ -72,8 +72,8 @@ impl GatheringSocket {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expected(&self) -> Traffic {
-        if self.send_rate.is_bulk() { Traffic::Acknowledgements } else { Traffic::Varied }
+    fn expected(&self) -> BatchMode {
+        if self.send_rate.is_bulk() { BatchMode::Acknowledgements } else { BatchMode::Varied }
     }
 
     /// What to watch once everything is read.
@@ -92,16 +92,16 @@ impl GatheringSocket {
         buf: &mut [u8],
         meta: &mut RecvMeta,
     ) -> Poll<io::Result<()>> {
-        let Reading { inbox, watch } = &mut *self.reading();
-        if inbox.take(buf, meta) {
+        let Reading { batch, watch } = &mut *self.reading();
+        if batch.take(buf, meta) {
             return Poll::Ready(Ok(()));
         }
         let expected = self.expected();
         loop {
             let filled = match watch {
-                Watch::Nothing => inbox.fill(&self.kernel, buf, meta, expected),
+                Watch::Nothing => batch.fill(&self.kernel, buf, meta, expected),
                 Watch::Events(events) => {
-                    let fill = || inbox.fill(&self.kernel, buf, meta, expected);
+                    let fill = || batch.fill(&self.kernel, buf, meta, expected);
                     ready!(events.poll(cx, fill, |filled| matches!(filled, Filled::Drained)))
                 }
                 Watch::Clock(sleep) => {

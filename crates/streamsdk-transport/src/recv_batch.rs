@@ -14,7 +14,7 @@ const LARGEST_BATCH: usize = 32;
 const SMALL_BATCH: usize = 4;
 
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct RecvBatch {
     /// One for each packet of a batch but the first, once a batch was wanted.
     buffers: Vec<Vec<u8>>,
     /// The buffers that hold something, in the order of arrival.
@@ -24,7 +24,7 @@ pub(crate) struct Inbox {
 
 /// What is to be expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Traffic {
+pub(crate) enum BatchMode {
     /// Packets of which each says something new.
     Varied,
     /// Many acknowledgements. One says up to where everything has arrived, so that the last of a batch
@@ -32,7 +32,7 @@ pub(crate) enum Traffic {
     Acknowledgements,
 }
 
-impl Traffic {
+impl BatchMode {
     fn batch(self) -> usize {
         match self {
             Self::Varied => SMALL_BATCH,
@@ -50,7 +50,7 @@ pub(crate) enum Filled {
     Drained,
 }
 
-impl Inbox {
+impl RecvBatch {
     /// The next packet, if one waits.
     pub(crate) fn take(&mut self, buf: &mut [u8], meta: &mut RecvMeta) -> bool {
         let Some((index, packet)) = self.waiting.pop_front() else { return false };
@@ -68,7 +68,7 @@ impl Inbox {
         kernel: &Kernel,
         buf: &mut [u8],
         meta: &mut RecvMeta,
-        traffic: Traffic,
+        traffic: BatchMode,
     ) -> io::Result<Filled> {
         let others = if self.wants_batch { traffic.batch() - 1 } else { 0 };
         if self.buffers.len() < others {
@@ -80,8 +80,8 @@ impl Inbox {
             .collect();
         let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
         let is_repeated = match traffic {
-            Traffic::Varied => [false; LARGEST_BATCH],
-            Traffic::Acknowledgements => find_repeated(&bufs[..count], &metas),
+            BatchMode::Varied => [false; LARGEST_BATCH],
+            BatchMode::Acknowledgements => find_repeated(&bufs[..count], &metas),
         };
         drop(bufs);
 
