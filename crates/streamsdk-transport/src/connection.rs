@@ -17,7 +17,7 @@ use webrtc::peer_connection::{
     SettingEngineBuilder,
 };
 
-use crate::channel::{Channel, InboundLimits, Traffic};
+use crate::channel::{Channel, ChannelCounters, InboundLimits};
 use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
@@ -46,7 +46,7 @@ pub(crate) struct Connection {
     pub(crate) engine: Arc<dyn PeerConnection>,
     pub(crate) connection_state: ConnectionState,
     pub(crate) tuning: Arc<RuntimeTuning>,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) counters: Arc<ChannelCounters>,
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
@@ -79,12 +79,12 @@ impl Connection {
         let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
         let video = VideoLink::new(&tuning);
-        let traffic = Arc::<Traffic>::default();
+        let counters = Arc::<ChannelCounters>::default();
         let inbound = config.inbound_limits();
         let handler = Callbacks {
             connection_state: connection_state.clone(),
             tuning: Arc::clone(&tuning),
-            traffic: Arc::clone(&traffic),
+            counters: Arc::clone(&counters),
             inbound,
             gathered: gathered_tx,
             incoming: incoming_tx,
@@ -118,7 +118,7 @@ impl Connection {
             engine,
             connection_state,
             tuning,
-            traffic,
+            counters,
             incoming,
             tracks,
             video,
@@ -135,7 +135,7 @@ impl Connection {
             label,
             engine,
             self.connection_state.clone(),
-            Arc::clone(&self.traffic),
+            Arc::clone(&self.counters),
             self.inbound,
         )
     }
@@ -191,7 +191,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
 struct Callbacks {
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
-    traffic: Arc<Traffic>,
+    counters: Arc<ChannelCounters>,
     inbound: InboundLimits,
     gathered: watch::Sender<bool>,
     incoming: mpsc::Sender<Channel>,
@@ -224,13 +224,13 @@ impl PeerConnectionEventHandler for Callbacks {
     }
 
     async fn on_data_channel(&self, engine: Arc<dyn DataChannel>) {
-        let (connection_state, traffic) =
-            (self.connection_state.clone(), Arc::clone(&self.traffic));
+        let (connection_state, counters) =
+            (self.connection_state.clone(), Arc::clone(&self.counters));
         let (inbound, incoming) = (self.inbound, self.incoming.clone());
         // Asking for the label waits for the driver, which waits for this function.
         tokio::spawn(async move {
             let Ok(label) = engine.label().await else { return };
-            let channel = Channel::new(label, engine, connection_state, traffic, inbound);
+            let channel = Channel::new(label, engine, connection_state, counters, inbound);
             if incoming.try_send(channel).is_err() {
                 warn!("a channel of the peer is ignored: too many wait to be taken");
             }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::PeerConnection;
 
-use crate::channel::{ChannelSender, Traffic};
+use crate::channel::{ChannelCounters, ChannelSender};
 use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
 use crate::tuning::{FastTimers, RuntimeTuning};
@@ -33,7 +33,7 @@ struct Inner {
     engine: Arc<dyn PeerConnection>,
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
-    traffic: Arc<Traffic>,
+    counters: Arc<ChannelCounters>,
     channels: Mutex<Vec<ChannelSender>>,
     fast_timers: Mutex<Option<FastTimers>>,
     close_timeout: Duration,
@@ -70,7 +70,7 @@ pub struct TransportStats {
 
 impl Peer {
     pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
-        let Connection { engine, connection_state, tuning, traffic, close_timeout, .. } =
+        let Connection { engine, connection_state, tuning, counters, close_timeout, .. } =
             connection;
         let watch = watch_for_farewell(
             Arc::downgrade(engine),
@@ -83,7 +83,7 @@ impl Peer {
                 engine: Arc::clone(engine),
                 connection_state: connection_state.clone(),
                 tuning: Arc::clone(tuning),
-                traffic: Arc::clone(traffic),
+                counters: Arc::clone(counters),
                 channels: Mutex::default(),
                 fast_timers: Mutex::new(fast_timers),
                 close_timeout: *close_timeout,
@@ -118,7 +118,8 @@ impl Peer {
 
     /// What went over the connection so far.
     pub fn stats(&self) -> TransportStats {
-        let Traffic { bytes_sent, bytes_received, messages_discarded } = &*self.inner.traffic;
+        let ChannelCounters { bytes_sent, bytes_received, messages_discarded } =
+            &*self.inner.counters;
         TransportStats {
             bytes_sent: bytes_sent.load(Ordering::Relaxed),
             bytes_received: bytes_received.load(Ordering::Relaxed),

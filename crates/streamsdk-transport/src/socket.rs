@@ -18,10 +18,10 @@ use tokio::time::Sleep;
 use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use crate::recv_batch::{BatchMode, Filled, RecvBatch};
 use crate::fragments::{self, Fragments};
 use crate::interfaces::Audience;
 use crate::readiness::Readiness;
+use crate::recv_batch::{BatchMode, Filled, RecvBatch};
 use crate::send_rate::SendRateMeter;
 use crate::tuning::RuntimeTuning;
 

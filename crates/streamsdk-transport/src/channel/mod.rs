@@ -60,11 +60,11 @@ impl Channel {
         label: String,
         engine: Arc<dyn DataChannel>,
         connection_state: ConnectionState,
-        traffic: Arc<Traffic>,
+        counters: Arc<ChannelCounters>,
         limits: InboundLimits,
     ) -> Self {
         let inbound = Inbound::new(limits);
-        let shared = Arc::new(Shared { label, engine, connection_state, traffic, inbound });
+        let shared = Arc::new(Shared { label, engine, connection_state, counters, inbound });
         tokio::spawn(receive(Arc::clone(&shared)));
         Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
     }
@@ -114,7 +114,7 @@ struct Shared {
     label: String,
     engine: Arc<dyn DataChannel>,
     connection_state: ConnectionState,
-    traffic: Arc<Traffic>,
+    counters: Arc<ChannelCounters>,
     inbound: Inbound,
 }
 
@@ -126,7 +126,7 @@ impl std::fmt::Debug for Shared {
 
 /// What went over a connection's channels.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic {
+pub(crate) struct ChannelCounters {
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) bytes_received: AtomicU64,
     pub(crate) messages_discarded: AtomicU64,
@@ -180,7 +180,7 @@ impl Shared {
     }
 
     async fn deliver(&self, message: Message) {
-        let received = &self.traffic.bytes_received;
+        let received = &self.counters.bytes_received;
         received.fetch_add(message.len() as u64, Ordering::Relaxed);
         let delivery = self.inbound.deliver(message).await;
         if delivery == Delivery::ReaderTooSlow {
@@ -190,7 +190,7 @@ impl Shared {
             warn!(label, "a channel's reader is given up: it took nothing from its full buffer");
         }
         if delivery != Delivery::Queued {
-            self.traffic.messages_discarded.fetch_add(1, Ordering::Relaxed);
+            self.counters.messages_discarded.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -245,7 +245,7 @@ impl ChannelSender {
         };
         match sent {
             Ok(()) => {
-                self.0.traffic.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
+                self.0.counters.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
                 Ok(())
             }
             Err(webrtc::error::Error::ErrDataChannelClosed) => Err(self
