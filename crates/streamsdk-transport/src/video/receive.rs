@@ -78,13 +78,13 @@ pub struct VideoMonitor {
 
 #[derive(Debug, Default)]
 struct Shared {
-    inbox: Mutex<Inbox>,
+    queue: Mutex<FrameQueue>,
     changed: Notify,
     key_frame_wanted: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inbox {
+struct FrameQueue {
     frames: VecDeque<IncomingFrame>,
     stats: VideoReceiveStats,
     ended: bool,
@@ -122,17 +122,17 @@ impl VideoReceiver {
             let shared = &self.monitor.shared;
             let changed = shared.changed.notified();
             {
-                let mut inbox = shared.inbox();
-                if let Some(frame) = inbox.frames.pop_front() {
+                let mut queue = shared.queue();
+                if let Some(frame) = queue.frames.pop_front() {
                     return Some(frame);
                 }
-                if inbox.ended {
+                if queue.ended {
                     return None;
                 }
             }
             tokio::select! {
                 () = changed => {}
-                _ = self.connection_state.ended() => return shared.inbox().frames.pop_front(),
+                _ = self.connection_state.ended() => return shared.queue().frames.pop_front(),
             }
         }
     }
@@ -166,18 +166,18 @@ impl VideoMonitor {
 
     /// What was received and what was lost.
     pub fn stats(&self) -> VideoReceiveStats {
-        let stats = self.shared.inbox().stats;
+        let stats = self.shared.queue().stats;
         VideoReceiveStats { bytes: self.feedback.received_bytes(), ..stats }
     }
 }
 
 impl Shared {
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, FrameQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self) {
-        self.inbox().ended = true;
+        self.queue().ended = true;
         self.changed.notify_one();
     }
 }
@@ -255,17 +255,17 @@ impl<'a> Reception<'a> {
     fn hand_over(&mut self) {
         let now = std::time::Instant::now();
         while let Some(frame) = self.assembler.next_frame(now) {
-            let asked = self.shared.inbox().stats.key_frames_asked > 0;
+            let asked = self.shared.queue().stats.key_frames_asked > 0;
             let begins_stream = !self.began && frame.key_frame && !asked;
             self.began = true;
-            self.shared.inbox().push(frame, begins_stream);
+            self.shared.queue().push(frame, begins_stream);
             self.shared.changed.notify_one();
         }
-        self.shared.inbox().stats.lost = self.assembler.lost_frames();
+        self.shared.queue().stats.lost = self.assembler.lost_frames();
     }
 
     fn plan_request(&mut self) {
-        let wanted = self.assembler.wants_key_frame() || self.shared.inbox().broken;
+        let wanted = self.assembler.wants_key_frame() || self.shared.queue().broken;
         if !wanted {
             self.ask_at = None;
         } else if self.ask_at.is_none() {
@@ -287,7 +287,7 @@ impl<'a> Reception<'a> {
 
     async fn ask(&mut self) {
         self.ask_at = Some(Instant::now() + ASK_AGAIN);
-        self.shared.inbox().stats.key_frames_asked += 1;
+        self.shared.queue().stats.key_frames_asked += 1;
         self.tell(PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc }).await;
     }
 
@@ -304,7 +304,7 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-impl Inbox {
+impl FrameQueue {
     /// Adds a frame, if there is room for it and it builds on none that was dropped.
     fn push(&mut self, frame: Assembled, begins_stream: bool) {
         self.stats.frames += 1;
@@ -339,22 +339,22 @@ mod tests {
 
     #[test]
     fn a_full_inbox_drops_up_to_the_next_key_frame_and_counts() {
-        let mut inbox = Inbox::default();
+        let mut queue = FrameQueue::default();
         for _ in 0..QUEUE {
-            inbox.push(frame(false), false);
+            queue.push(frame(false), false);
         }
-        assert!(!inbox.broken && inbox.frames.len() == QUEUE);
-        inbox.push(frame(true), false);
-        assert!(inbox.broken, "full");
-        inbox.frames.clear();
-        inbox.push(frame(false), false);
-        assert!(inbox.broken && inbox.frames.is_empty(), "builds on what was dropped");
-        inbox.push(frame(true), false);
-        assert!(!inbox.broken);
-        inbox.push(frame(false), false);
-        assert!(!inbox.broken);
-        let continuous: Vec<_> = inbox.frames.iter().map(|frame| frame.continuous).collect();
+        assert!(!queue.broken && queue.frames.len() == QUEUE);
+        queue.push(frame(true), false);
+        assert!(queue.broken, "full");
+        queue.frames.clear();
+        queue.push(frame(false), false);
+        assert!(queue.broken && queue.frames.is_empty(), "builds on what was dropped");
+        queue.push(frame(true), false);
+        assert!(!queue.broken);
+        queue.push(frame(false), false);
+        assert!(!queue.broken);
+        let continuous: Vec<_> = queue.frames.iter().map(|frame| frame.continuous).collect();
         assert_eq!(continuous, [false, true]);
-        assert_eq!(inbox.stats.overflowed, 2);
+        assert_eq!(queue.stats.overflowed, 2);
     }
 }
