@@ -25,7 +25,7 @@ use crate::recv_batch::{BatchMode, Filled, RecvBatch};
 use crate::send_rate::SendRateMeter;
 use crate::tuning::RuntimeTuning;
 
-pub(crate) struct GatheringSocket {
+pub(crate) struct BatchedUdpSocket {
     kernel: Arc<Kernel>,
     tuning: Arc<RuntimeTuning>,
     send_rate: SendRateMeter,
@@ -49,7 +49,7 @@ enum Watch {
     Clock(Pin<Box<Sleep>>),
 }
 
-impl GatheringSocket {
+impl BatchedUdpSocket {
     /// `send_buffer` is what the engine sends at most before something is acknowledged.
     pub(crate) fn new(
         socket: UdpSocket,
@@ -151,7 +151,7 @@ impl GatheringSocket {
     }
 }
 
-impl AsyncUdpSocket for GatheringSocket {
+impl AsyncUdpSocket for BatchedUdpSocket {
     fn poll_recv(
         &self,
         cx: &mut Context<'_>,
@@ -201,9 +201,9 @@ impl AsyncUdpSocket for GatheringSocket {
     }
 }
 
-impl std::fmt::Debug for GatheringSocket {
+impl std::fmt::Debug for BatchedUdpSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("GatheringSocket").field(&self.kernel.socket).finish()
+        f.debug_tuple("BatchedUdpSocket").field(&self.kernel.socket).finish()
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
     use crate::acknowledgement::tests::acknowledgement;
 
     struct Bed {
-        socket: GatheringSocket,
+        socket: BatchedUdpSocket,
         address: SocketAddr,
         other: UdpSocket,
     }
@@ -313,7 +313,7 @@ mod tests {
             let address = bound.local_addr().unwrap();
             let send_buffer = PeerConfig::default().send_buffer;
             let socket =
-                GatheringSocket::new(bound, audience, Arc::default(), send_buffer).unwrap();
+                BatchedUdpSocket::new(bound, audience, Arc::default(), send_buffer).unwrap();
             Self { socket, address, other: UdpSocket::bind("127.0.0.1:0").unwrap() }
         }
 

@@ -9,7 +9,7 @@
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
-//!   leaves wakes nobody ([`GatheringSocket`]).
+//!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`Path`]).
@@ -37,7 +37,7 @@ use crate::gate::Gate;
 use crate::handshake::Handshake;
 use crate::interfaces::Audience;
 use crate::path::Path;
-use crate::socket::GatheringSocket;
+use crate::socket::BatchedUdpSocket;
 
 const NUDGE: Duration = Duration::from_millis(2);
 /// So many packets are always worth joining.
@@ -133,7 +133,7 @@ impl Runtime for EngineRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
         let (audience, tuning) = (self.audience.clone(), Arc::clone(&self.tuning));
-        Ok(Arc::new(GatheringSocket::new(socket, audience, tuning, self.send_buffer)?))
+        Ok(Arc::new(BatchedUdpSocket::new(socket, audience, tuning, self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
