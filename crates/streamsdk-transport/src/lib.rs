@@ -37,7 +37,7 @@
 //! something to read, and nothing is known of the way to the peer before packets are tried out, nor is
 //! any packet cut up. `RUSTFLAGS="--cfg streamsdk_portable"` makes Linux do the same.
 
-mod acknowledgement;
+mod sack;
 mod alert;
 mod answer;
 mod candidates;

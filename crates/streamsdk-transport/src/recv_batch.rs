@@ -5,7 +5,7 @@ use std::io::{self, IoSliceMut};
 
 use webrtc::runtime::RecvMeta;
 
-use crate::acknowledgement::is_acknowledgement;
+use crate::sack::looks_like_sack;
 use crate::socket::Kernel;
 
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
@@ -106,7 +106,7 @@ fn find_repeated(
     let mut is_repeated = [false; LARGEST_BATCH];
     let mut newest = None;
     for (index, (buf, meta)) in bufs.iter().zip(metas).enumerate().rev() {
-        if is_acknowledgement(&buf[..meta.len]) {
+        if looks_like_sack(&buf[..meta.len]) {
             is_repeated[index] = newest == Some(meta.addr);
             newest = Some(meta.addr);
         }

@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
     use crate::PeerConfig;
-    use crate::acknowledgement::tests::acknowledgement;
+    use crate::sack::tests::sack;
 
     struct Bed {
         socket: BatchedUdpSocket,
@@ -400,7 +400,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bulk_sender_skips_acknowledgements_that_a_later_one_repeats() {
-        let packets = [b"x".to_vec(), acknowledgement(1), b"y".to_vec(), acknowledgement(2)];
+        let packets = [b"x".to_vec(), sack(1), b"y".to_vec(), sack(2)];
         let send = |bed: &Bed| {
             packets.iter().for_each(|packet| drop(bed.other.send_to(packet, bed.address)));
         };
@@ -416,13 +416,13 @@ mod tests {
         );
 
         bed.send_bulk().await;
-        (0..9).for_each(|n| drop(bed.other.send_to(&acknowledgement(n), bed.address)));
-        assert_eq!(receive_all(&bed).await, [acknowledgement(8)]);
+        (0..9).for_each(|n| drop(bed.other.send_to(&sack(n), bed.address)));
+        assert_eq!(receive_all(&bed).await, [sack(8)]);
 
         bed.send_bulk().await;
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
-        bed.other.send_to(&acknowledgement(1), bed.address).unwrap();
-        stranger.send_to(&acknowledgement(2), bed.address).unwrap();
-        assert_eq!(receive_all(&bed).await, [acknowledgement(1), acknowledgement(2)]);
+        bed.other.send_to(&sack(1), bed.address).unwrap();
+        stranger.send_to(&sack(2), bed.address).unwrap();
+        assert_eq!(receive_all(&bed).await, [sack(1), sack(2)]);
     }
 }

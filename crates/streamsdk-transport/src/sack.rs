@@ -16,7 +16,7 @@ const RECORD_HEADER: usize = 13;
 const APPLICATION_DATA: [u8; 3] = [23, 0xfe, 0xfd];
 
 /// Whether a later packet of which this is also true may stand for this one.
-pub(crate) fn is_acknowledgement(packet: &[u8]) -> bool {
+pub(crate) fn looks_like_sack(packet: &[u8]) -> bool {
     packet.len() == RECORD_HEADER + usize::from(RECORD)
         && packet.starts_with(&APPLICATION_DATA)
         && packet[RECORD_HEADER - 2..RECORD_HEADER] == RECORD.to_be_bytes()
@@ -27,7 +27,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A packet as an acknowledgement is seen from outside, with a number in it.
-    pub(crate) fn acknowledgement(number: u8) -> Vec<u8> {
+    pub(crate) fn sack(number: u8) -> Vec<u8> {
         let mut packet = vec![number; RECORD_HEADER + usize::from(RECORD)];
         packet[..3].copy_from_slice(&APPLICATION_DATA);
         packet[RECORD_HEADER - 2..RECORD_HEADER].copy_from_slice(&RECORD.to_be_bytes());
@@ -36,16 +36,16 @@ pub(crate) mod tests {
 
     #[test]
     fn only_a_lone_record_of_that_size_is_one() {
-        let sack = acknowledgement(1);
+        let sack = sack(1);
         assert_eq!(sack.len(), 65);
-        assert!(is_acknowledgement(&sack));
-        assert!(!is_acknowledgement(&[]));
-        assert!(!is_acknowledgement(&sack[..64]));
-        assert!(!is_acknowledgement(&[&sack[..], &[0]].concat()), "with a gap it is longer");
+        assert!(looks_like_sack(&sack));
+        assert!(!looks_like_sack(&[]));
+        assert!(!looks_like_sack(&sack[..64]));
+        assert!(!looks_like_sack(&[&sack[..], &[0]].concat()), "with a gap it is longer");
         for (at, other) in [(0, 22), (1, 0xfd), (12, 51)] {
             let mut packet = sack.clone();
             packet[at] = other;
-            assert!(!is_acknowledgement(&packet), "byte {at}");
+            assert!(!looks_like_sack(&packet), "byte {at}");
         }
     }
 }
