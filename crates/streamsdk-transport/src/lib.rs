@@ -37,7 +37,6 @@
 //! something to read, and nothing is known of the way to the peer before packets are tried out, nor is
 //! any packet cut up. `RUSTFLAGS="--cfg streamsdk_portable"` makes Linux do the same.
 
-mod sack;
 mod alert;
 mod answer;
 mod candidates;
@@ -60,6 +59,7 @@ mod peer;
 mod probe;
 mod readiness;
 mod recv_batch;
+mod sack;
 mod send_rate;
 mod socket;
 mod tuning;

@@ -21,12 +21,12 @@ const MOST_WAITING: usize = 4096;
 
 /// The packets that wait for the one that was given to the engine.
 #[derive(Debug)]
-pub(super) struct Departures {
+pub(super) struct BurstQueue {
     tuning: Arc<RuntimeTuning>,
     waiting: Mutex<VecDeque<rtp::Packet>>,
 }
 
-impl Departures {
+impl BurstQueue {
     pub(super) fn new(tuning: Arc<RuntimeTuning>) -> Self {
         Self { tuning, waiting: Mutex::default() }
     }
@@ -37,9 +37,9 @@ impl Departures {
         track: &impl TrackLocal,
         burst: impl Iterator<Item = rtp::Packet>,
     ) -> webrtc::error::Result<()> {
-        let Some(bell) = self.line_up(burst) else { return Ok(()) };
+        let Some(trigger) = self.line_up(burst) else { return Ok(()) };
         // When the engine does not take it, nothing that waits for it leaves.
-        track.write_rtp(bell).await.inspect_err(|_| self.waiting().clear())
+        track.write_rtp(trigger).await.inspect_err(|_| self.waiting().clear())
     }
 
     /// Returns the packet to be given to the engine.
@@ -60,19 +60,19 @@ impl Departures {
 }
 
 /// Where packets that went around the engine come into its chain.
-pub(super) struct Boarding {
-    departures: Arc<Departures>,
+pub(super) struct BurstInjector {
+    burst_queue: Arc<BurstQueue>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
-impl Boarding {
-    pub(super) fn new(departures: Arc<Departures>) -> Self {
-        Self { departures, reads: VecDeque::new(), writes: VecDeque::new() }
+impl BurstInjector {
+    pub(super) fn new(burst_queue: Arc<BurstQueue>) -> Self {
+        Self { burst_queue, reads: VecDeque::new(), writes: VecDeque::new() }
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Boarding {
+impl Protocol<TaggedPacket, TaggedPacket, ()> for BurstInjector {
     type Rout = TaggedPacket;
     type Wout = TaggedPacket;
     type Eout = ();
@@ -91,9 +91,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Boarding {
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
         let TaggedPacket { now, transport, .. } = packet;
         if let Packet::Rtp(_) = packet.message.packet {
-            let boarding =
+            let injector =
                 |packet| TaggedPacket { now, transport, message: Packet::Rtp(packet).into() };
-            self.writes.extend(self.departures.waiting().drain(..).map(boarding));
+            self.writes.extend(self.burst_queue.waiting().drain(..).map(injector));
         } else {
             self.writes.push_back(packet);
         }
@@ -105,7 +105,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Boarding {
     }
 }
 
-impl Interceptor for Boarding {
+impl Interceptor for BurstInjector {
     fn bind_local_stream(&mut self, _info: &StreamInfo) {}
 
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
@@ -134,44 +134,44 @@ mod tests {
     }
 
     /// What comes out, by sequence number; 0 for RTCP.
-    fn left(boarding: &mut Boarding) -> Vec<u16> {
+    fn left(injector: &mut BurstInjector) -> Vec<u16> {
         let number = |packet: TaggedPacket| match packet.message.packet {
             Packet::Rtp(packet) => packet.header.sequence_number,
             _ => 0,
         };
-        std::iter::from_fn(|| boarding.poll_write()).map(number).collect()
+        std::iter::from_fn(|| injector.poll_write()).map(number).collect()
     }
 
     #[test]
     fn all_that_wait_leave_in_place_of_one_and_nothing_leaves_twice() {
-        let departures = Arc::new(Departures::new(Arc::default()));
-        let mut boarding = Boarding::new(Arc::clone(&departures));
-        let mut ring = |bell| {
-            boarding.handle_write(tagged(bell)).unwrap();
-            left(&mut boarding)
+        let burst_queue = Arc::new(BurstQueue::new(Arc::default()));
+        let mut injector = BurstInjector::new(Arc::clone(&burst_queue));
+        let mut fire = |trigger| {
+            injector.handle_write(tagged(trigger)).unwrap();
+            left(&mut injector)
         };
-        departures.waiting().extend([7, 8, 9].map(packet));
-        assert_eq!(ring(Packet::Rtcp(Vec::new())), [0]);
-        assert_eq!(ring(Packet::Rtp(packet(7))), [7, 8, 9]);
-        assert_eq!(ring(Packet::Rtp(packet(7))), [0_u16; 0]);
+        burst_queue.waiting().extend([7, 8, 9].map(packet));
+        assert_eq!(fire(Packet::Rtcp(Vec::new())), [0]);
+        assert_eq!(fire(Packet::Rtp(packet(7))), [7, 8, 9]);
+        assert_eq!(fire(Packet::Rtp(packet(7))), [0_u16; 0]);
     }
 
     #[tokio::test]
     async fn what_the_engine_does_not_take_is_not_sent_later() {
-        let departures = Departures::new(Arc::default());
+        let burst_queue = BurstQueue::new(Arc::default());
         let unbound = OutgoingTrack::new(VideoCodec::Vp8).engine;
-        departures.send(&*unbound, [7, 8].map(packet).into_iter()).await.unwrap_err();
-        assert!(departures.waiting().is_empty());
+        burst_queue.send(&*unbound, [7, 8].map(packet).into_iter()).await.unwrap_err();
+        assert!(burst_queue.waiting().is_empty());
     }
 
     #[test]
     fn what_the_engine_refuses_does_not_pile_up() {
-        let departures = Departures::new(Arc::default());
-        let line_up = |numbers: std::ops::Range<u16>| departures.line_up(numbers.map(packet));
+        let burst_queue = BurstQueue::new(Arc::default());
+        let line_up = |numbers: std::ops::Range<u16>| burst_queue.line_up(numbers.map(packet));
         line_up(0..MOST_WAITING as u16 - 1);
         line_up(1..3);
-        assert_eq!(departures.waiting().len(), MOST_WAITING + 1);
-        assert_eq!(line_up(7..9).map(|bell| bell.header.sequence_number), Some(7));
-        assert_eq!(departures.waiting().len(), 2);
+        assert_eq!(burst_queue.waiting().len(), MOST_WAITING + 1);
+        assert_eq!(line_up(7..9).map(|trigger| trigger.header.sequence_number), Some(7));
+        assert_eq!(burst_queue.waiting().len(), 2);
     }
 }

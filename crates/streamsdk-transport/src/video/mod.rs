@@ -18,7 +18,7 @@ use rtc::interceptor::{
     SenderReportBuilder, Slot,
 };
 
-use burst::Departures;
+use burst::BurstQueue;
 pub(crate) use codec::{Negotiated, media_engine};
 pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 use feedback::Feedback;
@@ -38,7 +38,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Just above the wire, so that a packet that is repeated is stamped anew.
 const TAP_SLOT: usize = 3_500;
 /// Above all that keeps or counts what is sent.
-const BOARDING_SLOT: usize = 20_000;
+const BURST_SLOT: usize = 20_000;
 
 /// Which way video goes, seen from the side that makes the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +64,15 @@ pub struct Video {
 #[derive(Debug, Clone)]
 pub(crate) struct VideoLink {
     feedback: Arc<Feedback>,
-    departures: Arc<Departures>,
+    burst_queue: Arc<BurstQueue>,
 }
 
 impl VideoLink {
     pub(crate) fn new(tuning: &Arc<RuntimeTuning>) -> Self {
-        Self { feedback: Arc::default(), departures: Arc::new(Departures::new(Arc::clone(tuning))) }
+        Self {
+            feedback: Arc::default(),
+            burst_queue: Arc::new(BurstQueue::new(Arc::clone(tuning))),
+        }
     }
 }
 
@@ -87,5 +90,5 @@ pub(crate) fn interceptors(link: &VideoLink) -> Registry {
             ReceiverReportBuilder::new().with_interval(REPORT_INTERVAL).build(),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().with_interval(REPORT_INTERVAL).build())
-        .with(Slot::from(BOARDING_SLOT), burst::Boarding::new(Arc::clone(&link.departures)))
+        .with(Slot::from(BURST_SLOT), burst::BurstInjector::new(Arc::clone(&link.burst_queue)))
 }

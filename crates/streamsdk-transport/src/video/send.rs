@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
-use super::burst::Departures;
+use super::burst::BurstQueue;
 use super::codec::Negotiated;
 use super::feedback::{Feedback, VideoSendStats};
 use super::{VIDEO_CLOCK_RATE, VideoCodec, VideoLink};
@@ -87,7 +87,7 @@ impl VideoSender {
             newest: 0,
         };
         let way =
-            Way { track: Arc::clone(&track.engine), departures: Arc::clone(&link.departures) };
+            Way { track: Arc::clone(&track.engine), burst_queue: Arc::clone(&link.burst_queue) };
         tokio::spawn(send_frames(way, packets, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
         Self { queue: sender, feedback, codec: negotiated.codec, connection_state }
@@ -159,12 +159,12 @@ enum Outgoing {
 /// How packets get to the other side.
 struct Way {
     track: Arc<TrackLocalStaticRTP>,
-    departures: Arc<Departures>,
+    burst_queue: Arc<BurstQueue>,
 }
 
 impl Way {
     async fn send(&self, packets: impl Iterator<Item = rtp::Packet>) {
-        if let Err(error) = self.departures.send(&*self.track, packets).await {
+        if let Err(error) = self.burst_queue.send(&*self.track, packets).await {
             tracing::debug!(error = %EngineError::from(error), "packets were not sent");
         }
     }
