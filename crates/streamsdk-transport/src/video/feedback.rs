@@ -67,7 +67,7 @@ pub struct SenderReport {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Feedback {
+pub(super) struct RtcpFeedback {
     key_frame_wanted: AtomicBool,
     received_bytes: AtomicU64,
     state: Mutex<State>,
@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-impl Feedback {
+impl RtcpFeedback {
     /// Whether a key frame was asked for since this was last called.
     pub(super) fn take_key_frame_request(&self) -> bool {
         self.key_frame_wanted.swap(false, Ordering::AcqRel)
@@ -177,20 +177,20 @@ fn ntp_now() -> u64 {
 
 /// Stands in the engine's chain: notes what passes, and stamps packets with the time at which they leave.
 #[derive(Default)]
-pub(super) struct Tap {
-    feedback: Arc<Feedback>,
+pub(super) struct StatsInterceptor {
+    feedback: Arc<RtcpFeedback>,
     abs_send_time: Option<u8>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
-impl Tap {
-    pub(super) fn new(feedback: Arc<Feedback>) -> Self {
+impl StatsInterceptor {
+    pub(super) fn new(feedback: Arc<RtcpFeedback>) -> Self {
         Self { feedback, ..Self::default() }
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
+impl Protocol<TaggedPacket, TaggedPacket, ()> for StatsInterceptor {
     type Rout = TaggedPacket;
     type Wout = TaggedPacket;
     type Eout = ();
@@ -238,7 +238,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     }
 }
 
-impl Interceptor for Tap {
+impl Interceptor for StatsInterceptor {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         let extension = info.rtp_header_extensions.iter().find(|known| known.uri == ABS_SEND_TIME);
         self.abs_send_time = extension.and_then(|extension| u8::try_from(extension.id).ok());
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_round_trip_is_what_a_report_leaves_of_the_time_since_it_was_asked_for() {
-        let feedback = Feedback::default();
+        let feedback = RtcpFeedback::default();
         let asked = (ntp_now() >> 16) as u32 - 65_536;
         let report = ReceptionReport {
             last_sender_report: asked,
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_runs_backwards_gives_no_round_trip() {
-        let feedback = Feedback::default();
+        let feedback = RtcpFeedback::default();
         let report = ReceptionReport {
             last_sender_report: ((ntp_now() >> 16) as u32).wrapping_add(1 << 20),
             ..ReceptionReport::default()
@@ -287,14 +287,14 @@ mod tests {
 
     #[test]
     fn a_key_frame_is_asked_for_once() {
-        let feedback = Feedback::default();
+        let feedback = RtcpFeedback::default();
         feedback.take_rtcp(&PictureLossIndication::default());
         assert!(feedback.take_key_frame_request() && !feedback.take_key_frame_request());
     }
 
     #[test]
     fn a_packet_that_is_asked_for_again_and_again_was_missed_once() {
-        let feedback = Feedback::default();
+        let feedback = RtcpFeedback::default();
         let pair = NackPair { packet_id: u16::MAX, lost_packets: 0b101 };
         let nack = TransportLayerNack { nacks: vec![pair], ..TransportLayerNack::default() };
         feedback.take_rtcp(&nack);

@@ -21,7 +21,7 @@ use rtc::interceptor::{
 use burst::BurstQueue;
 pub(crate) use codec::{Negotiated, media_engine};
 pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
-use feedback::Feedback;
+use feedback::RtcpFeedback;
 pub use feedback::{SenderReport, VideoSendStats};
 pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};
 pub(crate) use send::OutgoingTrack;
@@ -36,7 +36,7 @@ const MOST_NACKS: u16 = 25;
 const KEPT_PACKETS: u16 = 512;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Just above the wire, so that a packet that is repeated is stamped anew.
-const TAP_SLOT: usize = 3_500;
+const STATS_SLOT: usize = 3_500;
 /// Above all that keeps or counts what is sent.
 const BURST_SLOT: usize = 20_000;
 
@@ -63,7 +63,7 @@ pub struct Video {
 /// What the ends of a connection's video share with the engine's chain of interceptors.
 #[derive(Debug, Clone)]
 pub(crate) struct VideoLink {
-    feedback: Arc<Feedback>,
+    feedback: Arc<RtcpFeedback>,
     burst_queue: Arc<BurstQueue>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn interceptors(link: &VideoLink) -> Registry {
         .with_interval(NACK_INTERVAL)
         .with_max_nacks_per_packet(MOST_NACKS);
     Registry::new()
-        .with(Slot::from(TAP_SLOT), feedback::Tap::new(Arc::clone(&link.feedback)))
+        .with(Slot::from(STATS_SLOT), feedback::StatsInterceptor::new(Arc::clone(&link.feedback)))
         .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build())
         .with(Slot::NackGenerator, nack.build())
         .with(

@@ -13,7 +13,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::assemble::{Assembled, Assembler, VideoPacket};
 use super::bandwidth::Estimate;
-use super::feedback::{Feedback, SenderReport};
+use super::feedback::{RtcpFeedback, SenderReport};
 use super::{VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 
@@ -73,7 +73,7 @@ pub struct VideoReceiver {
 #[derive(Debug, Clone)]
 pub struct VideoMonitor {
     shared: Arc<Shared>,
-    feedback: Arc<Feedback>,
+    feedback: Arc<RtcpFeedback>,
 }
 
 #[derive(Debug, Default)]

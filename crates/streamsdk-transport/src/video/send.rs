@@ -16,7 +16,7 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::burst::BurstQueue;
 use super::codec::Negotiated;
-use super::feedback::{Feedback, VideoSendStats};
+use super::feedback::{RtcpFeedback, VideoSendStats};
 use super::{VIDEO_CLOCK_RATE, VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
@@ -65,7 +65,7 @@ impl OutgoingTrack {
 #[derive(Debug, Clone)]
 pub struct VideoSender {
     queue: mpsc::Sender<Outgoing>,
-    feedback: Arc<Feedback>,
+    feedback: Arc<RtcpFeedback>,
     codec: VideoCodec,
     connection_state: ConnectionState,
 }
