@@ -120,7 +120,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
             peer.connection_state().end(tuning.path.why_not_connected());
             peer.abort().await;
         } else if let PeerState::Ended(_) = peer.state() {
-            peer.settle();
+            peer.handshake_done();
         }
     });
 }
@@ -158,8 +158,8 @@ impl IncomingChannels {
             channel = self.channels.recv() => channel?,
             _ = self.peer.ended() => return None,
         };
-        self.peer.settle();
-        self.peer.adopt(channel.sender().clone());
+        self.peer.handshake_done();
+        self.peer.register_channel(channel.sender().clone());
         Some(channel)
     }
 }

@@ -92,7 +92,7 @@ impl Offer {
         for label in labels {
             let channel = engine.create_data_channel(label, None).await.map_err(engine_error)?;
             let channel = connection.channel((*label).to_owned(), channel);
-            peer.adopt(channel.sender().clone());
+            peer.register_channel(channel.sender().clone());
             channels.push(channel);
         }
 

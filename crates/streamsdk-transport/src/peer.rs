@@ -177,12 +177,12 @@ impl Peer {
         &self.inner.connection_state
     }
 
-    pub(crate) fn adopt(&self, channel: ChannelSender) {
+    pub(crate) fn register_channel(&self, channel: ChannelSender) {
         self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
     }
 
     /// The connection stands: the engine may sleep again.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn handshake_done(&self) {
         self.inner.fast_timers.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -206,7 +206,7 @@ impl Peer {
 
     async fn stop(&self) {
         self.inner.connection_state.end(EndReason::ClosedHere);
-        self.settle();
+        self.handshake_done();
         if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
         }
