@@ -15,7 +15,7 @@ use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
-const FAREWELL_POLL: Duration = Duration::from_millis(100);
+const CLOSE_POLL: Duration = Duration::from_millis(100);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// Time for what the peer says to the last that it was sent, such as an acknowledgement.
 const LAST_REPLIES: Duration = Duration::from_millis(200);
@@ -72,7 +72,7 @@ impl Peer {
     pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
         let Connection { engine, connection_state, tuning, counters, close_timeout, .. } =
             connection;
-        let watch = watch_for_farewell(
+        let watch = watch_for_close_notify(
             Arc::downgrade(engine),
             connection_state.clone(),
             Arc::clone(tuning),
@@ -210,7 +210,7 @@ impl Peer {
         if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
         }
-        repeat_farewell(&self.inner.tuning);
+        repeat_close_notify(&self.inner.tuning);
     }
 }
 
@@ -222,16 +222,16 @@ async fn unacknowledged(channels: &[ChannelSender]) -> usize {
     bytes
 }
 
-fn repeat_farewell(tuning: &Arc<RuntimeTuning>) {
+fn repeat_close_notify(tuning: &Arc<RuntimeTuning>) {
     let tuning = Arc::clone(tuning);
-    tokio::spawn(async move { tuning.farewell.repeat().await });
+    tokio::spawn(async move { tuning.close_notify.repeat().await });
 }
 
 /// Ends `connection_state` when the peer has said goodbye.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
 /// the other side stays "connected". A handshake that fails closes the transport as well.
-async fn watch_for_farewell(
+async fn watch_for_close_notify(
     engine: Weak<dyn PeerConnection>,
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
@@ -239,7 +239,7 @@ async fn watch_for_farewell(
     loop {
         tokio::select! {
             _ = connection_state.ended() => return,
-            () = tokio::time::sleep(FAREWELL_POLL) => {}
+            () = tokio::time::sleep(CLOSE_POLL) => {}
         }
         let Some(engine) = engine.upgrade() else { return };
         if let Some(sctp) = engine.sctp().await
@@ -266,7 +266,7 @@ impl Drop for Inner {
             runtime.spawn(async move {
                 // Nobody is left to be told.
                 let _ = timeout(STOP_LIMIT, engine.close()).await;
-                tuning.farewell.repeat().await;
+                tuning.close_notify.repeat().await;
             });
         }
     }

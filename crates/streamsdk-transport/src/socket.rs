@@ -178,7 +178,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         }
         self.tuning.path.leaves(&self.kernel, transmit);
         self.tuning.handshake.leaves(transmit.contents);
-        self.tuning.farewell.leaves(&self.kernel, transmit);
+        self.tuning.close_notify.leaves(&self.kernel, transmit);
         let sent = match self.kernel.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_there_is_room(cx, transmit))

@@ -31,8 +31,8 @@ use webrtc::runtime::{
 };
 
 use crate::PeerConfig;
+use crate::close_notify::CloseNotify;
 use crate::connection_state::LastHeard;
-use crate::farewell::Farewell;
 use crate::gate::Gate;
 use crate::handshake::Handshake;
 use crate::interfaces::Audience;
@@ -52,7 +52,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) heard: LastHeard,
     pub(crate) path: Path,
     pub(crate) handshake: Handshake,
-    pub(crate) farewell: Farewell,
+    pub(crate) close_notify: CloseNotify,
     has_fast_timers: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     burst: AtomicUsize,

@@ -167,7 +167,7 @@ async fn receive(channel: Arc<Shared>) {
 }
 
 impl Shared {
-    /// What the peer sent before its farewell, and the engine still has.
+    /// What the peer sent before its close_notify, and the engine still has.
     async fn take_the_rest(&self) {
         self.inbound.lift_bounds();
         while let Ok(Some(event)) = tokio::time::timeout(END_LAG, self.engine.poll()).await {

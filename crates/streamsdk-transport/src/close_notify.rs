@@ -11,13 +11,13 @@ use webrtc::runtime::Transmit;
 
 use crate::socket::Kernel;
 
-/// How often a farewell is repeated, and how soon.
+/// How often a close_notify is repeated, and how soon.
 const REPETITIONS: usize = 3;
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The last alert that left: of a connection that is over, its farewell.
+/// The last alert that left: of a connection that is over, its close_notify.
 #[derive(Debug, Default)]
-pub(crate) struct Farewell {
+pub(crate) struct CloseNotify {
     last_alert: Mutex<Option<SentAlert>>,
 }
 
@@ -28,7 +28,7 @@ struct SentAlert {
     packet: Vec<u8>,
 }
 
-impl Farewell {
+impl CloseNotify {
     pub(crate) fn leaves(&self, socket: &Arc<Kernel>, transmit: &Transmit<'_>) {
         if is_alert(transmit.contents) {
             let packet = transmit.contents.to_vec();
