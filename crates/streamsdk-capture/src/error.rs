@@ -22,7 +22,7 @@ pub enum CaptureError {
     /// There are no more frames, as is to be expected of a file.
     #[error("there are no more frames")]
     EndOfStream,
-    /// The other side went away: a server closed the connection, a camera was unplugged.
+    /// The source went away: a server closed the connection, a camera was unplugged.
     #[error("{origin} is gone: {reason}")]
     Disconnected {
         /// What the frames came from.

@@ -16,7 +16,7 @@ use crate::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 
-/// An answer to the other side's offer.
+/// An answer to the peer's offer.
 #[derive(Debug)]
 pub struct Answer {
     sdp: String,
@@ -28,7 +28,7 @@ pub struct Answer {
 impl Answer {
     /// Answers `offer`, all candidates included. The connection starts by itself.
     ///
-    /// A video slot of the offer is taken for what the other side sends, and with `send_video` for
+    /// A video slot of the offer is taken for what the peer sends, and with `send_video` for
     /// what this side sends.
     pub async fn create(
         mut config: PeerConfig,
@@ -95,12 +95,12 @@ impl Answer {
         }
     }
 
-    /// The answer, for the other side.
+    /// The answer, for the peer.
     pub fn sdp(&self) -> &str {
         &self.sdp
     }
 
-    /// The connection, the channels that the other side opens, and the video that it offered.
+    /// The connection, the channels that the peer opens, and the video that it offered.
     pub fn into_parts(self) -> (Peer, IncomingChannels, Option<Video>) {
         (self.peer, self.incoming, self.video)
     }
@@ -125,7 +125,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
     });
 }
 
-/// Sees to it that full packets get to the other side, if they can.
+/// Sees to it that full packets get to the peer, if they can.
 fn prove_path(
     tuning: &Arc<RuntimeTuning>,
     connection_state: &ConnectionState,
@@ -140,7 +140,7 @@ fn prove_path(
     });
 }
 
-/// The channels that the other side opens, as they open.
+/// The channels that the peer opens, as they open.
 #[derive(Debug)]
 pub struct IncomingChannels {
     peer: Peer,

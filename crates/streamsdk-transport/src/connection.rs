@@ -30,15 +30,15 @@ use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
 
 /// What aiortc announces and sends. With the engine's 64 KiB a larger message of ours would end the
-/// receive loop of the other side, and the other way round.
+/// receive loop of the peer, and the peer's that of this side.
 const MAX_MESSAGE_SIZE: u32 = 262_144;
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-/// Channels of the other side that may wait to be taken.
+/// Channels of the peer that may wait to be taken.
 const INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
 const WAYS: usize = 64;
-/// Tracks of the other side that may wait to be taken: no session has more than one.
+/// Tracks of the peer that may wait to be taken: no session has more than one.
 const INCOMING_TRACKS: usize = 1;
 
 /// An engine's connection with what this crate needs to drive it.

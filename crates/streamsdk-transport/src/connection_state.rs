@@ -12,7 +12,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerState {
-    /// Waiting for the other side's description, or trying addresses.
+    /// Waiting for the peer's description, or trying addresses.
     Connecting,
     /// Data can flow.
     Connected,
@@ -28,13 +28,13 @@ pub enum PeerState {
 pub enum EndReason {
     /// This side closed it.
     ClosedHere,
-    /// The other side closed it.
+    /// The peer closed it.
     ClosedByPeer,
     /// No pair of addresses worked.
     NeverConnected,
     /// A pair of addresses worked, but no secure connection came about.
     HandshakeFailed,
-    /// The other side went silent for [`PeerConfig::dead_after`](crate::PeerConfig::dead_after).
+    /// The peer went silent for [`PeerConfig::dead_after`](crate::PeerConfig::dead_after).
     PeerSilent,
 }
 

@@ -30,7 +30,7 @@ pub enum OfferError {
     },
 }
 
-/// An offer from the other side that could not be answered.
+/// An offer from the peer that could not be answered.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AnswerError {
@@ -64,7 +64,7 @@ pub enum ConnectError {
         waited: Duration,
         /// Candidates of this side.
         local: CandidateCounts,
-        /// Candidates of the other side.
+        /// Candidates of the peer.
         remote: CandidateCounts,
     },
     /// The peers reached each other, and could not agree on a secure connection.

@@ -2,7 +2,7 @@
 //!
 //! The kernel remembers what routers tell it of a path. Where they tell nothing, this does, so that the
 //! next connection with the peer has smaller packets from its beginning. It counts from the first doubt
-//! on, because the other side may connect again as soon as it has one.
+//! on, because the peer may connect again as soon as it has one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

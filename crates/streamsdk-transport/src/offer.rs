@@ -57,7 +57,7 @@ pub struct Connected {
     pub peer: Peer,
     /// The channels in the order of the labels, open.
     pub channels: Vec<Channel>,
-    /// The video that was offered; `None` if none was, or if the other side refused it.
+    /// The video that was offered; `None` if none was, or if the peer refused it.
     pub video: Option<Video>,
 }
 
@@ -119,12 +119,12 @@ impl Offer {
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
 
-    /// The offer, for the other side.
+    /// The offer, for the peer.
     pub fn sdp(&self) -> &str {
         &self.sdp
     }
 
-    /// Applies the other side's answer and waits until every channel is open, and until full packets
+    /// Applies the peer's answer and waits until every channel is open, and until full packets
     /// are known to arrive.
     ///
     /// On an error the connection is closed.

@@ -230,7 +230,7 @@ fn repeat_close_notify(tuning: &Arc<RuntimeTuning>) {
 /// Ends `connection_state` when the peer has said goodbye.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
-/// the other side stays "connected". A handshake that fails closes the transport as well.
+/// the peer stays "connected". A handshake that fails closes the transport as well.
 async fn watch_for_close_notify(
     engine: Weak<dyn PeerConnection>,
     connection_state: ConnectionState,

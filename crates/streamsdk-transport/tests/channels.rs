@@ -65,7 +65,7 @@ async fn flood(channel: &Channel) -> Result<(), SendError> {
     Ok(())
 }
 
-/// Sends a text on a channel and waits for it on the other side.
+/// Sends a text on a channel and waits for it at the other end.
 async fn passes(from: &Channel, to: &mut Channel) {
     from.send_text("still here").await.unwrap();
     let arrived = tokio::time::timeout(Duration::from_secs(30), to.recv()).await;

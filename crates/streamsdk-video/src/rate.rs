@@ -46,7 +46,7 @@ const LITTLE_LOSS: f64 = 0.02;
 /// Growth in a second.
 const GROWTH: f64 = 1.25;
 
-/// Follows the estimates of the bandwidth that the other side sends, and its reports of loss.
+/// Follows the estimates of the bandwidth that the peer sends, and its reports of loss.
 ///
 /// An estimate that is not clearly above what was sent is congestion, and the bitrate goes below it; loss
 /// of more than a tenth lowers it too, whether there are estimates or not. Otherwise it grows by a

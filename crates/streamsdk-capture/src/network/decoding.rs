@@ -74,7 +74,7 @@ impl Link for Decoding {
 }
 
 impl Decoding {
-    /// Whether the other side waits when it is not read from.
+    /// Whether the sender waits when it is not read from.
     pub(super) fn can_wait(&self) -> bool {
         self.connection.has_end()
     }

@@ -1,7 +1,7 @@
 //! Frames out of packets that come late, twice, in any order, or never.
 //!
 //! A frame is given out when it is whole and everything before it was. A packet that is missing is waited
-//! for, since the engine asks the other side for it; when it does not come in time, all is dropped up to
+//! for, since the engine asks the peer for it; when it does not come in time, all is dropped up to
 //! the next key frame, because a decoder can make nothing of what builds on a lost frame.
 
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ impl Assembler {
         (self.expected_packets, self.missing_packets)
     }
 
-    /// Whether nothing can be given out before the other side sends a key frame.
+    /// Whether nothing can be given out before the peer sends a key frame.
     pub(super) fn wants_key_frame(&self) -> bool {
         self.next.is_none() && self.highest.is_some()
     }

@@ -1,4 +1,4 @@
-//! What the other side is told to send at most.
+//! What the peer is told to send at most.
 //!
 //! Without an estimate aiortc stays at its default of half a megabit a second, whatever the picture. This one
 //! knows loss only: it is generous, and falls when packets do not arrive.

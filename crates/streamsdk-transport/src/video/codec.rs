@@ -87,7 +87,7 @@ impl VideoCodec {
         variants.into_iter().map(parameters).collect()
     }
 
-    /// What a track is made of before the other side has chosen a variant.
+    /// What a track is made of before the peer has chosen a variant.
     pub(super) fn capability(self) -> RTCRtpCodec {
         self.variants().swap_remove(0).rtp_codec
     }

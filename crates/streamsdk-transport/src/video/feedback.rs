@@ -23,7 +23,7 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 /// How many packets are remembered to have been asked for again: more than are kept to be sent again.
 const ASKED_FOR: usize = 1024;
 
-/// What the other side says about the video that it receives, and what was sent.
+/// What the peer says about the video that it receives, and what was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct VideoSendStats {
@@ -31,15 +31,15 @@ pub struct VideoSendStats {
     pub packets: u64,
     /// Bytes of payload in them.
     pub bytes: u64,
-    /// Packets that the other side asked for again.
+    /// Packets that the peer asked for again.
     pub nacks: u64,
-    /// Key frames that the other side asked for.
+    /// Key frames that the peer asked for.
     pub key_frame_requests: u64,
-    /// The bandwidth that the other side estimates, in bits per second.
+    /// The bandwidth that the peer estimates, in bits per second.
     pub remb: Option<u64>,
     /// How many estimates of the bandwidth and reports of loss have come.
     pub reports: u64,
-    /// Share of the packets that the other side was missing lately, 0 to 1, not counting those that came when
+    /// Share of the packets that the peer was missing lately, 0 to 1, not counting those that came when
     /// they were sent again.
     pub loss: Option<f64>,
     /// Packets that did not arrive at first, whether or not they came when they were sent again.
@@ -55,7 +55,7 @@ impl VideoSendStats {
     }
 }
 
-/// When, by its own clock, the other side sent what.
+/// When, by its own clock, the peer sent what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReport {
     /// Time on the RTP clock of the video.

@@ -46,7 +46,7 @@ const BURST_SLOT: usize = 20_000;
 pub enum VideoDirection {
     /// Both ways on one track slot.
     SendAndReceive,
-    /// Only from the other side.
+    /// Only from the peer.
     ReceiveOnly,
 }
 

@@ -45,7 +45,7 @@ pub struct IncomingFrame {
     pub arrived: std::time::Instant,
 }
 
-/// What became of the frames that the other side sent.
+/// What became of the frames that the peer sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VideoReceiveStats {
@@ -61,7 +61,7 @@ pub struct VideoReceiveStats {
     pub key_frames_asked: u64,
 }
 
-/// Receives the frames of the other side's track.
+/// Receives the frames of the peer's track.
 #[derive(Debug)]
 pub struct VideoReceiver {
     monitor: VideoMonitor,
@@ -152,14 +152,14 @@ impl VideoReceiver {
         self.monitor.stats()
     }
 
-    /// The newest report of the other side about what it sends.
+    /// The newest report of the peer about what it sends.
     pub fn sender_report(&self) -> Option<SenderReport> {
         self.monitor.feedback.sender_report()
     }
 }
 
 impl VideoMonitor {
-    /// Asks the other side for a key frame.
+    /// Asks the peer for a key frame.
     pub fn request_key_frame(&self) {
         self.shared.key_frame_wanted.notify_one();
     }

@@ -138,12 +138,12 @@ impl VideoSender {
         self.end_reason().map_or(Ok(()), |reason| Err(SendError::Ended(reason)))
     }
 
-    /// Whether the other side asked for a key frame since this was last called.
+    /// Whether the peer asked for a key frame since this was last called.
     pub fn take_key_frame_request(&self) -> bool {
         self.feedback.take_key_frame_request()
     }
 
-    /// What was sent, and what the other side says about it.
+    /// What was sent, and what the peer says about it.
     pub fn stats(&self) -> VideoSendStats {
         self.feedback.sent()
     }
@@ -156,7 +156,7 @@ enum Outgoing {
     EndOfFrames,
 }
 
-/// How packets get to the other side.
+/// How packets get to the peer.
 struct Way {
     track: Arc<TrackLocalStaticRTP>,
     burst_queue: Arc<BurstQueue>,
