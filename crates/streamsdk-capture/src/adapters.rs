@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use crate::pump::{PATIENCE, Pump};
+use crate::pump::{LOOK_UP_INTERVAL, Pump};
 use crate::queue::{Queue, WhenFull};
 use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
 
@@ -38,7 +38,7 @@ impl<P: FrameProducer> Iterator for Frames<P> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.has_ended {
-            match self.producer.next_frame(PATIENCE) {
+            match self.producer.next_frame(LOOK_UP_INTERVAL) {
                 Err(error) if error.is_timeout() => {}
                 next => {
                     self.has_ended = next.is_err();

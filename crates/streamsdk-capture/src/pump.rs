@@ -56,7 +56,7 @@ impl Drop for Pump {
 
 fn take_all(mut producer: impl FrameProducer, queue: &Queue) {
     loop {
-        match producer.next_frame(PATIENCE) {
+        match producer.next_frame(LOOK_UP_INTERVAL) {
             // A frame for which there was no room is counted.
             Ok(frame) => {
                 queue.note(producer.damage());
@@ -84,4 +84,4 @@ impl Drop for EndWithThread {
 }
 
 /// How often those who wait for ever look up. A stopper ends the wait at once all the same.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);

@@ -3,8 +3,8 @@
 /// The text on one line, without control characters and not longer than a sentence.
 pub(crate) fn clean(text: &str) -> String {
     let printable = |character: char| if character.is_control() { ' ' } else { character };
-    let mut cleaned: String = text.trim().chars().take(LONGEST + 1).map(printable).collect();
-    if let Some((cut, _)) = cleaned.char_indices().nth(LONGEST) {
+    let mut cleaned: String = text.trim().chars().take(MAX_CHARACTERS + 1).map(printable).collect();
+    if let Some((cut, _)) = cleaned.char_indices().nth(MAX_CHARACTERS) {
         cleaned.truncate(cut);
         cleaned.push('…');
     }
@@ -12,7 +12,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// In characters.
-const LONGEST: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
 #[cfg(test)]
 mod tests {

@@ -47,7 +47,7 @@ impl Redactor {
     /// Adds a password. Less than four characters are left alone: they stand everywhere.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
-        self.add(password, SHORTEST);
+        self.add(password, MIN_SECRET_CHARACTERS);
         self
     }
 
@@ -62,7 +62,7 @@ impl Redactor {
         let query = rest.split_once('?').map_or("", |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let least = if names_a_secret(name) { SHORTEST } else { LONG };
+            let least = if names_a_secret(name) { MIN_SECRET_CHARACTERS } else { LONG };
             self.add(value, least);
         }
         self
@@ -120,13 +120,13 @@ impl Redactor {
     fn add_credentials(&mut self, credentials: &str) {
         match credentials.split_once(':') {
             Some((user, password)) => {
-                self.add(password, SHORTEST);
+                self.add(password, MIN_SECRET_CHARACTERS);
                 self.add_with_tail(&format!("{credentials}@"), "@");
-                self.add(credentials, 2 * SHORTEST);
+                self.add(credentials, 2 * MIN_SECRET_CHARACTERS);
                 let (user, password) = (percent_decoded(user), percent_decoded(password));
                 self.add_base64_of(&[&user[..], b":", &password].concat());
             }
-            None if !credentials.contains('/') => self.add(credentials, 2 * SHORTEST),
+            None if !credentials.contains('/') => self.add(credentials, 2 * MIN_SECRET_CHARACTERS),
             None => {}
         }
     }
@@ -149,7 +149,7 @@ impl Redactor {
     fn add_base64_of(&mut self, value: &[u8]) {
         for alphabet in [base64_simd::STANDARD_NO_PAD, base64_simd::URL_SAFE_NO_PAD] {
             let encoded = alphabet.encode_to_string(value);
-            self.add(&encoded, 2 * SHORTEST);
+            self.add(&encoded, 2 * MIN_SECRET_CHARACTERS);
         }
     }
 
@@ -227,7 +227,7 @@ fn names_a_secret(name: &str) -> bool {
 }
 
 /// Shorter ones are left alone: their letters stand everywhere.
-const SHORTEST: usize = 4;
+const MIN_SECRET_CHARACTERS: usize = 4;
 /// What is as long as that in a URL's query is no plain setting.
 const LONG: usize = 16;
 

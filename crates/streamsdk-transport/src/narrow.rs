@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// As long as the kernel remembers by default.
 const REMEMBERED: Duration = Duration::from_secs(600);
 /// Where there are more of them, the others are found out again.
-const MOST: usize = 1024;
+const MAX_REMEMBERED: usize = 1024;
 
 type Peers = HashMap<IpAddr, Instant>;
 
@@ -21,7 +21,7 @@ static PEERS: LazyLock<Mutex<Peers>> = LazyLock::new(Mutex::default);
 pub(crate) fn remember(peer: IpAddr) {
     with(|peers| {
         peers.retain(|_, since| since.elapsed() < REMEMBERED);
-        if peers.len() < MOST {
+        if peers.len() < MAX_REMEMBERED {
             peers.insert(peer.to_canonical(), Instant::now());
         }
     });

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// What SCTP hands to DTLS at most. Larger than the engine's default, which is worth 15–30 %.
-const LARGEST: u32 = 1400;
+const MAX_PAYLOAD: u32 = 1400;
 /// What a link of a local network carries, and what is assumed where nothing is known.
 const ETHERNET: u32 = 1500;
 /// What every link of IPv6 carries (RFC 8200); few of IPv4 carry less.
@@ -50,7 +50,7 @@ pub(crate) fn sctp_size(ways: &[Way], relayed: bool) -> u32 {
     let payload = ways.iter().chain([&unknown]).map(|way| way.payload()).min();
     // A link that is narrower still cuts packets up; it is not worth smaller ones.
     let least = smallest_sctp_size(relayed);
-    payload.unwrap_or(0).saturating_sub(around).clamp(least, LARGEST) & !3
+    payload.unwrap_or(0).saturating_sub(around).clamp(least, MAX_PAYLOAD) & !3
 }
 
 /// One that goes on every way.
@@ -96,7 +96,7 @@ mod tests {
         for mtu in [0, 68, 576] {
             assert_eq!(size(V4, mtu), smallest_sctp_size(false));
         }
-        assert_eq!(sctp_size(&[], false), LARGEST);
+        assert_eq!(sctp_size(&[], false), MAX_PAYLOAD);
     }
 
     #[test]

@@ -32,7 +32,7 @@ const VANISHED: usize = 3;
 const GRACE: Duration = Duration::from_millis(30);
 /// The first wait for an answer. Doubled when there is none, and then known from the round trip.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Tries without any answer before the peer is taken to answer none.
 const UNANSWERED: usize = 5;
 
@@ -247,7 +247,7 @@ impl Path {
             let Some(small) = small else { return Proof::Unknown };
             let round_trip = self.small_is_answered(small, &fulls, sent + wait).await;
             if let Some(round_trip) = round_trip {
-                wait = (round_trip * 2 + GRACE).min(LONGEST_WAIT);
+                wait = (round_trip * 2 + GRACE).min(MAX_WAIT);
                 let until = Instant::now() + round_trip + GRACE;
                 while !self.any_answered(&fulls) && self.answer_before(until).await {}
             }
@@ -258,7 +258,7 @@ impl Path {
                 Some(_) => vanished += 1,
                 None => {
                     unanswered += 1;
-                    wait = (wait * 2).min(LONGEST_WAIT);
+                    wait = (wait * 2).min(MAX_WAIT);
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::socket::Kernel;
 
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
 /// all that the kernel may join to one packet.
-const LARGEST_BATCH: usize = 32;
+const MAX_BATCH: usize = 32;
 const SMALL_BATCH: usize = 4;
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl BatchMode {
     fn batch(self) -> usize {
         match self {
             Self::Varied => SMALL_BATCH,
-            Self::Acknowledgements => LARGEST_BATCH,
+            Self::Acknowledgements => MAX_BATCH,
         }
     }
 }
@@ -74,13 +74,13 @@ impl RecvBatch {
         if self.buffers.len() < others {
             self.buffers.resize_with(others, || vec![0; buf.len()]);
         }
-        let mut metas = [RecvMeta::default(); LARGEST_BATCH];
+        let mut metas = [RecvMeta::default(); MAX_BATCH];
         let mut bufs: Vec<_> = std::iter::once(IoSliceMut::new(buf))
             .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
             .collect();
         let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
         let is_repeated = match traffic {
-            BatchMode::Varied => [false; LARGEST_BATCH],
+            BatchMode::Varied => [false; MAX_BATCH],
             BatchMode::Acknowledgements => find_repeated(&bufs[..count], &metas),
         };
         drop(bufs);
@@ -99,11 +99,8 @@ impl RecvBatch {
 }
 
 /// Which acknowledgements another one from the same address follows.
-fn find_repeated(
-    bufs: &[IoSliceMut<'_>],
-    metas: &[RecvMeta; LARGEST_BATCH],
-) -> [bool; LARGEST_BATCH] {
-    let mut is_repeated = [false; LARGEST_BATCH];
+fn find_repeated(bufs: &[IoSliceMut<'_>], metas: &[RecvMeta; MAX_BATCH]) -> [bool; MAX_BATCH] {
+    let mut is_repeated = [false; MAX_BATCH];
     let mut newest = None;
     for (index, (buf, meta)) in bufs.iter().zip(metas).enumerate().rev() {
         if looks_like_sack(&buf[..meta.len]) {

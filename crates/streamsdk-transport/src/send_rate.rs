@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_millis(16);
 /// SendRateMeter, in bytes a second, below which nothing is gathered: there is little to gain then, and
 /// what comes may be waited for.
 const BULK: f64 = 1e6;
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSE: Duration = Duration::from_millis(2);
 /// What a timer may be late by.
 const TIMER_LAG: Duration = Duration::from_millis(1);
 
@@ -52,7 +52,7 @@ impl SendRateMeter {
             return None;
         }
         let half = Duration::from_secs_f64(self.send_buffer as f64 / per_second / 2.0);
-        let pause = half.saturating_sub(TIMER_LAG).min(LONGEST_PAUSE);
+        let pause = half.saturating_sub(TIMER_LAG).min(MAX_PAUSE);
         (pause >= TIMER_LAG).then_some(pause)
     }
 
@@ -84,7 +84,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_a_bulk_sender_whose_peer_is_slow_may_pause() {
         assert_eq!(pause_at(500).await, None, "live video");
-        assert_eq!(pause_at(15_000).await, Some(LONGEST_PAUSE), "a slow peer");
+        assert_eq!(pause_at(15_000).await, Some(MAX_PAUSE), "a slow peer");
         assert_eq!(pause_at(200_000).await, None, "a fast peer");
     }
 

@@ -217,7 +217,7 @@ impl Rhythm {
     }
 
     fn is_cut(&self, step: i64) -> bool {
-        step as f64 * self.tick > LONGEST_HOLE
+        step as f64 * self.tick > MAX_HOLE
     }
 
     /// In seconds.
@@ -231,7 +231,7 @@ const PICTURE_EACH: [Id; 3] = [Id::H264, Id::HEVC, Id::MPEG2VIDEO];
 /// More pictures than a decoder holds back to bring them in order.
 const MAX_DELAY: i64 = 32;
 /// In seconds: beyond that, two recordings were joined.
-const LONGEST_HOLE: f64 = 10.0;
+const MAX_HOLE: f64 = 10.0;
 /// A mark is on the packet behind a hole or, as FFmpeg looks ahead, on one of the two before it.
 const MARK_DISTANCE: u32 = 2;
 /// Packets after which a rate is taken to be steady.

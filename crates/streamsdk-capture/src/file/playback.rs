@@ -108,7 +108,7 @@ enum Due {
 
 impl Schedule {
     fn new(pacing: &Pacing, frame_time: Duration) -> Self {
-        let patience = pacing.drops_late.then_some(frame_time.max(PATIENCE));
+        let patience = pacing.drops_late.then_some(frame_time.max(MAX_LATENESS));
         Self { patience, max_wait: pacing.max_wait, last: None }
     }
 
@@ -130,7 +130,7 @@ impl Schedule {
 }
 
 /// A machine that is busy for a moment is no reason to leave frames out.
-const PATIENCE: Duration = Duration::from_millis(200);
+const MAX_LATENESS: Duration = Duration::from_millis(200);
 /// Nobody is to wait longer for a frame while all that there are come too late.
 const HOPELESS: Duration = Duration::from_secs(1);
 

@@ -74,7 +74,7 @@ fn challenges(address: &Address, watch: &Watch) -> Option<String> {
     server.set_read_timeout(Some(LOOK_UP)).ok()?;
     server.write_all(request.as_bytes()).ok()?;
     let (mut head, mut part) = (Vec::new(), [0; 1024]);
-    while !watch.is_over() && head.len() < LONGEST_HEAD {
+    while !watch.is_over() && head.len() < MAX_HEAD_BYTES {
         match server.read(&mut part) {
             Ok(0) => break,
             Ok(count) => head.extend_from_slice(&part[..count]),
@@ -96,7 +96,7 @@ fn is_wait(error: &std::io::Error) -> bool {
 /// The question is only about words.
 const LIMIT: Duration = Duration::from_secs(3);
 const LOOK_UP: Duration = Duration::from_millis(100);
-const LONGEST_HEAD: usize = 16 << 10;
+const MAX_HEAD_BYTES: usize = 16 << 10;
 
 #[cfg(test)]
 mod tests {

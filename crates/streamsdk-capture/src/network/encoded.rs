@@ -165,7 +165,7 @@ impl Encoded {
         let before = self.last.replace(pts);
         // A clock that was set back is no reordering.
         let back = before.map_or(0.0, |last| last.saturating_sub(pts) as f64 * time_base.seconds());
-        match back > 0.0 && back < LONGEST_REORDERING {
+        match back > 0.0 && back < MAX_REORDERING {
             true => Err(unsupported("H264 with frames out of order")),
             false => Ok(()),
         }
@@ -180,4 +180,4 @@ fn unsupported(offered: &str) -> CaptureError {
 }
 
 /// In seconds: more than any stream's.
-const LONGEST_REORDERING: f64 = 2.0;
+const MAX_REORDERING: f64 = 2.0;

@@ -31,7 +31,7 @@ impl Buffers {
         let mut request = BufferRequest::new(WANTED);
         let asked = device.ask(&requests::REQUEST_BUFFERS, &mut request);
         asked.map_err(|errno| device.failed("asking for buffers", errno))?;
-        let mappings = (0..request.count.min(MOST))
+        let mappings = (0..request.count.min(MAX_BUFFERS))
             .map(|index| map(device, index))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|errno| device.failed("mapping its buffers", errno))?;
@@ -109,4 +109,4 @@ fn map(device: &Device, index: u32) -> Result<Mapping, Errno> {
 const WANTED: u32 = 4;
 
 /// As many as a driver could give for long.
-const MOST: u32 = 32;
+const MAX_BUFFERS: u32 = 32;

@@ -20,7 +20,7 @@ impl Numbering {
     pub(super) fn number(&mut self, sequence: u32) -> (u64, u64) {
         let steps = self.last.map(|last| sequence.wrapping_sub(last));
         let dropped = match steps {
-            Some(steps @ 1..=LONGEST_GAP) => u64::from(steps - 1),
+            Some(steps @ 1..=MAX_GAP) => u64::from(steps - 1),
             // The first, or of a driver that does not count.
             _ => self.skipped,
         };
@@ -31,7 +31,7 @@ impl Numbering {
 }
 
 /// A longer way forward is a way back.
-const LONGEST_GAP: u32 = u32::MAX / 2;
+const MAX_GAP: u32 = u32::MAX / 2;
 
 #[cfg(test)]
 mod tests {

@@ -61,7 +61,7 @@ impl Clock {
             .ok_or(Mp4Error::Timestamp)?;
         let origin = *self.origin.get_or_insert(tick);
         let since = tick.checked_sub(origin).ok_or(Mp4Error::Timestamp)?;
-        if since > LONGEST { Err(Mp4Error::Timestamp) } else { Ok(since) }
+        if since > MAX_TICKS { Err(Mp4Error::Timestamp) } else { Ok(since) }
     }
 }
 
@@ -90,7 +90,7 @@ fn encodable(precision: TimeBase) -> TimeBase {
 }
 
 /// Largest tick: three years at the finest precision, and far from what could overflow.
-const LONGEST: i64 = 1 << 43;
+const MAX_TICKS: i64 = 1 << 43;
 
 #[cfg(test)]
 mod tests {

@@ -149,7 +149,7 @@ impl StreamClock {
 
     fn begin(&mut self, own: Option<i64>, now: Instant) -> i64 {
         // A stream that begins at the end of time has no room for times that grow.
-        let is_usable = |own: &i64| !self.begins_at_zero && own.unsigned_abs() < MOST_TICKS;
+        let is_usable = |own: &i64| !self.begins_at_zero && own.unsigned_abs() < MAX_TICKS;
         let pts = own.filter(is_usable).unwrap_or(0);
         self.shift = own.map_or(0, |own| pts.saturating_sub(own));
         self.own = own;
@@ -218,4 +218,4 @@ const SMALL: Duration = Duration::from_millis(200);
 /// So many of those in a row are one.
 const MANY: u32 = 8;
 
-const MOST_TICKS: u64 = 1 << 62;
+const MAX_TICKS: u64 = 1 << 62;

@@ -59,13 +59,13 @@ impl Rule {
     }
 
     pub(super) fn relayed(base: TimeBase) -> Self {
-        let longest = ticks(base, LONGEST_RELAYED);
+        let longest = ticks(base, MAX_RELAYED_STEP);
         Self::Relayed(Relayed { longest, first: 0, lead: 0, interval: None })
     }
 
     pub(super) fn recorded(base: TimeBase, frame_time: Duration) -> Self {
         let frame_time = ticks(base, frame_time).max(1);
-        let longest = ticks(base, LONGEST_RECORDED);
+        let longest = ticks(base, MAX_RECORDED_STEP);
         Self::Recorded(Recorded { longest, frame_time, repetitions: 0 })
     }
 
@@ -213,5 +213,5 @@ impl Relayed {
     }
 }
 
-const LONGEST_RELAYED: Duration = Duration::from_secs(2);
-const LONGEST_RECORDED: Duration = Duration::from_secs(10);
+const MAX_RELAYED_STEP: Duration = Duration::from_secs(2);
+const MAX_RECORDED_STEP: Duration = Duration::from_secs(10);

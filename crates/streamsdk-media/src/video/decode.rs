@@ -71,10 +71,10 @@ impl<E: Engine> Live<E> {
 
     /// Takes headers that come on their own, and keeps them: the sender need not repeat them.
     fn take_headers(&mut self, headers: &[u8]) {
-        if (1..=MOST_HEADER_BYTES).contains(&headers.len()) {
+        if (1..=MAX_HEADER_BYTES).contains(&headers.len()) {
             // FFmpeg remembers them and then complains that there was no picture.
             let _ = self.engine.decode(headers, NO_TIME);
-            if self.headers.len() + headers.len() > MOST_HEADER_BYTES {
+            if self.headers.len() + headers.len() > MAX_HEADER_BYTES {
                 self.headers.clear();
             }
             self.headers.extend_from_slice(headers);
@@ -95,6 +95,6 @@ impl<E: Engine> VideoDecoder for Live<E> {
     }
 }
 
-const MOST_HEADER_BYTES: usize = 4096;
+const MAX_HEADER_BYTES: usize = 4096;
 
 const NO_TIME: Timestamp = Timestamp::new(0, TimeBase::RTP_VIDEO);

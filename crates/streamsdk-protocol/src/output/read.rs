@@ -13,9 +13,9 @@ use crate::chunk::Message;
 use crate::{Limits, Redactor, gzip};
 
 /// Most texts about one frame that are kept.
-const MOST_TEXTS: usize = 100;
+const MAX_TEXTS: usize = 100;
 /// Most outputs of one message that are read.
-const MOST_OUTPUTS: usize = 4_096;
+const MAX_OUTPUTS: usize = 4_096;
 
 /// One message about one frame, as the client receives it.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +108,7 @@ fn texts(name: &str, value: &[u8], redactor: &Redactor, odd: &mut OddFields) -> 
     let mended = mend(value, name, odd);
     let value = mended.as_deref().unwrap_or(value);
     let mut texts: Vec<String> = match value.first() {
-        Some(b'[') => elements(value).take(MOST_TEXTS).collect::<Vec<_>>(),
+        Some(b'[') => elements(value).take(MAX_TEXTS).collect::<Vec<_>>(),
         _ => vec![value],
     }
     .into_iter()
@@ -121,7 +121,7 @@ fn texts(name: &str, value: &[u8], redactor: &Redactor, odd: &mut OddFields) -> 
         }
     })
     .collect();
-    let left_out = elements(value).skip(MOST_TEXTS).count();
+    let left_out = elements(value).skip(MAX_TEXTS).count();
     if left_out > 0 {
         texts.push(format!("… ({left_out} errors more)"));
     }
@@ -151,7 +151,7 @@ impl Outputs {
                 odd.add(|| FIELD.to_owned(), Oddity::Malformed);
                 break;
             };
-            if outputs.len() == MOST_OUTPUTS {
+            if outputs.len() == MAX_OUTPUTS {
                 odd.add(|| FIELD.to_owned(), Oddity::TooMany);
                 break;
             }
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(twice.get("a").unwrap().json(), "2");
         let many: String = (0..10_000).map(|n| format!("\"{n}\":1,")).collect();
         let many = parse(&format!(r#"{{"serialized_output_data":{{{many}"x":1}}}}"#)).unwrap();
-        assert_eq!(many.outputs.unwrap().len(), MOST_OUTPUTS);
+        assert_eq!(many.outputs.unwrap().len(), MAX_OUTPUTS);
         assert_eq!(many.odd.to_string(), "serialized_output_data has too many members");
     }
 

@@ -55,7 +55,7 @@ impl Message {
 }
 
 /// How many times as long a hold becomes, at most, when reports come that do not tell the offset.
-const LONGEST_HOLD: u32 = 3;
+const MAX_HOLD: u32 = 3;
 /// Reports that may wait for messages that are slower than the reports.
 const REPORTS: usize = 8;
 /// Frames that have to agree when frame 1 has no message.
@@ -224,7 +224,7 @@ impl OffsetEstimator {
     fn hold_is_over(&self) -> bool {
         let full = self.frames.len().min(self.messages.len()) >= self.window;
         full || self.held().is_some_and(|(held, since_report)| {
-            since_report >= self.hold || held >= self.hold.saturating_mul(LONGEST_HOLD)
+            since_report >= self.hold || held >= self.hold.saturating_mul(MAX_HOLD)
         })
     }
 

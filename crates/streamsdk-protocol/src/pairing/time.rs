@@ -17,8 +17,8 @@ pub fn pts_to_90khz(pts: i64, time_base: f64) -> Option<i64> {
 
 /// The simplest fraction that is `value` when divided out: the first continued fraction that is.
 fn fraction(value: f64) -> Option<(i64, i64)> {
-    const LARGEST: f64 = i32::MAX as f64;
-    if !(value > 0.0 && value <= LARGEST) {
+    const MAX_TERM: f64 = i32::MAX as f64;
+    if !(value > 0.0 && value <= MAX_TERM) {
         return None;
     }
     let (mut before, mut last) = ((0.0, 1.0), (1.0, 0.0));
@@ -26,7 +26,7 @@ fn fraction(value: f64) -> Option<(i64, i64)> {
     loop {
         let whole = rest.floor();
         let next: (f64, f64) = (whole * last.0 + before.0, whole * last.1 + before.1);
-        let fits = next.0 <= LARGEST && next.1 <= LARGEST;
+        let fits = next.0 <= MAX_TERM && next.1 <= MAX_DENOMINATOR;
         if !fits {
             return None;
         }

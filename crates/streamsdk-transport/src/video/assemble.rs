@@ -13,9 +13,9 @@ use super::VideoCodec;
 use super::packet::{append, begins_key_frame};
 
 /// How long a packet may be missing. The engine asks for it every 20 ms meanwhile.
-const PATIENCE: Duration = Duration::from_millis(250);
+const RETRANSMIT_WAIT: Duration = Duration::from_millis(250);
 /// Packets that may wait for a missing one: a second of 1080p at 20 Mbit/s.
-const MOST_WAITING: usize = 2048;
+const MAX_WAITING_PACKETS: usize = 2048;
 
 /// One packet of video, with what the assembler wants to know.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Assembler {
 
     /// When [`Assembler::give_up`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.missing_since.map(|since| since + PATIENCE)
+        self.missing_since.map(|since| since + RETRANSMIT_WAIT)
     }
 
     pub(super) fn push(&mut self, packet: VideoPacket) {
@@ -101,7 +101,7 @@ impl Assembler {
         if begins {
             self.start_at(number);
         }
-        if self.waiting.len() > MOST_WAITING {
+        if self.waiting.len() > MAX_WAITING_PACKETS {
             self.drop_oldest();
         }
     }
@@ -170,7 +170,7 @@ impl Assembler {
         if self.next.is_some() {
             self.give_up();
         }
-        while self.waiting.len() > MOST_WAITING {
+        while self.waiting.len() > MAX_WAITING_PACKETS {
             if let Some((_, packet)) = self.waiting.pop_first() {
                 self.count_lost(packet.rtp_time);
             }
@@ -333,7 +333,7 @@ mod tests {
         let mut all = packets(1, &[0], 3_000);
         all.remove(4);
         assert_eq!(frames(&mut assembler, all), [0]);
-        assert!(assembler.waiting.len() <= MOST_WAITING);
+        assert!(assembler.waiting.len() <= MAX_WAITING_PACKETS);
         assert!(assembler.wants_key_frame());
     }
 

@@ -6,7 +6,7 @@
 /// Bits per second at the start and at the least and the most.
 const START: f64 = 3e6;
 const LEAST: f64 = 300e3;
-const MOST: f64 = 8e6;
+const MAX_BITRATE: f64 = 8e6;
 /// Share of lost packets above which there is less, and below which there is more.
 const MUCH_LOSS: f64 = 0.08;
 const LITTLE_LOSS: f64 = 0.02;
@@ -35,7 +35,7 @@ impl Estimate {
             loss if loss < LITTLE_LOSS => 1.08,
             _ => 1.0,
         };
-        self.bits_per_second = (self.bits_per_second * factor).clamp(LEAST, MOST);
+        self.bits_per_second = (self.bits_per_second * factor).clamp(LEAST, MAX_BITRATE);
         self.bits_per_second
     }
 }
@@ -52,6 +52,6 @@ mod tests {
         for second in 3..100 {
             estimate.update(second * 100, 45);
         }
-        assert_eq!(estimate.update(10_000, 45), MOST);
+        assert_eq!(estimate.update(10_000, 45), MAX_BITRATE);
     }
 }

@@ -17,7 +17,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use crate::tuning::RuntimeTuning;
 
 /// More than ever wait for an engine that takes what it is given: it has place for 256.
-const MOST_WAITING: usize = 4096;
+const MAX_WAITING_PACKETS: usize = 4096;
 
 /// The packets that wait for the one that was given to the engine.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl BurstQueue {
     /// Returns the packet to be given to the engine.
     fn line_up(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
         let mut waiting = self.waiting();
-        if waiting.len() >= MOST_WAITING {
+        if waiting.len() >= MAX_WAITING_PACKETS {
             // The engine refuses the track's packets, and says so in its log only.
             waiting.clear();
         }
@@ -168,9 +168,9 @@ mod tests {
     fn what_the_engine_refuses_does_not_pile_up() {
         let burst_queue = BurstQueue::new(Arc::default());
         let line_up = |numbers: std::ops::Range<u16>| burst_queue.line_up(numbers.map(packet));
-        line_up(0..MOST_WAITING as u16 - 1);
+        line_up(0..MAX_WAITING_PACKETS as u16 - 1);
         line_up(1..3);
-        assert_eq!(burst_queue.waiting().len(), MOST_WAITING + 1);
+        assert_eq!(burst_queue.waiting().len(), MAX_WAITING_PACKETS + 1);
         assert_eq!(line_up(7..9).map(|trigger| trigger.header.sequence_number), Some(7));
         assert_eq!(burst_queue.waiting().len(), 2);
     }

@@ -31,7 +31,7 @@ use crate::tuning::RuntimeTuning;
 
 /// How often a missing packet is asked for.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
-const MOST_NACKS: u16 = 25;
+const MAX_NACKS: u16 = 25;
 /// Packets that are kept in case they are asked for again: a second at 5 Mbit/s.
 const KEPT_PACKETS: u16 = 512;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ impl VideoLink {
 pub(crate) fn interceptors(link: &VideoLink) -> Registry {
     let nack = NackGeneratorBuilder::new()
         .with_interval(NACK_INTERVAL)
-        .with_max_nacks_per_packet(MOST_NACKS);
+        .with_max_nacks_per_packet(MAX_NACKS);
     Registry::new()
         .with(Slot::from(STATS_SLOT), feedback::StatsInterceptor::new(Arc::clone(&link.feedback)))
         .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build())

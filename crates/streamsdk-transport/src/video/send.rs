@@ -28,7 +28,7 @@ const PAYLOAD: usize = 1150;
 const BURST: usize = 12;
 /// Share of the time to the next frame over which a frame's packets are spread.
 const SPREAD: f64 = 0.6;
-const LONGEST_SPREAD: Duration = Duration::from_millis(50);
+const MAX_SPREAD: Duration = Duration::from_millis(50);
 /// Frames that wait for the one before them to leave.
 const QUEUE: usize = 2;
 
@@ -216,13 +216,13 @@ struct Pace {
 impl Pace {
     fn spread(&mut self, rtp_time: u32, now: Instant) -> Duration {
         let Some((last_time, last)) = self.last.replace((rtp_time, now)) else {
-            return LONGEST_SPREAD / 2;
+            return MAX_SPREAD / 2;
         };
         let ticks = rtp_time.wrapping_sub(last_time);
         let interval = Duration::from_secs_f64(f64::from(ticks) / f64::from(VIDEO_CLOCK_RATE));
         // A frame that is late already is not held up.
         let late = now.saturating_duration_since(last).saturating_sub(interval);
-        interval.mul_f64(SPREAD).min(LONGEST_SPREAD).saturating_sub(late)
+        interval.mul_f64(SPREAD).min(MAX_SPREAD).saturating_sub(late)
     }
 }
 
@@ -283,7 +283,7 @@ mod tests {
         pace.spread(0, start);
         let spread = pace.spread(3000, start + Duration::from_millis(33));
         assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
-        assert_eq!(pace.spread(93_000, start + Duration::from_millis(1033)), LONGEST_SPREAD);
+        assert_eq!(pace.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
         assert_eq!(pace.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
     }
 

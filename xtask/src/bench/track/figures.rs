@@ -7,7 +7,7 @@ use crate::bench::lab::number;
 use crate::bench::report::{Row, Target};
 use crate::bench::stats::Samples;
 
-const MOST_MEMORY: f64 = 0.25;
+const MAX_MEMORY: f64 = 0.25;
 
 /// What is looked at in every session.
 struct Figure {
@@ -77,7 +77,7 @@ impl Sessions {
             let most = match figure.kind {
                 Kind::Cpu => codec.most_cpu,
                 Kind::Latency => against.most_latency(),
-                Kind::Memory => MOST_MEMORY,
+                Kind::Memory => MAX_MEMORY,
             };
             Row::compared(name, figure.unit, ours, python, Target::RatioAtMost(most))
         };

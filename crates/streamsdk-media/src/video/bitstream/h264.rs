@@ -92,7 +92,7 @@ fn skip_picture_order(bits: &mut Bits) -> Option<()> {
             bits.take(1)?;
             bits.unsigned()?;
             bits.unsigned()?;
-            for _ in 0..bits.unsigned()?.min(MOST_PICTURE_OFFSETS) {
+            for _ in 0..bits.unsigned()?.min(MAX_PICTURE_OFFSETS) {
                 bits.unsigned()?;
             }
         }
@@ -111,7 +111,7 @@ impl Bits {
     fn new(unit: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(64);
         let mut zeros = 0;
-        for &byte in unit.iter().take(LONGEST_PARAMETERS) {
+        for &byte in unit.iter().take(MAX_PARAMETER_BYTES) {
             match (zeros, byte) {
                 (2.., 1 | 2) => break,
                 (2.., 3) => zeros = 0,
@@ -169,10 +169,10 @@ const BASELINE: u32 = 66;
 const MAIN: u32 = 77;
 const HIGH: u32 = 100;
 
-const MOST_PICTURE_OFFSETS: u32 = 255;
+const MAX_PICTURE_OFFSETS: u32 = 255;
 
 /// More than any has, in bytes.
-const LONGEST_PARAMETERS: usize = 4096;
+const MAX_PARAMETER_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {

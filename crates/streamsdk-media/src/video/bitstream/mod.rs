@@ -23,7 +23,7 @@ pub(super) enum Content {
 ///
 /// If the data is damaged where it was looked at, or describes pictures that are not decoded.
 pub(super) fn look(codec: Codec, data: &[u8], max_pixels: u32) -> Result<Content, DecodeError> {
-    if data.len() > LONGEST_FRAME {
+    if data.len() > MAX_FRAME_BYTES {
         let reason = format!("{} bytes for one frame", data.len());
         return Err(DecodeError::Corrupt { codec, reason });
     }
@@ -46,4 +46,4 @@ fn check_size(codec: Codec, width: u32, height: u32, max_pixels: u32) -> Result<
 }
 
 /// More than any frame takes, and less than FFmpeg can take, in bytes.
-const LONGEST_FRAME: usize = 1 << 28;
+const MAX_FRAME_BYTES: usize = 1 << 28;
