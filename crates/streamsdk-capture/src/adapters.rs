@@ -11,7 +11,7 @@ use futures_core::stream::FusedStream;
 
 use crate::pump::{LOOK_UP_INTERVAL, Pump};
 use crate::queue::{Queue, WhenFull};
-use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle};
 
 /// The frames of a producer, one after another; made by [`FrameProducer::frames`].
 ///
@@ -101,8 +101,8 @@ impl FrameProducer for Buffered {
         Ok(captured)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.pump.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.pump.stop_handle()
     }
 
     fn damage(&self) -> Damage {
@@ -119,8 +119,8 @@ impl FrameProducer for Latest {
         self.0.next_frame(timeout)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.0.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.0.stop_handle()
     }
 
     fn damage(&self) -> Damage {
@@ -160,8 +160,8 @@ impl FrameStream {
     }
 
     /// Ends the stream from elsewhere.
-    pub fn stopper(&self) -> Stopper {
-        self.pump.stopper()
+    pub fn stop_handle(&self) -> StopHandle {
+        self.pump.stop_handle()
     }
 
     /// As [`FrameProducer::damage`].

@@ -16,7 +16,7 @@ pub enum CaptureError {
         /// How long the caller was ready to wait.
         waited: Duration,
     },
-    /// [`Stopper::stop`](crate::Stopper::stop) was called.
+    /// [`StopHandle::stop`](crate::StopHandle::stop) was called.
     #[error("the producer was stopped")]
     Stopped,
     /// There are no more frames, as is to be expected of a file.

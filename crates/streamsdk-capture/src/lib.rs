@@ -42,7 +42,7 @@ mod pattern;
 mod producer;
 mod pump;
 mod queue;
-mod stopper;
+mod stop_handle;
 #[cfg(feature = "ffmpeg")]
 mod text;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -64,7 +64,7 @@ pub use network::{
 pub use pattern::TestPattern;
 pub use producer::{CapturedFrame, EncodedProducer, FrameProducer, ProducerFormat};
 pub use queue::WhenFull;
-pub use stopper::Stopper;
+pub use stop_handle::StopHandle;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use webcam::{
     Webcam, WebcamControl, WebcamControlError, WebcamControlKind, WebcamFormat, WebcamFormatInfo,

@@ -8,7 +8,7 @@ use streamsdk_media::{Frame, TimeBase, Timestamp};
 use thiserror::Error;
 
 use crate::queue::{Queue, Rejection, WhenFull};
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
 /// A sender of frames and the producer that gives them, with a queue of 10 frames between them of
 /// which the oldest makes room.
@@ -35,12 +35,12 @@ pub fn manual() -> (ManualSender, ManualProducer) {
 /// when it is full.
 pub fn manual_with(capacity: usize, when_full: WhenFull) -> (ManualSender, ManualProducer) {
     let queue = Arc::new(Queue::new(capacity, when_full));
-    let stopper = Stopper::default();
+    let stop_handle = StopHandle::default();
     let stopped = Arc::clone(&queue);
-    stopper.on_stop(move || stopped.stop());
+    stop_handle.on_stop(move || stopped.stop());
     let entrance = Entrance { queue: Arc::clone(&queue), started: Instant::now() };
     let sender = ManualSender { entrance: Arc::new(entrance) };
-    (sender, ManualProducer { queue, stopper, format: None, next_sequence: 0 })
+    (sender, ManualProducer { queue, stop_handle, format: None, next_sequence: 0 })
 }
 
 /// Sends frames to a [`ManualProducer`]. Clones send to the same one; when the last is dropped, its
@@ -109,7 +109,7 @@ pub enum SendError {
 /// Its format is known from the first frame on. Dropping it ends the frames.
 pub struct ManualProducer {
     queue: Arc<Queue>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     format: Option<ProducerFormat>,
     next_sequence: u64,
 }
@@ -127,8 +127,8 @@ impl FrameProducer for ManualProducer {
         Ok(captured)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use streamsdk_media::video::EncodedFrame;
 use streamsdk_media::{Frame, PixelFormat};
 
-use crate::{Buffered, CaptureError, Damage, FrameStream, Frames, Latest, Stopper, WhenFull};
+use crate::{Buffered, CaptureError, Damage, FrameStream, Frames, Latest, StopHandle, WhenFull};
 
 /// Something that gives frames: a camera, a file, a stream from the network, a drawing.
 ///
@@ -43,7 +43,7 @@ pub trait FrameProducer: Send {
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError>;
 
     /// Ends the producer from another thread: a running [`FrameProducer::next_frame`] at once.
-    fn stopper(&self) -> Stopper;
+    fn stop_handle(&self) -> StopHandle;
 
     /// What was missing or damaged up to the newest frame, and all of it once the frames have ended.
     /// Default is nothing, as of producers that cannot be damaged.
@@ -89,7 +89,7 @@ pub trait FrameProducer: Send {
 
 /// Something that gives video as it was encoded elsewhere.
 pub trait EncodedProducer: Send {
-    /// The next frame. Waits for it; [`EncodedProducer::stopper`] ends that at once.
+    /// The next frame. Waits for it; [`EncodedProducer::stop_handle`] ends that at once.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ pub trait EncodedProducer: Send {
     fn next_encoded(&mut self) -> Result<EncodedFrame, CaptureError>;
 
     /// Ends the producer from another thread.
-    fn stopper(&self) -> Stopper;
+    fn stop_handle(&self) -> StopHandle;
 
     /// What was missing or damaged up to the newest frame, as far as that can be known without decoding.
     /// Default is nothing.
@@ -177,8 +177,8 @@ impl<P: FrameProducer + ?Sized> FrameProducer for Box<P> {
         (**self).next_frame(timeout)
     }
 
-    fn stopper(&self) -> Stopper {
-        (**self).stopper()
+    fn stop_handle(&self) -> StopHandle {
+        (**self).stop_handle()
     }
 
     fn damage(&self) -> Damage {
@@ -195,8 +195,8 @@ impl<P: FrameProducer + ?Sized> FrameProducer for &mut P {
         (**self).next_frame(timeout)
     }
 
-    fn stopper(&self) -> Stopper {
-        (**self).stopper()
+    fn stop_handle(&self) -> StopHandle {
+        (**self).stop_handle()
     }
 
     fn damage(&self) -> Damage {

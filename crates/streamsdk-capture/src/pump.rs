@@ -5,48 +5,48 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::queue::Queue;
-use crate::{CaptureError, FrameProducer, Stopper};
+use crate::{CaptureError, FrameProducer, StopHandle};
 
 /// Ends the producer and waits for its thread when dropped.
 pub(crate) struct Pump {
     queue: Arc<Queue>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Pump {
     pub(crate) fn start(producer: impl FrameProducer + 'static, queue: Queue) -> Self {
-        let stopper = producer.stopper();
-        Self::run(stopper, queue, move |queue| take_all(producer, queue))
+        let stop_handle = producer.stop_handle();
+        Self::run(stop_handle, queue, move |queue| take_all(producer, queue))
     }
 
-    /// Runs `work`, which fills the queue until it ends or the stopper says so.
+    /// Runs `work`, which fills the queue until it ends or the stop_handle says so.
     pub(crate) fn run(
-        stopper: Stopper,
+        stop_handle: StopHandle,
         queue: Queue,
         work: impl FnOnce(&Queue) + Send + 'static,
     ) -> Self {
         let queue = Arc::new(queue);
         let stopped = Arc::clone(&queue);
-        stopper.on_stop(move || stopped.stop());
+        stop_handle.on_stop(move || stopped.stop());
         let ending = EndWithThread(Arc::clone(&queue));
         // If there is no thread to be had, the closure is dropped, and that ends the queue.
         let thread = Builder::new().name("capture".to_owned()).spawn(move || work(&ending.0)).ok();
-        Self { queue, stopper, thread }
+        Self { queue, stop_handle, thread }
     }
 
     pub(crate) fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    pub(crate) fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    pub(crate) fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 }
 
 impl Drop for Pump {
     fn drop(&mut self) {
-        self.stopper.stop();
+        self.stop_handle.stop();
         if let Some(thread) = self.thread.take() {
             // A panic of the producer was told to the consumer already.
             let _ = thread.join();
@@ -83,5 +83,5 @@ impl Drop for EndWithThread {
     }
 }
 
-/// How often those who wait for ever look up. A stopper ends the wait at once all the same.
+/// How often those who wait for ever look up. A stop_handle ends the wait at once all the same.
 pub(crate) const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);

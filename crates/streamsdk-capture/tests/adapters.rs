@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use streamsdk_capture::{
     CaptureError, CapturedFrame, Damage, FrameProducer, FrameStream, ProducerFormat, SendError,
-    Stopper, TestPattern, WhenFull, manual, manual_with,
+    StopHandle, TestPattern, WhenFull, manual, manual_with,
 };
 use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
@@ -20,14 +20,14 @@ const LONG: Duration = Duration::from_secs(30);
 struct Gated {
     permissions: Receiver<()>,
     asked: Sender<()>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     next: u64,
 }
 
 fn gated() -> (Gated, Sender<()>, Receiver<()>) {
     let (allow, permissions) = channel();
     let (asked, questions) = channel();
-    (Gated { permissions, asked, stopper: Stopper::default(), next: 0 }, allow, questions)
+    (Gated { permissions, asked, stop_handle: StopHandle::default(), next: 0 }, allow, questions)
 }
 
 impl FrameProducer for Gated {
@@ -43,8 +43,8 @@ impl FrameProducer for Gated {
         Ok(CapturedFrame::new(gray(number as u32 + 1), number))
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 }
 
@@ -94,11 +94,11 @@ fn the_newest_frame_is_kept_and_the_others_are_counted() {
 /// Gives two frames and breaks off, each with more damage than before.
 struct Damaged {
     frames: u32,
-    stopper: Stopper,
+    stop_handle: StopHandle,
 }
 
 fn damaged() -> Damaged {
-    Damaged { frames: 0, stopper: Stopper::default() }
+    Damaged { frames: 0, stop_handle: StopHandle::default() }
 }
 
 fn broken() -> CaptureError {
@@ -116,8 +116,8 @@ impl FrameProducer for Damaged {
         (self.frames < 3).then(frame).ok_or_else(broken)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 
     fn damage(&self) -> Damage {
@@ -169,20 +169,20 @@ fn damage_is_known_behind_every_adapter() {
 fn stopping_and_dropping_the_newest_frame_end_its_producer() {
     let mut latest = TestPattern::new(16, 16, 0.01).latest();
     latest.next_frame(LONG).unwrap();
-    let stopper = latest.stopper();
+    let stop_handle = latest.stop_handle();
     let waiting = std::thread::spawn(move || latest.next_frame(LONG).map(drop));
-    stopper.stop();
+    stop_handle.stop();
     assert_eq!(waiting.join().unwrap(), Err(CaptureError::Stopped));
 
     let latest = TestPattern::new(16, 16, 0.01).latest();
-    let stopper = latest.stopper();
+    let stop_handle = latest.stop_handle();
     drop(latest);
-    assert!(stopper.is_stopped());
+    assert!(stop_handle.is_stopped());
 }
 
 #[test]
 fn a_producer_that_panics_is_an_error_and_not_a_wait_for_ever() {
-    struct Panics(Stopper);
+    struct Panics(StopHandle);
     impl FrameProducer for Panics {
         fn format(&self) -> Option<&ProducerFormat> {
             None
@@ -190,11 +190,11 @@ fn a_producer_that_panics_is_an_error_and_not_a_wait_for_ever() {
         fn next_frame(&mut self, _: Duration) -> Result<CapturedFrame, CaptureError> {
             panic!("as this test wants it")
         }
-        fn stopper(&self) -> Stopper {
+        fn stop_handle(&self) -> StopHandle {
             self.0.clone()
         }
     }
-    let error = Panics(Stopper::default()).latest().next_frame(LONG).unwrap_err();
+    let error = Panics(StopHandle::default()).latest().next_frame(LONG).unwrap_err();
     assert!(matches!(error, CaptureError::Failed { .. }), "{error}");
 }
 
@@ -245,7 +245,7 @@ fn a_stream_that_is_full_leaves_out_the_newest_or_the_oldest() {
         allow.send(()).unwrap();
         taken.push(numbers(&next(&mut stream).unwrap().unwrap()));
         assert_eq!(taken, expected, "{when_full:?}");
-        // Lets the producer end, which knows no stopper while it waits for a permission.
+        // Lets the producer end, which knows no stop_handle while it waits for a permission.
         drop(allow);
     }
 }
@@ -253,9 +253,9 @@ fn a_stream_that_is_full_leaves_out_the_newest_or_the_oldest() {
 #[test]
 fn dropping_a_full_stream_does_not_wait_for_room() {
     let stream = pattern(u64::MAX).into_stream(1, WhenFull::Wait);
-    let stopper = stream.stopper();
+    let stop_handle = stream.stop_handle();
     drop(stream);
-    assert!(stopper.is_stopped());
+    assert!(stop_handle.is_stopped());
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn after_the_end_nothing_can_be_sent() {
 
     let (sender, mut producer) = manual();
     sender.send(gray(1)).unwrap();
-    producer.stopper().stop();
+    producer.stop_handle().stop();
     assert_eq!(producer.next_frame(SECOND).unwrap_err(), CaptureError::Stopped);
     assert_eq!(sender.send(gray(2)), Err(SendError::Ended));
 

@@ -259,7 +259,7 @@ fn a_server_that_is_started_again_is_found_again() {
         }
     };
     assert!(after.timestamp.seconds() > before.timestamp.seconds());
-    stream.stopper().stop();
+    stream.stop_handle().stop();
     assert_eq!(stream.next_encoded().unwrap_err(), CaptureError::Stopped);
 }
 

@@ -440,7 +440,7 @@ fn a_paced_file_takes_as_long_as_it_lasts_and_can_be_stopped() {
     assert_eq!(next(Duration::ZERO), Ok(0));
     assert!(next(Duration::ZERO).unwrap_err().is_timeout());
     assert_eq!(next(second), Ok(1));
-    video.stopper().stop();
+    video.stop_handle().stop();
     assert_eq!(FrameProducer::next_frame(&mut video, second).unwrap_err(), CaptureError::Stopped);
 }
 

@@ -15,8 +15,8 @@ use cameras::{
     Feed, bind_vivid, descriptors, fed_loopback, loopback, mappings, unbind_vivid, until, vivid,
 };
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, Stopper, Webcam, WebcamControl, WebcamControlError,
-    WebcamControlKind, WebcamFormat, WebcamId, WebcamSize, webcams,
+    CaptureError, CapturedFrame, FrameProducer, StopHandle, Webcam, WebcamControl,
+    WebcamControlError, WebcamControlKind, WebcamFormat, WebcamId, WebcamSize, webcams,
 };
 use streamsdk_media::{Frame, PixelFormat, TimeBase};
 
@@ -292,11 +292,11 @@ fn stopping_ends_a_wait_at_once() {
     let mut webcam = Webcam::options(vivid()).frame_rate(1.0).open().unwrap();
     assert_eq!(webcam.format().unwrap().frame_rate, Some(1.0));
     frames(&mut webcam, 1);
-    let stopper = webcam.stopper();
+    let stop_handle = webcam.stop_handle();
     let thread = thread::spawn(move || {
         thread::sleep(SHORT);
         let stopped = Instant::now();
-        stopper.stop();
+        stop_handle.stop();
         stopped
     });
     assert_eq!(webcam.next_frame(LONG).unwrap_err(), CaptureError::Stopped);
@@ -309,17 +309,17 @@ fn stopping_ends_a_wait_at_once() {
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn a_camera_that_is_stopped_before_is_not_opened() {
-    let stopper = Stopper::default();
-    stopper.stop();
-    let error = Webcam::options(vivid()).stopper(stopper).open().unwrap_err();
+    let stop_handle = StopHandle::default();
+    stop_handle.stop();
+    let error = Webcam::options(vivid()).stop_handle(stop_handle).open().unwrap_err();
     assert_eq!(error, CaptureError::Stopped);
 }
 
 #[test]
 #[ignore = "needs cameras: cargo xtask webcam runs it"]
 fn opening_and_closing_many_times_leaves_nothing_behind() {
-    let stopper = Stopper::default();
-    let open = || Webcam::options(vivid()).stopper(stopper.clone()).open().unwrap();
+    let stop_handle = StopHandle::default();
+    let open = || Webcam::options(vivid()).stop_handle(stop_handle.clone()).open().unwrap();
     drop(open());
     let before = (descriptors(), mappings());
     for round in 0..50 {

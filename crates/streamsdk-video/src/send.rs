@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, Stopper};
+use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, StopHandle};
 use streamsdk_media::video::{
     self, EncodeOptions, EncodedFrame, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
 };
@@ -101,7 +101,7 @@ impl TrackSender {
     }
 
     /// Encodes the frames of a producer onto the track, until the producer ends (`Ok`) or something fails.
-    /// [`FrameProducer::stopper`] ends it.
+    /// [`FrameProducer::stop_handle`] ends it.
     ///
     /// `on_sent` is told of each frame before it leaves. A frame that cannot be encoded is left out and
     /// counted.
@@ -193,7 +193,7 @@ impl TrackSender {
     pub fn forward(
         &mut self,
         frame: EncodedFrame,
-        stop: &Stopper,
+        stop: &StopHandle,
         on_sent: impl FnOnce(SentFrame),
     ) -> Result<Forwarded, SendError> {
         if on_track(frame.codec) != Some(self.sender.codec()) || frame.data.len() > MAX_FRAME_BYTES

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use streamsdk_capture::{Stopper, TestPattern, WhenFull, manual_with, marker};
+use streamsdk_capture::{StopHandle, TestPattern, WhenFull, manual_with, marker};
 use streamsdk_media::video::{Codec, EncodedFrame};
 use streamsdk_media::{ColorSpace, Frame, TimeBase, Timestamp};
 use streamsdk_transport::{
@@ -167,7 +167,7 @@ async fn only_what_the_track_can_take_is_forwarded_and_from_a_key_frame_on() {
     let stats = EncodeStats::default();
     let mut track = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
     let forwarding = move || {
-        let mut forward = |frame| track.forward(frame, &Stopper::default(), |_| {}).unwrap();
+        let mut forward = |frame| track.forward(frame, &StopHandle::default(), |_| {}).unwrap();
         let vp8 = EncodedFrame { codec: Codec::Vp8, ..frame_of(10, 0, true) };
         [
             forward(frame_of(10, 0, false)),

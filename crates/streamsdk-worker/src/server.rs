@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, ServiceExt, http::header};
 use serde_json::json;
-use streamsdk_capture::{NetworkStream, Stopper};
+use streamsdk_capture::{NetworkStream, StopHandle};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
@@ -202,12 +202,12 @@ impl Endpoint {
         if !self.config.allow_private_sources {
             private_sources::refuse(url).await?;
         }
-        let (limit, stopper) = (self.config.source_timeout, Stopper::default());
-        let options = options.clone().stopper(stopper.clone());
+        let (limit, stop_handle) = (self.config.source_timeout, StopHandle::default());
+        let options = options.clone().stop_handle(stop_handle.clone());
         let options = options.connect_timeout(limit).read_timeout(limit);
         let options = if plan.realtime { options } else { options.every_frame(MAX_KEPT_BYTES) };
         let opening = tokio::task::spawn_blocking(move || options.open());
-        let stop = StopOnDrop::new(stopper);
+        let stop = StopOnDrop::new(stop_handle);
         let opened = tokio::select! {
             opened = opening => opened.map_err(|error| Refusal::internal(&error.to_string()))?,
             () = self.stop.cancelled() => return Err(Refusal::internal("The worker is shutting down.")),

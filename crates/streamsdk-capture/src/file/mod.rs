@@ -17,7 +17,7 @@ pub use self::info::VideoInfo;
 use self::playback::{Pacing, Playback};
 use self::reading::{Reading, skipped_packets};
 use crate::ffmpeg::DecoderOptions;
-use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle};
 
 /// A video file that is being decoded, frame by frame, on the caller's thread.
 ///
@@ -220,8 +220,8 @@ impl FrameProducer for VideoFile {
         Ok(captured)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.playback.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.playback.stop_handle()
     }
 
     fn damage(&self) -> Damage {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use streamsdk_media::{Frame, Timestamp};
 
-use crate::{CaptureError, CapturedFrame, Stopper};
+use crate::{CaptureError, CapturedFrame, StopHandle};
 
 /// How a file is played.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl Default for Pacing {
 /// Holds the next frame back until it is due.
 pub(super) struct Playback {
     schedule: Option<Schedule>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     waiting: Option<Waiting>,
     next_sequence: u64,
     /// Frames that came too late since the last one that did not.
@@ -40,20 +40,20 @@ impl Playback {
     pub(super) fn new(pacing: &Pacing, frame_time: Duration) -> Self {
         Self {
             schedule: pacing.is_paced.then(|| Schedule::new(pacing, frame_time)),
-            stopper: Stopper::default(),
+            stop_handle: StopHandle::default(),
             waiting: None,
             next_sequence: 0,
             left_out: 0,
         }
     }
 
-    pub(super) fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    pub(super) fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 
     /// Whether there is no frame that waits, and one can be put.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_none() && !self.stopper.is_stopped()
+        self.waiting.is_none() && !self.stop_handle.is_stopped()
     }
 
     /// Leaves the frame out if it comes too late.
@@ -75,7 +75,7 @@ impl Playback {
         let due = self.waiting.as_ref().and_then(|waiting| waiting.due);
         let to_wait =
             due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
-        if self.stopper.wait(to_wait.min(timeout)) {
+        if self.stop_handle.wait(to_wait.min(timeout)) {
             return Err(CaptureError::Stopped);
         }
         let waiting = self.waiting.take_if(|_| to_wait <= timeout);

@@ -70,7 +70,7 @@ impl Connection {
         options: &NetworkStreamOptions,
     ) -> Result<Self, CaptureError> {
         streamsdk_media::ffmpeg::init();
-        let watch = Watch::new(options.stopper.clone());
+        let watch = Watch::new(options.stop_handle.clone());
         let mut input = connect(address, options, &watch)?;
         find_streams(&mut input, address, options, &watch)?;
         let origin = address.origin();

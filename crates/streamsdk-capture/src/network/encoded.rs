@@ -13,7 +13,7 @@ use super::options::NetworkStreamOptions;
 use super::receiver::{Link, Received, Receiver};
 use super::{Address, H264Profile};
 use crate::ffmpeg;
-use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, StopHandle};
 
 /// The H264 of a stream from the network, to be passed on without decoding it; opened by
 /// [`NetworkStreamOptions::open_encoded`].
@@ -25,7 +25,7 @@ pub struct EncodedStream {
     origin: String,
     format: Option<ProducerFormat>,
     profile: Option<H264Profile>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     receiver: Receiver<Encoded>,
 }
 
@@ -37,7 +37,7 @@ impl EncodedStream {
             origin: address.origin().to_owned(),
             format: encoded.format,
             profile: encoded.repackager.profile(),
-            stopper: options.stopper.clone(),
+            stop_handle: options.stop_handle.clone(),
             receiver: Receiver::new(address, options, encoded),
         })
     }
@@ -77,8 +77,8 @@ impl EncodedProducer for EncodedStream {
         Ok(EncodedFrame { codec: Codec::H264, data, key_frame, timestamp })
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 
     fn damage(&self) -> Damage {

@@ -23,7 +23,7 @@ use self::receiver::{Link, Receiver};
 use crate::pump::Pump;
 use crate::queue::Queue;
 use crate::{
-    Buffered, CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper,
+    Buffered, CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle,
 };
 
 /// A video stream from the network: RTSP and RTMP cameras and servers, MJPEG and other video over HTTP,
@@ -83,10 +83,10 @@ impl NetworkStream {
         let origin = address.origin().to_owned();
         let decoding = Decoding::open(&address, &options)?;
         let format = decoding.format();
-        let stopper = options.stopper.clone();
+        let stop_handle = options.stop_handle.clone();
         let queue = options.keeping.queue(decoding.can_wait());
         let receiver = Receiver::new(address, options, decoding);
-        let pump = Pump::run(stopper, queue, move |queue| fill(queue, receiver));
+        let pump = Pump::run(stop_handle, queue, move |queue| fill(queue, receiver));
         Ok(Self { origin, frames: Buffered::of(pump, format) })
     }
 }
@@ -116,7 +116,7 @@ impl FrameProducer for NetworkStream {
     ///
     /// # Errors
     ///
-    /// Besides time-outs and the end by [`Stopper::stop`]: [`Silent`](CaptureError::Silent) if no
+    /// Besides time-outs and the end by [`StopHandle::stop`]: [`Silent`](CaptureError::Silent) if no
     /// video came for [`NetworkStreamOptions::read_timeout`], and
     /// [`Disconnected`](CaptureError::Disconnected) if the connection ended, both only after
     /// reconnecting was tried as [`NetworkStreamOptions::reconnect`] says; the error is then that of
@@ -126,8 +126,8 @@ impl FrameProducer for NetworkStream {
         self.frames.next_frame(timeout)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.frames.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.frames.stop_handle()
     }
 
     fn damage(&self) -> Damage {

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{Address, EncodedStream, NetworkStream};
 use crate::ffmpeg::DecoderOptions;
 use crate::queue::Queue;
-use crate::{CaptureError, Stopper, WhenFull};
+use crate::{CaptureError, StopHandle, WhenFull};
 
 /// How a [`NetworkStream`] is opened; made by [`NetworkStream::options`].
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct NetworkStreamOptions {
     pub(super) reconnect: Reconnect,
     pub(super) keeping: Keeping,
     pub(super) decoding: DecoderOptions,
-    pub(super) stopper: Stopper,
+    pub(super) stop_handle: StopHandle,
 }
 
 /// Which frames are kept for a consumer that does not take them at once.
@@ -96,7 +96,7 @@ impl NetworkStreamOptions {
             reconnect: Reconnect::never(),
             keeping: Keeping::Buffered { capacity: 1, when_full: WhenFull::DropOldest },
             decoding: DecoderOptions::default(),
-            stopper: Stopper::default(),
+            stop_handle: StopHandle::default(),
         }
     }
 
@@ -167,11 +167,11 @@ impl NetworkStreamOptions {
         Self { decoding: self.decoding.max_pixels(pixels), ..self }
     }
 
-    /// A stopper of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
-    /// that [`stopper`](crate::FrameProducer::stopper) gives out afterwards.
+    /// A stop_handle of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
+    /// that [`stop_handle`](crate::FrameProducer::stop_handle) gives out afterwards.
     #[must_use]
-    pub fn stopper(self, stopper: Stopper) -> Self {
-        Self { stopper, ..self }
+    pub fn stop_handle(self, stop_handle: StopHandle) -> Self {
+        Self { stop_handle, ..self }
     }
 
     /// Connects, and waits until the server has told about its video.

@@ -56,7 +56,9 @@ impl<L: Link> Receiver<L> {
         loop {
             match self.attempt() {
                 // What FFmpeg has read already comes without a wait that could be ended.
-                Ok(_) if self.options.stopper.is_stopped() => return Err(CaptureError::Stopped),
+                Ok(_) if self.options.stop_handle.is_stopped() => {
+                    return Err(CaptureError::Stopped);
+                }
                 Ok(received) => {
                     self.attempts = 0;
                     let Received { frame, timestamp, waited } = received;
@@ -90,7 +92,7 @@ impl<L: Link> Receiver<L> {
         self.clock.restart();
         let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final(&error));
         let Some(delay) = delay else { return Err(error) };
-        if self.options.stopper.wait(delay) {
+        if self.options.stop_handle.wait(delay) {
             return Err(CaptureError::Stopped);
         }
         self.attempts = self.attempts.saturating_add(1);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::Stopper;
+use crate::StopHandle;
 
 /// A deadline and a number of bytes that are renewed, and the flag that ends everything.
 #[derive(Clone)]
 pub(super) struct Watch {
-    stopper: Stopper,
+    stop_handle: StopHandle,
     started: Instant,
     limits: Arc<Limits>,
 }
@@ -24,8 +24,8 @@ struct Limits {
 }
 
 impl Watch {
-    pub(super) fn new(stopper: Stopper) -> Self {
-        Self { stopper, started: Instant::now(), limits: Arc::default() }
+    pub(super) fn new(stop_handle: StopHandle) -> Self {
+        Self { stop_handle, started: Instant::now(), limits: Arc::default() }
     }
 
     /// From now on there is so much time, and room for one large frame.
@@ -50,7 +50,7 @@ impl Watch {
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.stopper.is_stopped()
+        self.stop_handle.is_stopped()
     }
 
     pub(super) fn has_expired(&self) -> bool {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use streamsdk_media::{Frame, MAX_DIMENSION, PixelFormat, TimeBase, Timestamp};
 
 use self::scene::Scene;
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
 /// A moving picture that needs no camera: shapes over colour bars, the frame's number and a clock as
 /// digits, and the number once more for machines, as a [`marker`](crate::marker).
@@ -34,7 +34,7 @@ pub struct TestPattern {
     fps: f64,
     is_paced: bool,
     limit: u64,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     scene: Scene,
     started: Option<Instant>,
     next: u64,
@@ -54,7 +54,7 @@ impl TestPattern {
             fps,
             is_paced: true,
             limit: u64::MAX,
-            stopper: Stopper::default(),
+            stop_handle: StopHandle::default(),
             scene: Scene::new(width, height),
             started: None,
             next: 0,
@@ -86,7 +86,7 @@ impl TestPattern {
         let since = started.elapsed();
         let due = self.time_of(self.next);
         let to_wait = due.saturating_sub(since);
-        if self.stopper.wait(to_wait.min(timeout)) {
+        if self.stop_handle.wait(to_wait.min(timeout)) {
             return Err(CaptureError::Stopped);
         }
         if to_wait > timeout {
@@ -122,7 +122,7 @@ impl FrameProducer for TestPattern {
     }
 
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
-        if self.stopper.is_stopped() {
+        if self.stop_handle.is_stopped() {
             return Err(CaptureError::Stopped);
         }
         if self.next >= self.limit {
@@ -135,8 +135,8 @@ impl FrameProducer for TestPattern {
         Ok(CapturedFrame::new(frame, number).dropped(dropped))
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 }
 

@@ -93,12 +93,12 @@ fn a_frame_that_is_not_due_yet_times_out_and_comes_later() {
 fn stopping_ends_a_wait_for_a_frame_and_all_later_ones() {
     let mut pattern = TestPattern::new(16, 16, 0.01);
     pattern.next_frame(SECOND).unwrap();
-    let stopper = pattern.stopper();
+    let stop_handle = pattern.stop_handle();
     let waiting = std::thread::spawn(move || {
         let stopped = pattern.next_frame(Duration::MAX).map(drop);
         (stopped, pattern.next_frame(Duration::MAX).map(drop))
     });
-    stopper.stop();
+    stop_handle.stop();
     let stopped = Err(CaptureError::Stopped);
     assert_eq!(waiting.join().unwrap(), (stopped.clone(), stopped));
 }

@@ -33,7 +33,7 @@ use self::negotiation::{Agreement, agree};
 pub use self::options::WebcamOptions;
 use self::pictures::Pictures;
 use self::stream::Stream;
-use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper};
+use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
 /// A camera of this machine.
 ///
@@ -78,7 +78,7 @@ impl Webcam {
     }
 
     fn open_with(options: WebcamOptions) -> Result<Self, CaptureError> {
-        if options.stopper.is_stopped() {
+        if options.stop_handle.is_stopped() {
             return Err(CaptureError::Stopped);
         }
         let device = Device::open(&options.which.path()?).and_then(Device::capturing)?;
@@ -88,7 +88,8 @@ impl Webcam {
             origin: device.origin().to_owned(),
             reason: format!("{format} of {width}x{height}, {} bytes per row", pixels.stride),
         })?;
-        let stream = Stream::start(device, pictures, rate, options.read_timeout, options.stopper)?;
+        let stream =
+            Stream::start(device, pictures, rate, options.read_timeout, options.stop_handle)?;
         let format = ProducerFormat::new(format.pixel_format(), width, height).frame_rate(rate);
         Ok(Self { stream, format: Some(format), end: None })
     }
@@ -123,7 +124,7 @@ impl FrameProducer for Webcam {
     ///
     /// # Errors
     ///
-    /// Besides time-outs and the end by [`Stopper::stop`]: [`Silent`](CaptureError::Silent) if no
+    /// Besides time-outs and the end by [`StopHandle::stop`]: [`Silent`](CaptureError::Silent) if no
     /// picture came for [`WebcamOptions::read_timeout`], [`Disconnected`](CaptureError::Disconnected)
     /// if the camera was unplugged, and [`Decode`](CaptureError::Decode) if 64 pictures in a row could
     /// not be decoded; fewer are counted as dropped.
@@ -143,8 +144,8 @@ impl FrameProducer for Webcam {
         }
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stream.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.stream.stop_handle()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Webcam, WebcamFormat, WebcamId};
-use crate::{CaptureError, Stopper};
+use crate::{CaptureError, StopHandle};
 
 /// How a [`Webcam`] is opened; made by [`Webcam::options`].
 ///
@@ -16,7 +16,7 @@ pub struct WebcamOptions {
     pub(super) frame_rate: f64,
     pub(super) format: Option<WebcamFormat>,
     pub(super) read_timeout: Duration,
-    pub(super) stopper: Stopper,
+    pub(super) stop_handle: StopHandle,
 }
 
 impl WebcamOptions {
@@ -27,7 +27,7 @@ impl WebcamOptions {
             frame_rate: DEFAULT_RATE,
             format: None,
             read_timeout: Duration::from_secs(5),
-            stopper: Stopper::default(),
+            stop_handle: StopHandle::default(),
         }
     }
 
@@ -59,11 +59,11 @@ impl WebcamOptions {
         Self { read_timeout: timeout, ..self }
     }
 
-    /// A stopper of the caller's. Default is one that [`stopper`](crate::FrameProducer::stopper) gives
+    /// A stop_handle of the caller's. Default is one that [`stop_handle`](crate::FrameProducer::stop_handle) gives
     /// out afterwards.
     #[must_use]
-    pub fn stopper(self, stopper: Stopper) -> Self {
-        Self { stopper, ..self }
+    pub fn stop_handle(self, stop_handle: StopHandle) -> Self {
+        Self { stop_handle, ..self }
     }
 
     /// Opens the camera and has it start.

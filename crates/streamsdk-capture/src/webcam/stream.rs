@@ -12,7 +12,7 @@ use super::failure;
 use super::numbering::Numbering;
 use super::pictures::Pictures;
 use super::wakeup::{Seen, Wakeup};
-use crate::{CaptureError, CapturedFrame, Stopper};
+use crate::{CaptureError, CapturedFrame, StopHandle};
 
 /// A camera that is running.
 pub(super) struct Stream {
@@ -21,7 +21,7 @@ pub(super) struct Stream {
     device: Device,
     pictures: Pictures,
     wakeup: Wakeup,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     read_timeout: Duration,
     /// How long it takes for a picture to come after one that is old.
     patience: Duration,
@@ -39,10 +39,10 @@ impl Stream {
         pictures: Pictures,
         rate: Option<f64>,
         read_timeout: Duration,
-        stopper: Stopper,
+        stop_handle: StopHandle,
     ) -> Result<Self, CaptureError> {
         let wakeup =
-            Wakeup::new(&stopper).map_err(|errno| device.failed("making an eventfd", errno))?;
+            Wakeup::new(&stop_handle).map_err(|errno| device.failed("making an eventfd", errno))?;
         let buffers = Buffers::start(&device)?;
         let capacity = buffers.capacity();
         if capacity < pictures.least_bytes() {
@@ -54,7 +54,7 @@ impl Stream {
             device,
             pictures,
             wakeup,
-            stopper,
+            stop_handle,
             read_timeout,
             patience: patience(rate),
             numbering: Numbering::default(),
@@ -68,15 +68,15 @@ impl Stream {
         &self.device
     }
 
-    pub(super) fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    pub(super) fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 
     /// The newest frame that was not given yet.
     pub(super) fn next(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
         let started = Instant::now();
         loop {
-            if self.stopper.is_stopped() {
+            if self.stop_handle.is_stopped() {
                 return Err(CaptureError::Stopped);
             }
             let left = timeout.saturating_sub(started.elapsed());

@@ -1,4 +1,4 @@
-//! Waiting for a camera, with a stopper that ends the wait.
+//! Waiting for a camera, with a stop_handle that ends the wait.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{Errno, write};
 
-use crate::Stopper;
+use crate::StopHandle;
 
-/// Becomes readable when the stopper is called.
+/// Becomes readable when the stop_handle is called.
 pub(super) struct Wakeup {
     fd: Arc<OwnedFd>,
 }
@@ -24,11 +24,11 @@ pub(super) enum Seen {
 }
 
 impl Wakeup {
-    pub(super) fn new(stopper: &Stopper) -> Result<Self, Errno> {
+    pub(super) fn new(stop_handle: &StopHandle) -> Result<Self, Errno> {
         let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        // A stopper may be kept for longer than the camera, whose descriptors should not be.
+        // A stop_handle may be kept for longer than the camera, whose descriptors should not be.
         let woken = Arc::downgrade(&fd);
-        stopper.on_stop(move || {
+        stop_handle.on_stop(move || {
             if let Some(fd) = woken.upgrade() {
                 // It fails only if it was readable already.
                 let _ = write(&*fd, &1_u64.to_ne_bytes());
@@ -37,7 +37,7 @@ impl Wakeup {
         Ok(Self { fd })
     }
 
-    /// Waits until the device has something, the stopper is called, or the time is over.
+    /// Waits until the device has something, the stop_handle is called, or the time is over.
     pub(super) fn wait(&self, device: impl AsFd, timeout: Duration) -> Result<Seen, Errno> {
         let mut fds = [
             PollFd::new(&device, PollFlags::IN),
@@ -68,12 +68,12 @@ mod tests {
 
     #[test]
     fn a_stopper_ends_the_wait_and_all_later_ones() {
-        let stopper = Stopper::default();
-        let wakeup = Wakeup::new(&stopper).unwrap();
+        let stop_handle = StopHandle::default();
+        let wakeup = Wakeup::new(&stop_handle).unwrap();
         // Never becomes readable.
         let device = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
         assert_eq!(wakeup.wait(&device, Duration::from_millis(1)), Ok(Seen::Well));
-        let thread = std::thread::spawn(move || stopper.stop());
+        let thread = std::thread::spawn(move || stop_handle.stop());
         let started = Instant::now();
         for _ in 0..2 {
             assert_eq!(wakeup.wait(&device, Duration::MAX), Ok(Seen::Well));
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn a_stopper_that_is_kept_keeps_no_descriptor() {
-        let stopper = Stopper::default();
-        let fd = Arc::downgrade(&Wakeup::new(&stopper).unwrap().fd);
+        let stop_handle = StopHandle::default();
+        let fd = Arc::downgrade(&Wakeup::new(&stop_handle).unwrap().fd);
         assert!(fd.upgrade().is_none());
-        stopper.stop();
+        stop_handle.stop();
     }
 
     #[test]

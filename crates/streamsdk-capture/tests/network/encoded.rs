@@ -139,10 +139,10 @@ fn a_stopper_ends_a_wait_at_once() {
         hang(&client);
     });
     let mut stream = options(&server).open_encoded().unwrap();
-    let stopper = stream.stopper();
+    let stop_handle = stream.stop_handle();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(100));
-        stopper.stop();
+        stop_handle.stop();
     });
     assert_eq!(take_all(&mut stream).1, CaptureError::Stopped);
 }

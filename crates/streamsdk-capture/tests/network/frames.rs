@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
     CaptureError, CapturedFrame, FrameProducer, NetworkStream, NetworkStreamOptions, Reconnect,
-    Stopper, TestPattern, marker,
+    StopHandle, TestPattern, marker,
 };
 use streamsdk_media::PixelFormat;
 
@@ -287,10 +287,10 @@ fn attempts_to_reconnect_come_to_an_end() {
 #[test]
 fn stopping_ends_opening_and_waiting_and_reconnecting() {
     let silent = server(|client, _| hang(&client));
-    let stopper = Stopper::default();
-    let opening = patient(&format!("rtsp://{silent}/")).stopper(stopper.clone());
+    let stop_handle = StopHandle::default();
+    let opening = patient(&format!("rtsp://{silent}/")).stop_handle(stop_handle.clone());
     let thread = thread::spawn(move || opening.open().map(drop));
-    stopper.stop();
+    stop_handle.stop();
     assert_eq!(thread.join().unwrap(), Err(CaptureError::Stopped));
 
     for then in [hang as fn(&TcpStream), |_| {}] {
@@ -302,13 +302,13 @@ fn stopping_ends_opening_and_waiting_and_reconnecting() {
         let url = format!("http://{server}/");
         let mut stream = patient(&url).reconnect(reconnect).open().unwrap();
         stream.next_frame(LONG).unwrap();
-        let stopper = stream.stopper();
+        let stop_handle = stream.stop_handle();
         let started = Instant::now();
         let waiting = thread::spawn(move || {
             let result = stream.next_frame(LONG).map(drop);
             (result, stream)
         });
-        stopper.stop();
+        stop_handle.stop();
         let (result, mut stream) = waiting.join().unwrap();
         assert_eq!(result, Err(CaptureError::Stopped));
         assert_eq!(stream.next_frame(LONG).map(drop), Err(CaptureError::Stopped));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer, Stopper};
+use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer, StopHandle};
 use streamsdk_media::video::EncodedFrame;
 use streamsdk_transport::VideoSender;
 use streamsdk_video::{EncodeStats, Forwarded, SendFramesError, SendOptions, TrackSender};
@@ -24,7 +24,7 @@ const SILENCE: Duration = Duration::from_millis(500);
 pub struct FrameFeed {
     /// Until the thread takes it.
     input: Option<Input>,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     thread: Option<JoinHandle<Result<(), SendFramesError>>>,
 }
@@ -32,25 +32,25 @@ pub struct FrameFeed {
 impl FrameFeed {
     /// Frames to be encoded.
     pub fn new(producer: impl FrameProducer + 'static) -> Self {
-        let stopper = producer.stopper();
-        Self::of(Input::Frames(Box::new(producer)), stopper)
+        let stop_handle = producer.stop_handle();
+        Self::of(Input::Frames(Box::new(producer)), stop_handle)
     }
 
     /// Frames that are sent as they are, as long as each track is in their codec and they can be sent on it.
     /// Otherwise what `otherwise` opens is encoded from then on.
     ///
-    /// `stopper` has to stop both.
+    /// `stop_handle` has to stop both.
     pub fn forwarding<P: FrameProducer + 'static>(
         encoded: impl EncodedProducer + 'static,
-        stopper: Stopper,
+        stop_handle: StopHandle,
         otherwise: impl FnOnce() -> Result<P, CaptureError> + Send + 'static,
     ) -> Self {
         let open = Box::new(|| otherwise().map(|producer| Box::new(producer) as Box<_>));
-        Self::of(Input::Encoded { producer: Box::new(encoded), otherwise: open }, stopper)
+        Self::of(Input::Encoded { producer: Box::new(encoded), otherwise: open }, stop_handle)
     }
 
-    fn of(input: Input, stopper: Stopper) -> Self {
-        Self { input: Some(input), stopper, tracks: Arc::default(), thread: None }
+    fn of(input: Input, stop_handle: StopHandle) -> Self {
+        Self { input: Some(input), stop_handle, tracks: Arc::default(), thread: None }
     }
 
     /// What is left of the frames when a connection is lost.
@@ -64,7 +64,7 @@ impl FrameFeed {
 
     /// Ends the producer, and with it the frames.
     pub fn stop(&self) {
-        self.stopper.stop();
+        self.stop_handle.stop();
         self.tracks.stop();
     }
 
@@ -72,8 +72,8 @@ impl FrameFeed {
     pub(super) async fn send_on(&mut self, track: Track) -> Result<(), super::SourceError> {
         let _attached = Attached::new(&self.tracks, track);
         if let Some(input) = self.input.take() {
-            let (tracks, stopper) = (Arc::clone(&self.tracks), self.stopper.clone());
-            let feeding = move || Feeding { input, stopper, tracks, sender: None }.run();
+            let (tracks, stop_handle) = (Arc::clone(&self.tracks), self.stop_handle.clone());
+            let feeding = move || Feeding { input, stop_handle, tracks, sender: None }.run();
             self.thread = Some(tokio::task::spawn_blocking(feeding));
         }
         let Some(thread) = &mut self.thread else { return Ok(()) };
@@ -242,7 +242,7 @@ impl Drop for Attached {
 /// What the thread does.
 struct Feeding {
     input: Input,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     sender: Option<OnTrack>,
 }
@@ -284,7 +284,7 @@ impl Feeding {
         self.follow_track(tracker.encode_stats());
         let Some(OnTrack { number, sender }) = &mut self.sender else {
             // What comes after the session is nobody's.
-            if !self.stopper.is_stopped() {
+            if !self.stop_handle.is_stopped() {
                 tracker.left_out_disconnected(frames_in(&item));
             }
             return Ok(());
@@ -293,7 +293,7 @@ impl Feeding {
         let sent = match item {
             Item::None => sender.check().map_err(SendFramesError::from),
             Item::Frame(frame) => sender.send(&frame, on_sent),
-            Item::Encoded(frame) => match sender.forward(frame, &self.stopper, on_sent) {
+            Item::Encoded(frame) => match sender.forward(frame, &self.stop_handle, on_sent) {
                 Ok(Forwarded::Unsuitable) => Ok(self.input.decode_instead(tracker)?),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.into()),

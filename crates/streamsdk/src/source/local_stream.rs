@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use streamsdk_capture::{
     CaptureError, EncodedStream, FrameProducer, H264Profile, NetworkStream, NetworkStreamOptions,
-    ProducerFormat, Reconnect, Stopper,
+    ProducerFormat, Reconnect, StopHandle,
 };
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::{VideoCodec, VideoDirection};
@@ -40,7 +40,7 @@ const MAX_KEPT_BYTES: usize = 192 << 20;
 /// ```
 pub struct LocalStreamSource {
     options: NetworkStreamOptions,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     stream: Probed,
     transcode: Transcode,
     /// From the first connection on.
@@ -88,11 +88,11 @@ impl LocalStreamSource {
     ///
     /// As of [`LocalStreamSource::open`].
     pub async fn open_with(options: NetworkStreamOptions) -> Result<Self, SourceError> {
-        let stopper = Stopper::default();
-        let options = options.stopper(stopper.clone());
+        let stop_handle = StopHandle::default();
+        let options = options.stop_handle(stop_handle.clone());
         let probed = options.clone();
         let stream = blocking(move || probe(probed)).await?;
-        Ok(Self { options, stopper, stream, transcode: Transcode::default(), feed: None })
+        Ok(Self { options, stop_handle, stream, transcode: Transcode::default(), feed: None })
     }
 
     /// When the stream is decoded and encoded anew. Default is [`Transcode::Auto`].
@@ -134,8 +134,8 @@ fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
             profile: stream.profile(),
         }),
         Err(CaptureError::Unsupported { .. }) => {
-            // The stopper is for the session: a stream that is dropped uses it.
-            let stream = options.stopper(Stopper::default()).open()?;
+            // The stop_handle is for the session: a stream that is dropped uses it.
+            let stream = options.stop_handle(StopHandle::default()).open()?;
             Ok(Probed { format: stream.format().copied(), profile: None })
         }
         Err(error) => Err(error),
@@ -164,9 +164,9 @@ impl StreamSource for LocalStreamSource {
             None => {
                 let decoding = self.decoding(io.every_frame());
                 let feed = if self.can_be_forwarded() && video.codec() == VideoCodec::H264 {
-                    let (options, stopper) = (self.options.clone(), self.stopper.clone());
+                    let (options, stop_handle) = (self.options.clone(), self.stop_handle.clone());
                     let encoded = blocking(|| options.open_encoded()).await?;
-                    FrameFeed::forwarding(encoded, stopper, || decoding.open())
+                    FrameFeed::forwarding(encoded, stop_handle, || decoding.open())
                 } else {
                     FrameFeed::new(blocking(|| decoding.open()).await?)
                 };
@@ -181,7 +181,7 @@ impl StreamSource for LocalStreamSource {
     }
 
     async fn clean_up(&mut self) {
-        self.stopper.stop();
+        self.stop_handle.stop();
     }
 }
 

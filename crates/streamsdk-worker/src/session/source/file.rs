@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, Stopper, VideoFile,
+    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle, VideoFile,
 };
 
 use super::super::spool::Spool;
@@ -46,8 +46,8 @@ impl FrameProducer for UploadedFile {
         FrameProducer::next_frame(&mut self.video, timeout).map_err(without_path)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.video.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.video.stop_handle()
     }
 
     fn damage(&self) -> Damage {

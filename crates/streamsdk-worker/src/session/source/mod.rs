@@ -4,7 +4,7 @@ mod file;
 mod network;
 mod track;
 
-use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, Stopper};
+use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, StopHandle};
 use streamsdk_transport::VideoReceiver;
 
 pub(crate) use self::file::Playing;
@@ -64,17 +64,17 @@ impl Source {
 
     /// Ends the frames when dropped.
     pub(super) fn stop_on_drop(&self) -> StopOnDrop {
-        StopOnDrop::new(self.producer.stopper())
+        StopOnDrop::new(self.producer.stop_handle())
     }
 }
 
 /// Stops a producer when dropped.
 #[derive(Debug)]
-pub(crate) struct StopOnDrop(Option<Stopper>);
+pub(crate) struct StopOnDrop(Option<StopHandle>);
 
 impl StopOnDrop {
-    pub(crate) fn new(stopper: Stopper) -> Self {
-        Self(Some(stopper))
+    pub(crate) fn new(stop_handle: StopHandle) -> Self {
+        Self(Some(stop_handle))
     }
 
     /// Lets the producer go on.
@@ -85,8 +85,8 @@ impl StopOnDrop {
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        if let Some(stopper) = &self.0 {
-            stopper.stop();
+        if let Some(stop_handle) = &self.0 {
+            stop_handle.stop();
         }
     }
 }

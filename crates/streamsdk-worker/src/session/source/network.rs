@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, Damage, FrameProducer, NetworkStream, ProducerFormat, Stopper,
+    CaptureError, CapturedFrame, Damage, FrameProducer, NetworkStream, ProducerFormat, StopHandle,
 };
 use streamsdk_media::{TimeBase, Timestamp};
 
@@ -30,8 +30,8 @@ impl<P: FrameProducer> FrameProducer for FromZero<P> {
         Ok(captured)
     }
 
-    fn stopper(&self) -> Stopper {
-        self.frames.stopper()
+    fn stop_handle(&self) -> StopHandle {
+        self.frames.stop_handle()
     }
 
     fn damage(&self) -> Damage {

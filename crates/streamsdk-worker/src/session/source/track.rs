@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, Stopper, WhenFull,
+    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle, WhenFull,
 };
 use streamsdk_media::video::{
     self, Codec, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder,
@@ -34,19 +34,19 @@ struct Track {
     receiver: VideoReceiver,
     decoding: Result<Decoding, CaptureError>,
     runtime: Handle,
-    stopper: Stopper,
+    stop_handle: StopHandle,
     stopped: CancellationToken,
     next_sequence: u64,
 }
 
 impl Track {
     fn new(receiver: VideoReceiver) -> Self {
-        let (stopper, stopped) = (Stopper::default(), CancellationToken::new());
+        let (stop_handle, stopped) = (StopHandle::default(), CancellationToken::new());
         let cancel = stopped.clone();
-        stopper.on_stop(move || cancel.cancel());
+        stop_handle.on_stop(move || cancel.cancel());
         let decoding = Decoding::new(receiver.codec());
         let runtime = Handle::current();
-        Self { receiver, decoding, runtime, stopper, stopped, next_sequence: 0 }
+        Self { receiver, decoding, runtime, stop_handle, stopped, next_sequence: 0 }
     }
 
     /// What comes next from the client, encoded.
@@ -82,8 +82,8 @@ impl FrameProducer for Track {
         }
     }
 
-    fn stopper(&self) -> Stopper {
-        self.stopper.clone()
+    fn stop_handle(&self) -> StopHandle {
+        self.stop_handle.clone()
     }
 }
 

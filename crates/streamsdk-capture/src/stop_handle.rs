@@ -9,20 +9,20 @@ use crate::queue::lock;
 
 /// Ends a producer's frames, from any thread, once and for all. Clones end the same producer.
 ///
-/// Whoever writes a producer makes one with [`Stopper::default`], looks at it where it waits, and
+/// Whoever writes a producer makes one with [`StopHandle::default`], looks at it where it waits, and
 /// gives out clones:
 ///
 /// ```
 /// use std::time::Duration;
-/// use streamsdk_capture::Stopper;
+/// use streamsdk_capture::StopHandle;
 ///
-/// let stopper = Stopper::default();
-/// let other = stopper.clone();
+/// let stop_handle = StopHandle::default();
+/// let other = stop_handle.clone();
 /// std::thread::spawn(move || other.stop());
-/// assert!(stopper.wait(Duration::from_secs(60)));
+/// assert!(stop_handle.wait(Duration::from_secs(60)));
 /// ```
 #[derive(Clone, Default)]
-pub struct Stopper {
+pub struct StopHandle {
     shared: Arc<Shared>,
 }
 
@@ -35,7 +35,7 @@ struct Shared {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-impl Stopper {
+impl StopHandle {
     /// Ends the producer. A running [`next_frame`](crate::FrameProducer::next_frame) returns
     /// [`Stopped`](crate::CaptureError::Stopped), and so does every later one.
     pub fn stop(&self) {
@@ -48,12 +48,12 @@ impl Stopper {
         hooks.into_iter().for_each(|hook| hook());
     }
 
-    /// Whether [`Stopper::stop`] was called.
+    /// Whether [`StopHandle::stop`] was called.
     pub fn is_stopped(&self) -> bool {
         self.shared.is_stopped.load(Ordering::SeqCst)
     }
 
-    /// Waits for so long, or until [`Stopper::stop`]; says whether it was called.
+    /// Waits for so long, or until [`StopHandle::stop`]; says whether it was called.
     pub fn wait(&self, timeout: Duration) -> bool {
         let hooks = lock(&self.shared.hooks);
         let waited = self.shared.changed.wait_timeout_while(hooks, timeout, |_| !self.is_stopped());
@@ -61,8 +61,8 @@ impl Stopper {
         self.is_stopped()
     }
 
-    /// Has something done by [`Stopper::stop`], on its thread: for producers that wait elsewhere than
-    /// in [`Stopper::wait`]. It is done right away if that was called already.
+    /// Has something done by [`StopHandle::stop`], on its thread: for producers that wait elsewhere than
+    /// in [`StopHandle::wait`]. It is done right away if that was called already.
     pub fn on_stop(&self, hook: impl FnOnce() + Send + 'static) {
         let mut hooks = lock(&self.shared.hooks);
         if self.is_stopped() {
@@ -74,9 +74,9 @@ impl Stopper {
     }
 }
 
-impl fmt::Debug for Stopper {
+impl fmt::Debug for StopHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopper").field("is_stopped", &self.is_stopped()).finish_non_exhaustive()
+        f.debug_struct("StopHandle").field("is_stopped", &self.is_stopped()).finish_non_exhaustive()
     }
 }
 
@@ -88,25 +88,25 @@ mod tests {
 
     #[test]
     fn stopping_ends_a_wait_and_all_later_ones() {
-        let stopper = Stopper::default();
-        assert!(!stopper.wait(Duration::from_millis(1)));
-        let waiting = stopper.clone();
+        let stop_handle = StopHandle::default();
+        assert!(!stop_handle.wait(Duration::from_millis(1)));
+        let waiting = stop_handle.clone();
         let thread = std::thread::spawn(move || waiting.wait(Duration::MAX));
-        stopper.stop();
+        stop_handle.stop();
         assert!(thread.join().unwrap());
-        assert!(stopper.wait(Duration::MAX));
+        assert!(stop_handle.wait(Duration::MAX));
     }
 
     #[test]
     fn what_is_to_be_done_is_done_once_before_or_after() {
         let (sender, done) = channel();
-        let stopper = Stopper::default();
+        let stop_handle = StopHandle::default();
         let first = sender.clone();
-        stopper.on_stop(move || first.send("before").unwrap());
+        stop_handle.on_stop(move || first.send("before").unwrap());
         assert!(done.try_recv().is_err());
-        stopper.stop();
-        stopper.stop();
-        stopper.on_stop(move || sender.send("after").unwrap());
+        stop_handle.stop();
+        stop_handle.stop();
+        stop_handle.on_stop(move || sender.send("after").unwrap());
         assert_eq!(done.iter().collect::<Vec<_>>(), ["before", "after"]);
     }
 }
