@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use crate::pump::{LOOK_UP_INTERVAL, Pump};
+use crate::producer_thread::{LOOK_UP_INTERVAL, ProducerThread};
 use crate::queue::{Queue, WhenFull};
 use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle};
 
@@ -58,7 +58,7 @@ impl<P: FrameProducer> FusedIterator for Frames<P> {}
 /// Gives the frames that wait before it ends, with the error that the producer ended with. Dropping this
 /// ends the producer and waits for its thread.
 pub struct Buffered {
-    pump: Pump,
+    thread: ProducerThread,
     format: Option<ProducerFormat>,
 }
 
@@ -75,12 +75,12 @@ impl Buffered {
         when_full: WhenFull,
     ) -> Self {
         let format = producer.format().copied();
-        Self::of(Pump::start(producer, Queue::new(capacity, when_full)), format)
+        Self::of(ProducerThread::start(producer, Queue::new(capacity, when_full)), format)
     }
 
     /// The frames that a thread puts into a queue.
-    pub(crate) fn of(pump: Pump, format: Option<ProducerFormat>) -> Self {
-        Self { pump, format }
+    pub(crate) fn of(thread: ProducerThread, format: Option<ProducerFormat>) -> Self {
+        Self { thread, format }
     }
 }
 
@@ -96,17 +96,17 @@ impl FrameProducer for Buffered {
     }
 
     fn next_frame(&mut self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
-        let captured = self.pump.queue().pop(timeout)?;
+        let captured = self.thread.queue().pop(timeout)?;
         ProducerFormat::follow(&mut self.format, &captured.frame);
         Ok(captured)
     }
 
     fn stop_handle(&self) -> StopHandle {
-        self.pump.stop_handle()
+        self.thread.stop_handle()
     }
 
     fn damage(&self) -> Damage {
-        self.pump.queue().damage()
+        self.thread.queue().damage()
     }
 }
 
@@ -145,7 +145,7 @@ impl fmt::Debug for Latest {
 /// Ends like [`Frames`]. Dropping this ends the producer and waits for its thread, which takes as long
 /// as the producer takes to stop.
 pub struct FrameStream {
-    pump: Pump,
+    thread: ProducerThread,
     has_ended: bool,
 }
 
@@ -155,18 +155,18 @@ impl FrameStream {
         capacity: usize,
         when_full: WhenFull,
     ) -> Self {
-        let pump = Pump::start(producer, Queue::new(capacity, when_full));
-        Self { pump, has_ended: false }
+        let thread = ProducerThread::start(producer, Queue::new(capacity, when_full));
+        Self { thread, has_ended: false }
     }
 
     /// Ends the stream from elsewhere.
     pub fn stop_handle(&self) -> StopHandle {
-        self.pump.stop_handle()
+        self.thread.stop_handle()
     }
 
     /// As [`FrameProducer::damage`].
     pub fn damage(&self) -> Damage {
-        self.pump.queue().damage()
+        self.thread.queue().damage()
     }
 }
 
@@ -177,7 +177,7 @@ impl Stream for FrameStream {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let next = ready!(self.pump.queue().poll(context));
+        let next = ready!(self.thread.queue().poll(context));
         self.has_ended = next.is_err();
         Poll::Ready(unless_end(next))
     }

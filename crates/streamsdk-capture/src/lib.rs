@@ -40,7 +40,7 @@ pub mod marker;
 mod network;
 mod pattern;
 mod producer;
-mod pump;
+mod producer_thread;
 mod queue;
 mod stop_handle;
 #[cfg(feature = "ffmpeg")]

@@ -18,12 +18,12 @@ use streamsdk_media::{
 };
 
 /// Makes frames of pictures, whatever format and size each of them has.
-pub(crate) struct Pictures {
+pub(crate) struct FrameDecoder {
     rotation: Rotation,
     converter: Option<Converter>,
 }
 
-impl Pictures {
+impl FrameDecoder {
     pub(crate) fn new(rotation: Rotation) -> Self {
         Self { rotation, converter: None }
     }

@@ -20,7 +20,7 @@ pub use self::encoded::EncodedStream;
 pub use self::h264::H264Profile;
 pub use self::options::{NetworkStreamOptions, ParseTransportError, Reconnect, Transport};
 use self::receiver::{Link, Receiver};
-use crate::pump::Pump;
+use crate::producer_thread::ProducerThread;
 use crate::queue::Queue;
 use crate::{
     Buffered, CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle,
@@ -86,7 +86,7 @@ impl NetworkStream {
         let stop_handle = options.stop_handle.clone();
         let queue = options.keeping.queue(decoding.can_wait());
         let receiver = Receiver::new(address, options, decoding);
-        let pump = Pump::run(stop_handle, queue, move |queue| fill(queue, receiver));
+        let pump = ProducerThread::run(stop_handle, queue, move |queue| fill(queue, receiver));
         Ok(Self { origin, frames: Buffered::of(pump, format) })
     }
 }

@@ -8,13 +8,13 @@ use crate::queue::Queue;
 use crate::{CaptureError, FrameProducer, StopHandle};
 
 /// Ends the producer and waits for its thread when dropped.
-pub(crate) struct Pump {
+pub(crate) struct ProducerThread {
     queue: Arc<Queue>,
     stop_handle: StopHandle,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Pump {
+impl ProducerThread {
     pub(crate) fn start(producer: impl FrameProducer + 'static, queue: Queue) -> Self {
         let stop_handle = producer.stop_handle();
         Self::run(stop_handle, queue, move |queue| take_all(producer, queue))
@@ -44,7 +44,7 @@ impl Pump {
     }
 }
 
-impl Drop for Pump {
+impl Drop for ProducerThread {
     fn drop(&mut self) {
         self.stop_handle.stop();
         if let Some(thread) = self.thread.take() {
