@@ -13,7 +13,7 @@ pub(crate) use self::decoder::{DecoderError, DecoderOptions};
 pub(crate) use self::input::{OpenInput, find_streams, open};
 pub(crate) use self::losses::Losses;
 pub(crate) use self::parameters::{encoded_size, extra_data};
-pub(crate) use self::picture::FrameDecoder;
+pub(crate) use self::picture::FrameConverter;
 pub(crate) use self::served::ask_content_type;
 pub(crate) use self::stream::{declared_rate, frame_time, rotation, shown_size, time_base, video};
 

@@ -18,12 +18,12 @@ use streamsdk_media::{
 };
 
 /// Makes frames of pictures, whatever format and size each of them has.
-pub(crate) struct FrameDecoder {
+pub(crate) struct FrameConverter {
     rotation: Rotation,
     converter: Option<Converter>,
 }
 
-impl FrameDecoder {
+impl FrameConverter {
     pub(crate) fn new(rotation: Rotation) -> Self {
         Self { rotation, converter: None }
     }

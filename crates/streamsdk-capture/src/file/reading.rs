@@ -9,7 +9,7 @@ use streamsdk_media::{Frame, Timestamp};
 use super::{VideoFileError, VideoInfo, open};
 use crate::Damage;
 use crate::ffmpeg::{
-    self, DecoderError, DecoderOptions, FrameDecoder, Losses, MAX_FAILURES, OpenInput,
+    self, DecoderError, DecoderOptions, FrameConverter, Losses, MAX_FAILURES, OpenInput,
 };
 
 /// A file that is being decoded.
@@ -19,7 +19,7 @@ pub(super) struct Reading {
     stream: usize,
     decoder: decoder::Video,
     info: VideoInfo,
-    pictures: FrameDecoder,
+    pictures: FrameConverter,
     losses: Losses,
     progress: Progress,
     /// The timestamp of a frame that comes without one.
@@ -49,7 +49,7 @@ impl Reading {
         let (losses, stream) = (Losses::new(&stream), stream.index());
         Ok(Self {
             path: path.to_owned(),
-            pictures: FrameDecoder::new(info.rotation),
+            pictures: FrameConverter::new(info.rotation),
             input,
             stream,
             decoder,

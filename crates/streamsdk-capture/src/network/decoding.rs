@@ -10,14 +10,14 @@ use super::Address;
 use super::connection::{Clock, Connection, not_video};
 use super::options::NetworkStreamOptions;
 use super::receiver::{Link, Received};
-use crate::ffmpeg::{self, DecoderError, FrameDecoder, MAX_FAILURES};
+use crate::ffmpeg::{self, DecoderError, FrameConverter, MAX_FAILURES};
 use crate::{CaptureError, Damage, ProducerFormat};
 
 /// A stream that is being received and decoded, on the caller's thread.
 pub(super) struct Decoding {
     connection: Connection,
     decoder: decoder::Video,
-    pictures: FrameDecoder,
+    pictures: FrameConverter,
     format: Option<ProducerFormat>,
     /// How the stream ended, once the decoder's last frames are out.
     end: Option<CaptureError>,
@@ -41,7 +41,7 @@ impl Link for Decoding {
         let format = announced(&stream, &decoder, rotation, connection.clock());
         Ok(Self {
             decoder,
-            pictures: FrameDecoder::new(rotation),
+            pictures: FrameConverter::new(rotation),
             format,
             end: None,
             read_timeout: options.read_timeout,

@@ -86,8 +86,8 @@ impl NetworkStream {
         let stop_handle = options.stop_handle.clone();
         let queue = options.keeping.queue(decoding.can_wait());
         let receiver = Receiver::new(address, options, decoding);
-        let pump = ProducerThread::run(stop_handle, queue, move |queue| fill(queue, receiver));
-        Ok(Self { origin, frames: Buffered::of(pump, format) })
+        let thread = ProducerThread::run(stop_handle, queue, move |queue| fill(queue, receiver));
+        Ok(Self { origin, frames: Buffered::of(thread, format) })
     }
 }
 

@@ -8,6 +8,7 @@ mod control;
 mod device;
 mod failure;
 mod format;
+mod frame_decoder;
 mod id;
 mod layout;
 mod list;
@@ -15,7 +16,6 @@ mod modes;
 mod negotiation;
 mod numbering;
 mod options;
-mod pictures;
 mod stream;
 mod v4l2;
 mod wakeup;
@@ -26,12 +26,12 @@ use std::time::Duration;
 pub use self::control::{WebcamControl, WebcamControlError, WebcamControlKind, WebcamMenuItem};
 use self::device::Device;
 pub use self::format::WebcamFormat;
+use self::frame_decoder::FrameDecoder;
 pub use self::id::WebcamId;
 pub use self::list::{WebcamInfo, webcams};
 pub use self::modes::{WebcamFormatInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps};
 use self::negotiation::{Agreement, agree};
 pub use self::options::WebcamOptions;
-use self::pictures::Pictures;
 use self::stream::Stream;
 use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
@@ -84,7 +84,7 @@ impl Webcam {
         let device = Device::open(&options.which.path()?).and_then(Device::capturing)?;
         let Agreement { format, pixels, rate } = agree(&device, &options)?;
         let (width, height) = (pixels.width, pixels.height);
-        let pictures = Pictures::new(format, &pixels).ok_or_else(|| CaptureError::Failed {
+        let pictures = FrameDecoder::new(format, &pixels).ok_or_else(|| CaptureError::Failed {
             origin: device.origin().to_owned(),
             reason: format!("{format} of {width}x{height}, {} bytes per row", pixels.stride),
         })?;

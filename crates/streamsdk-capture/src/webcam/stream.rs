@@ -9,8 +9,8 @@ use super::buffers::{Buffers, Filled};
 use super::clock::{Clock, Moment};
 use super::device::Device;
 use super::failure;
+use super::frame_decoder::FrameDecoder;
 use super::numbering::Numbering;
-use super::pictures::Pictures;
 use super::wakeup::{Seen, Wakeup};
 use crate::{CaptureError, CapturedFrame, StopHandle};
 
@@ -19,7 +19,7 @@ pub(super) struct Stream {
     /// Before the device: what is mapped goes first.
     buffers: Buffers,
     device: Device,
-    pictures: Pictures,
+    pictures: FrameDecoder,
     wakeup: Wakeup,
     stop_handle: StopHandle,
     read_timeout: Duration,
@@ -36,7 +36,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn start(
         device: Device,
-        pictures: Pictures,
+        pictures: FrameDecoder,
         rate: Option<f64>,
         read_timeout: Duration,
         stop_handle: StopHandle,

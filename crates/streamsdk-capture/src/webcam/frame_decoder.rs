@@ -10,13 +10,13 @@ use super::v4l2::PixelLayout;
 
 /// Makes frames of a camera's pictures.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Pictures {
+pub(super) enum FrameDecoder {
     Raw(Layout, ColorSpace),
     /// JPEGs up to a size in pixels.
     Jpeg(u32, u32),
 }
 
-impl Pictures {
+impl FrameDecoder {
     /// `None` if what the driver says cannot be.
     pub(super) fn new(format: WebcamFormat, pixels: &PixelLayout) -> Option<Self> {
         let size = (pixels.width, pixels.height);
@@ -75,9 +75,9 @@ mod tests {
     use super::*;
     use crate::webcam::v4l2::FormatRequest;
 
-    fn pictures(format: WebcamFormat, width: u32, height: u32) -> Option<Pictures> {
+    fn pictures(format: WebcamFormat, width: u32, height: u32) -> Option<FrameDecoder> {
         let request = FormatRequest::new(format.code(), width, height);
-        Pictures::new(format, &request.pixels)
+        FrameDecoder::new(format, &request.pixels)
     }
 
     fn jpeg_of(width: u32, height: u32) -> Vec<u8> {
