@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use self::clock::Clock;
 pub use self::cut::drop_cut_index;
-use self::picture::Pictures;
+use self::picture::FrameScaler;
 use crate::{
     ColorMatrix, ColorRange, ColorSpace, ConvertError, Frame, MAX_DIMENSION, TimeBase, ffmpeg,
 };
@@ -41,7 +41,7 @@ pub struct Mp4Writer {
     output: Output,
     encoder: encoder::video::Encoder,
     encoder_base: Rational,
-    pictures: Pictures,
+    pictures: FrameScaler,
     clock: Clock,
     finished: bool,
 }
@@ -145,7 +145,7 @@ impl Mp4Writer {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        let pictures = Pictures::new(width, height, color_space(codec, height));
+        let pictures = FrameScaler::new(width, height, color_space(codec, height));
         let encoder = open_encoder(codec, &output, &pictures, &clock, layout)
             .map_err(|error| Mp4Error::Encoder { reason: error.to_string() })?;
         let encoder_base = rational(clock.base());
@@ -236,7 +236,7 @@ impl std::fmt::Debug for Mp4Writer {
 fn open_encoder(
     codec: Codec,
     output: &Output,
-    pictures: &Pictures,
+    pictures: &FrameScaler,
     clock: &Clock,
     layout: Layout,
 ) -> Result<encoder::video::Encoder, ffmpeg_next::Error> {

@@ -8,7 +8,7 @@ use super::Mp4Error;
 use crate::{ColorSpace, Frame, PixelFormat};
 
 /// Makes pictures of one size, whatever the frames' size.
-pub(super) struct Pictures {
+pub(super) struct FrameScaler {
     width: u32,
     height: u32,
     color_space: ColorSpace,
@@ -22,7 +22,7 @@ struct Scaler(Context);
 #[allow(unsafe_code)]
 unsafe impl Send for Scaler {}
 
-impl Pictures {
+impl FrameScaler {
     pub(super) fn new(width: u32, height: u32, color_space: ColorSpace) -> Self {
         Self { width, height, color_space, scaler: None }
     }
