@@ -14,7 +14,7 @@ mod layout;
 mod list;
 mod modes;
 mod negotiation;
-mod numbering;
+mod sequence_numbers;
 mod options;
 mod stream;
 mod v4l2;

@@ -10,7 +10,7 @@ use super::clock::{Clock, Moment};
 use super::device::Device;
 use super::failure;
 use super::frame_decoder::FrameDecoder;
-use super::numbering::Numbering;
+use super::sequence_numbers::Sequence;
 use super::wakeup::{Seen, Wakeup};
 use crate::{CaptureError, CapturedFrame, StopHandle};
 
@@ -25,7 +25,7 @@ pub(super) struct Stream {
     read_timeout: Duration,
     /// How long it takes for a picture to come after one that is old.
     patience: Duration,
-    numbering: Numbering,
+    sequence_numbers: Sequence,
     clock: Clock,
     /// When one was taken, whether or not it could be decoded.
     last_picture: Instant,
@@ -57,7 +57,7 @@ impl Stream {
             stop_handle,
             read_timeout,
             patience: patience(rate),
-            numbering: Numbering::default(),
+            sequence_numbers: Sequence::default(),
             clock: Clock::default(),
             last_picture: Instant::now(),
             undecodable: 0,
@@ -117,7 +117,7 @@ impl Stream {
             let is_picture = !filled.is_damaged && filled.bytes >= self.pictures.least_bytes();
             let useless = if is_picture { newest.replace(filled) } else { Some(filled) };
             if let Some(useless) = useless {
-                self.numbering.skip();
+                self.sequence_numbers.skip();
                 self.give_back(&useless)?;
             }
         }
@@ -136,7 +136,7 @@ impl Stream {
         };
         self.undecodable = 0;
         let (pts, arrived) = self.clock.stamp(filled.taken_at, now);
-        let (sequence, dropped) = self.numbering.number(filled.sequence);
+        let (sequence, dropped) = self.sequence_numbers.number(filled.sequence);
         let frame = frame.at(Timestamp::new(pts, TimeBase::MICROSECONDS));
         let captured = CapturedFrame::new(frame, sequence).dropped(dropped);
         Ok(Some(CapturedFrame { arrived, ..captured }))
@@ -144,7 +144,7 @@ impl Stream {
 
     /// A picture may be damaged on its way, but not every one.
     fn skip(&mut self, reason: String) -> Result<(), CaptureError> {
-        self.numbering.skip();
+        self.sequence_numbers.skip();
         self.undecodable = self.undecodable.saturating_add(1);
         if self.undecodable < MAX_UNDECODABLE {
             return Ok(());

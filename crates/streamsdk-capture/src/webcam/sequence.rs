@@ -2,7 +2,7 @@
 
 /// Numbers frames by the sequence numbers that the driver gives its pictures.
 #[derive(Debug, Default)]
-pub(super) struct Numbering {
+pub(super) struct Sequence {
     /// The driver's number of the last frame.
     last: Option<u32>,
     next: u64,
@@ -10,7 +10,7 @@ pub(super) struct Numbering {
     skipped: u64,
 }
 
-impl Numbering {
+impl Sequence {
     /// A picture was left out.
     pub(super) fn skip(&mut self) {
         self.skipped = self.skipped.saturating_add(1);
@@ -39,24 +39,24 @@ mod tests {
 
     #[test]
     fn gaps_in_the_drivers_numbers_are_frames_that_were_left_out() {
-        let mut numbering = Numbering::default();
-        assert_eq!(numbering.number(u32::MAX - 1), (0, 0));
-        assert_eq!(numbering.number(u32::MAX), (1, 0));
-        assert_eq!(numbering.number(2), (4, 2));
+        let mut sequence_numbers = Sequence::default();
+        assert_eq!(sequence_numbers.number(u32::MAX - 1), (0, 0));
+        assert_eq!(sequence_numbers.number(u32::MAX), (1, 0));
+        assert_eq!(sequence_numbers.number(2), (4, 2));
         // A picture that was taken and left out is counted once.
-        numbering.skip();
-        assert_eq!(numbering.number(4), (6, 1));
+        sequence_numbers.skip();
+        assert_eq!(sequence_numbers.number(4), (6, 1));
     }
 
     #[test]
     fn without_the_drivers_numbers_those_count_that_were_left_out_here() {
-        let mut numbering = Numbering::default();
-        numbering.skip();
-        assert_eq!(numbering.number(7), (1, 1));
-        assert_eq!(numbering.number(7), (2, 0));
-        numbering.skip();
-        numbering.skip();
-        assert_eq!(numbering.number(7), (5, 2));
-        assert_eq!(numbering.number(3), (6, 0));
+        let mut sequence_numbers = Sequence::default();
+        sequence_numbers.skip();
+        assert_eq!(sequence_numbers.number(7), (1, 1));
+        assert_eq!(sequence_numbers.number(7), (2, 0));
+        sequence_numbers.skip();
+        sequence_numbers.skip();
+        assert_eq!(sequence_numbers.number(7), (5, 2));
+        assert_eq!(sequence_numbers.number(3), (6, 0));
     }
 }
