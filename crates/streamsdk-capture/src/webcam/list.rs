@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::capabilities::{self, WebcamFormatInfo};
 use super::device::{About, Device};
-use super::modes::{self, WebcamFormatInfo};
 use crate::CaptureError;
 
 /// A camera of this machine; listed by [`webcams`].
@@ -31,7 +31,7 @@ impl WebcamInfo {
 
     fn new(index: u32, path: PathBuf, device: &Device) -> Self {
         let About { name, driver, bus, .. } = device.about().clone();
-        Self { index, path, name, driver, bus, formats: modes::offered(device) }
+        Self { index, path, name, driver, bus, formats: capabilities::offered(device) }
     }
 
     #[cfg(test)]

@@ -1,21 +1,21 @@
 //! Frames from the cameras of this machine, through Video4Linux.
 
 mod buffers;
-mod choice;
+mod capabilities;
 mod clock;
 mod colors;
 mod control;
 mod device;
 mod failure;
 mod format;
+mod format_selection;
 mod frame_decoder;
 mod id;
 mod layout;
 mod list;
-mod modes;
 mod negotiation;
-mod sequence_numbers;
 mod options;
+mod sequence;
 mod stream;
 mod v4l2;
 mod wakeup;
@@ -23,13 +23,13 @@ mod wakeup;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::capabilities::{WebcamFormatInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps};
 pub use self::control::{WebcamControl, WebcamControlError, WebcamControlKind, WebcamMenuItem};
 use self::device::Device;
 pub use self::format::WebcamFormat;
 use self::frame_decoder::FrameDecoder;
 pub use self::id::WebcamId;
 pub use self::list::{WebcamInfo, webcams};
-pub use self::modes::{WebcamFormatInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps};
 use self::negotiation::{Agreement, agree};
 pub use self::options::WebcamOptions;
 use self::stream::Stream;

@@ -2,10 +2,10 @@
 
 use rustix::io::Errno;
 
-use super::choice::choose;
+use super::capabilities::{self, WebcamFormatInfo};
 use super::device::Device;
 use super::format::letters;
-use super::modes::{self, WebcamFormatInfo};
+use super::format_selection::choose;
 use super::v4l2::{FormatRequest, Fraction, PixelLayout, StreamParameters, requests};
 use super::{WebcamFormat, WebcamOptions};
 use crate::CaptureError;
@@ -19,10 +19,10 @@ pub(super) struct Agreement {
 }
 
 pub(super) fn agree(device: &Device, options: &WebcamOptions) -> Result<Agreement, CaptureError> {
-    let offered = modes::offered(device);
+    let offered = capabilities::offered(device);
     let wanted = match options.format {
         Some(format) => check(device, &offered, format)?,
-        None => choice(device, &offered, options)?,
+        None => selected_format(device, &offered, options)?,
     };
     let pixels = set_format(device, options, wanted)?;
     let format = WebcamFormat::of_code(pixels.fourcc)
@@ -40,7 +40,7 @@ fn check(
     is_offered.then_some(format).ok_or_else(|| unsupported(device, format.fourcc(), &list(offered)))
 }
 
-fn choice(
+fn selected_format(
     device: &Device,
     offered: &[WebcamFormatInfo],
     options: &WebcamOptions,
@@ -49,7 +49,7 @@ fn choice(
     let rates = |format: WebcamFormat| {
         let info = offered.iter().find(|info| info.format == Some(format))?;
         let has_size = info.modes.iter().any(|mode| mode.size.contains(width, height));
-        has_size.then(|| modes::rates(device, format.code(), options.resolution))
+        has_size.then(|| capabilities::rates(device, format.code(), options.resolution))
     };
     choose(offered, options.frame_rate, rates)
         .ok_or_else(|| unsupported(device, &list_of_known(), &list(offered)))
@@ -81,7 +81,7 @@ fn set_format(
 fn set_rate(device: &Device, wanted: f64) -> Result<Option<f64>, CaptureError> {
     let mut parameters = StreamParameters::new(interval(wanted));
     match device.ask(&requests::SET_PARAMETERS, &mut parameters) {
-        Ok(()) => Ok(parameters.time_per_frame().and_then(modes::rate)),
+        Ok(()) => Ok(parameters.time_per_frame().and_then(capabilities::rate)),
         Err(errno @ (Errno::BUSY | Errno::NODEV | Errno::IO)) => {
             Err(device.failed("setting its frame rate", errno))
         }

@@ -10,7 +10,7 @@ use super::clock::{Clock, Moment};
 use super::device::Device;
 use super::failure;
 use super::frame_decoder::FrameDecoder;
-use super::sequence_numbers::Sequence;
+use super::sequence::Sequence;
 use super::wakeup::{Seen, Wakeup};
 use crate::{CaptureError, CapturedFrame, StopHandle};
 

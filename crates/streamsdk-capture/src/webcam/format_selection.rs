@@ -1,6 +1,6 @@
 //! Which format to ask a camera for.
 
-use super::modes::WebcamFormatInfo;
+use super::capabilities::WebcamFormatInfo;
 use super::{WebcamFormat, WebcamRates};
 
 /// The format that gives so many frames per second at the least cost, or else comes closest; `None` if
