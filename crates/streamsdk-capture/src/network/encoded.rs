@@ -8,7 +8,7 @@ use streamsdk_media::video::{Codec, EncodedFrame};
 use streamsdk_media::{PixelFormat, Timestamp};
 
 use super::connection::{Clock, Connection};
-use super::h264::{AccessUnit, Repackager, profile};
+use super::h264::{AccessUnit, AnnexBConverter, profile};
 use super::options::NetworkStreamOptions;
 use super::receiver::{Link, Received, Receiver};
 use super::{Address, H264Profile};
@@ -36,7 +36,7 @@ impl EncodedStream {
         Ok(Self {
             origin: address.origin().to_owned(),
             format: encoded.format,
-            profile: encoded.repackager.profile(),
+            profile: encoded.annex_b.profile(),
             stop_handle: options.stop_handle.clone(),
             receiver: Receiver::new(address, options, encoded),
         })
@@ -99,7 +99,7 @@ impl fmt::Debug for EncodedStream {
 /// A connection whose packets stay as they are.
 struct Encoded {
     connection: Connection,
-    repackager: Repackager,
+    annex_b: AnnexBConverter,
     format: Option<ProducerFormat>,
     /// Whether there was a key frame, and until when there must have been one.
     has_begun: bool,
@@ -118,14 +118,14 @@ impl Link for Encoded {
         if codec != Id::H264 {
             return Err(unsupported(codec.name()));
         }
-        let repackager = Repackager::new(ffmpeg::extra_data(&stream));
+        let annex_b = AnnexBConverter::new(ffmpeg::extra_data(&stream));
         let format = ffmpeg::encoded_size(&stream).map(|(width, height)| {
             let format = ProducerFormat::new(PixelFormat::I420, width, height);
             format.frame_rate(connection.clock().frame_rate(&stream))
         });
         // As long as a decoder would be given.
         let must_begin = Instant::now().checked_add(options.read_timeout.saturating_mul(2));
-        Ok(Self { repackager, format, has_begun: false, must_begin, last: None, connection })
+        Ok(Self { annex_b, format, has_begun: false, must_begin, last: None, connection })
     }
 
     fn clock(&self) -> Clock {
@@ -139,7 +139,7 @@ impl Link for Encoded {
     fn next(&mut self) -> Result<Received<AccessUnit>, CaptureError> {
         loop {
             let packet = self.connection.next()?;
-            let unit = packet.data().and_then(|data| self.repackager.access_unit(data));
+            let unit = packet.data().and_then(|data| self.annex_b.access_unit(data));
             let Some(frame) = unit else { continue };
             self.has_begun |= frame.key_frame;
             if self.has_begun {
@@ -158,7 +158,7 @@ impl Link for Encoded {
 impl Encoded {
     fn check_order(&mut self, timestamp: Option<Timestamp>) -> Result<(), CaptureError> {
         // In this profile frames have no other order, whatever their timestamps say.
-        if self.repackager.profile() == Some(H264Profile::Baseline) {
+        if self.annex_b.profile() == Some(H264Profile::Baseline) {
             return Ok(());
         }
         let Some(Timestamp { pts, time_base }) = timestamp else { return Ok(()) };

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use streamsdk_media::video::nal_units;
 
 /// Brings the packets of one stream into that form.
-pub(super) struct Repackager {
+pub(super) struct AnnexBConverter {
     /// Those that the container has, behind start codes.
     parameters: Vec<u8>,
     /// How many bytes tell a unit's length, where units have lengths instead of start codes.
@@ -44,7 +44,7 @@ impl H264Profile {
     }
 }
 
-impl Repackager {
+impl AnnexBConverter {
     /// Takes what the container says about the stream, which may be nothing.
     pub(super) fn new(extra_data: &[u8]) -> Self {
         match extra_data.first() {
@@ -155,30 +155,30 @@ mod tests {
 
     #[test]
     fn units_with_lengths_get_start_codes_and_key_frames_their_parameters() {
-        let repackager = Repackager::new(&record());
-        assert_eq!(repackager.profile(), Some(H264Profile::Baseline));
-        let key = repackager.access_unit(&with_lengths(&[KEY])).unwrap();
+        let annex_b = AnnexBConverter::new(&record());
+        assert_eq!(annex_b.profile(), Some(H264Profile::Baseline));
+        let key = annex_b.access_unit(&with_lengths(&[KEY])).unwrap();
         assert_eq!((key.data.as_ref(), key.key_frame), (&annex_b(&[SPS, PPS, KEY])[..], true));
-        let other = repackager.access_unit(&with_lengths(&[OTHER])).unwrap();
+        let other = annex_b.access_unit(&with_lengths(&[OTHER])).unwrap();
         assert_eq!((other.data.as_ref(), other.key_frame), (&annex_b(&[OTHER])[..], false));
     }
 
     #[test]
     fn parameters_that_are_there_are_not_repeated() {
-        let repackager = Repackager::new(&annex_b(&[SPS, PPS]));
+        let annex_b = AnnexBConverter::new(&annex_b(&[SPS, PPS]));
         let whole = annex_b(&[SPS, PPS, KEY]);
-        assert_eq!(repackager.access_unit(&whole).unwrap().data, whole);
-        assert_eq!(repackager.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
+        assert_eq!(annex_b.access_unit(&whole).unwrap().data, whole);
+        assert_eq!(annex_b.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
     }
 
     #[test]
     fn what_is_no_frame_or_cut_off_is_left_out() {
-        let repackager = Repackager::new(&record());
+        let annex_b = AnnexBConverter::new(&record());
         for packet in [&[][..], &[0, 0], &with_lengths(&[SPS]), &with_lengths(&[KEY])[..7]] {
-            assert_eq!(repackager.access_unit(packet), None, "{packet:?}");
+            assert_eq!(annex_b.access_unit(packet), None, "{packet:?}");
         }
         for length in 0..record().len() {
-            let cut = Repackager::new(&record()[..length]);
+            let cut = AnnexBConverter::new(&record()[..length]);
             let key = cut.access_unit(&with_lengths(&[KEY]));
             assert!(key.is_none_or(|key| key.key_frame || key.data.is_empty()));
         }
