@@ -101,20 +101,20 @@ impl OffsetEstimator {
         };
         let FrameStamp { rtp_time, arrived, .. } = stamp;
         remember(&mut self.frames, Frame { rtp_time, number, arrived }, self.window);
-        self.weigh();
+        self.update_estimate();
     }
 
     pub(super) fn see_data(&mut self, stamp: DataStamp, pts: u32) {
         let DataStamp { frame_id, received_at, arrived, .. } = stamp;
         let message = Message { frame_id, pts, received_at, arrived };
         remember(&mut self.messages, message, self.window);
-        self.weigh();
+        self.update_estimate();
     }
 
     pub(super) fn see_report(&mut self, report: SenderReport) {
         if report.ntp_time != 0 {
             remember(&mut self.reports, report, REPORTS);
-            self.weigh();
+            self.update_estimate();
         }
     }
 
@@ -126,11 +126,11 @@ impl OffsetEstimator {
         self.reports.clear();
     }
 
-    fn weigh(&mut self) {
+    fn update_estimate(&mut self) {
         let reported = self.reported().map(|offset| (offset, Evidence::Reported));
         let inferred = || self.found.is_none().then(|| self.inferred()).flatten();
         if let Some((offset, evidence)) = reported.or_else(inferred) {
-            self.believe(offset, evidence);
+            self.set_offset(offset, evidence);
         }
     }
 
@@ -141,7 +141,7 @@ impl OffsetEstimator {
         counted.or_else(voted).or_else(guessed)
     }
 
-    fn believe(&mut self, offset: u32, evidence: Evidence) {
+    fn set_offset(&mut self, offset: u32, evidence: Evidence) {
         let differs = |known| ticks_between(known, offset).unsigned_abs() > self.tolerance;
         if self.believed.is_some_and(differs) {
             self.corrected += 1;
