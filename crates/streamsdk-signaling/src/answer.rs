@@ -8,7 +8,7 @@ use streamsdk_protocol::{Redactor, redact_url, sdp};
 
 use crate::SignalingError;
 
-/// Most bytes of a body that are read. A real answer has 3 kB, the longest refusal 25 kB.
+/// Most bytes of a body that are read. A real answer has 3 kB, the longest rejection_text 25 kB.
 const BODY_LIMIT: usize = 1 << 20;
 
 /// Most characters of a strange body that are shown.
@@ -54,7 +54,7 @@ async fn accepted(
     Ok(answer)
 }
 
-/// Reads what can be read of a refusal: its status says more than "the body is too large".
+/// Reads what can be read of a rejection_text: its status says more than "the body is too large".
 async fn refused(mut response: Response, asked: &Asked<'_>) -> SignalingError {
     let mut body = Vec::new();
     let _incomplete = read_body(&mut response, &mut body).await;

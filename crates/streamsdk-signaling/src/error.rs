@@ -6,7 +6,7 @@ use streamsdk_protocol::rejection::{Rejection, RejectionReason};
 use streamsdk_protocol::sdp::SdpError;
 use thiserror::Error;
 
-use crate::refusal::Refusal;
+use crate::rejection_text::RejectionText;
 
 /// An exchange that brought no usable answer.
 ///
@@ -39,7 +39,7 @@ pub enum SignalingError {
         cause: Box<dyn Error + Send + Sync>,
     },
     /// The server refuses.
-    #[error("{url} refused the session with {}", Refusal(rejection, url))]
+    #[error("{url} refused the session with {}", RejectionText(rejection, url))]
     Rejected {
         /// The URL that was asked.
         url: String,
@@ -106,7 +106,7 @@ impl SignalingError {
 
     /// Whether the same exchange may succeed when it is tried again later.
     ///
-    /// A certificate that is not trusted, and a refusal for what the request says, stay as they are.
+    /// A certificate that is not trusted, and a rejection_text for what the request says, stay as they are.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { cause, .. } => {
@@ -120,7 +120,7 @@ impl SignalingError {
         }
     }
 
-    /// The HTTP status of the refusal or of the unexpected body.
+    /// The HTTP status of the rejection_text or of the unexpected body.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Rejected { rejection, .. } => Some(rejection.status),

@@ -34,7 +34,7 @@ mod builder;
 mod connection;
 mod error;
 mod http;
-mod refusal;
+mod rejection_text;
 
 use async_trait::async_trait;
 use streamsdk_protocol::Redactor;

@@ -8,9 +8,9 @@ const LISTED: usize = 8;
 
 /// A rejection by the server at a URL as one text: the server's words, where the fault is, why, and what
 /// can be done where the server does not say it.
-pub(crate) struct Refusal<'a>(pub(crate) &'a Rejection, pub(crate) &'a str);
+pub(crate) struct RejectionText<'a>(pub(crate) &'a Rejection, pub(crate) &'a str);
 
-impl Display for Refusal<'_> {
+impl Display for RejectionText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let rejection = self.0;
         write!(f, "status {}", rejection.status)?;
@@ -32,7 +32,7 @@ impl Display for Refusal<'_> {
     }
 }
 
-impl Refusal<'_> {
+impl RejectionText<'_> {
     fn write_fields(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // Where a server has no message of its own, the rejection's message is made of the fields.
         let unsaid = |field: &&FieldError| !self.0.message.contains(&field.message);
