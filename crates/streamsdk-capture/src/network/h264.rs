@@ -155,27 +155,27 @@ mod tests {
 
     #[test]
     fn units_with_lengths_get_start_codes_and_key_frames_their_parameters() {
-        let annex_b = AnnexBConverter::new(&record());
-        assert_eq!(annex_b.profile(), Some(H264Profile::Baseline));
-        let key = annex_b.access_unit(&with_lengths(&[KEY])).unwrap();
+        let converter = AnnexBConverter::new(&record());
+        assert_eq!(converter.profile(), Some(H264Profile::Baseline));
+        let key = converter.access_unit(&with_lengths(&[KEY])).unwrap();
         assert_eq!((key.data.as_ref(), key.key_frame), (&annex_b(&[SPS, PPS, KEY])[..], true));
-        let other = annex_b.access_unit(&with_lengths(&[OTHER])).unwrap();
+        let other = converter.access_unit(&with_lengths(&[OTHER])).unwrap();
         assert_eq!((other.data.as_ref(), other.key_frame), (&annex_b(&[OTHER])[..], false));
     }
 
     #[test]
     fn parameters_that_are_there_are_not_repeated() {
-        let annex_b = AnnexBConverter::new(&annex_b(&[SPS, PPS]));
+        let converter = AnnexBConverter::new(&annex_b(&[SPS, PPS]));
         let whole = annex_b(&[SPS, PPS, KEY]);
-        assert_eq!(annex_b.access_unit(&whole).unwrap().data, whole);
-        assert_eq!(annex_b.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
+        assert_eq!(converter.access_unit(&whole).unwrap().data, whole);
+        assert_eq!(converter.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
     }
 
     #[test]
     fn what_is_no_frame_or_cut_off_is_left_out() {
-        let annex_b = AnnexBConverter::new(&record());
+        let converter = AnnexBConverter::new(&record());
         for packet in [&[][..], &[0, 0], &with_lengths(&[SPS]), &with_lengths(&[KEY])[..7]] {
-            assert_eq!(annex_b.access_unit(packet), None, "{packet:?}");
+            assert_eq!(converter.access_unit(packet), None, "{packet:?}");
         }
         for length in 0..record().len() {
             let cut = AnnexBConverter::new(&record()[..length]);

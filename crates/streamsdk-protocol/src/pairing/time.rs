@@ -26,7 +26,7 @@ fn fraction(value: f64) -> Option<(i64, i64)> {
     loop {
         let whole = rest.floor();
         let next: (f64, f64) = (whole * last.0 + before.0, whole * last.1 + before.1);
-        let fits = next.0 <= MAX_TERM && next.1 <= MAX_DENOMINATOR;
+        let fits = next.0 <= MAX_TERM && next.1 <= MAX_TERM;
         if !fits {
             return None;
         }

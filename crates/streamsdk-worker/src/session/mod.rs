@@ -50,7 +50,7 @@ use crate::workflow::StreamOutput;
 const THREADS_END: Duration = Duration::from_secs(5);
 /// How long a client that has been told the end may take to leave by itself; until then it may also ask for
 /// lost packets of its last frames.
-const AFTERGLOW: Duration = Duration::from_secs(2);
+const RETRANSMIT_GRACE: Duration = Duration::from_secs(2);
 /// The same while the worker is shutting down: enough for the channels to close.
 const LAST_WORD: Duration = Duration::from_millis(300);
 /// How long a session may take to tell its client that the worker is shutting down.
@@ -152,7 +152,7 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
     tokio::select! {
         _ = peer.ended() => {}
         () = shutting_down => {}
-        () = tokio::time::sleep(AFTERGLOW) => {}
+        () = tokio::time::sleep(RETRANSMIT_GRACE) => {}
     }
 }
 
