@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use streamsdk::capture::TestPattern;
+use streamsdk::capture::{FrameProducer, TestPattern};
 use streamsdk::protocol::chunk::split;
 use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk::{
-    Ended, Error, ErrorKind, Event, ManualSource, ProducerSource, Session, StreamConfig, Summary,
-    Timeouts,
+    Ended, Error, ErrorKind, Event, ManualSource, Session, StreamConfig, Summary, Timeouts,
 };
 use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
@@ -132,23 +131,74 @@ async fn a_live_source_that_ends_without_a_frame_has_failed() {
     assert!(error.to_string().contains("without one frame"), "{error}");
 }
 
-/// The error of a live session over a path that breaks once results have come, and that ends long before
-/// anybody could call the server dead.
-async fn error_after(breaking: impl Fn(&LossyServer)) -> Error {
+/// The error of a live session over a path that breaks once results have come. Its source ends `frames` later,
+/// long before anybody could call the server dead.
+async fn error_after(breaking: impl Fn(&LossyServer), frames: u64) -> Error {
     let worker = worker().await;
     let server = LossyServer::before(&worker.url()).await;
-    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0).limit(120));
+    let (source, sender) = ManualSource::new();
     let mut timeouts = Timeouts::default();
-    timeouts.dead_after = Duration::from_secs(6);
+    (timeouts.dead_after, timeouts.idle) = (Duration::from_secs(6), Duration::from_secs(10));
     let config = StreamConfig::default().data_output(["*"]).timeouts(timeouts);
     let mut session = start_source(server.url(), source, "passthrough", config).await.unwrap();
+    let mut pattern = TestPattern::new(160, 120, 30.0);
+    let (answered, is_answered) = std::sync::mpsc::channel();
+    let feeding = std::thread::spawn(move || {
+        let mut left = None;
+        while left != Some(0) {
+            let frame = pattern.next_frame(Duration::from_secs(1)).unwrap().frame;
+            if sender.send(frame).is_err() {
+                break;
+            }
+            left = left.map(|left| left - 1).or_else(|| is_answered.try_recv().ok());
+        }
+    });
     while !matches!(next(&mut session).await, Some(Ok(Event::Data(_)))) {}
     breaking(&server);
-    failure(session).await
+    answered.send(frames).unwrap();
+    let error = failure(session).await;
+    feeding.join().unwrap();
+    error
 }
+
+/// Frames of a source that ends before the answers to the first frames after a break are missed, and of one
+/// that ends after that.
+const SOON_AND_LATER: [u64; 2] = [20, 120];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_session_whose_connection_died_is_a_lost_connection() {
-    let error = error_after(|server| server.lose_one_in(1)).await;
-    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    for frames in SOON_AND_LATER {
+        let error = error_after(|server| server.lose_one_in(1), frames).await;
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_that_its_server_no_longer_reaches_has_failed() {
+    for frames in SOON_AND_LATER {
+        let error = error_after(LossyServer::lose_all_to_client, frames).await;
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_that_no_longer_reaches_its_server_has_failed() {
+    for frames in SOON_AND_LATER {
+        let error = error_after(LossyServer::lose_all_to_server, frames).await;
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_sent_on_put_off_no_limit() {
+    let error = error_after(LossyServer::rebind_client, u64::MAX).await;
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_whose_results_go_to_an_address_that_is_gone_has_failed() {
+    for frames in SOON_AND_LATER {
+        let error = error_after(LossyServer::rebind_client, frames).await;
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    }
 }

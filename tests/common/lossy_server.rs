@@ -45,6 +45,21 @@ impl LossyServer {
     pub fn lose_returned_video(&self, count: u32) {
         self.relay.lose_media_to_first(count);
     }
+
+    /// Loses everything on the way to the client from now on.
+    pub fn lose_all_to_client(&self) {
+        self.relay.lose_all_to_first();
+    }
+
+    /// Loses everything on the way to the server from now on.
+    pub fn lose_all_to_server(&self) {
+        self.relay.lose_all_to_second();
+    }
+
+    /// Has the server see the client at another port from now on, and loses what it sends to the one before.
+    pub fn rebind_client(&self) {
+        self.relay.rebind_first();
+    }
 }
 
 async fn initialise(

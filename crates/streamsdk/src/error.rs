@@ -105,6 +105,16 @@ impl Error {
         Self::new(ErrorKind::ConnectionLost, stage, cause)
     }
 
+    /// The last frames were sent, and for so long nothing shows that the server still gets what is sent.
+    pub(crate) fn unconfirmed(stage: Stage, waited: Duration) -> Self {
+        let seconds = waited.as_secs_f64();
+        let cause = format!(
+            "the server did not answer the last frames, and confirmed nothing for {seconds:.1} s; \
+             the connection is broken in one direction"
+        );
+        Self::new(ErrorKind::ConnectionLost, stage, cause)
+    }
+
     pub(crate) fn lost(stage: Stage, reason: Option<EndReason>) -> Self {
         let cause = reason.map_or_else(
             || "the server closed its channel before it had finished".to_owned(),

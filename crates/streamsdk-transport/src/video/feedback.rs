@@ -46,6 +46,9 @@ pub struct VideoSendStats {
     pub missed: u64,
     /// Time for a packet to go and come back.
     pub round_trip: Option<Duration>,
+    /// When the newest report left that the peer has answered: the path was whole then, both ways. A
+    /// report leaves, and is answered, every second or so, also when nothing more is sent.
+    pub confirmed: Option<Instant>,
 }
 
 impl VideoSendStats {
@@ -158,8 +161,9 @@ impl RtcpFeedback {
             let ticks = now.wrapping_sub(report.last_sender_report).wrapping_sub(report.delay);
             // More than half of the clock's range is a time in the future.
             if ticks < 1 << 31 {
-                let seconds = f64::from(ticks) / 65_536.0;
-                state.sent.round_trip = Some(Duration::from_secs_f64(seconds));
+                state.sent.round_trip = Some(duration(ticks));
+                let left = Instant::now().checked_sub(duration(ticks.saturating_add(report.delay)));
+                state.sent.confirmed = state.sent.confirmed.max(left);
             }
         }
     }
@@ -167,6 +171,11 @@ impl RtcpFeedback {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of ticks of the middle of an NTP time.
+fn duration(ticks: u32) -> Duration {
+    Duration::from_secs_f64(f64::from(ticks) / 65_536.0)
 }
 
 fn ntp_now() -> u64 {
@@ -272,6 +281,8 @@ mod tests {
         let round_trip = sent.round_trip.unwrap();
         assert!((90..300).contains(&round_trip.as_millis()), "{round_trip:?}");
         assert_eq!(sent.loss, Some(0.25));
+        let confirmed = sent.confirmed.unwrap().elapsed();
+        assert!((1000..1300).contains(&confirmed.as_millis()), "{confirmed:?}");
     }
 
     #[test]
@@ -282,7 +293,7 @@ mod tests {
             ..ReceptionReport::default()
         };
         feedback.take_rtcp(&ReceiverReport { reports: vec![report], ..ReceiverReport::default() });
-        assert_eq!(feedback.sent().round_trip, None);
+        assert_eq!((feedback.sent().round_trip, feedback.sent().confirmed), (None, None));
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 /// Passes packets between two peers; ends when it is dropped.
 pub(crate) struct Relay {
     loss: Arc<Loss>,
-    /// Where the first peer finds the second, and the second the first.
-    doors: [SocketAddr; 2],
+    doors: Arc<Doors>,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
     alive: Arc<()>,
 }
@@ -24,6 +23,21 @@ struct Loss {
     larger_than: AtomicU32,
     /// So many packets of media on the way to the first peer are lost, and then no more.
     media_to_first: AtomicU32,
+    /// Whether everything on the way to the first peer, and to the second, is lost.
+    all_to: [AtomicBool; 2],
+}
+
+/// Where the first peer finds the second, and the second the first.
+struct Doors([Mutex<Arc<UdpSocket>>; 2]);
+
+impl Doors {
+    fn get(&self, side: usize) -> Arc<UdpSocket> {
+        Arc::clone(&self.0[side].lock().unwrap())
+    }
+
+    fn address(&self, side: usize) -> SocketAddr {
+        self.get(side).local_addr().unwrap()
+    }
 }
 
 impl Loss {
@@ -36,7 +50,8 @@ impl Loss {
         let planned = to == 0
             && is_media(packet)
             && self.media_to_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
-        by_size || by_chance || planned
+        let by_way = self.all_to[to].load(Ordering::Relaxed);
+        by_size || by_chance || planned || by_way
     }
 }
 
@@ -47,8 +62,7 @@ fn is_media(packet: &[u8]) -> bool {
 
 /// One of the two ways.
 struct Path {
-    from: UdpSocket,
-    by: UdpSocket,
+    doors: Arc<Doors>,
     to: usize,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
     loss: Arc<Loss>,
@@ -60,14 +74,14 @@ impl Path {
         let mut buf = [0; 65_536];
         let mut random: u32 = 1 + self.to as u32;
         while self.alive.upgrade().is_some() {
-            let (Ok(len), Some(peer)) = (self.from.recv(&mut buf), self.peers[self.to].get())
-            else {
+            let from = self.doors.get(1 - self.to);
+            let (Ok(len), Some(peer)) = (from.recv(&mut buf), self.peers[self.to].get()) else {
                 continue;
             };
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if !self.loss.takes(&buf[..len], self.to, random) {
                 // A packet that cannot be passed on is lost too.
-                let _ = self.by.send_to(&buf[..len], peer);
+                let _ = self.doors.get(self.to).send_to(&buf[..len], peer);
             }
         }
     }
@@ -75,20 +89,17 @@ impl Path {
 
 impl Relay {
     pub(crate) fn new() -> Self {
-        let doors = [door(), door()];
-        let peers: Arc<[OnceLock<SocketAddr>; 2]> = Arc::default();
         let relay = Self {
             loss: Arc::default(),
-            doors: [0, 1].map(|side| doors[side].local_addr().unwrap()),
-            peers: Arc::clone(&peers),
+            doors: Arc::new(Doors([0, 1].map(|_| Mutex::new(Arc::new(door()))))),
+            peers: Arc::default(),
             alive: Arc::new(()),
         };
-        for side in [0, 1] {
+        for to in [0, 1] {
             let path = Path {
-                from: doors[side].try_clone().unwrap(),
-                by: doors[1 - side].try_clone().unwrap(),
-                to: 1 - side,
-                peers: Arc::clone(&peers),
+                doors: Arc::clone(&relay.doors),
+                to,
+                peers: Arc::clone(&relay.peers),
                 loss: Arc::clone(&relay.loss),
                 alive: Arc::downgrade(&relay.alive),
             };
@@ -100,13 +111,13 @@ impl Relay {
     /// The second peer's description as the first must see it.
     pub(crate) fn for_first(&self, second: &str) -> String {
         self.peers[1].set(address(second)).unwrap();
-        through(second, self.doors[0])
+        through(second, self.doors.address(0))
     }
 
     /// The first peer's description as the second must see it.
     pub(crate) fn for_second(&self, first: &str) -> String {
         self.peers[0].set(address(first)).unwrap();
-        through(first, self.doors[1])
+        through(first, self.doors.address(1))
     }
 
     /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
@@ -125,6 +136,25 @@ impl Relay {
     #[allow(dead_code, reason = "each test program uses a part")]
     pub(crate) fn lose_media_to_first(&self, count: u32) {
         self.loss.media_to_first.store(count, Ordering::Relaxed);
+    }
+
+    /// Loses everything on the way to the first peer from now on.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn lose_all_to_first(&self) {
+        self.loss.all_to[0].store(true, Ordering::Relaxed);
+    }
+
+    /// Loses everything on the way to the second peer from now on.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn lose_all_to_second(&self) {
+        self.loss.all_to[1].store(true, Ordering::Relaxed);
+    }
+
+    /// Has the second peer see the first at another port from now on, as when a router forgets an
+    /// address: nothing that is sent to the port before arrives.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn rebind_first(&self) {
+        *self.doors.0[1].lock().unwrap() = Arc::new(door());
     }
 }
 

@@ -84,7 +84,7 @@ impl PeerLink {
         };
         let answers = async {
             if sends {
-                answered(tracker, &video, peer).await?;
+                answered(tracker, &video, peer, config.timeouts.dead_after).await?;
                 finish.cancel();
             }
             Ok(())

@@ -27,11 +27,13 @@ pub(super) async fn overdue(tracker: &SessionTracker, timeouts: &Timeouts) -> Er
     }
 }
 
-/// Resolves when no more answers to what was sent on this link are to be expected.
+/// Resolves when no more answers to what was sent on this link are to be expected. `limit` is how long the path
+/// may be uncertain.
 pub(super) async fn answered(
     tracker: &SessionTracker,
     video: &VideoTracker,
     peer: &Peer,
+    limit: Duration,
 ) -> Result<(), Error> {
     loop {
         tokio::time::sleep(ANSWER_POLL).await;
@@ -42,13 +44,17 @@ pub(super) async fn answered(
             silence,
             longest_gap,
             heard: stands.then(|| peer.last_heard()).flatten().map(|heard| heard.elapsed()),
+            confirmed: video.confirmed().map(|at| at.elapsed()),
             anything_sent: video.link_has_sent(),
         };
-        match answers.expectation() {
+        match answers.expectation(limit) {
             Expectation::More => {}
             Expectation::NoMore => return Ok(()),
             Expectation::Stopped { before_the_end } => {
                 return Err(Error::stopped_answering(tracker.stage(), before_the_end));
+            }
+            Expectation::Unconfirmed { waited } => {
+                return Err(Error::unconfirmed(tracker.stage(), waited));
             }
         }
     }

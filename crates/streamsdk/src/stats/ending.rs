@@ -103,6 +103,8 @@ pub(crate) struct Answers {
     pub(crate) longest_gap: Duration,
     /// How long ago anything came from the server; `None` while the connection is not known to stand.
     pub(crate) heard: Option<Duration>,
+    /// How long ago the path is known to have been whole, both ways.
+    pub(crate) confirmed: Option<Duration>,
     pub(crate) anything_sent: bool,
 }
 
@@ -115,10 +117,13 @@ pub(crate) enum Expectation {
     NoMore,
     /// They ended so long before the last frame left, though the server is alive.
     Stopped { before_the_end: Duration },
+    /// Since the last frame left it has been uncertain for so long whether the server still gets what is sent.
+    Unconfirmed { waited: Duration },
 }
 
 impl Answers {
-    pub(crate) fn expectation(&self) -> Expectation {
+    /// What is to be expected. `limit` is how long the path may be uncertain.
+    pub(crate) fn expectation(&self, limit: Duration) -> Expectation {
         if !self.anything_sent {
             return Expectation::NoMore;
         }
@@ -133,15 +138,25 @@ impl Answers {
         };
         // A server that takes its time for each result takes it for the last one, too.
         let patience = UNANSWERED_SILENCE.max(self.longest_gap * 2);
-        // A dead server is silent as well, and must not be taken for one that skips.
-        let is_alive = self.heard.is_some_and(|heard| heard < SIGN_OF_LIFE);
-        if unanswered.min(silence) < patience || !is_alive {
+        let waited = unanswered.min(silence);
+        if waited < patience {
             return Expectation::More;
         }
+        let is_alive = self.heard.is_some_and(|heard| heard < SIGN_OF_LIFE);
         let before_the_end = silence.saturating_sub(unanswered);
-        match before_the_end > patience {
-            true => Expectation::Stopped { before_the_end },
-            false => Expectation::NoMore,
+        if is_alive && before_the_end > patience {
+            return Expectation::Stopped { before_the_end };
+        }
+        // A server that is dead, or gets nothing, or is not heard, is silent as well, and must not be taken for
+        // one that skips. So an answer must have had the time to come while the path was whole.
+        let whole_for = self.confirmed.map_or(Duration::ZERO, |ago| waited.saturating_sub(ago));
+        if whole_for >= patience {
+            return Expectation::NoMore;
+        }
+        let uncertain_for = self.confirmed.map_or(waited, |ago| ago.min(waited));
+        match is_alive && uncertain_for >= limit {
+            true => Expectation::Unconfirmed { waited: uncertain_for },
+            false => Expectation::More,
         }
     }
 }
@@ -216,25 +231,44 @@ mod tests {
             silence: Some(SECOND * 3),
             longest_gap: SECOND / 10,
             heard: Some(SECOND),
+            confirmed: Some(SECOND / 2),
             anything_sent: true,
         }
     }
 
-    #[test]
-    fn a_server_that_skips_the_last_frames_is_not_waited_for() {
-        assert_eq!(answers().expectation(), Expectation::NoMore);
-        let recent = Answers { unanswered: Some(SECOND), ..answers() };
-        assert_eq!(recent.expectation(), Expectation::More);
-        let answered = Answers { unanswered: None, silence: Some(SECOND), ..answers() };
-        assert_eq!(answered.expectation(), Expectation::NoMore);
-        let nothing_sent = Answers { anything_sent: false, silence: None, ..answers() };
-        assert_eq!(nothing_sent.expectation(), Expectation::NoMore);
+    fn expectation(answers: Answers) -> Expectation {
+        answers.expectation(SECOND * 15)
     }
 
     #[test]
-    fn silence_of_a_dead_or_broken_connection_is_not_an_answer() {
-        for heard in [None, Some(SECOND * 4)] {
-            assert_eq!(Answers { heard, ..answers() }.expectation(), Expectation::More);
+    fn a_server_that_skips_the_last_frames_is_not_waited_for() {
+        assert_eq!(expectation(answers()), Expectation::NoMore);
+        let recent = Answers { unanswered: Some(SECOND), ..answers() };
+        assert_eq!(expectation(recent), Expectation::More);
+        let answered = Answers { unanswered: None, silence: Some(SECOND), ..answers() };
+        assert_eq!(expectation(answered), Expectation::NoMore);
+        let nothing_sent = Answers { anything_sent: false, silence: None, ..answers() };
+        assert_eq!(expectation(nothing_sent), Expectation::NoMore);
+    }
+
+    #[test]
+    fn silence_over_a_path_that_is_not_known_to_be_whole_is_not_an_answer() {
+        for confirmed in [None, Some(SECOND * 2), Some(SECOND * 20)] {
+            for heard in [None, Some(SECOND), Some(SECOND * 4)] {
+                let answers = Answers { confirmed, heard, ..answers() };
+                assert_eq!(expectation(answers), Expectation::More, "{answers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_may_be_uncertain_for_as_long_as_its_limit_says() {
+        for (confirmed, waited) in [(None, SECOND * 20), (Some(SECOND * 19), SECOND * 19)] {
+            let last = Some(SECOND * 20);
+            let broken = Answers { unanswered: last, silence: last, confirmed, ..answers() };
+            assert_eq!(expectation(broken), Expectation::Unconfirmed { waited });
+            let dead = Answers { heard: None, ..broken };
+            assert_eq!(expectation(dead), Expectation::More, "another limit says so");
         }
     }
 
@@ -242,16 +276,16 @@ mod tests {
     fn answers_that_stopped_while_frames_were_sent_are_missing() {
         let stopped = Answers { silence: Some(SECOND * 10), ..answers() };
         let before_the_end = SECOND * 7;
-        assert_eq!(stopped.expectation(), Expectation::Stopped { before_the_end });
+        assert_eq!(expectation(stopped), Expectation::Stopped { before_the_end });
         let slow = Answers { longest_gap: SECOND * 5, ..stopped };
-        assert_eq!(slow.expectation(), Expectation::More);
-        let slow = Answers { unanswered: Some(SECOND * 10), silence: Some(SECOND * 14), ..slow };
-        assert_eq!(slow.expectation(), Expectation::NoMore);
+        assert_eq!(expectation(slow), Expectation::More);
+        let slow = Answers { unanswered: Some(SECOND * 11), silence: Some(SECOND * 14), ..slow };
+        assert_eq!(expectation(slow), Expectation::NoMore);
     }
 
     #[test]
     fn the_first_result_is_waited_for_as_long_as_its_limit_says() {
         let none = Answers { silence: None, unanswered: Some(SECOND * 60), ..answers() };
-        assert_eq!(none.expectation(), Expectation::More);
+        assert_eq!(expectation(none), Expectation::More);
     }
 }

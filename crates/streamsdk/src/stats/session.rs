@@ -272,7 +272,7 @@ impl SessionTracker {
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Option<(Instant, Stage, Duration)> {
         // Nobody owes an answer to frames that were not sent.
         let asked = match self.video.as_ref().filter(|video| video.is_sending()) {
-            Some(video) => Some(video.outstanding()?.into()),
+            Some(video) => Some(video.asked()?.into()),
             None => None,
         };
         let state = self.state();

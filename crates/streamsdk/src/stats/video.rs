@@ -46,6 +46,8 @@ struct LinkVideo {
     unanswered: VecDeque<SentFrame>,
     last_sent: Option<(i64, Instant)>,
     last_answered: Option<i64>,
+    /// Since when an answer is owed.
+    asked: Option<Instant>,
 }
 
 /// What went over tracks.
@@ -93,6 +95,12 @@ impl LinkVideo {
             decoded: self.decoder.as_ref().map(|decoder| decoder.stats()).unwrap_or_default(),
             pairing: self.pairing,
         }
+    }
+
+    fn outstanding(&self) -> Option<Instant> {
+        let (time, left) = self.last_sent?;
+        let answered = self.last_answered.is_some_and(|answered| answered >= time - TOLERANCE);
+        (!answered).then_some(left)
     }
 
     /// When the frame of that time was there, if it is among the newest.
@@ -180,7 +188,9 @@ impl VideoTracker {
             link.unanswered.pop_front();
         }
         link.unanswered.push_back(frame);
-        link.last_sent = Some((frame.time, Instant::now()));
+        let now = Instant::now();
+        link.last_sent = Some((frame.time, now));
+        link.asked.get_or_insert(now);
     }
 
     /// Notes that the data about the frame of that time arrived.
@@ -188,7 +198,9 @@ impl VideoTracker {
         let mut state = self.state();
         if let Some(captured) = state.link.captured(time) {
             state.to_data.add(at.saturating_duration_since(captured));
-            state.link.last_answered = state.link.last_answered.max(Some(time));
+            let link = &mut state.link;
+            link.last_answered = link.last_answered.max(Some(time));
+            link.asked = link.outstanding().map(|_| at);
         }
     }
 
@@ -246,10 +258,18 @@ impl VideoTracker {
 
     /// When the last frame left on this link, if neither it nor a later one was answered.
     pub(crate) fn outstanding(&self) -> Option<Instant> {
-        let link = &self.state().link;
-        let (time, left) = link.last_sent?;
-        let answered = link.last_answered.is_some_and(|answered| answered >= time - TOLERANCE);
-        (!answered).then_some(left)
+        self.state().link.outstanding()
+    }
+
+    /// Since when the server owes an answer on this link: when the first frame left after everything was
+    /// answered, or when the last answer came that did not answer everything. Later frames do not put it off.
+    pub(crate) fn asked(&self) -> Option<Instant> {
+        self.state().link.asked
+    }
+
+    /// When the path was last known to be whole, both ways.
+    pub(crate) fn confirmed(&self) -> Option<Instant> {
+        self.state().link.sender.as_ref()?.stats().confirmed
     }
 
     /// Whether anything was sent on this link.
@@ -287,6 +307,22 @@ impl VideoTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_that_are_sent_later_put_off_no_answer_that_is_owed() {
+        let live = VideoTracker::default();
+        assert_eq!(live.asked(), None);
+        let start = Instant::now();
+        live.sent(SentFrame::new(0, start));
+        let asked = live.asked().unwrap();
+        live.sent(SentFrame::new(3000, start));
+        assert_eq!(live.asked(), Some(asked));
+        let answered = Instant::now() + Duration::from_secs(1);
+        live.data_arrived(0, answered);
+        assert_eq!(live.asked(), Some(answered));
+        live.data_arrived(3000, answered);
+        assert_eq!(live.asked(), None);
+    }
 
     #[test]
     fn an_answer_is_measured_from_its_own_frame_however_late_and_out_of_order() {
