@@ -6,7 +6,8 @@ use streamsdk::capture::{FrameProducer, TestPattern};
 use streamsdk::protocol::chunk::split;
 use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk::{
-    Ended, Error, ErrorKind, Event, ManualSource, Session, StreamConfig, Summary, Timeouts,
+    Ended, Error, ErrorKind, Event, ManualSource, RetryPolicy, Session, StreamConfig, Summary,
+    Timeouts,
 };
 use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
@@ -140,6 +141,7 @@ async fn error_after(breaking: impl Fn(&LossyServer), frames: u64) -> Error {
     let mut timeouts = Timeouts::default();
     (timeouts.dead_after, timeouts.idle) = (Duration::from_secs(6), Duration::from_secs(10));
     let config = StreamConfig::default().data_output(["*"]).timeouts(timeouts);
+    let config = config.retry(RetryPolicy::never());
     let mut session = start_source(server.url(), source, "passthrough", config).await.unwrap();
     let mut pattern = TestPattern::new(160, 120, 30.0);
     let (answered, is_answered) = std::sync::mpsc::channel();
