@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{WorkerProcess, clip, exit_code, json, streamsdk, wait_for_bytes};
 
-/// The client gives a silent server 15 s.
+/// The server's host says at once that it is gone; a busy machine takes longer.
 const NOTICED: Duration = Duration::from_secs(30);
 const LOST: i32 = 8;
 
@@ -37,7 +37,7 @@ fn a_server_killed_during_the_upload_is_noticed() {
 
     assert_eq!(exit_code(&mut child, NOTICED), LOST);
     let printed = std::io::read_to_string(errors).unwrap();
-    assert!(printed.contains("uploading: the peer went silent"), "{printed}");
+    assert!(printed.contains("uploading: the peer is gone without a word"), "{printed}");
     let summary = json(&summary);
     assert_eq!(summary["ended"], "failed");
     assert!(summary["upload_bytes"].as_u64().unwrap() < 4 << 30);
@@ -63,5 +63,5 @@ fn a_server_killed_while_processing_is_noticed() {
 
     assert_eq!(exit_code(&mut child, NOTICED), LOST);
     let printed = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    assert!(printed.contains("receiving results: the peer went silent"), "{printed}");
+    assert!(printed.contains("receiving results: the peer is gone without a word"), "{printed}");
 }

@@ -9,6 +9,7 @@ use crate::channel::Channel;
 use crate::connection::{Connection, FullPackets};
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
+use crate::gone;
 use crate::offer::description;
 use crate::path::Proof;
 use crate::probe::IceCredentials;
@@ -134,8 +135,12 @@ fn prove_path(
 ) {
     let (tuning, connection_state) = (Arc::clone(tuning), connection_state.clone());
     tokio::spawn(async move {
-        if tuning.path.prove_for(&connection_state, credentials, full).await == Proof::Vanishes {
+        let proof = tuning.path.prove_for(&connection_state, credentials.clone(), full).await;
+        if proof == Proof::Vanishes {
             tracing::warn!(size = full.payload, "full packets do not get to the peer");
+        }
+        if connection_state.state() == PeerState::Connected {
+            gone::watch(&connection_state, &tuning, credentials);
         }
     });
 }

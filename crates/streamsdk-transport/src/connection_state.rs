@@ -34,6 +34,8 @@ pub enum EndReason {
     NeverConnected,
     /// A pair of addresses worked, but no secure connection came about.
     HandshakeFailed,
+    /// The peer's host says that nobody has the peer's port any more: its process has ended.
+    PeerGone,
     /// The peer went silent for [`PeerConfig::dead_after`](crate::PeerConfig::dead_after).
     PeerSilent,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for EndReason {
             Self::ClosedByPeer => "the peer closed the connection",
             Self::NeverConnected => "no network path to the peer worked",
             Self::HandshakeFailed => "no secure connection with the peer came about",
+            Self::PeerGone => "the peer is gone without a word: nobody has its port any more",
             Self::PeerSilent => "the peer went silent",
         })
     }

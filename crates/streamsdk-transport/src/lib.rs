@@ -23,7 +23,8 @@
 //! * **An unread channel stops no other.** What arrives waits in bounds; a receiver that is gone, or that
 //!   leaves its buffer full for [`PeerConfig::reader_timeout`], misses the rest ([`ChannelReceiver`]).
 //! * **A dead peer ends its channels.** When nothing has been heard for [`PeerConfig::dead_after`],
-//!   every pending and later operation ends with [`EndReason`].
+//!   every pending and later operation ends with [`EndReason`]; within a second where the peer's host says
+//!   that nobody has its port any more.
 //! * **Nothing waits for ever.** Gathering, connecting and opening have time limits, and closing has
 //!   a deadline.
 //! * **Nothing arrives too early.** Packets of a peer that is ahead of its answer wait in the kernel
@@ -49,6 +50,7 @@ mod description;
 mod error;
 mod fragments;
 mod gate;
+mod gone;
 mod handshake;
 mod interfaces;
 mod narrow;

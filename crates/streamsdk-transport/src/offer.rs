@@ -13,6 +13,7 @@ use crate::channel::Channel;
 use crate::connection::{Connection, FullPackets};
 use crate::description::with_known_algorithms;
 use crate::error::EngineError;
+use crate::gone;
 use crate::path::Proof;
 use crate::probe::IceCredentials;
 use crate::tuning::RuntimeTuning;
@@ -140,6 +141,8 @@ impl Offer {
         };
         match attempt.connect(&mut channels).await {
             Ok(()) => {
+                let credentials = IceCredentials::of(&sdp, answer);
+                gone::watch(peer.connection_state(), &engine.tuning, credentials);
                 let video = video.and_then(|video| video.answered(answer, &peer));
                 Ok(Connected { peer, channels, video })
             }

@@ -126,6 +126,17 @@ impl Path {
         self.way.get().map(|(_, to)| to.ip())
     }
 
+    /// Asks the peer for a sign of life, which is for nobody else. Says from where to where, `None` where that
+    /// cannot be.
+    pub(crate) fn ask(&self, credentials: &IceCredentials) -> Option<(IpAddr, SocketAddr)> {
+        let (socket, to) = self.way.get()?;
+        let local = socket.upgrade()?.local_ip()?;
+        self.probing.store(true, Ordering::Relaxed);
+        lock(&self.probes).clear();
+        self.send(socket, *to, credentials, 0)?;
+        Some((local, *to))
+    }
+
     /// Why a connection ends that was never made: it is by this way that the handshake goes.
     pub(crate) fn why_not_connected(&self) -> EndReason {
         match self.way.get() {

@@ -6,7 +6,7 @@
 //! slow peer, the socket is looked at by the clock instead of at every packet.
 
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -229,6 +229,10 @@ impl Kernel {
 
     pub(crate) fn allow(&self, fragments: Fragments) -> io::Result<()> {
         fragments::allow(&self.socket, fragments)
+    }
+
+    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
+        Some(self.socket.local_addr().ok()?.ip())
     }
 
     /// How many packets can be joined.

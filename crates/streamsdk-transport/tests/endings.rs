@@ -105,6 +105,43 @@ async fn a_peer_that_is_not_there_is_given_up_with_what_was_tried() {
     }
 }
 
+/// A peer in a runtime of its own, which can go as a process does that is killed: without a word.
+async fn answering_elsewhere(elsewhere: &tokio::runtime::Runtime, offer: String) -> String {
+    let answering = elsewhere.spawn(async move {
+        let answer = Answer::create(common::config(), &offer, false).await.unwrap();
+        let sdp = answer.sdp().to_owned();
+        tokio::spawn(async move {
+            let _connection = answer.into_parts();
+            std::future::pending::<()>().await;
+        });
+        sdp
+    });
+    answering.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_killed_is_missed_long_before_a_silent_one() {
+    let elsewhere = tokio::runtime::Runtime::new().unwrap();
+    let offer = Offer::create(common::config(), &["a"], None).await.unwrap();
+    let answer = answering_elsewhere(&elsewhere, offer.sdp().to_owned()).await;
+    let Connected { peer, .. } = offer.accept(&answer).await.unwrap();
+    let killed = Instant::now();
+    elsewhere.shutdown_background();
+    assert_eq!(peer.ended().await, EndReason::PeerGone);
+    assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_idle_is_not_missed() {
+    let ((peer, _channels), (other, _incoming)) = common::connected(&["a"], |_| {}).await;
+    let idle = tokio::time::sleep(Duration::from_secs(5));
+    tokio::select! {
+        () = idle => {}
+        reason = peer.ended() => panic!("{reason:?}"),
+        reason = other.ended() => panic!("{reason:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_one_is_refused() {
     for answer in ["", "garbage", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {

@@ -36,13 +36,20 @@ impl WorkerProcess {
 
     /// With a folder of its own for temporary files.
     pub(crate) fn start_in(temporary: &Path, options: &[&str]) -> Self {
-        let mut child = streamsdk()
-            .args(["worker", "--listen", "127.0.0.1:0"])
-            .env("TMPDIR", temporary)
-            .args(options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = streamsdk();
+        command.env("TMPDIR", temporary).args(["worker", "--listen", "127.0.0.1:0"]).args(options);
+        Self::spawn(command)
+    }
+
+    /// At an address that is free.
+    pub(crate) fn start_at(address: &str) -> Self {
+        let mut command = streamsdk();
+        command.args(["worker", "--listen", address]);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();

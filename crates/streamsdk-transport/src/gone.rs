@@ -1,0 +1,107 @@
+//! A peer that is gone, though its host is there.
+//!
+//! A process that is killed says no goodbye. Its host does: it answers what comes to a port that nobody has any
+//! more. The sockets that the engine uses are told nothing of that, because they are connected to nobody; so a
+//! peer that has fallen silent is sent an empty message from a socket that is connected to it.
+//!
+//! A firewall may turn strangers away in the same manner. So the peer is asked over the pair in use as well, with
+//! a signed check, which a living peer answers at any time. Only one that answers neither is gone.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::debug;
+
+use crate::EndReason;
+use crate::connection_state::ConnectionState;
+use crate::probe::IceCredentials;
+use crate::tuning::RuntimeTuning;
+
+/// A peer is asked after it has said nothing for so long: with data or video under way it never is silent for
+/// that long, without them it says something every second or two.
+const SILENCE: Duration = Duration::from_millis(400);
+/// And so long after it was asked in vain.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// What has not come back by then is not waited for.
+const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
+/// A peer may take so much longer than the host that it is on.
+const GRACE: Duration = Duration::from_millis(150);
+/// A STUN Binding indication, which nobody answers and everybody knows (RFC 8489): the keepalive of ICE.
+const INDICATION: [u8; 20] =
+    [0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Ends the connection when its peer is gone. To be called when it stands.
+pub(crate) fn watch(
+    connection_state: &ConnectionState,
+    tuning: &Arc<RuntimeTuning>,
+    credentials: Option<IceCredentials>,
+) {
+    let Some(credentials) = credentials else { return };
+    let (state, tuning) = (connection_state.clone(), Arc::clone(tuning));
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = state.ended() => {}
+            () = gone(&state, &tuning, &credentials) => state.end(EndReason::PeerGone),
+        }
+    });
+}
+
+/// Resolves when the peer is gone.
+async fn gone(state: &ConnectionState, tuning: &RuntimeTuning, credentials: &IceCredentials) {
+    loop {
+        let heard = state.heard().get().unwrap_or_else(Instant::now);
+        let silent_from = heard + SILENCE;
+        if Instant::now() < silent_from {
+            sleep_until(silent_from).await;
+            continue;
+        }
+        let asked = Instant::now();
+        if let Some((local, peer)) = tuning.path.ask(credentials)
+            && refuses(local, peer).await
+        {
+            sleep(asked.elapsed() + GRACE).await;
+            if state.heard().get().is_none_or(|heard| heard < asked) {
+                debug!(%peer, "nobody has the peer's port any more");
+                return;
+            }
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+/// Whether the host at `peer` says that nobody has the port.
+async fn refuses(local: IpAddr, peer: SocketAddr) -> bool {
+    let asked = async {
+        let socket = UdpSocket::bind((local, 0)).await?;
+        socket.connect(peer).await?;
+        socket.send(&INDICATION).await?;
+        // A living peer says nothing to this.
+        socket.recv(&mut [0]).await
+    };
+    match timeout(MAX_ROUND_TRIP, asked).await {
+        Ok(Err(error)) => {
+            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_nobody_has_refuses_and_one_that_somebody_has_does_not() {
+        let local = IpAddr::from([127, 0, 0, 1]);
+        let socket = std::net::UdpSocket::bind((local, 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        let asked = timeout(Duration::from_millis(300), refuses(local, address)).await;
+        assert!(asked.is_err(), "nothing is said");
+        drop(socket);
+        assert!(refuses(local, address).await);
+    }
+}
