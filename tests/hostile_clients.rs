@@ -1,5 +1,7 @@
 //! What a client can send to the worker, and that the worker stays whole.
 
+use std::time::Duration;
+
 use bytes::{BufMut, BytesMut};
 use serde_json::json;
 use streamsdk::protocol::chunk::Reassembler;
@@ -103,12 +105,62 @@ async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_stands_still_is_ended() {
     let mut config = WorkerConfig::default();
-    config.idle_timeout = std::time::Duration::from_millis(300);
+    config.idle_timeout = Duration::from_millis(300);
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 4, &[0; 100])).await.unwrap();
     let message = farewell(&mut inference).await;
+    assert!(message.errors[0].contains("nothing came"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_of_pings_and_repeated_parts_is_ended() {
+    let mut config = WorkerConfig::default();
+    config.progress_timeout = Duration::from_millis(500);
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, mut upload) = connect(&worker).await;
+    let kept_alive = async {
+        loop {
+            upload.send(BytesMut::from("p")).await.unwrap();
+            upload.send(chunk(0, 4, &[0; 100])).await.unwrap();
+            if upload.recv().await.is_none() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let message = tokio::select! {
+        message = farewell(&mut inference) => message,
+        () = kept_alive => unreachable!(),
+    };
+    assert_eq!(message.termination_reason.as_deref(), Some("upload_failed"));
     assert!(message.errors[0].contains("stood still"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_acks_no_more_is_told_the_end() {
+    let mut config = WorkerConfig::default();
+    config.progress_timeout = Duration::from_millis(500);
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    inference.send_text("{\"ack\": 1}").await.unwrap();
+    let file = std::fs::read(streamsdk_tests::clip("plain_160x120.mp4")).unwrap();
+    let parts = file.chunks(49_152);
+    let total = parts.len() as u32;
+    for (index, part) in (0..).zip(parts) {
+        upload.send(chunk(index, total, part)).await.unwrap();
+    }
+    let message = farewell(&mut inference).await;
+    assert_eq!(message.termination_reason.as_deref(), Some("client_stalled"));
+    assert!(message.errors[0].contains("acknowledged no frame"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_limit_past_all_clocks_is_none() {
+    let worker = worker().await;
+    let limit = Duration::from_secs(u64::MAX);
+    let config = StreamConfig::default().stream_output(["image"]).processing_timeout(limit);
+    let session = start(&worker.url(), "plain_160x120.mp4", "passthrough", config).await.unwrap();
+    assert_eq!(drain(session).await.unwrap().1.ended, Some(Ended::Complete));
 }
 
 #[tokio::test(flavor = "multi_thread")]

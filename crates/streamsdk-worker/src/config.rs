@@ -39,9 +39,17 @@ pub struct WorkerConfig {
     pub allow_private_sources: bool,
     /// Time limit from the answer to a connection with its channels open. Default is 30 s.
     pub connect_timeout: Duration,
-    /// How long a client may leave an upload, or a frame that it was sent, without a sign of life
-    /// from its program. Default is 60 s.
+    /// How long a client's program may give no sign of life during an upload; a ping is one. Then the
+    /// session ends with the reason `upload_failed`. Default is 60 s.
     pub idle_timeout: Duration,
+    /// How long a client that is alive may get no further: an upload without a new part, a frame without
+    /// the ack that it waits for, a result that the client does not take. Nothing else starts it anew, be
+    /// it pings, repeated parts or other messages. Then the session ends, with the reason `upload_failed`
+    /// or `client_stalled` where the client can still be told. Default is 10 min.
+    ///
+    /// A caller that pauses holds back the acks of a lossless session, and a camera or a webcam that
+    /// sends no frame is waited for as long as the connection stands.
+    pub progress_timeout: Duration,
     /// How long a client may be silent on the network before it counts as dead. Default is 15 s.
     pub dead_after: Duration,
     /// How long a camera that the worker pulls may take to answer, and later be silent. Default is 5 s.
@@ -69,6 +77,7 @@ impl Default for WorkerConfig {
             allow_private_sources: true,
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
+            progress_timeout: Duration::from_secs(10 * 60),
             dead_after: Duration::from_secs(15),
             source_timeout: Duration::from_secs(5),
             max_wait: Duration::from_secs(2),

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use self::pace::Pace;
+use self::pace::{Limits, Pace};
 pub(crate) use self::source::StopOnDrop;
 use self::source::{Origin, Source};
 pub(crate) use self::spool::remove_orphans;
@@ -107,6 +107,8 @@ pub(crate) enum SessionError {
     Ended(EndReason),
     #[error("the client closed its channel")]
     ChannelClosed,
+    #[error("the client took nothing of a result for {0:?}")]
+    ResultNotTaken(Duration),
     #[error(transparent)]
     Upload(#[from] UploadFailure),
     #[error("the worker is shutting down")]
@@ -136,7 +138,9 @@ pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<
     if timeout(THREADS_END, threads.wait()).await.is_err() {
         warn!("a session's threads did not end in time; the processor is slow or hangs");
     }
-    if !matches!(served, Err(SessionError::Ended(_))) {
+    // Nobody would hear it.
+    let is_deaf = matches!(served, Err(SessionError::Ended(_) | SessionError::ResultNotTaken(_)));
+    if !is_deaf {
         say_goodbye(&peer, &stop).await;
     }
     served
@@ -176,7 +180,15 @@ async fn serve(
     };
     let (sender, control) = inference.split();
     let has_track = track.is_some();
-    let pace = Pace::new(config.ack_window, plan.selection(), has_track, plan.time_limit);
+    let pace = Pace::new(
+        plan.selection(),
+        has_track,
+        Limits {
+            ack_window: config.ack_window,
+            ack_timeout: config.progress_timeout,
+            time: plan.time_limit,
+        },
+    );
     let pace = Arc::new(pace);
     // Cancels the pipeline however this function is left, being dropped included.
     let _cancel = pace.cancel_on_drop();

@@ -16,7 +16,19 @@ pub(crate) struct Pace {
     state: Mutex<State>,
     changed: Condvar,
     has_track: bool,
+    ack_timeout: Duration,
     time_limit: Option<Instant>,
+}
+
+/// How far and how long a session may go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Frames that may be sent ahead of the last one acked.
+    pub(crate) ack_window: u32,
+    /// How long a frame may wait for an ack.
+    pub(crate) ack_timeout: Duration,
+    /// How long the session may take, if the client said so.
+    pub(crate) time: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -36,20 +48,20 @@ pub(crate) enum Stop {
     TimeLimit,
     /// The worker is.
     ShutDown,
+    /// The client acknowledged nothing for so long.
+    NoAck(Duration),
 }
 
 impl Pace {
-    pub(crate) fn new(
-        ack_window: u32,
-        selection: Selection,
-        has_track: bool,
-        time_limit: Option<Duration>,
-    ) -> Self {
+    pub(crate) fn new(selection: Selection, has_track: bool, limits: Limits) -> Self {
+        let Limits { ack_window, ack_timeout, time } = limits;
         Self {
             state: Mutex::new(State { window: AckWindow::new(ack_window), selection, stop: None }),
             changed: Condvar::new(),
             has_track,
-            time_limit: time_limit.map(|limit| Instant::now() + limit),
+            ack_timeout,
+            // What no clock reaches is no limit.
+            time_limit: time.and_then(|limit| Instant::now().checked_add(limit)),
         }
     }
 
@@ -82,6 +94,7 @@ impl Pace {
 
     /// Blocks until frame `frame_id` may be produced.
     pub(crate) fn wait_for_turn(&self, frame_id: u32) -> Result<(), Stop> {
+        let started = Instant::now();
         let mut state = self.state();
         loop {
             if let Some(stop) = self.reason_to_stop(&state) {
@@ -90,7 +103,12 @@ impl Pace {
             if state.window.admits(frame_id) {
                 return Ok(());
             }
-            let waited = self.changed.wait_timeout(state, self.at_most(LOOK_UP));
+            // Whatever else the client says meanwhile.
+            let left = self.ack_timeout.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Err(Stop::NoAck(self.ack_timeout));
+            }
+            let waited = self.changed.wait_timeout(state, self.at_most(LOOK_UP.min(left)));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -145,7 +163,9 @@ mod tests {
 
     fn pace(has_track: bool, time_limit: Option<Duration>) -> Arc<Pace> {
         let selection = Selection { data: DataSelection::Metadata, image: Some("image".into()) };
-        Arc::new(Pace::new(1, selection, has_track, time_limit))
+        let ack_timeout = Duration::from_secs(60);
+        let limits = Limits { ack_window: 1, ack_timeout, time: time_limit };
+        Arc::new(Pace::new(selection, has_track, limits))
     }
 
     #[test]
@@ -176,6 +196,30 @@ mod tests {
         let limited = pace(false, Some(Duration::from_millis(20)));
         limited.obey(ControlMessage::ack(1));
         assert_eq!(limited.wait_for_turn(3), Err(Stop::TimeLimit));
+    }
+
+    #[test]
+    fn a_time_limit_past_all_clocks_is_none() {
+        let pace = pace(false, Some(Duration::MAX));
+        assert_eq!((pace.check(), pace.at_most(LOOK_UP)), (Ok(()), LOOK_UP));
+    }
+
+    #[test]
+    fn a_frame_waits_for_its_ack_within_a_limit_that_nothing_else_puts_off() {
+        let ack_timeout = Duration::from_millis(100);
+        let selection = Selection { data: DataSelection::Metadata, image: None };
+        let limits = Limits { ack_window: 1, ack_timeout, time: None };
+        let pace = Arc::new(Pace::new(selection, false, limits));
+        pace.obey(ControlMessage::ack(1));
+        let waiting = std::thread::spawn({
+            let pace = Arc::clone(&pace);
+            move || pace.wait_for_turn(3)
+        });
+        while !waiting.is_finished() {
+            pace.obey(ControlMessage::ack(1));
+            std::thread::yield_now();
+        }
+        assert_eq!(waiting.join().unwrap(), Err(Stop::NoAck(ack_timeout)));
     }
 
     #[test]

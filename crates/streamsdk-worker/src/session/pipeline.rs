@@ -51,6 +51,10 @@ impl PipelineEnd {
             Stop::Cancelled => None,
             Stop::TimeLimit => Some("timeout_reached".to_owned()),
             Stop::ShutDown => return Self::failed(frames, "worker_stopped", SHUT_DOWN.to_owned()),
+            Stop::NoAck(limit) => {
+                let error = format!("the client acknowledged no frame for {limit:?}");
+                return Self::failed(frames, "client_stalled", error);
+            }
         };
         Self { frames, errors: Vec::new(), termination_reason }
     }

@@ -7,7 +7,7 @@ use streamsdk_transport::{ChannelReceiver, ChannelSender, Message};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::spool::Spool;
 
@@ -20,7 +20,9 @@ const WRITE_BEHIND: usize = 32;
 pub(crate) enum UploadFailure {
     #[error(transparent)]
     Format(#[from] UploadError),
-    #[error("the upload stood still for {0:?}")]
+    #[error("nothing came of the upload for {0:?}")]
+    Silent(Duration),
+    #[error("the upload stood still for {0:?}, though the client was alive")]
     Stalled(Duration),
     #[error("the worker is shutting down")]
     Stopped,
@@ -35,22 +37,20 @@ pub(crate) async fn receive(
     echo: &ChannelSender,
     chunks: &mut ChannelReceiver,
     limits: Limits,
-    stall_limit: Duration,
+    patience: Patience,
 ) -> Result<Spool, UploadFailure> {
     let (disk, written) = start_writer()?;
     let mut assembler = UploadAssembler::new(limits);
+    let mut progress = Progress::new(patience);
     while !assembler.is_complete() {
-        let message = timeout(stall_limit, chunks.recv())
-            .await
-            .map_err(|_| UploadFailure::Stalled(stall_limit))?
-            .ok_or(UploadFailure::Closed)?;
+        let message = progress.limit(chunks.recv()).await?.ok_or(UploadFailure::Closed)?;
         let chunk = match message {
             Message::Binary(chunk) => chunk,
             Message::Text(text) => text.into(),
         };
         match assembler.push(chunk.clone())? {
             // A client that is gone is noticed at the next message.
-            Received::Ping => drop(echo.send(BytesMut::from(&chunk[..])).await),
+            Received::Ping => drop(progress.limit(echo.send(BytesMut::from(&chunk[..]))).await?),
             Received::Waiting => {}
             Received::Next(parts) => {
                 for part in parts {
@@ -60,9 +60,55 @@ pub(crate) async fn receive(
                 }
             }
         }
+        progress.heard(assembler.received_bytes());
     }
     drop(disk);
     finish(written).await
+}
+
+/// How long a client is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Without a message.
+    pub(crate) idle: Duration,
+    /// Without a new part of the file, whatever else comes.
+    pub(crate) progress: Duration,
+}
+
+/// Since when a client has been silent, and since when its upload has got no further.
+struct Progress {
+    patience: Patience,
+    heard: Instant,
+    got_on: Instant,
+    bytes: u64,
+}
+
+impl Progress {
+    fn new(patience: Patience) -> Self {
+        let now = Instant::now();
+        Self { patience, heard: now, got_on: now, bytes: 0 }
+    }
+
+    /// Notes a message, after which there were so many bytes of the file.
+    fn heard(&mut self, bytes: u64) {
+        self.heard = Instant::now();
+        if bytes > self.bytes {
+            (self.got_on, self.bytes) = (self.heard, bytes);
+        }
+    }
+
+    /// Waits for something of the client's until a limit is reached.
+    async fn limit<T>(&self, awaited: impl Future<Output = T>) -> Result<T, UploadFailure> {
+        let Patience { idle, progress } = self.patience;
+        let until_silent = idle.saturating_sub(self.heard.elapsed());
+        let until_stalled = progress.saturating_sub(self.got_on.elapsed());
+        timeout(until_silent.min(until_stalled), awaited).await.map_err(|_| {
+            match until_silent <= until_stalled {
+                true => UploadFailure::Silent(idle),
+                false => UploadFailure::Stalled(progress),
+            }
+        })
+    }
 }
 
 type Writer = JoinHandle<std::io::Result<Spool>>;
@@ -94,6 +140,30 @@ fn on_disk(error: std::io::Error) -> UploadFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    async fn never(progress: &Progress) -> (UploadFailure, Duration) {
+        let started = Instant::now();
+        let failure = progress.limit(std::future::pending::<()>()).await.unwrap_err();
+        (failure, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signs_of_life_are_no_progress() {
+        let (idle, limit) = (Duration::from_secs(60), Duration::from_secs(150));
+        let mut progress = Progress::new(Patience { idle, progress: limit });
+        progress.heard(7);
+        let (failure, waited) = never(&progress).await;
+        assert!(matches!(failure, UploadFailure::Silent(told) if told == idle), "{failure}");
+        assert_eq!(waited, idle);
+        progress.heard(7);
+        tokio::time::advance(idle).await;
+        progress.heard(7);
+        let (failure, waited) = never(&progress).await;
+        assert!(matches!(failure, UploadFailure::Stalled(told) if told == limit), "{failure}");
+        assert_eq!(waited, limit - 2 * idle);
+        progress.heard(8);
+        assert!(matches!(never(&progress).await, (UploadFailure::Silent(_), _)));
+    }
 
     #[test]
     fn an_error_of_the_disk_names_no_path() {

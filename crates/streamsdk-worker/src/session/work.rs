@@ -5,6 +5,7 @@ use streamsdk_protocol::chunk::split;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_transport::{Channel, ChannelSender, VideoSender};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,7 +16,7 @@ use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
 use super::source::{Playing, Source};
-use super::upload::{self, UploadFailure};
+use super::upload::{self, Patience, UploadFailure};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
 
@@ -51,7 +52,7 @@ impl Work<'_> {
             Err(end) => end,
         };
         let frames = end.frames;
-        send(self.sender, frames.saturating_add(1), &farewell(end)).await?;
+        self.say_farewell(end).await?;
         Ok(frames)
     }
 
@@ -64,9 +65,10 @@ impl Work<'_> {
         let (echo, mut chunks) = upload.split();
         // A slow disk may take its time; nothing else is to be told to the client meanwhile.
         chunks.hold_peer_back_without_limit();
-        let (limits, idle) = (self.config.limits, self.config.idle_timeout);
+        let WorkerConfig { limits, idle_timeout, progress_timeout, .. } = *self.config;
+        let patience = Patience { idle: idle_timeout, progress: progress_timeout };
         let received = tokio::select! {
-            received = upload::receive(&echo, &mut chunks, limits, idle) => received,
+            received = upload::receive(&echo, &mut chunks, limits, patience) => received,
             () = self.stop.cancelled() => Err(UploadFailure::Stopped),
         };
         let file = match received {
@@ -76,7 +78,7 @@ impl Work<'_> {
                     UploadFailure::Stopped => PipelineEnd::stopped(0, Stop::ShutDown),
                     _ => PipelineEnd::failed(0, "upload_failed", failure.to_string()),
                 };
-                send(self.sender, 1, &farewell(end)).await?;
+                self.say_farewell(end).await?;
                 return Err(failure.into());
             }
         };
@@ -111,7 +113,7 @@ impl Work<'_> {
         };
         let running = self.threads.spawn_blocking(move || pipeline.run());
         while let Some((frame_id, payload)) = messages.recv().await {
-            send_payload(self.sender, frame_id, &payload).await?;
+            self.send(frame_id, &payload).await?;
         }
         let end = running.await.unwrap_or_else(|_| {
             PipelineEnd::failed(0, "processing_failed", "the processor panicked".to_owned())
@@ -121,25 +123,20 @@ impl Work<'_> {
         }
         Ok(end)
     }
-}
 
-async fn send(
-    sender: &ChannelSender,
-    frame_id: u32,
-    message: &OutgoingMessage,
-) -> Result<(), SessionError> {
-    send_payload(sender, frame_id, &message.encode(false)).await
-}
-
-async fn send_payload(
-    sender: &ChannelSender,
-    frame_id: u32,
-    payload: &[u8],
-) -> Result<(), SessionError> {
-    for chunk in split(frame_id, payload) {
-        sender.send(chunk).await?;
+    async fn say_farewell(&self, end: PipelineEnd) -> Result<(), SessionError> {
+        let frame_id = end.frames.saturating_add(1);
+        self.send(frame_id, &farewell(end).encode(false)).await
     }
-    Ok(())
+
+    async fn send(&self, frame_id: u32, payload: &[u8]) -> Result<(), SessionError> {
+        let limit = self.config.progress_timeout;
+        for chunk in split(frame_id, payload) {
+            let sent = timeout(limit, self.sender.send(chunk)).await;
+            sent.map_err(|_| SessionError::ResultNotTaken(limit))??;
+        }
+        Ok(())
+    }
 }
 
 /// The message that ends the stream.

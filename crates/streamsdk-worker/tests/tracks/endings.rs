@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use streamsdk_capture::TestPattern;
+use streamsdk_transport::EndReason;
 use streamsdk_worker::WorkerConfig;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{PATIENCE, Wish, shut_down, worker, worker_with};
 
@@ -64,4 +65,19 @@ async fn the_time_limit_ends_a_live_session_even_without_frames() {
     assert_eq!((data.frame_id, data.termination_reason.as_deref()), (1, Some("timeout_reached")));
     client.peer.close().await;
     shut_down(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_no_results_is_left() {
+    let mut config = WorkerConfig::default();
+    config.progress_timeout = Duration::from_millis(500);
+    let worker = worker_with(config).await;
+    let wish = Wish::of("passthrough").ask(|request| {
+        request.data_output = Some(vec!["image".to_owned()]);
+        request.stream_output = Some(Vec::new());
+    });
+    let client = wish.connect(&worker).await.unwrap();
+    let endless = client.send(TestPattern::new(1280, 720, 30.0).paced(false));
+    assert_eq!(timeout(PATIENCE, client.peer.ended()).await.unwrap(), EndReason::ClosedByPeer);
+    endless.join().unwrap();
 }

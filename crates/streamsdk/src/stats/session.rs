@@ -283,7 +283,8 @@ impl SessionTracker {
             _ if state.caller_is_late => return None,
             _ => timeouts.idle,
         };
-        Some((Some(since).max(asked)? + limit, stage, limit))
+        // What no clock reaches is no limit.
+        Some((Some(since).max(asked)?.checked_add(limit)?, stage, limit))
     }
 
     fn sent_video(&self) -> Option<SentVideo> {
@@ -362,6 +363,8 @@ mod tests {
         assert_eq!(due(), (timeouts.first_frame, Stage::FirstFrame));
         progress.result_arrived(1, None, &[]).unwrap();
         assert_eq!(due(), (timeouts.idle, Stage::Streaming));
+        let endless = Timeouts { idle: Duration::MAX, ..Timeouts::default() };
+        assert!(progress.deadline(&endless).is_none());
         progress.caller_is_late(true);
         assert!(progress.deadline(&timeouts).is_none());
     }
