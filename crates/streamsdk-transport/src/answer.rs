@@ -6,14 +6,15 @@ use webrtc::peer_connection::RTCSdpType;
 
 use crate::candidates::addresses;
 use crate::channel::Channel;
-use crate::connection::{Connection, FullPackets};
+use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
-use crate::gone;
 use crate::offer::description;
-use crate::path::Proof;
-use crate::probe::IceCredentials;
-use crate::tuning::RuntimeTuning;
+use crate::runtime::gone;
+use crate::runtime::packet_size::FullPackets;
+use crate::runtime::path::Proof;
+use crate::runtime::probe::IceCredentials;
+use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
 

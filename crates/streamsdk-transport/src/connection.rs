@@ -21,11 +21,12 @@ use crate::channel::{Channel, ChannelCounters, InboundLimits};
 use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
-use crate::fragments::known_way;
-use crate::interfaces::bind_addresses;
-use crate::narrow;
-use crate::packet_size::{Way, full_payload, sctp_size, smallest_sctp_size};
-use crate::tuning::RuntimeTuning;
+use crate::runtime::EngineRuntime;
+use crate::runtime::fragments::known_way;
+use crate::runtime::interfaces::bind_addresses;
+use crate::runtime::narrow;
+use crate::runtime::packet_size::{FullPackets, Way, full_payload, sctp_size, smallest_sctp_size};
+use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
 
@@ -50,20 +51,11 @@ pub(crate) struct Connection {
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
-    /// For [`Path::prove_for`](crate::path::Path::prove_for).
+    /// For [`Path::prove_for`](crate::runtime::path::Path::prove_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) close_timeout: Duration,
     gathered: watch::Receiver<bool>,
     inbound: InboundLimits,
-}
-
-/// What the engine sends at most.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FullPackets {
-    /// The payload of one in UDP.
-    pub(crate) payload: usize,
-    /// Smaller ones would not get farther.
-    pub(crate) are_smallest: bool,
 }
 
 impl Connection {
@@ -103,7 +95,7 @@ impl Connection {
             .with_interceptor_registry(video::interceptors(&video))
             .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
-            .with_runtime(tuning.runtime(config))
+            .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
             .with_udp_addrs(bind_addresses(config.interfaces))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()

@@ -38,33 +38,17 @@
 //! something to read, and nothing is known of the way to the peer before packets are tried out, nor is
 //! any packet cut up. `RUSTFLAGS="--cfg streamsdk_portable"` makes Linux do the same.
 
-mod alert;
 mod answer;
 mod candidates;
 mod channel;
-mod close_notify;
 mod config;
 mod connection;
 mod connection_state;
 mod description;
 mod error;
-mod fragments;
-mod gate;
-mod gone;
-mod handshake;
-mod interfaces;
-mod narrow;
 mod offer;
-mod packet_size;
-mod path;
 mod peer;
-mod probe;
-mod readiness;
-mod recv_batch;
-mod sack;
-mod send_rate;
-mod socket;
-mod tuning;
+mod runtime;
 mod video;
 
 pub use answer::{Answer, IncomingChannels};
@@ -73,9 +57,9 @@ pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
 pub use config::{Interfaces, PeerConfig};
 pub use connection_state::{EndReason, PeerState};
 pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferError, SendError};
-pub use interfaces::UnknownInterfaces;
 pub use offer::{Connected, Offer};
 pub use peer::{Closed, Peer, TransportStats};
+pub use runtime::UnknownInterfaces;
 pub use video::{
     IncomingFrame, SenderReport, UnknownVideoCodec, VIDEO_CLOCK_RATE, Video, VideoCodec,
     VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,

@@ -10,13 +10,14 @@ use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType, RTCSessionDescription};
 
 use crate::channel::Channel;
-use crate::connection::{Connection, FullPackets};
+use crate::connection::Connection;
 use crate::description::with_known_algorithms;
 use crate::error::EngineError;
-use crate::gone;
-use crate::path::Proof;
-use crate::probe::IceCredentials;
-use crate::tuning::RuntimeTuning;
+use crate::runtime::gone;
+use crate::runtime::packet_size::FullPackets;
+use crate::runtime::path::Proof;
+use crate::runtime::probe::IceCredentials;
+use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{
     CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,

@@ -10,7 +10,7 @@ use webrtc::peer_connection::PeerConnection;
 use crate::channel::{ChannelCounters, ChannelSender};
 use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
-use crate::tuning::{FastTimers, RuntimeTuning};
+use crate::runtime::tuning::{FastTimers, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.

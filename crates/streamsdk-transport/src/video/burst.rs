@@ -14,7 +14,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use webrtc::media_stream::track_local::TrackLocal;
 
-use crate::tuning::RuntimeTuning;
+use crate::runtime::tuning::RuntimeTuning;
 
 /// More than ever wait for an engine that takes what it is given: it has place for 256.
 const MAX_WAITING_PACKETS: usize = 4096;

@@ -27,7 +27,7 @@ pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver}
 pub(crate) use send::OutgoingTrack;
 pub use send::VideoSender;
 
-use crate::tuning::RuntimeTuning;
+use crate::runtime::tuning::RuntimeTuning;
 
 /// How often a missing packet is asked for.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use webrtc::runtime::Transmit;
 
-use crate::socket::Kernel;
+use super::kernel::Kernel;
 
 /// How often a close_notify is repeated, and how soon.
 const REPETITIONS: usize = 3;

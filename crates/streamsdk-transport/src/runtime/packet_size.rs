@@ -64,6 +64,15 @@ pub(crate) fn full_payload(sctp_size: u32) -> u32 {
     sctp_size + DTLS
 }
 
+/// What the engine sends at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FullPackets {
+    /// The payload of one in UDP.
+    pub(crate) payload: usize,
+    /// Smaller ones would not get farther.
+    pub(crate) are_smallest: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

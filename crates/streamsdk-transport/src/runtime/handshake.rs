@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 
-use crate::alert::Alert;
+use super::alert::Alert;
 use crate::{EndReason, HandshakeFailure};
 
 #[derive(Debug, Default)]

@@ -16,10 +16,10 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
+use super::probe::IceCredentials;
+use super::tuning::RuntimeTuning;
 use crate::EndReason;
 use crate::connection_state::ConnectionState;
-use crate::probe::IceCredentials;
-use crate::tuning::RuntimeTuning;
 
 /// A peer is asked after it has said nothing for so long: with data or video under way it never is silent for
 /// that long, without them it says something every second or two.

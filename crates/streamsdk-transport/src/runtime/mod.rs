@@ -1,4 +1,4 @@
-//! The runtime that the engine sees: tokio's, with some things done to it.
+//! What lies under the engine: tokio's runtime, with some things done to it.
 //!
 //! * Sockets get a large receive buffer. The engine leaves them at the kernel's default, a burst of
 //!   SCTP overflows that, and the shortest retransmission time-out is a second.
@@ -12,7 +12,26 @@
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
-//!   before anything depends on them ([`Path`]).
+//!   before anything depends on them ([`path`]).
+
+mod alert;
+mod close_notify;
+pub(crate) mod fragments;
+mod gate;
+pub(crate) mod gone;
+pub(crate) mod handshake;
+pub(crate) mod interfaces;
+mod kernel;
+pub(crate) mod narrow;
+pub(crate) mod packet_size;
+pub(crate) mod path;
+pub(crate) mod probe;
+mod readiness;
+mod recv_batch;
+mod sack;
+mod send_rate;
+mod socket;
+pub(crate) mod tuning;
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +39,6 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -30,97 +48,36 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
+use self::interfaces::Audience;
+pub use self::interfaces::UnknownInterfaces;
+use self::socket::BatchedUdpSocket;
+use self::tuning::RuntimeTuning;
 use crate::PeerConfig;
-use crate::close_notify::CloseNotify;
-use crate::connection_state::LastHeard;
-use crate::gate::Gate;
-use crate::handshake::Handshake;
-use crate::interfaces::Audience;
-use crate::path::Path;
-use crate::socket::BatchedUdpSocket;
 
+/// While timers are fast, none is slower.
 const NUDGE: Duration = Duration::from_millis(2);
-/// So many packets are always worth joining.
-const SHORT_RUN: usize = 4;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The controls of one connection's runtime.
-#[derive(Debug, Default)]
-pub(crate) struct RuntimeTuning {
-    pub(crate) gate: Gate,
-    pub(crate) heard: LastHeard,
-    pub(crate) path: Path,
-    pub(crate) handshake: Handshake,
-    pub(crate) close_notify: CloseNotify,
-    has_fast_timers: AtomicBool,
-    /// How many packets the last burst of video had; 0 before there was one.
-    burst: AtomicUsize,
-}
-
-impl RuntimeTuning {
-    pub(crate) fn new(heard: LastHeard) -> Self {
-        Self { heard, ..Self::default() }
-    }
-
-    /// Leaves what arrives in the kernel until [`RuntimeTuning::resume_reading`].
-    pub(crate) fn pause_reading(&self) {
-        self.gate.close();
-    }
-
-    pub(crate) fn resume_reading(&self) {
-        self.gate.open();
-    }
-
-    /// Keeps the engine awake until the guard is dropped.
-    pub(crate) fn fast_timers(self: &Arc<Self>) -> FastTimers {
-        self.has_fast_timers.store(true, Ordering::Relaxed);
-        FastTimers(Arc::clone(self))
-    }
-
-    /// Has a burst of so many packets leave with one system call, if they are alike.
-    ///
-    /// The engine joins packets for that from sixteen on, or when they are as many as the socket takes.
-    /// A frame of video seldom has sixteen, so the socket takes as many as the frame has.
-    pub(crate) fn set_gso_hint(&self, packets: usize) {
-        self.burst.store(packets, Ordering::Relaxed);
-    }
-
-    /// How many packets a socket says it takes at once, of the `most` that it can.
-    pub(crate) fn gso_limit(&self, most: usize) -> usize {
-        match self.burst.load(Ordering::Relaxed) {
-            0 => most,
-            packets => packets.clamp(SHORT_RUN.min(most), most),
-        }
-    }
-
-    pub(crate) fn runtime(self: &Arc<Self>, config: &PeerConfig) -> Arc<dyn Runtime> {
-        Arc::new(EngineRuntime {
-            tokio: TokioRuntime,
-            tuning: Arc::clone(self),
-            audience: Audience::of(config.interfaces),
-            receive_buffer: config.socket_receive_buffer,
-            send_buffer: config.send_buffer,
-        })
-    }
-}
-
-/// Ends the engine's fast_timers when dropped.
-#[derive(Debug)]
-pub(crate) struct FastTimers(Arc<RuntimeTuning>);
-
-impl Drop for FastTimers {
-    fn drop(&mut self) {
-        self.0.has_fast_timers.store(false, Ordering::Relaxed);
-    }
-}
-
-struct EngineRuntime {
+/// Tokio's runtime, as the engine of one connection sees it.
+pub(crate) struct EngineRuntime {
     tokio: TokioRuntime,
     tuning: Arc<RuntimeTuning>,
     audience: Audience,
     receive_buffer: usize,
     send_buffer: usize,
+}
+
+impl EngineRuntime {
+    pub(crate) fn new(tuning: &Arc<RuntimeTuning>, config: &PeerConfig) -> Self {
+        Self {
+            tokio: TokioRuntime,
+            tuning: Arc::clone(tuning),
+            audience: Audience::of(config.interfaces),
+            receive_buffer: config.socket_receive_buffer,
+            send_buffer: config.send_buffer,
+        }
+    }
 }
 
 impl fmt::Debug for EngineRuntime {
@@ -137,7 +94,7 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let has_fast_timers = self.tuning.has_fast_timers.load(Ordering::Relaxed);
+        let has_fast_timers = self.tuning.has_fast_timers();
         self.tokio.sleep(if has_fast_timers { duration.min(NUDGE) } else { duration })
     }
 
@@ -208,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_packet_waits_at_the_closed_gate_and_passes_when_it_opens() {
         let tuning = Arc::new(RuntimeTuning::default());
-        let runtime = tuning.runtime(&PeerConfig::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
         let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = bound.local_addr().unwrap();
         let socket = runtime.wrap_udp_socket(bound).unwrap();
@@ -228,21 +185,10 @@ mod tests {
         assert_eq!(reading.await.unwrap().unwrap(), b"early");
     }
 
-    #[test]
-    fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
-        let tuning = RuntimeTuning::default();
-        assert_eq!(tuning.gso_limit(64), 64);
-        for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
-            tuning.set_gso_hint(packets);
-            assert_eq!(tuning.gso_limit(64), joined);
-        }
-        assert_eq!(tuning.gso_limit(1), 1, "where the system cannot");
-    }
-
     #[tokio::test(start_paused = true)]
     async fn timers_are_short_only_while_in_a_hurry() {
         let tuning = Arc::new(RuntimeTuning::default());
-        let runtime = tuning.runtime(&PeerConfig::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
         let fast_timers = tuning.fast_timers();
         let start = tokio::time::Instant::now();
         runtime.sleep(Duration::from_secs(60)).await;

@@ -5,8 +5,8 @@ use std::io::{self, IoSliceMut};
 
 use webrtc::runtime::RecvMeta;
 
-use crate::sack::looks_like_sack;
-use crate::socket::Kernel;
+use super::kernel::Kernel;
+use super::sack::looks_like_sack;
 
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
 /// all that the kernel may join to one packet.

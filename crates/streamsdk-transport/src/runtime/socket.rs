@@ -6,24 +6,21 @@
 //! slow peer, the socket is looked at by the clock instead of at every packet.
 
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use quinn_udp::{UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 use tokio::time::Sleep;
-use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use crate::fragments::{self, Fragments};
-use crate::interfaces::Audience;
-use crate::readiness::Readiness;
-use crate::recv_batch::{BatchMode, Filled, RecvBatch};
-use crate::send_rate::SendRateMeter;
-use crate::tuning::RuntimeTuning;
+use super::interfaces::Audience;
+use super::kernel::Kernel;
+use super::readiness::Readiness;
+use super::recv_batch::{BatchMode, Filled, RecvBatch};
+use super::send_rate::SendRateMeter;
+use super::tuning::RuntimeTuning;
 
 pub(crate) struct BatchedUdpSocket {
     kernel: Arc<Kernel>,
@@ -172,7 +169,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        if !self.kernel.audience.includes(transmit.destination.ip()) {
+        if !self.kernel.serves(transmit.destination.ip()) {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
@@ -189,7 +186,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.kernel.socket.local_addr()
+        self.kernel.local_addr()
     }
 
     fn max_gso_segments(&self) -> usize {
@@ -197,99 +194,13 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn max_gro_segments(&self) -> usize {
-        self.kernel.options.gro_segments()
+        self.kernel.gro_segments()
     }
 }
 
 impl std::fmt::Debug for BatchedUdpSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("BatchedUdpSocket").field(&self.kernel.socket).finish()
-    }
-}
-
-/// The socket itself, which never waits.
-#[derive(Debug)]
-pub(crate) struct Kernel {
-    socket: UdpSocket,
-    options: UdpSocketState,
-    audience: Audience,
-    /// Packets cannot be joined: the kernel does not do that with any that it must cut up.
-    without_gso: AtomicBool,
-}
-
-impl Kernel {
-    fn new(socket: UdpSocket, audience: Audience) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let kernel = Self { socket, options, audience, without_gso: AtomicBool::new(false) };
-        // Or no packet would leave that is larger than a link of the path carries.
-        kernel.allow(Fragments::Here)?;
-        Ok(kernel)
-    }
-
-    pub(crate) fn allow(&self, fragments: Fragments) -> io::Result<()> {
-        fragments::allow(&self.socket, fragments)
-    }
-
-    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
-        Some(self.socket.local_addr().ok()?.ip())
-    }
-
-    /// How many packets can be joined.
-    fn gso_limit(&self) -> usize {
-        if self.without_gso.load(Ordering::Relaxed) { 1 } else { self.options.max_gso_segments() }
-    }
-
-    /// What tells that the socket is ready for `interest`, for as long as it lives.
-    fn events(&self, interest: Interest) -> io::Result<Readiness> {
-        Readiness::new(&self.socket, interest)
-    }
-
-    fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
-        match (self.try_send(transmit), transmit.segment_size) {
-            (Err(error), Some(size)) if error.kind() != ErrorKind::WouldBlock => {
-                debug!(%error, "sending packets one by one");
-                self.without_gso.store(true, Ordering::Relaxed);
-                // When there is no room midway, the first ones leave again: it does no harm.
-                transmit.contents.chunks(size).try_for_each(|packet| {
-                    self.try_send(&Transmit { contents: packet, segment_size: None, ..*transmit })
-                })?;
-            }
-            (sent, _) => sent?,
-        }
-        Ok(transmit.contents.len())
-    }
-
-    /// Sends one packet.
-    pub(crate) fn send_whole(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
-        self.try_send(&Transmit {
-            destination: to,
-            ecn: None,
-            contents: packet,
-            segment_size: None,
-            src_ip: None,
-        })
-    }
-
-    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.options.try_send(UdpSockRef::from(&self.socket), transmit)
-    }
-
-    pub(crate) fn receive(
-        &self,
-        bufs: &mut [IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
-    ) -> io::Result<usize> {
-        let count = self.options.recv(UdpSockRef::from(&self.socket), bufs, metas)?;
-        for meta in &mut metas[..count] {
-            if !self.audience.includes(meta.addr.ip()) {
-                // The engine does nothing with an empty packet.
-                meta.len = 0;
-            }
-            // An empty packet has no stride, and the engine divides by it.
-            meta.stride = meta.stride.max(1);
-        }
-        Ok(count)
+        f.debug_tuple("BatchedUdpSocket").field(&self.kernel).finish()
     }
 }
 
@@ -299,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::PeerConfig;
-    use crate::sack::tests::sack;
+    use crate::runtime::sack::tests::sack;
 
     struct Bed {
         socket: BatchedUdpSocket,

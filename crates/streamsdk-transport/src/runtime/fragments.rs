@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use crate::packet_size::Way;
+use super::packet_size::Way;
 
 /// Who may cut up packets that are larger than a link of the path carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

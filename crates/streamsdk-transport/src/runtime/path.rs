@@ -17,13 +17,13 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
-use crate::connection::FullPackets;
+use super::fragments::{Fragments, known_way};
+use super::kernel::Kernel;
+use super::narrow;
+use super::packet_size::FullPackets;
+use super::packet_size::Way;
+use super::probe::{IceCredentials, Probe, ProbeId, answered_by};
 use crate::connection_state::ConnectionState;
-use crate::fragments::{Fragments, known_way};
-use crate::narrow;
-use crate::packet_size::Way;
-use crate::probe::{IceCredentials, Probe, ProbeId, answered_by};
-use crate::socket::Kernel;
 use crate::{EndReason, PeerState};
 
 /// Full packets in a row that must vanish, while small ones pass, to be called lost to their size.
@@ -130,7 +130,7 @@ impl Path {
     /// cannot be.
     pub(crate) fn ask(&self, credentials: &IceCredentials) -> Option<(IpAddr, SocketAddr)> {
         let (socket, to) = self.way.get()?;
-        let local = socket.upgrade()?.local_ip()?;
+        let local = socket.upgrade()?.local_addr().ok()?.ip();
         self.probing.store(true, Ordering::Relaxed);
         lock(&self.probes).clear();
         self.send(socket, *to, credentials, 0)?;
@@ -351,12 +351,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::net::UdpSocket;
 
-    use webrtc::runtime::AsyncUdpSocket;
+    use webrtc::runtime::{AsyncUdpSocket, Runtime};
 
     use super::*;
     use crate::PeerConfig;
-    use crate::probe::tests::{answer, credentials};
-    use crate::tuning::RuntimeTuning;
+    use crate::runtime::EngineRuntime;
+    use crate::runtime::probe::tests::{answer, credentials};
+    use crate::runtime::tuning::RuntimeTuning;
 
     const FULL: usize = 1437;
 
@@ -370,7 +371,7 @@ mod tests {
     impl Bed {
         async fn new() -> Self {
             let tuning = Arc::new(RuntimeTuning::default());
-            let runtime = tuning.runtime(&PeerConfig::default());
+            let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
             let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
             let other = UdpSocket::bind("127.0.0.1:0").unwrap();
             let hello = [22, 0xfe, 0xff, 0];

@@ -1,0 +1,94 @@
+//! The controls of the runtime that one connection's engine sees.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::close_notify::CloseNotify;
+use super::gate::Gate;
+use super::handshake::Handshake;
+use super::path::Path;
+use crate::connection_state::LastHeard;
+
+/// So many packets are always worth joining.
+const SHORT_RUN: usize = 4;
+
+/// The controls of one connection's runtime.
+#[derive(Debug, Default)]
+pub(crate) struct RuntimeTuning {
+    pub(crate) gate: Gate,
+    pub(crate) heard: LastHeard,
+    pub(crate) path: Path,
+    pub(crate) handshake: Handshake,
+    pub(crate) close_notify: CloseNotify,
+    has_fast_timers: AtomicBool,
+    /// How many packets the last burst of video had; 0 before there was one.
+    burst: AtomicUsize,
+}
+
+impl RuntimeTuning {
+    pub(crate) fn new(heard: LastHeard) -> Self {
+        Self { heard, ..Self::default() }
+    }
+
+    /// Leaves what arrives in the kernel until [`RuntimeTuning::resume_reading`].
+    pub(crate) fn pause_reading(&self) {
+        self.gate.close();
+    }
+
+    pub(crate) fn resume_reading(&self) {
+        self.gate.open();
+    }
+
+    /// Keeps the engine awake until the guard is dropped.
+    pub(crate) fn fast_timers(self: &Arc<Self>) -> FastTimers {
+        self.has_fast_timers.store(true, Ordering::Relaxed);
+        FastTimers(Arc::clone(self))
+    }
+
+    /// Has a burst of so many packets leave with one system call, if they are alike.
+    ///
+    /// The engine joins packets for that from sixteen on, or when they are as many as the socket takes.
+    /// A frame of video seldom has sixteen, so the socket takes as many as the frame has.
+    pub(crate) fn set_gso_hint(&self, packets: usize) {
+        self.burst.store(packets, Ordering::Relaxed);
+    }
+
+    /// Whether the engine's timers are to fire early.
+    pub(super) fn has_fast_timers(&self) -> bool {
+        self.has_fast_timers.load(Ordering::Relaxed)
+    }
+
+    /// How many packets a socket says it takes at once, of the `most` that it can.
+    pub(crate) fn gso_limit(&self, most: usize) -> usize {
+        match self.burst.load(Ordering::Relaxed) {
+            0 => most,
+            packets => packets.clamp(SHORT_RUN.min(most), most),
+        }
+    }
+}
+
+/// Has the engine's timers fire early until it is dropped.
+#[derive(Debug)]
+pub(crate) struct FastTimers(Arc<RuntimeTuning>);
+
+impl Drop for FastTimers {
+    fn drop(&mut self) {
+        self.0.has_fast_timers.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
+        let tuning = RuntimeTuning::default();
+        assert_eq!(tuning.gso_limit(64), 64);
+        for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
+            tuning.set_gso_hint(packets);
+            assert_eq!(tuning.gso_limit(64), joined);
+        }
+        assert_eq!(tuning.gso_limit(1), 1, "where the system cannot");
+    }
+}
