@@ -170,8 +170,7 @@ async fn a_realtime_session_keeps_the_newest_and_counts_the_rest() {
     let worker = worker().await;
     let source =
         streamsdk::VideoFileSource::open(streamsdk_tests::clip("plain_160x120.mp4")).unwrap();
-    let source = source.realtime_processing(true);
-    let config = images().frame_policy(FramePolicy::Latest(3));
+    let config = images().realtime_processing(true).frame_policy(FramePolicy::Latest(3));
     let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
     // The caller sleeps through the whole of it.
     let control = session.control();
@@ -192,9 +191,8 @@ async fn a_realtime_session_keeps_the_newest_and_counts_the_rest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_servers_time_limit_ends_a_session_with_its_reason() {
     let worker = worker().await;
-    let config = images().processing_timeout(Duration::from_secs(1));
+    let config = images().realtime_processing(true).processing_timeout(Duration::from_secs(1));
     let source = streamsdk::VideoFileSource::open(streamsdk_tests::clip("moving_300.mp4")).unwrap();
-    let source = source.realtime_processing(true);
     let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
     let (results, summary) = drain(session).await.unwrap();
     assert_eq!(summary.ended, Some(Ended::ByServer("timeout_reached".to_owned())));

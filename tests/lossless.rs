@@ -92,8 +92,7 @@ async fn a_realtime_session_sends_no_acks() {
     let server = impatient_server(acks).await;
     let source =
         streamsdk::VideoFileSource::open(streamsdk_tests::clip("plain_160x120.mp4")).unwrap();
-    let source = source.realtime_processing(true);
-    let config = StreamConfig::default();
+    let config = StreamConfig::default().realtime_processing(true);
     let session = streamsdk_tests::start_source(server.url(), source, "any", config).await.unwrap();
     drain(session).await.unwrap();
     assert!(acked.try_recv().is_err());

@@ -14,11 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use common::WorkerProcess;
+use common::{WorkerProcess, clip};
 use streamsdk::capture::{
     CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle, TestPattern,
 };
-use streamsdk::{Client, Drops, Event, ProducerSource, Session, StreamConfig, Workflow};
+use streamsdk::{
+    Client, Drops, Ended, Event, ProducerSource, RetryPolicy, Session, StreamConfig,
+    VideoFileSource, Workflow,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const KILLS: usize = 5;
@@ -26,6 +29,35 @@ const KILLS: usize = 5;
 const DOWN: Duration = Duration::from_millis(500);
 /// Results that come before each kill.
 const RESULTS: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_comes_back_once_and_in_order_over_two_kills_of_its_worker() {
+    let mut worker = WorkerProcess::start();
+    let address = worker.url.trim_start_matches("http://").to_owned();
+    let client = Client::builder(&worker.url).build().unwrap();
+    let config = StreamConfig::default().data_output(["predictions"]);
+    let mut session = client
+        .stream(VideoFileSource::open(clip("moving_300.mp4")).unwrap())
+        .workflow(Workflow::id("local", "motion"))
+        .config(config.retry(RetryPolicy::default()))
+        .start()
+        .await
+        .unwrap();
+    let mut frames = Vec::new();
+    while let Some(event) = tokio::time::timeout(LIMIT, session.next()).await.unwrap() {
+        if let Event::Data(data) = event.unwrap() {
+            frames.push(data.frame_id());
+            if [50, 120].contains(&frames.len()) {
+                worker.kill();
+                worker = WorkerProcess::start_at(&address);
+            }
+        }
+    }
+    assert!(frames.iter().copied().eq(1..=300), "{frames:?}");
+    let summary = session.summary();
+    assert_eq!((summary.ended, summary.links), (Some(Ended::Complete), 3));
+    assert_eq!(summary.dropped.total(), 0);
+}
 
 /// Counts what a producer gave, and what it says that it left out.
 struct Counted {

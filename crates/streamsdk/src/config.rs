@@ -23,7 +23,7 @@ use crate::retry::RetryPolicy;
 pub struct StreamConfig {
     pub(crate) stream_output: Vec<String>,
     pub(crate) data_output: Vec<String>,
-    pub(crate) realtime_processing: bool,
+    pub(crate) realtime_processing: Option<bool>,
     pub(crate) declared_fps: Option<f64>,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) workflow_parameters: Map<String, Value>,
@@ -43,7 +43,7 @@ impl Default for StreamConfig {
         Self {
             stream_output: Vec::new(),
             data_output: Vec::new(),
-            realtime_processing: true,
+            realtime_processing: None,
             declared_fps: None,
             ice_servers: Vec::new(),
             workflow_parameters: Map::new(),
@@ -77,10 +77,10 @@ impl StreamConfig {
         self
     }
 
-    /// Whether the server drops frames that are late (`true`) or processes every one. Default is
-    /// `true`. A file source decides this by itself.
+    /// Whether the server drops frames that are late (`true`), and plays a file at its own speed, or processes
+    /// every frame (`false`). Default is `true` for live sources and `false` for files.
     pub fn realtime_processing(mut self, realtime: bool) -> Self {
-        self.realtime_processing = realtime;
+        self.realtime_processing = Some(realtime);
         self
     }
 
@@ -180,7 +180,7 @@ impl StreamConfig {
         request.workflow_configuration.workflows_parameters = self.workflow_parameters.clone();
         request.webrtc_config = (!self.ice_servers.is_empty())
             .then(|| IceConfiguration { ice_servers: self.ice_servers.clone() });
-        request.webrtc_realtime_processing = self.realtime_processing;
+        request.webrtc_realtime_processing = self.realtime_processing.unwrap_or(true);
         request.stream_output = Some(self.streamed_outputs());
         request.data_output = Some(self.data_output.clone());
         request.declared_fps = self.declared_fps;

@@ -2,12 +2,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use streamsdk_protocol::output::OutputError;
 use streamsdk_protocol::rejection::{Rejection, RejectionReason};
 use streamsdk_signaling::SignalingError;
 use streamsdk_transport::{ConnectError, EndReason, OfferError};
 
-use crate::source::SourceError;
+use crate::frame::ImageError;
+use crate::source::{FileError, FrameSendError, SourceError, UrlError};
 use crate::stage::Stage;
+use crate::steering::ControlError;
 
 type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
@@ -63,6 +66,10 @@ pub enum ErrorKind {
     ConnectionLost,
     /// The server could not process what it was sent and said so, or sent nothing that can be used.
     Processing,
+    /// A result that came is not what it was read as: an image that cannot be decoded, an output of another shape.
+    Result,
+    /// The session is over.
+    Closed,
     /// Something that should not happen on this machine.
     Internal,
 }
@@ -215,6 +222,42 @@ impl From<SourceError> for Error {
     }
 }
 
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::new(ErrorKind::Source, Stage::Preparing, error)
+    }
+}
+
+impl From<UrlError> for Error {
+    fn from(error: UrlError) -> Self {
+        Self::new(ErrorKind::Source, Stage::Preparing, error)
+    }
+}
+
+impl From<FrameSendError> for Error {
+    fn from(error: FrameSendError) -> Self {
+        Self::new(ErrorKind::Source, Stage::Streaming, error)
+    }
+}
+
+impl From<ImageError> for Error {
+    fn from(error: ImageError) -> Self {
+        Self::new(ErrorKind::Result, Stage::Streaming, error)
+    }
+}
+
+impl From<OutputError> for Error {
+    fn from(error: OutputError) -> Self {
+        Self::new(ErrorKind::Result, Stage::Streaming, error)
+    }
+}
+
+impl From<ControlError> for Error {
+    fn from(error: ControlError) -> Self {
+        Self::new(ErrorKind::Closed, Stage::Streaming, error)
+    }
+}
+
 impl From<OfferError> for Error {
     fn from(error: OfferError) -> Self {
         let kind = match error {
@@ -277,15 +320,16 @@ mod tests {
     use streamsdk_transport::SendError;
 
     use super::*;
-    use crate::ImageError;
+    use crate::frame::ImageError;
+    use crate::source::FileError;
 
     #[test]
     fn no_error_says_what_its_source_says() {
         let io = || std::io::Error::other("disk on fire");
-        let unreadable = SourceError::Unreadable { path: "a.mp4".into(), error: io() };
+        let unreadable = FileError::Unreadable { path: "a.mp4".into(), error: io() };
         let image = ImageError::Encoding(Arc::new(OutputError::Base64 { len: 7 }));
         let errors = [
-            (Error::from(unreadable), "a.mp4 cannot be read: disk on fire"),
+            (Error::from(SourceError::from(unreadable)), "a.mp4 cannot be read: disk on fire"),
             (SourceError::Send(SendError::ChannelClosed).into(), "the channel is closed"),
             (SourceError::Other(Box::new(image)).into(), "an image of 7 characters is not base64"),
         ];

@@ -88,19 +88,21 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, Reconnected, Reconnecting};
 pub use frame::{FrameData, ImageError, ReceivedFrame};
 pub use retry::RetryPolicy;
-pub use session::{Control, ControlError, Session, Statistics, StreamBuilder};
+pub use session::{Control, Session, Statistics, StreamBuilder};
 #[cfg(feature = "file")]
 pub use source::VideoFileSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use source::WebcamSource;
 pub use source::{
-    AfterBreak, ConnectionRequirements, FrameFeed, FrameSendError, FrameSender, ManualSource,
-    MjpegSource, ProducerSource, RtspSource, SourceError, SourceIo, StreamSource, VideoOut,
+    AfterBreak, ConnectionRequirements, FileError, FrameFeed, FrameSendError, FrameSender,
+    ManualSource, MjpegSource, ProducerSource, RtspSource, SourceError, SourceIo, StreamSource,
+    UrlError, VideoOut,
 };
 #[cfg(feature = "local-stream")]
 pub use source::{LocalStreamSource, Transcode};
 pub use stage::Stage;
 pub use stats::{Drops, Ended, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
+pub use steering::ControlError;
 pub use workflow::Workflow;
 
 pub use streamsdk_capture as capture;

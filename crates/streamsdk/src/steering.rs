@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::{ChannelSender, Peer, TransportStats};
+use thiserror::Error;
 
 /// The outputs that are asked for, where the caller has changed them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,21 +54,23 @@ struct SteeredLink {
     inference: ChannelSender,
 }
 
-/// The session is over and takes no wishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Over;
+/// The session is over: it takes no more requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the session is over and takes no more requests")]
+#[non_exhaustive]
+pub struct ControlError;
 
 impl Steering {
     pub(crate) fn outputs(&self) -> Outputs {
         self.state().outputs.clone()
     }
 
-    pub(crate) async fn set_data_output(&self, names: Vec<String>) -> Result<(), Over> {
+    pub(crate) async fn set_data_output(&self, names: Vec<String>) -> Result<(), ControlError> {
         let message = ControlMessage::data_output(names.clone());
         self.set(message, |outputs| outputs.data = Some(names)).await
     }
 
-    pub(crate) async fn set_stream_output(&self, names: Vec<String>) -> Result<(), Over> {
+    pub(crate) async fn set_stream_output(&self, names: Vec<String>) -> Result<(), ControlError> {
         let message = ControlMessage::stream_output(names.clone());
         self.set(message, |outputs| outputs.stream = Some(names)).await
     }
@@ -76,11 +79,11 @@ impl Steering {
         &self,
         message: ControlMessage,
         change: impl FnOnce(&mut Outputs),
-    ) -> Result<(), Over> {
+    ) -> Result<(), ControlError> {
         let inference = {
             let mut state = self.state();
             if state.is_over {
-                return Err(Over);
+                return Err(ControlError);
             }
             change(&mut state.outputs);
             state.link.as_ref().map(|link| link.inference.clone())
@@ -168,6 +171,6 @@ mod tests {
     async fn a_session_that_is_over_takes_no_wishes() {
         let steering = Steering::default();
         steering.end();
-        assert_eq!(steering.set_data_output(names(&["b"])).await, Err(Over));
+        assert_eq!(steering.set_data_output(names(&["b"])).await, Err(ControlError));
     }
 }

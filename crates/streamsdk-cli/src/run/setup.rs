@@ -3,14 +3,14 @@ use std::path::Path;
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::LocalStreamSource;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+use streamsdk::WebcamSource;
 use streamsdk::capture::TestPattern;
 use streamsdk::protocol::init::IceServer;
 use streamsdk::{
-    BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, StreamBuilder,
-    StreamConfig, Timeouts, VideoFileSource, Workflow,
+    BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, SourceError,
+    StreamBuilder, StreamConfig, Timeouts, VideoFileSource, Workflow,
 };
-#[cfg(all(feature = "webcam", target_os = "linux"))]
-use streamsdk::{SourceError, WebcamSource};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
@@ -104,8 +104,10 @@ fn config(arguments: &RunArguments) -> StreamConfig {
     let mut config = StreamConfig::default()
         .stream_output(&arguments.stream_output)
         .data_output(data_output(arguments))
-        .realtime_processing(!arguments.every_frame)
         .timeouts(timeouts(&arguments.limits));
+    if arguments.realtime || arguments.every_frame {
+        config = config.realtime_processing(arguments.realtime);
+    }
     for (name, value) in &arguments.parameters {
         config = config.parameter(name, value.clone());
     }
@@ -170,11 +172,11 @@ async fn stream(
 ) -> Result<StreamBuilder, Failure> {
     Ok(match source {
         Source::File(path) => {
-            let file = VideoFileSource::open(path)?.realtime_processing(arguments.realtime);
+            let file = VideoFileSource::open(path).map_err(SourceError::from)?;
             client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
         }
-        Source::Rtsp(url) => client.stream(RtspSource::new(url)?),
-        Source::Mjpeg(url) => client.stream(MjpegSource::new(url)?),
+        Source::Rtsp(url) => client.stream(RtspSource::new(url).map_err(SourceError::from)?),
+        Source::Mjpeg(url) => client.stream(MjpegSource::new(url).map_err(SourceError::from)?),
         #[cfg(feature = "local-stream")]
         Source::Local(url) => client.stream(local_stream(url, arguments).await?),
         #[cfg(not(feature = "local-stream"))]

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
 use streamsdk_transport::TransportStats;
-use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::link::LinkContext;
 use crate::outputs::FramesAsData;
 use crate::stats::{SessionTracker, Summary, VideoStatistics};
-use crate::steering::{Over, Steering};
+use crate::steering::{ControlError, Steering};
 
 /// Steers a session from anywhere, over all its connections. Clones steer the same one.
 #[derive(Debug, Clone)]
@@ -43,7 +42,7 @@ impl Control {
     ) -> Result<(), ControlError> {
         let names = names.into_iter().map(Into::into).collect();
         let names = self.inner.frames_as_data.beside(names);
-        self.inner.steering.set_data_output(names).await.map_err(|Over| ControlError)
+        self.inner.steering.set_data_output(names).await
     }
 
     /// Selects the outputs for the video track. Servers obey only if the session began with one.
@@ -56,7 +55,7 @@ impl Control {
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
         let names = names.into_iter().map(Into::into).collect();
-        self.inner.steering.set_stream_output(names).await.map_err(|Over| ControlError)
+        self.inner.steering.set_stream_output(names).await
     }
 
     /// What the session and its connections have done so far.
@@ -99,9 +98,3 @@ pub struct Statistics {
     /// The video track; `None` for a session without one.
     pub video: Option<VideoStatistics>,
 }
-
-/// The session is over: it takes no more requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the session is over and takes no more requests")]
-#[non_exhaustive]
-pub struct ControlError;

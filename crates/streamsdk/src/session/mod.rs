@@ -17,7 +17,7 @@ use futures::Stream;
 use tokio::task::JoinHandle;
 
 pub use self::builder::StreamBuilder;
-pub use self::control::{Control, ControlError, Statistics};
+pub use self::control::{Control, Statistics};
 use crate::error::Error;
 use crate::event::Event;
 use crate::queue::EventQueue;

@@ -36,7 +36,7 @@ impl Plan {
         let every_frame = !request.webrtc_realtime_processing;
         let video = requirements.video.is_some().then(Arc::<VideoTracker>::default);
         let tracker = SessionTracker::new(video, every_frame);
-        let retry = retry_policy(&config, source.after_break());
+        let retry = retry_policy(&config, source.after_break(), every_frame);
         if source.after_break() == AfterBreak::StartAgain && retry != RetryPolicy::never() {
             tracker.expect_replays();
         }
@@ -110,12 +110,12 @@ fn frames_as_data(
     FramesAsData::new(config.streamed_outputs(), specification)
 }
 
-/// To go on costs nothing; to begin again may cost an upload, and is done only where it was asked for.
-fn retry_policy(config: &StreamConfig, after_break: AfterBreak) -> RetryPolicy {
-    match (config.retry, after_break) {
-        (_, AfterBreak::End) => RetryPolicy::never(),
-        (Some(policy), _) => policy,
-        (None, AfterBreak::GoOn) => RetryPolicy::default(),
-        (None, AfterBreak::StartAgain) => RetryPolicy::never(),
+/// To go on costs nothing; to begin again may cost an upload, and is done only where it was asked for. A file that
+/// is played at its own speed has moved on by then.
+fn retry_policy(config: &StreamConfig, after_break: AfterBreak, every_frame: bool) -> RetryPolicy {
+    match after_break {
+        AfterBreak::GoOn => config.retry.unwrap_or_default(),
+        AfterBreak::StartAgain if every_frame => config.retry.unwrap_or(RetryPolicy::never()),
+        AfterBreak::StartAgain | AfterBreak::End => RetryPolicy::never(),
     }
 }

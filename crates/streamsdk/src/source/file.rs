@@ -12,7 +12,7 @@ use streamsdk_transport::{ChannelSender, SendError, VideoDirection};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{AfterBreak, ConnectionRequirements, SourceError, SourceIo, StreamSource};
+use super::{AfterBreak, ConnectionRequirements, FileError, SourceError, SourceIo, StreamSource};
 use crate::config::StreamConfig;
 use crate::outputs::FramesAsData;
 use crate::stats::UploadProgress;
@@ -22,13 +22,14 @@ const BATCH: usize = 8;
 const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 
-type ChunkBatch = Vec<Result<BytesMut, SourceError>>;
+type ChunkBatch = Vec<Result<BytesMut, FileError>>;
 
 /// A video file, uploaded over a data channel. Any format that the server's FFmpeg reads.
 ///
 /// Its frames come back over the data channel, complete and in order; those of the stream outputs
 /// as [`Event::Frame`](crate::Event::Frame). The server processes every frame, as fast as the
-/// caller takes them, unless [`VideoFileSource::realtime_processing`] says otherwise.
+/// caller takes them, unless [`StreamConfig::realtime_processing`] says otherwise: then it plays the file at its
+/// own speed, and drops what is late.
 #[derive(Debug)]
 pub struct VideoFileSource {
     path: PathBuf,
@@ -37,7 +38,6 @@ pub struct VideoFileSource {
     /// Gives it back.
     reading: Option<JoinHandle<File>>,
     plan: UploadPlan,
-    realtime: bool,
     by_track: bool,
 }
 
@@ -47,30 +47,23 @@ impl VideoFileSource {
     /// # Errors
     ///
     /// When there is no such file, when it is no file, cannot be read, or is empty.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref().to_path_buf();
         let unreadable = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => SourceError::NotFound { path: path.clone() },
-            _ => SourceError::Unreadable { path: path.clone(), error },
+            ErrorKind::NotFound => FileError::NotFound { path: path.clone() },
+            _ => FileError::Unreadable { path: path.clone(), error },
         };
         // Asked before opening: opening a named pipe would wait for its writer.
         if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
-            return Err(SourceError::NotAFile { path });
+            return Err(FileError::NotAFile { path });
         }
         let file = File::open(&path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         let plan = UploadPlan::new(bytes).map_err(|error| match error {
-            PlanError::Empty => SourceError::Empty { path: path.clone() },
-            _ => SourceError::TooLarge { path: path.clone(), bytes },
+            PlanError::Empty => FileError::Empty { path: path.clone() },
+            _ => FileError::TooLarge { path: path.clone(), bytes },
         })?;
-        Ok(Self { path, file: Some(file), reading: None, plan, realtime: false, by_track: false })
-    }
-
-    /// Whether the server plays the file at its own speed and drops what is late (`true`), or
-    /// processes every frame (`false`). Default is `false`.
-    pub fn realtime_processing(mut self, realtime: bool) -> Self {
-        self.realtime = realtime;
-        self
+        Ok(Self { path, file: Some(file), reading: None, plan, by_track: false })
     }
 
     /// Has the frames of the stream output come back on a video track instead of the data channel: smaller
@@ -97,9 +90,9 @@ impl StreamSource for VideoFileSource {
         }
     }
 
-    fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {
+    fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest) {
         request.video_file_upload = true;
-        request.webrtc_realtime_processing = self.realtime;
+        request.webrtc_realtime_processing = config.realtime_processing.unwrap_or(false);
         if self.by_track {
             return;
         }
@@ -122,10 +115,9 @@ impl StreamSource for VideoFileSource {
         }
     }
 
-    /// A file can be sent again. One that is played at its own speed has moved on by then, and of frames that
-    /// come on a track it is not certain which they are.
+    /// A file can be sent again. Of frames that come on a track it is not certain which they are.
     fn after_break(&self) -> AfterBreak {
-        if self.realtime || self.by_track { AfterBreak::End } else { AfterBreak::StartAgain }
+        if self.by_track { AfterBreak::End } else { AfterBreak::StartAgain }
     }
 }
 
@@ -133,7 +125,7 @@ impl VideoFileSource {
     /// Reads the file on a thread of its own, one batch of chunks ahead of the connection. Ends when the
     /// receiver is dropped.
     async fn read_from_start(&mut self) -> Result<mpsc::Receiver<ChunkBatch>, SourceError> {
-        let unreadable = |error| SourceError::Unreadable { path: self.path.clone(), error };
+        let unreadable = |error| FileError::Unreadable { path: self.path.clone(), error };
         let mut file = match (self.file.take(), self.reading.take()) {
             (Some(file), _) => file,
             // The connection that it was read for is gone, and with it the receiver.
@@ -162,7 +154,7 @@ fn chunks(
     path: PathBuf,
     file: &mut File,
     plan: UploadPlan,
-) -> impl Iterator<Item = Result<BytesMut, SourceError>> {
+) -> impl Iterator<Item = Result<BytesMut, FileError>> {
     let mut indexes = 0..plan.chunks();
     let mut has_failed = false;
     std::iter::from_fn(move || {
@@ -174,7 +166,7 @@ fn chunks(
             // The last chunk may be followed by what somebody appended meanwhile.
             None => match file.read(&mut [0]) {
                 Ok(more) if more > 0 => {
-                    Err(SourceError::Grew { path: path.clone(), expected: plan.file_bytes() })
+                    Err(FileError::Grew { path: path.clone(), expected: plan.file_bytes() })
                 }
                 _ => return None,
             },
@@ -189,18 +181,18 @@ fn read_chunk(
     file: &mut File,
     plan: UploadPlan,
     index: u32,
-) -> Result<BytesMut, SourceError> {
+) -> Result<BytesMut, FileError> {
     let mut chunk = plan.start_chunk(index);
     let len = plan.payload_len(index);
     chunk.resize(HEADER_LEN + len, 0);
     match file.read_exact(&mut chunk[HEADER_LEN..]) {
         Ok(()) => Ok(chunk),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(SourceError::Shrank {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(FileError::Shrank {
             path: path.to_path_buf(),
             expected: plan.file_bytes(),
             found: file.metadata().map_or(0, |metadata| metadata.len()),
         }),
-        Err(error) => Err(SourceError::Unreadable { path: path.to_path_buf(), error }),
+        Err(error) => Err(FileError::Unreadable { path: path.to_path_buf(), error }),
     }
 }
 
@@ -262,7 +254,7 @@ mod tests {
         file
     }
 
-    fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, SourceError>> {
+    fn chunks_of(source: &mut VideoFileSource) -> Vec<Result<BytesMut, FileError>> {
         let mut file = source.file.take().unwrap();
         chunks(source.path.clone(), &mut file, source.plan).collect()
     }
@@ -271,11 +263,11 @@ mod tests {
     fn what_is_no_file_to_upload_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let open = |path: &Path| VideoFileSource::open(path).unwrap_err();
-        assert!(matches!(open(&folder.path().join("none")), SourceError::NotFound { .. }));
-        assert!(matches!(open(folder.path()), SourceError::NotAFile { .. }));
-        assert!(matches!(open(file_of(0).path()), SourceError::Empty { .. }));
+        assert!(matches!(open(&folder.path().join("none")), FileError::NotFound { .. }));
+        assert!(matches!(open(folder.path()), FileError::NotAFile { .. }));
+        assert!(matches!(open(file_of(0).path()), FileError::Empty { .. }));
         #[cfg(unix)]
-        assert!(matches!(open(Path::new("/dev/null")), SourceError::NotAFile { .. }));
+        assert!(matches!(open(Path::new("/dev/null")), FileError::NotAFile { .. }));
     }
 
     #[cfg(unix)]
@@ -285,7 +277,7 @@ mod tests {
         let file = file_of(5);
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o000)).unwrap();
         match VideoFileSource::open(file.path()) {
-            Err(SourceError::Unreadable { .. }) => {}
+            Err(FileError::Unreadable { .. }) => {}
             // Whoever may read everything reads this too.
             Ok(_) => assert!(File::open(file.path()).is_ok()),
             Err(other) => panic!("{other}"),
@@ -315,13 +307,13 @@ mod tests {
         let chunks = chunks_of(&mut source);
         assert!(matches!(
             chunks.last(),
-            Some(Err(SourceError::Shrank { expected: 100_000, found: 60_000, .. }))
+            Some(Err(FileError::Shrank { expected: 100_000, found: 60_000, .. }))
         ));
 
         let mut source = VideoFileSource::open(file.path()).unwrap();
         file.as_file().set_len(60_001).unwrap();
         let chunks = chunks_of(&mut source);
-        assert!(matches!(chunks.last(), Some(Err(SourceError::Grew { expected: 60_000, .. }))));
+        assert!(matches!(chunks.last(), Some(Err(FileError::Grew { expected: 60_000, .. }))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is streamed.
 
+mod error;
 mod feed;
 #[cfg(feature = "file")]
 mod file;
@@ -12,17 +13,14 @@ mod video_out;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod webcam;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use streamsdk_capture::CaptureError;
 use streamsdk_protocol::init::InitRequest;
-use streamsdk_transport::{Channel, SendError, VideoCodec, VideoDirection};
-use streamsdk_video::SendFramesError;
-use thiserror::Error;
+use streamsdk_transport::{Channel, VideoCodec, VideoDirection};
 use tokio_util::sync::CancellationToken;
 
+pub use error::{FileError, SourceError, UrlError};
 pub use feed::FrameFeed;
 #[cfg(feature = "file")]
 pub use file::VideoFileSource;
@@ -140,88 +138,4 @@ impl SourceIo {
     pub async fn cancelled(&self) {
         self.cancel.cancelled().await;
     }
-}
-
-/// A source that cannot be used, or that failed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// There is no such file.
-    #[error("there is no file {}", path.display())]
-    NotFound {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is a directory or another thing that is no file.
-    #[error("{} is not a file", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file has no bytes; a server would wait for them for ever.
-    #[error("{} is empty", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file has more bytes than the upload format can count.
-    #[error("{} is too large to be uploaded ({bytes} bytes)", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size in bytes.
-        bytes: u64,
-    },
-    /// The file cannot be opened or read.
-    #[error("{} cannot be read: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The file lost bytes while it was uploaded.
-    #[error("{} shrank while it was uploaded: of {expected} bytes only {found} are left", path.display())]
-    Shrank {
-        /// The file.
-        path: PathBuf,
-        /// Its size in bytes when it was opened.
-        expected: u64,
-        /// Bytes that could be read.
-        found: u64,
-    },
-    /// The file got more bytes while it was uploaded.
-    #[error("{} grew while it was uploaded: it had {expected} bytes", path.display())]
-    Grew {
-        /// The file.
-        path: PathBuf,
-        /// Its size in bytes when it was opened.
-        expected: u64,
-    },
-    /// The connection took no more.
-    #[error(transparent)]
-    Send(#[from] SendError),
-    /// The URL is not of the kind that the source takes.
-    #[error("the URL must begin with {expected}, not with {found:?}")]
-    Scheme {
-        /// What it may begin with.
-        expected: &'static str,
-        /// The scheme that was given; empty if there was none.
-        found: String,
-    },
-    /// A camera or a stream cannot be used.
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
-    /// Frames could not be made, encoded or sent.
-    #[error(transparent)]
-    Frames(#[from] SendFramesError),
-    /// The server takes no video.
-    #[error("the server refused the video track")]
-    NoVideo,
-    /// The caller stopped it.
-    #[error("the upload was cancelled")]
-    Cancelled,
-    /// For sources outside this crate.
-    #[error(transparent)]
-    Other(Box<dyn std::error::Error + Send + Sync>),
 }

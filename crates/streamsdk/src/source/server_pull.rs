@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 
-use super::{AfterBreak, ConnectionRequirements, SourceError, SourceIo, StreamSource};
+use super::{AfterBreak, ConnectionRequirements, SourceError, SourceIo, StreamSource, UrlError};
 use crate::config::StreamConfig;
 
 /// A camera that the server pulls by RTSP: the URL must be one that the server can reach.
@@ -22,8 +22,8 @@ impl RtspSource {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Scheme`] for any other URL.
-    pub fn new(url: impl Into<String>) -> Result<Self, SourceError> {
+    /// For any other URL.
+    pub fn new(url: impl Into<String>) -> Result<Self, UrlError> {
         let url = url.into();
         check_scheme(&url, &["rtsp", "rtsps"], "rtsp:// or rtsps://")?;
         Ok(Self { url })
@@ -62,8 +62,8 @@ impl MjpegSource {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Scheme`] for any other URL.
-    pub fn new(url: impl Into<String>) -> Result<Self, SourceError> {
+    /// For any other URL.
+    pub fn new(url: impl Into<String>) -> Result<Self, UrlError> {
         let url = url.into();
         check_scheme(&url, &["http", "https"], "http:// or https://")?;
         Ok(Self { url })
@@ -98,11 +98,11 @@ fn requirements(config: &StreamConfig) -> ConnectionRequirements {
     }
 }
 
-fn check_scheme(url: &str, known: &[&str], expected: &'static str) -> Result<(), SourceError> {
+fn check_scheme(url: &str, known: &[&str], expected: &'static str) -> Result<(), UrlError> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     match known.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         true => Ok(()),
-        false => Err(SourceError::Scheme { expected, found: scheme.chars().take(20).collect() }),
+        false => Err(UrlError { expected, found: scheme.chars().take(20).collect() }),
     }
 }
 
