@@ -216,7 +216,7 @@ impl Attempt<'_> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
         let description = description(RTCSdpType::Answer, answer).map_err(unusable)?;
-        let _hurry = engine.tuning.fast_timers();
+        let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
         tokio::try_join!(self.open(channels), self.prove_path())?;

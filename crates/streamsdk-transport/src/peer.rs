@@ -227,7 +227,7 @@ fn repeat_close_notify(tuning: &Arc<RuntimeTuning>) {
     tokio::spawn(async move { tuning.close_notify.repeat().await });
 }
 
-/// Ends `connection_state` when the peer has said goodbye.
+/// Ends `connection_state` when the peer has sent a close_notify.
 ///
 /// The engine reports that to nobody: by the book a connection whose DTLS transport was closed by
 /// the peer stays "connected". A handshake that fails closes the transport as well.

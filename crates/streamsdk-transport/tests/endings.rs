@@ -249,7 +249,7 @@ async fn closing_says_what_was_not_acknowledged_and_aborting_does_not_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_begins_after_the_farewell_gets_everything() {
+async fn a_reader_that_begins_after_the_close_notify_gets_everything() {
     let ((peer, channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
     let mut channel = incoming.next().await.unwrap();
     for _ in 0..20 {
@@ -265,7 +265,7 @@ async fn a_reader_that_begins_after_the_farewell_gets_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_farewell_that_is_lost_is_said_again() {
+async fn a_close_notify_that_is_lost_is_repeated() {
     let relay = Relay::new();
     let ((peer, _channels), (answering, _incoming)) = connected_by(&relay).await;
     relay.lose_one_in(1);

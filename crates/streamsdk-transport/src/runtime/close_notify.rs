@@ -1,4 +1,4 @@
-//! Saying goodbye more than once.
+//! Repeating the close_notify.
 //!
 //! The alert that closes a connection of DTLS is sent once, and nobody answers it. When it is lost, the
 //! peer finds out seconds later that it talks to nobody.

@@ -1,6 +1,6 @@
 //! A peer that is gone, though its host is there.
 //!
-//! A process that is killed says no goodbye. Its host does: it answers what comes to a port that nobody has any
+//! A process that is killed sends no close_notify. Its host does: it answers what comes to a port that nobody has any
 //! more. The sockets that the engine uses are told nothing of that, because they are connected to nobody; so a
 //! peer that has fallen silent is sent an empty message from a socket that is connected to it.
 //!

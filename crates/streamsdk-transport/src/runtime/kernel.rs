@@ -18,7 +18,7 @@ pub(crate) struct Kernel {
     socket: UdpSocket,
     options: UdpSocketState,
     audience: Audience,
-    /// Packets cannot be joined: the kernel does not do that with any that it must cut up.
+    /// GSO does not work: the kernel cannot fragment what leaves with it.
     without_gso: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl Kernel {
         self.options.gro_segments()
     }
 
-    /// How many packets can be joined.
+    /// How many packets can leave with one system call.
     pub(super) fn gso_limit(&self) -> usize {
         if self.without_gso.load(Ordering::Relaxed) { 1 } else { self.options.max_gso_segments() }
     }

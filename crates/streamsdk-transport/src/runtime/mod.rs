@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn timers_are_short_only_while_in_a_hurry() {
+    async fn timers_are_short_only_while_connecting() {
         let tuning = Arc::new(RuntimeTuning::default());
         let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
         let fast_timers = tuning.fast_timers();

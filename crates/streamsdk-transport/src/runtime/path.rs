@@ -112,7 +112,7 @@ impl Path {
                 self.answers.notify_one();
             }
         }
-        // The kernel may have joined it with packets of the same size that are for the engine.
+        // GRO may have put it together with packets of the same size that are for the engine.
         taken > 0 && packets.len() <= meta.stride
     }
 

@@ -9,7 +9,7 @@ use super::kernel::Kernel;
 use super::sack::looks_like_sack;
 
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
-/// all that the kernel may join to one packet.
+/// all that GRO may put into one.
 const MAX_BATCH: usize = 32;
 const SMALL_BATCH: usize = 4;
 
@@ -92,7 +92,7 @@ impl RecvBatch {
             // The one that repeats it waits.
             self.take(buf, meta);
         }
-        // Packets that the kernel has joined are a batch already, and large to copy.
+        // What GRO has put together is a batch already, and large to copy.
         self.wants_batch = metas[..count].iter().all(|meta| meta.len <= meta.stride);
         Ok(if count > others { Filled::Whole } else { Filled::Drained })
     }

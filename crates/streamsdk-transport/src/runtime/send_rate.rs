@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Over how long the send_rate is measured.
+/// Over how long the rate is measured.
 const WINDOW: Duration = Duration::from_millis(16);
-/// SendRateMeter, in bytes a second, below which nothing is gathered: there is little to gain then, and
+/// Bytes a second below which packets are not read in batches: there is little to gain then, and
 /// what comes may be waited for.
 const BULK: f64 = 1e6;
 const MAX_PAUSE: Duration = Duration::from_millis(2);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_pause_ends_with_the_outflow() {
+    async fn the_pause_ends_when_nothing_is_sent() {
         let send_rate = SendRateMeter::new(128 << 10);
         send_rate.count(1_000_000);
         tokio::time::advance(Duration::from_millis(50)).await;

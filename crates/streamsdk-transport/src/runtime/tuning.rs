@@ -9,7 +9,7 @@ use super::handshake::Handshake;
 use super::path::Path;
 use crate::connection_state::LastHeard;
 
-/// So many packets are always worth joining.
+/// A GSO batch of so many packets is always allowed.
 const SHORT_RUN: usize = 4;
 
 /// The controls of one connection's runtime.
@@ -47,8 +47,8 @@ impl RuntimeTuning {
 
     /// Has a burst of so many packets leave with one system call, if they are alike.
     ///
-    /// The engine joins packets for that from sixteen on, or when they are as many as the socket takes.
-    /// A frame of video seldom has sixteen, so the socket takes as many as the frame has.
+    /// The engine uses GSO from sixteen on, or when they are as many as the socket takes.
+    /// A frame of video seldom has sixteen, so the limit is what the frame has.
     pub(crate) fn set_gso_hint(&self, packets: usize) {
         self.burst.store(packets, Ordering::Relaxed);
     }
@@ -85,9 +85,9 @@ mod tests {
     fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
         let tuning = RuntimeTuning::default();
         assert_eq!(tuning.gso_limit(64), 64);
-        for (packets, joined) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
+        for (packets, limit) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
             tuning.set_gso_hint(packets);
-            assert_eq!(tuning.gso_limit(64), joined);
+            assert_eq!(tuning.gso_limit(64), limit);
         }
         assert_eq!(tuning.gso_limit(1), 1, "where the system cannot");
     }
