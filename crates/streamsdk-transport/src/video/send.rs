@@ -78,7 +78,7 @@ impl VideoSender {
         connection_state: ConnectionState,
     ) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
-        let packets = Packets {
+        let packetizer = Packetizer {
             payloader: negotiated.codec.payloader(),
             payload_type: negotiated.payload_type,
             ssrc: track.ssrc,
@@ -88,7 +88,7 @@ impl VideoSender {
         };
         let way =
             Way { track: Arc::clone(&track.engine), burst_queue: Arc::clone(&link.burst_queue) };
-        tokio::spawn(send_frames(way, packets, queue, connection_state.clone()));
+        tokio::spawn(send_frames(way, packetizer, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
         Self { queue: sender, feedback, codec: negotiated.codec, connection_state }
     }
@@ -172,7 +172,7 @@ impl Way {
 
 async fn send_frames(
     way: Way,
-    mut packets: Packets,
+    mut packetizer: Packetizer,
     mut queue: mpsc::Receiver<Outgoing>,
     connection_state: ConnectionState,
 ) {
@@ -180,10 +180,10 @@ async fn send_frames(
     let sending = async {
         while let Some(outgoing) = queue.recv().await {
             let Outgoing::Frame { rtp_time, data } = outgoing else {
-                way.send(std::iter::once(packets.end())).await;
+                way.send(std::iter::once(packetizer.end_of_frames())).await;
                 continue;
             };
-            let mut packets = match packets.of(rtp_time, &data) {
+            let mut packets = match packetizer.packetize(rtp_time, &data) {
                 Ok(packets) => packets.into_iter(),
                 Err(error) => {
                     tracing::warn!(%error, "a frame cannot be put into packets; dropped");
@@ -227,7 +227,7 @@ impl Pace {
 }
 
 /// Puts frames into packets.
-struct Packets {
+struct Packetizer {
     payloader: Box<dyn Payloader>,
     payload_type: u8,
     ssrc: u32,
@@ -237,8 +237,12 @@ struct Packets {
     newest: u32,
 }
 
-impl Packets {
-    fn of(&mut self, rtp_time: u32, frame: &Bytes) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
+impl Packetizer {
+    fn packetize(
+        &mut self,
+        rtp_time: u32,
+        frame: &Bytes,
+    ) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
         let payloads = self.payloader.payload(PAYLOAD, frame)?;
         self.newest = rtp_time;
         let last = payloads.len().saturating_sub(1);
@@ -247,7 +251,7 @@ impl Packets {
     }
 
     /// A packet without anything in it, of another time than the newest frame.
-    fn end(&mut self) -> rtp::Packet {
+    fn end_of_frames(&mut self) -> rtp::Packet {
         self.packet(self.newest.wrapping_add(1), false, Bytes::new())
     }
 
@@ -289,7 +293,7 @@ mod tests {
 
     #[test]
     fn only_the_last_packet_of_a_frame_is_marked_and_numbers_go_on() {
-        let mut packets = Packets {
+        let mut packetizer = Packetizer {
             payloader: VideoCodec::Vp8.payloader(),
             payload_type: 96,
             ssrc: 1,
@@ -298,14 +302,14 @@ mod tests {
             newest: 0,
         };
         let frame = Bytes::from(vec![0; PAYLOAD * 2]);
-        let made = packets.of(3000, &frame).unwrap();
+        let made = packetizer.packetize(3000, &frame).unwrap();
         let seen: Vec<_> = made
             .iter()
             .map(|packet| (packet.header.sequence_number, packet.header.marker))
             .collect();
         assert_eq!(seen, [(u16::MAX, false), (0, false), (1, true)]);
         assert!(made.iter().all(|packet| packet.header.timestamp == 2999));
-        let end = packets.end();
+        let end = packetizer.end_of_frames();
         assert!(end.payload.is_empty() && !end.header.marker);
         assert_eq!((end.header.sequence_number, end.header.timestamp), (2, 3000));
     }
