@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::VideoCodec;
-use super::packet::{append, begins_key_frame};
+use super::depacketize::{begins_key_frame, depacketize};
 
 /// How long a packet may be missing. The engine asks for it every 20 ms meanwhile.
 const RETRANSMIT_WAIT: Duration = Duration::from_millis(250);
@@ -216,7 +216,7 @@ impl Assembler {
             // What a bandwidth probe pads with is empty.
             if !packet.payload.is_empty() {
                 key_frame |= begins_key_frame(self.codec, &packet.payload);
-                append(self.codec, &packet.payload, &mut frame)?;
+                depacketize(self.codec, &packet.payload, &mut frame)?;
             }
         }
         let (continuous, data) = (self.continuous, Bytes::from(frame));

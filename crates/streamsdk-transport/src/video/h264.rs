@@ -5,7 +5,7 @@ use memchr::memmem;
 use rtc::rtp::packetizer::Payloader;
 use rtc::shared::error::Result;
 
-use super::packet::{NAL_FU_A, NAL_PPS, NAL_SPS, NAL_STAP_A};
+use super::depacketize::{NAL_FU_A, NAL_PPS, NAL_SPS, NAL_STAP_A};
 
 const NAL_DELIMITER: u8 = 9;
 const NAL_FILLER: u8 = 12;

@@ -4,9 +4,9 @@ mod assemble;
 mod bandwidth;
 mod burst;
 mod codec;
+mod depacketize;
 mod feedback;
 mod h264;
-mod packet;
 mod receive;
 mod send;
 

@@ -33,10 +33,10 @@ fn h264_begins_key_frame(payload: &[u8]) -> bool {
 }
 
 /// Appends what a payload adds to its frame. `None` if the payload is broken.
-pub(super) fn append(codec: VideoCodec, payload: &Bytes, frame: &mut Vec<u8>) -> Option<()> {
+pub(super) fn depacketize(codec: VideoCodec, payload: &Bytes, frame: &mut Vec<u8>) -> Option<()> {
     match codec {
         VideoCodec::Vp8 => frame.extend_from_slice(vp8_data(payload)?.1),
-        VideoCodec::H264 => return append_h264(payload, frame),
+        VideoCodec::H264 => return depacketize_h264(payload, frame),
     }
     Some(())
 }
@@ -59,7 +59,7 @@ fn vp8_data(payload: &[u8]) -> Option<(bool, &[u8])> {
 }
 
 /// Appends the units of a payload with start codes in front (RFC 6184, packetization mode 1).
-fn append_h264(payload: &[u8], frame: &mut Vec<u8>) -> Option<()> {
+fn depacketize_h264(payload: &[u8], frame: &mut Vec<u8>) -> Option<()> {
     let (&header, rest) = payload.split_first()?;
     match header & 0x1f {
         1..=23 => {
@@ -94,7 +94,7 @@ mod tests {
 
     fn frame_of(codec: VideoCodec, payloads: &[Bytes]) -> Option<Vec<u8>> {
         let mut frame = Vec::new();
-        payloads.iter().try_for_each(|payload| append(codec, payload, &mut frame))?;
+        payloads.iter().try_for_each(|payload| depacketize(codec, payload, &mut frame))?;
         Some(frame)
     }
 
@@ -132,7 +132,7 @@ mod tests {
                 for rest in [&[][..], &[0], &[0xff], &[0x80, 0xff], &[0xff, 0xff, 0xff, 0xff]] {
                     let payload = Bytes::from([&[first], rest].concat());
                     begins_key_frame(codec, &payload);
-                    let _ = append(codec, &payload, &mut Vec::new());
+                    let _ = depacketize(codec, &payload, &mut Vec::new());
                 }
             }
         }
