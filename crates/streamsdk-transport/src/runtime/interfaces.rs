@@ -50,12 +50,12 @@ fn is_link_local(ip: IpAddr) -> bool {
 
 /// Whose packets are taken, and who is sent any.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Audience {
+pub(crate) struct PeerFilter {
     /// The addresses of this machine, if nobody else is to get in; `None` lets everybody in.
     own: Option<Vec<IpAddr>>,
 }
 
-impl Audience {
+impl PeerFilter {
     /// Goes by addresses, which is right although they can be forged: a packet with an address of this
     /// machine that comes in from outside is thrown away by the system, or if it is not, the answer
     /// stays on this machine. To bind a socket to the loopback device is no way: packets to an
@@ -64,7 +64,7 @@ impl Audience {
         Self { own: (interfaces == Interfaces::ThisMachine).then(own_addresses) }
     }
 
-    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         // All of 127.0.0.0/8 is the loopback interface, whichever of its addresses is listed.
         let is_same = |own: &IpAddr| *own == ip || own.is_loopback() && ip.is_loopback();
         self.own.as_ref().is_none_or(|own| own.iter().any(is_same))
@@ -120,13 +120,13 @@ mod tests {
     fn this_machine_has_every_address_and_lets_only_itself_in() {
         let all = bind_addresses(Interfaces::All);
         assert_eq!(bind_addresses(Interfaces::ThisMachine), all);
-        let audience = Audience::of(Interfaces::ThisMachine);
-        assert!(all.iter().all(|address| audience.includes(address.ip())));
-        assert!(audience.includes(IpAddr::from([127, 9, 9, 9])));
+        let peer_filter = PeerFilter::of(Interfaces::ThisMachine);
+        assert!(all.iter().all(|address| peer_filter.allows(address.ip())));
+        assert!(peer_filter.allows(IpAddr::from([127, 9, 9, 9])));
         for other in ["203.0.113.7", "2001:db8::7", "0.0.0.0"] {
             let other = other.parse().unwrap();
-            assert!(!audience.includes(other), "{other}");
-            assert!(Audience::of(Interfaces::All).includes(other));
+            assert!(!peer_filter.allows(other), "{other}");
+            assert!(PeerFilter::of(Interfaces::All).allows(other));
         }
     }
 

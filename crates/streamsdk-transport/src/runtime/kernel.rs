@@ -10,23 +10,23 @@ use tracing::debug;
 use webrtc::runtime::{RecvMeta, Transmit};
 
 use super::fragments::{self, Fragments};
-use super::interfaces::Audience;
+use super::interfaces::PeerFilter;
 use super::readiness::Readiness;
 
 #[derive(Debug)]
 pub(crate) struct Kernel {
     socket: UdpSocket,
     options: UdpSocketState,
-    audience: Audience,
+    peer_filter: PeerFilter,
     /// GSO does not work: the kernel cannot fragment what leaves with it.
     without_gso: AtomicBool,
 }
 
 impl Kernel {
-    pub(super) fn new(socket: UdpSocket, audience: Audience) -> io::Result<Self> {
+    pub(super) fn new(socket: UdpSocket, peer_filter: PeerFilter) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let kernel = Self { socket, options, audience, without_gso: AtomicBool::new(false) };
+        let kernel = Self { socket, options, peer_filter, without_gso: AtomicBool::new(false) };
         // Or no packet would leave that is larger than a link of the path carries.
         kernel.allow(Fragments::Here)?;
         Ok(kernel)
@@ -41,8 +41,8 @@ impl Kernel {
     }
 
     /// Whether anything may be sent there.
-    pub(super) fn serves(&self, ip: IpAddr) -> bool {
-        self.audience.includes(ip)
+    pub(super) fn allows(&self, ip: IpAddr) -> bool {
+        self.peer_filter.allows(ip)
     }
 
     /// How many packets it may give at once.
@@ -97,7 +97,7 @@ impl Kernel {
     ) -> io::Result<usize> {
         let count = self.options.recv(UdpSockRef::from(&self.socket), bufs, metas)?;
         for meta in &mut metas[..count] {
-            if !self.audience.includes(meta.addr.ip()) {
+            if !self.peer_filter.allows(meta.addr.ip()) {
                 // The engine does nothing with an empty packet.
                 meta.len = 0;
             }

@@ -17,7 +17,6 @@
 mod alert;
 mod close_notify;
 pub(crate) mod fragments;
-mod gate;
 pub(crate) mod gone;
 pub(crate) mod handshake;
 pub(crate) mod interfaces;
@@ -26,6 +25,7 @@ pub(crate) mod narrow;
 pub(crate) mod packet_size;
 pub(crate) mod path;
 pub(crate) mod probe;
+mod read_gate;
 mod readiness;
 mod recv_batch;
 mod sack;
@@ -48,7 +48,7 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
-use self::interfaces::Audience;
+use self::interfaces::PeerFilter;
 pub use self::interfaces::UnknownInterfaces;
 use self::socket::BatchedUdpSocket;
 use self::tuning::RuntimeTuning;
@@ -63,7 +63,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) struct EngineRuntime {
     tokio: TokioRuntime,
     tuning: Arc<RuntimeTuning>,
-    audience: Audience,
+    peer_filter: PeerFilter,
     receive_buffer: usize,
     send_buffer: usize,
 }
@@ -73,7 +73,7 @@ impl EngineRuntime {
         Self {
             tokio: TokioRuntime,
             tuning: Arc::clone(tuning),
-            audience: Audience::of(config.interfaces),
+            peer_filter: PeerFilter::of(config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer,
         }
@@ -89,8 +89,8 @@ impl fmt::Debug for EngineRuntime {
 impl Runtime for EngineRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
-        let (audience, tuning) = (self.audience.clone(), Arc::clone(&self.tuning));
-        Ok(Arc::new(BatchedUdpSocket::new(socket, audience, tuning, self.send_buffer)?))
+        let (peer_filter, tuning) = (self.peer_filter.clone(), Arc::clone(&self.tuning));
+        Ok(Arc::new(BatchedUdpSocket::new(socket, peer_filter, tuning, self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -15,7 +15,7 @@ use tokio::io::Interest;
 use tokio::time::Sleep;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use super::interfaces::Audience;
+use super::interfaces::PeerFilter;
 use super::kernel::Kernel;
 use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
@@ -50,11 +50,11 @@ impl BatchedUdpSocket {
     /// `send_buffer` is what the engine sends at most before something is acknowledged.
     pub(crate) fn new(
         socket: UdpSocket,
-        audience: Audience,
+        peer_filter: PeerFilter,
         tuning: Arc<RuntimeTuning>,
         send_buffer: usize,
     ) -> io::Result<Self> {
-        let kernel = Arc::new(Kernel::new(socket, audience)?);
+        let kernel = Arc::new(Kernel::new(socket, peer_filter)?);
         tuning.path.add(&kernel);
         Ok(Self {
             kernel,
@@ -113,7 +113,7 @@ impl BatchedUdpSocket {
             }
             match filled {
                 Ok(_) => {
-                    // What is empty came from outside the audience, or says nothing anyway.
+                    // What is empty came from a peer that is filtered out, or says nothing anyway.
                     if meta.len > 0 {
                         self.tuning.heard.note();
                     }
@@ -169,7 +169,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        if !self.kernel.serves(transmit.destination.ip()) {
+        if !self.kernel.allows(transmit.destination.ip()) {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
@@ -220,15 +220,15 @@ mod tests {
 
     impl Bed {
         fn new() -> Self {
-            Self::for_audience(Audience::default())
+            Self::for_peer_filter(PeerFilter::default())
         }
 
-        fn for_audience(audience: Audience) -> Self {
+        fn for_peer_filter(peer_filter: PeerFilter) -> Self {
             let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
             let address = bound.local_addr().unwrap();
             let send_buffer = PeerConfig::default().send_buffer;
             let socket =
-                BatchedUdpSocket::new(bound, audience, Arc::default(), send_buffer).unwrap();
+                BatchedUdpSocket::new(bound, peer_filter, Arc::default(), send_buffer).unwrap();
             Self { socket, address, other: UdpSocket::bind("127.0.0.1:0").unwrap() }
         }
 
@@ -263,8 +263,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_packets_from_outside_the_audience_nothing_is_read_and_none_is_sent_there() {
-        let bed = Bed::for_audience(Audience::nobody());
+    async fn filtered_peers_are_neither_read_nor_sent_anything() {
+        let bed = Bed::for_peer_filter(PeerFilter::nobody());
         bed.other.send_to(b"let me in", bed.address).unwrap();
         assert_eq!(bed.receive().await, b"");
         let other = bed.other.local_addr().unwrap();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::close_notify::CloseNotify;
-use super::gate::Gate;
 use super::handshake::Handshake;
 use super::path::Path;
+use super::read_gate::ReadGate;
 use crate::connection_state::LastHeard;
 
 /// A GSO batch of so many packets is always allowed.
@@ -15,7 +15,7 @@ const SHORT_RUN: usize = 4;
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeTuning {
-    pub(crate) gate: Gate,
+    pub(crate) gate: ReadGate,
     pub(crate) heard: LastHeard,
     pub(crate) path: Path,
     pub(crate) handshake: Handshake,

@@ -6,12 +6,12 @@ use std::task::{Context, Poll, Waker};
 
 /// Open or closed; who finds it closed is woken when it opens.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct ReadGate {
     closed: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
 }
 
-impl Gate {
+impl ReadGate {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
