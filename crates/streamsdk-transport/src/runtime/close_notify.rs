@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use webrtc::runtime::Transmit;
 
-use super::kernel::Kernel;
+use super::raw_udp_socket::RawUdpSocket;
 
 /// How often a close_notify is repeated, and how soon.
 const REPETITIONS: usize = 3;
@@ -23,13 +23,13 @@ pub(crate) struct CloseNotify {
 
 #[derive(Debug)]
 struct SentAlert {
-    socket: Arc<Kernel>,
+    socket: Arc<RawUdpSocket>,
     to: SocketAddr,
     packet: Vec<u8>,
 }
 
 impl CloseNotify {
-    pub(crate) fn leaves(&self, socket: &Arc<Kernel>, transmit: &Transmit<'_>) {
+    pub(crate) fn leaves(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
         if is_alert(transmit.contents) {
             let packet = transmit.contents.to_vec();
             let alert = SentAlert { socket: Arc::clone(socket), to: transmit.destination, packet };

@@ -18,11 +18,11 @@ use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
 use super::fragments::{Fragments, known_way};
-use super::kernel::Kernel;
 use super::narrow;
 use super::packet_size::FullPackets;
 use super::packet_size::Way;
 use super::probe::{IceCredentials, Probe, ProbeId, answered_by};
+use super::raw_udp_socket::RawUdpSocket;
 use crate::connection_state::ConnectionState;
 use crate::{EndReason, PeerState};
 
@@ -50,9 +50,9 @@ pub(crate) enum Proof {
 /// The way of one connection.
 #[derive(Debug)]
 pub(crate) struct Path {
-    sockets: Mutex<Vec<Weak<Kernel>>>,
+    sockets: Mutex<Vec<Weak<RawUdpSocket>>>,
     /// The socket and the address that the handshake uses.
-    way: OnceLock<(Weak<Kernel>, SocketAddr)>,
+    way: OnceLock<(Weak<RawUdpSocket>, SocketAddr)>,
     /// Says that there is a way.
     found: Notify,
     probes: Mutex<HashMap<ProbeId, Option<Instant>>>,
@@ -80,12 +80,12 @@ impl Default for Path {
 
 impl Path {
     /// A socket that belongs to the connection.
-    pub(crate) fn add(&self, socket: &Arc<Kernel>) {
+    pub(crate) fn add(&self, socket: &Arc<RawUdpSocket>) {
         lock(&self.sockets).push(Arc::downgrade(socket));
     }
 
     /// Looks at what leaves by `socket`.
-    pub(crate) fn leaves(&self, socket: &Arc<Kernel>, transmit: &Transmit<'_>) {
+    pub(crate) fn leaves(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
         let largest = transmit.segment_size.unwrap_or(transmit.contents.len());
         if largest > self.whole.load(Ordering::Relaxed) {
             let packets = transmit.contents.len().div_ceil(largest) as u64;
@@ -212,7 +212,7 @@ impl Path {
 
     async fn compare(
         &self,
-        socket: &Weak<Kernel>,
+        socket: &Weak<RawUdpSocket>,
         to: SocketAddr,
         credentials: &IceCredentials,
         full: usize,
@@ -243,7 +243,7 @@ impl Path {
 
     async fn try_out(
         &self,
-        socket: &Weak<Kernel>,
+        socket: &Weak<RawUdpSocket>,
         to: SocketAddr,
         credentials: &IceCredentials,
         full: usize,
@@ -309,7 +309,7 @@ impl Path {
     /// Sends a probe; `None` if there is none to be sent. What the kernel does with it is what is asked.
     fn send(
         &self,
-        socket: &Weak<Kernel>,
+        socket: &Weak<RawUdpSocket>,
         to: SocketAddr,
         credentials: &IceCredentials,
         size: usize,

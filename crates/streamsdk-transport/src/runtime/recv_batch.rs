@@ -5,7 +5,7 @@ use std::io::{self, IoSliceMut};
 
 use webrtc::runtime::RecvMeta;
 
-use super::kernel::Kernel;
+use super::raw_udp_socket::RawUdpSocket;
 use super::sack::looks_like_sack;
 
 /// Packets that are taken from the kernel at once, at most. There is a buffer for each, of the size of
@@ -65,7 +65,7 @@ impl RecvBatch {
     /// Takes packets from the kernel: the first into `buf`, others wait. Nothing may wait already.
     pub(crate) fn fill(
         &mut self,
-        kernel: &Kernel,
+        raw: &RawUdpSocket,
         buf: &mut [u8],
         meta: &mut RecvMeta,
         traffic: BatchMode,
@@ -78,7 +78,7 @@ impl RecvBatch {
         let mut bufs: Vec<_> = std::iter::once(IoSliceMut::new(buf))
             .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
             .collect();
-        let count = kernel.receive(&mut bufs, &mut metas[..=others])?;
+        let count = raw.receive(&mut bufs, &mut metas[..=others])?;
         let is_repeated = match traffic {
             BatchMode::Varied => [false; MAX_BATCH],
             BatchMode::Acknowledgements => find_repeated(&bufs[..count], &metas),

@@ -16,14 +16,14 @@ use tokio::time::Sleep;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::interfaces::PeerFilter;
-use super::kernel::Kernel;
+use super::raw_udp_socket::RawUdpSocket;
 use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
 use super::send_rate::SendRateMeter;
 use super::tuning::RuntimeTuning;
 
 pub(crate) struct BatchedUdpSocket {
-    kernel: Arc<Kernel>,
+    raw: Arc<RawUdpSocket>,
     tuning: Arc<RuntimeTuning>,
     send_rate: SendRateMeter,
     reading: Mutex<Reading>,
@@ -54,10 +54,10 @@ impl BatchedUdpSocket {
         tuning: Arc<RuntimeTuning>,
         send_buffer: usize,
     ) -> io::Result<Self> {
-        let kernel = Arc::new(Kernel::new(socket, peer_filter)?);
-        tuning.path.add(&kernel);
+        let raw = Arc::new(RawUdpSocket::new(socket, peer_filter)?);
+        tuning.path.add(&raw);
         Ok(Self {
-            kernel,
+            raw,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
             reading: Mutex::new(Reading { batch: RecvBatch::default(), watch: Watch::Nothing }),
@@ -78,7 +78,7 @@ impl BatchedUdpSocket {
         match (self.send_rate.pause(), watch) {
             (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
             (None, Watch::Events(events)) => Ok(Watch::Events(events)),
-            (None, _) => self.kernel.events(Interest::READABLE).map(Watch::Events),
+            (None, _) => self.raw.events(Interest::READABLE).map(Watch::Events),
         }
     }
 
@@ -96,9 +96,9 @@ impl BatchedUdpSocket {
         let expected = self.expected();
         loop {
             let filled = match watch {
-                Watch::Nothing => batch.fill(&self.kernel, buf, meta, expected),
+                Watch::Nothing => batch.fill(&self.raw, buf, meta, expected),
                 Watch::Events(events) => {
-                    let fill = || batch.fill(&self.kernel, buf, meta, expected);
+                    let fill = || batch.fill(&self.raw, buf, meta, expected);
                     ready!(events.poll(cx, fill, |filled| matches!(filled, Filled::Drained)))
                 }
                 Watch::Clock(sleep) => {
@@ -133,10 +133,10 @@ impl BatchedUdpSocket {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         let events = match room.take() {
             Some(events) => events,
-            None => self.kernel.events(Interest::WRITABLE)?,
+            None => self.raw.events(Interest::WRITABLE)?,
         };
         loop {
-            match events.poll(cx, || self.kernel.send(transmit), |_| false) {
+            match events.poll(cx, || self.raw.send(transmit), |_| false) {
                 Poll::Pending => {
                     *room = Some(events);
                     return Poll::Pending;
@@ -169,14 +169,14 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        if !self.kernel.allows(transmit.destination.ip()) {
+        if !self.raw.allows(transmit.destination.ip()) {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        self.tuning.path.leaves(&self.kernel, transmit);
+        self.tuning.path.leaves(&self.raw, transmit);
         self.tuning.handshake.leaves(transmit.contents);
-        self.tuning.close_notify.leaves(&self.kernel, transmit);
-        let sent = match self.kernel.send(transmit) {
+        self.tuning.close_notify.leaves(&self.raw, transmit);
+        let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_there_is_room(cx, transmit))
             }
@@ -186,21 +186,21 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.kernel.local_addr()
+        self.raw.local_addr()
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.tuning.gso_limit(self.kernel.gso_limit())
+        self.tuning.gso_limit(self.raw.gso_limit())
     }
 
     fn max_gro_segments(&self) -> usize {
-        self.kernel.gro_segments()
+        self.raw.gro_segments()
     }
 }
 
 impl std::fmt::Debug for BatchedUdpSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("BatchedUdpSocket").field(&self.kernel).finish()
+        f.debug_tuple("BatchedUdpSocket").field(&self.raw).finish()
     }
 }
 

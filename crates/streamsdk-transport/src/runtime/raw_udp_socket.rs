@@ -14,7 +14,7 @@ use super::interfaces::PeerFilter;
 use super::readiness::Readiness;
 
 #[derive(Debug)]
-pub(crate) struct Kernel {
+pub(crate) struct RawUdpSocket {
     socket: UdpSocket,
     options: UdpSocketState,
     peer_filter: PeerFilter,
@@ -22,14 +22,14 @@ pub(crate) struct Kernel {
     without_gso: AtomicBool,
 }
 
-impl Kernel {
+impl RawUdpSocket {
     pub(super) fn new(socket: UdpSocket, peer_filter: PeerFilter) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let options = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let kernel = Self { socket, options, peer_filter, without_gso: AtomicBool::new(false) };
+        let raw = Self { socket, options, peer_filter, without_gso: AtomicBool::new(false) };
         // Or no packet would leave that is larger than a link of the path carries.
-        kernel.allow(Fragments::Here)?;
-        Ok(kernel)
+        raw.allow(Fragments::Here)?;
+        Ok(raw)
     }
 
     pub(super) fn allow(&self, fragments: Fragments) -> io::Result<()> {
