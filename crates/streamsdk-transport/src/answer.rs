@@ -12,7 +12,7 @@ use crate::error::EngineError;
 use crate::offer::description;
 use crate::runtime::gone;
 use crate::runtime::packet_size::FullPackets;
-use crate::runtime::path::Proof;
+use crate::runtime::path_mtu::Proof;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};

@@ -12,7 +12,7 @@
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
-//!   before anything depends on them ([`path`]).
+//!   before anything depends on them ([`path_mtu`]).
 
 mod alert;
 mod close_notify;
@@ -22,7 +22,7 @@ pub(crate) mod handshake;
 pub(crate) mod interfaces;
 pub(crate) mod narrow;
 pub(crate) mod packet_size;
-pub(crate) mod path;
+pub(crate) mod path_mtu;
 pub(crate) mod probe;
 mod raw_udp_socket;
 mod read_gate;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::close_notify::CloseNotify;
 use super::handshake::Handshake;
-use super::path::Path;
+use super::path_mtu::PathMtu;
 use super::read_gate::ReadGate;
 use crate::connection_state::LastHeard;
 
@@ -17,7 +17,7 @@ const SHORT_RUN: usize = 4;
 pub(crate) struct RuntimeTuning {
     pub(crate) gate: ReadGate,
     pub(crate) heard: LastHeard,
-    pub(crate) path: Path,
+    pub(crate) path: PathMtu,
     pub(crate) handshake: Handshake,
     pub(crate) close_notify: CloseNotify,
     has_fast_timers: AtomicBool,

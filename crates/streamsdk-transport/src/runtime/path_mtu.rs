@@ -2,7 +2,7 @@
 //!
 //! A packet that is larger than a link of the path carries is cut up by the kernel, once it knows of
 //! that link; a router tells it. Some routers do not, or are not heard, and packets then vanish. So
-//! full packets are tried out while the connection is being made: [`Path::prove_for`] sends probes of
+//! full packets are tried out while the connection is being made: [`PathMtu::prove_for`] sends probes of
 //! both sizes and compares. When only the small ones are answered, routers are allowed to cut packets
 //! up; when that does not help, nothing does but smaller packets.
 
@@ -49,7 +49,7 @@ pub(crate) enum Proof {
 
 /// The way of one connection.
 #[derive(Debug)]
-pub(crate) struct Path {
+pub(crate) struct PathMtu {
     sockets: Mutex<Vec<Weak<RawUdpSocket>>>,
     /// The socket and the address that the handshake uses.
     way: OnceLock<(Weak<RawUdpSocket>, SocketAddr)>,
@@ -63,7 +63,7 @@ pub(crate) struct Path {
     cut_up: AtomicU64,
 }
 
-impl Default for Path {
+impl Default for PathMtu {
     fn default() -> Self {
         Self {
             sockets: Mutex::default(),
@@ -78,7 +78,7 @@ impl Default for Path {
     }
 }
 
-impl Path {
+impl PathMtu {
     /// A socket that belongs to the connection.
     pub(crate) fn add(&self, socket: &Arc<RawUdpSocket>) {
         lock(&self.sockets).push(Arc::downgrade(socket));
