@@ -12,7 +12,7 @@ use crate::error::EngineError;
 use crate::offer::description;
 use crate::runtime::gone;
 use crate::runtime::packet_size::FullPackets;
-use crate::runtime::path_mtu::Proof;
+use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
@@ -69,7 +69,7 @@ impl Answer {
             Ok(sdp) => {
                 give_up_after(&peer, &connection.tuning, config.connect_timeout);
                 let credentials = IceCredentials::of(&sdp, offer);
-                prove_path(
+                probe_path(
                     &connection.tuning,
                     peer.connection_state(),
                     credentials,
@@ -128,7 +128,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
 }
 
 /// Sees to it that full packets get to the peer, if they can.
-fn prove_path(
+fn probe_path(
     tuning: &Arc<RuntimeTuning>,
     connection_state: &ConnectionState,
     credentials: Option<IceCredentials>,
@@ -136,8 +136,8 @@ fn prove_path(
 ) {
     let (tuning, connection_state) = (Arc::clone(tuning), connection_state.clone());
     tokio::spawn(async move {
-        let proof = tuning.path.prove_for(&connection_state, credentials.clone(), full).await;
-        if proof == Proof::Vanishes {
+        let proof = tuning.path.probe_for(&connection_state, credentials.clone(), full).await;
+        if proof == ProbeOutcome::Vanishes {
             tracing::warn!(size = full.payload, "full packets do not get to the peer");
         }
         if connection_state.state() == PeerState::Connected {

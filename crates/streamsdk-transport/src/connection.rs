@@ -51,7 +51,7 @@ pub(crate) struct Connection {
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
-    /// For [`PathMtu::prove_for`](crate::runtime::path_mtu::PathMtu::prove_for).
+    /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) close_timeout: Duration,
     gathered: watch::Receiver<bool>,

@@ -15,7 +15,7 @@ use crate::description::with_known_algorithms;
 use crate::error::EngineError;
 use crate::runtime::gone;
 use crate::runtime::packet_size::FullPackets;
-use crate::runtime::path_mtu::Proof;
+use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
@@ -219,7 +219,7 @@ impl Attempt<'_> {
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
-        tokio::try_join!(self.open(channels), self.prove_path())?;
+        tokio::try_join!(self.open(channels), self.probe_path())?;
         Ok(())
     }
 
@@ -266,13 +266,13 @@ impl Attempt<'_> {
         }
     }
 
-    async fn prove_path(&self) -> Result<(), ConnectError> {
+    async fn probe_path(&self) -> Result<(), ConnectError> {
         let full = self.engine.full_packets;
         let credentials = IceCredentials::of(self.offer, self.answer);
         let path = &self.engine.tuning.path;
-        match path.prove_for(self.peer.connection_state(), credentials, full).await {
-            Proof::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
-            Proof::Arrives | Proof::Unknown => Ok(()),
+        match path.probe_for(self.peer.connection_state(), credentials, full).await {
+            ProbeOutcome::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
+            ProbeOutcome::Arrives | ProbeOutcome::Unknown => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A packet that is larger than a link of the path carries is cut up by the kernel, once it knows of
 //! that link; a router tells it. Some routers do not, or are not heard, and packets then vanish. So
-//! full packets are tried out while the connection is being made: [`PathMtu::prove_for`] sends probes of
+//! full packets are tried out while the connection is being made: [`PathMtu::probe_for`] sends probes of
 //! both sizes and compares. When only the small ones are answered, routers are allowed to cut packets
 //! up; when that does not help, nothing does but smaller packets.
 
@@ -38,7 +38,7 @@ const UNANSWERED: usize = 5;
 
 /// What became of full packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof {
+pub(crate) enum ProbeOutcome {
     /// They arrive, perhaps cut up.
     Arrives,
     /// They do not, and smaller ones do.
@@ -159,44 +159,44 @@ impl PathMtu {
     }
 
     /// Tries out full packets of the connection that `connection_state` is of. Resolves when that is decided.
-    pub(crate) async fn prove_for(
+    pub(crate) async fn probe_for(
         &self,
         connection_state: &ConnectionState,
         credentials: Option<IceCredentials>,
         full: FullPackets,
-    ) -> Proof {
-        let can_prove = || credentials.is_some() && self.peer().is_some();
+    ) -> ProbeOutcome {
+        let can_probe = || credentials.is_some() && self.peer().is_some();
         let proof = async {
             match &credentials {
-                Some(credentials) => self.prove(credentials, full.payload).await,
+                Some(credentials) => self.probe(credentials, full.payload).await,
                 None => std::future::pending().await,
             }
         };
         let mut watch = connection_state.watch();
-        let unproven = async {
+        let unprobed = async {
             let decided = watch.wait_for(|state| *state != PeerState::Connecting);
             // The sender lives in `connection_state`.
             let _ = decided.await.map(|state| *state);
-            if can_prove() {
+            if can_probe() {
                 connection_state.ended().await;
             }
         };
         let proof = tokio::select! {
             proof = proof => proof,
-            () = unproven => {
+            () = unprobed => {
                 self.allow_fragments();
-                Proof::Unknown
+                ProbeOutcome::Unknown
             }
         };
         match proof {
             // Nothing is left to be tried.
-            Proof::Vanishes if full.are_smallest => Proof::Unknown,
+            ProbeOutcome::Vanishes if full.are_smallest => ProbeOutcome::Unknown,
             proof => proof,
         }
     }
 
     /// Tries out payloads of `full` bytes, from the first packet of the handshake on.
-    async fn prove(&self, credentials: &IceCredentials, full: usize) -> Proof {
+    async fn probe(&self, credentials: &IceCredentials, full: usize) -> ProbeOutcome {
         let (socket, to) = loop {
             match self.way.get() {
                 Some(way) => break way,
@@ -216,7 +216,7 @@ impl PathMtu {
         to: SocketAddr,
         credentials: &IceCredentials,
         full: usize,
-    ) -> Proof {
+    ) -> ProbeOutcome {
         for fragments in [Fragments::Here, Fragments::Anywhere] {
             if fragments == Fragments::Anywhere {
                 info!(%to, full, "full packets vanish on the way: letting routers cut them up");
@@ -224,21 +224,21 @@ impl PathMtu {
                 narrow::remember(to.ip());
             }
             match self.try_out(socket, to, credentials, full).await {
-                Proof::Arrives => {
+                ProbeOutcome::Arrives => {
                     narrow::forget(to.ip());
                     self.note_whole(to, full, fragments);
-                    return Proof::Arrives;
+                    return ProbeOutcome::Arrives;
                 }
-                Proof::Vanishes => {}
-                Proof::Unknown => {
+                ProbeOutcome::Vanishes => {}
+                ProbeOutcome::Unknown => {
                     debug!(%to, "the peer answers no probes");
                     self.allow_fragments();
-                    return Proof::Unknown;
+                    return ProbeOutcome::Unknown;
                 }
             }
         }
         info!(%to, full, "full packets vanish on the way, cut up or not");
-        Proof::Vanishes
+        ProbeOutcome::Vanishes
     }
 
     async fn try_out(
@@ -247,7 +247,7 @@ impl PathMtu {
         to: SocketAddr,
         credentials: &IceCredentials,
         full: usize,
-    ) -> Proof {
+    ) -> ProbeOutcome {
         let (mut vanished, mut unanswered) = (0, 0);
         let mut wait = FIRST_WAIT;
         let mut fulls = Vec::new();
@@ -255,7 +255,7 @@ impl PathMtu {
             let small = self.send(socket, to, credentials, 0);
             fulls.extend(self.send(socket, to, credentials, full));
             let sent = Instant::now();
-            let Some(small) = small else { return Proof::Unknown };
+            let Some(small) = small else { return ProbeOutcome::Unknown };
             let round_trip = self.small_is_answered(small, &fulls, sent + wait).await;
             if let Some(round_trip) = round_trip {
                 wait = (round_trip * 2 + GRACE).min(MAX_WAIT);
@@ -263,7 +263,7 @@ impl PathMtu {
                 while !self.any_answered(&fulls) && self.answer_before(until).await {}
             }
             if self.any_answered(&fulls) {
-                return Proof::Arrives;
+                return ProbeOutcome::Arrives;
             }
             match round_trip {
                 Some(_) => vanished += 1,
@@ -273,7 +273,7 @@ impl PathMtu {
                 }
             }
         }
-        if vanished == 0 { Proof::Unknown } else { Proof::Vanishes }
+        if vanished == 0 { ProbeOutcome::Unknown } else { ProbeOutcome::Vanishes }
     }
 
     /// How long it took; `None` if it was not answered until then, or if a full one was.
@@ -379,8 +379,8 @@ mod tests {
             Self { tuning, socket, other }
         }
 
-        async fn prove(&self) -> Proof {
-            self.tuning.path.prove(&credentials(), FULL).await
+        async fn probe(&self) -> ProbeOutcome {
+            self.tuning.path.probe(&credentials(), FULL).await
         }
 
         /// Answers probes of up to `largest` bytes, as often as one comes.
@@ -408,7 +408,7 @@ mod tests {
         let bed = Bed::new().await;
         bed.answer_up_to(FULL + 8);
         let reading = bed.read();
-        assert_eq!(bed.prove().await, Proof::Arrives);
+        assert_eq!(bed.probe().await, ProbeOutcome::Arrives);
         assert!(!reading.is_finished());
         assert_eq!(bed.tuning.path.cut_up(), 0);
     }
@@ -418,7 +418,7 @@ mod tests {
         let bed = Bed::new().await;
         bed.answer_up_to(1200);
         let reading = bed.read();
-        assert_eq!(bed.prove().await, Proof::Vanishes);
+        assert_eq!(bed.probe().await, ProbeOutcome::Vanishes);
         assert!(!reading.is_finished());
     }
 
@@ -426,7 +426,7 @@ mod tests {
     async fn nothing_is_known_of_a_peer_that_answers_no_probes() {
         let bed = Bed::new().await;
         let start = Instant::now();
-        assert_eq!(bed.prove().await, Proof::Unknown);
+        assert_eq!(bed.probe().await, ProbeOutcome::Unknown);
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     }
 }
