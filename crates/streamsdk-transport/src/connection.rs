@@ -24,7 +24,7 @@ use crate::error::EngineError;
 use crate::runtime::EngineRuntime;
 use crate::runtime::fragments::known_way;
 use crate::runtime::interfaces::bind_addresses;
-use crate::runtime::narrow;
+use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{FullPackets, Way, full_payload, sctp_size, smallest_sctp_size};
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{self, VideoLink};
@@ -150,7 +150,7 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
     }
     let addresses = config.toward.into_iter().chain(candidates).take(WAYS);
     let ways: Vec<Way> = addresses
-        .filter_map(|to| match narrow::is_remembered(to.ip()) {
+        .filter_map(|to| match narrow_peers::is_remembered(to.ip()) {
             true => Some(Way::narrowest(to.ip())),
             false => known_way(to),
         })

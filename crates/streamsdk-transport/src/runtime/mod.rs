@@ -20,7 +20,7 @@ pub(crate) mod fragments;
 pub(crate) mod gone;
 pub(crate) mod handshake;
 pub(crate) mod interfaces;
-pub(crate) mod narrow;
+pub(crate) mod narrow_peers;
 pub(crate) mod packet_size;
 pub(crate) mod path_mtu;
 pub(crate) mod probe;

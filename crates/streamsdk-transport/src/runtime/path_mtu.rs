@@ -18,7 +18,7 @@ use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
 use super::fragments::{Fragments, known_way};
-use super::narrow;
+use super::narrow_peers;
 use super::packet_size::FullPackets;
 use super::packet_size::Way;
 use super::probe::{IceCredentials, Probe, ProbeId, answered_by};
@@ -221,11 +221,11 @@ impl PathMtu {
             if fragments == Fragments::Anywhere {
                 info!(%to, full, "full packets vanish on the way: letting routers cut them up");
                 self.allow(fragments);
-                narrow::remember(to.ip());
+                narrow_peers::remember(to.ip());
             }
             match self.try_out(socket, to, credentials, full).await {
                 ProbeOutcome::Arrives => {
-                    narrow::forget(to.ip());
+                    narrow_peers::forget(to.ip());
                     self.note_whole(to, full, fragments);
                     return ProbeOutcome::Arrives;
                 }
