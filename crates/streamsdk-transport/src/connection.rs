@@ -22,10 +22,12 @@ use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::runtime::EngineRuntime;
-use crate::runtime::fragments::known_way;
+use crate::runtime::fragments::known_route;
 use crate::runtime::interfaces::bind_addresses;
 use crate::runtime::narrow_peers;
-use crate::runtime::packet_size::{FullPackets, Way, full_payload, sctp_size, smallest_sctp_size};
+use crate::runtime::packet_size::{
+    FullPackets, Route, full_payload, sctp_size, smallest_sctp_size,
+};
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{self, VideoLink};
 use crate::{EndReason, PeerConfig, PeerState};
@@ -38,7 +40,7 @@ const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Channels of the peer that may wait to be taken.
 const INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
-const WAYS: usize = 64;
+const MAX_ROUTES: usize = 64;
 /// Tracks of the peer that may wait to be taken: no session has more than one.
 const INCOMING_TRACKS: usize = 1;
 
@@ -148,15 +150,15 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
     if config.narrow_path {
         return smallest_sctp_size(config.relays());
     }
-    let addresses = config.toward.into_iter().chain(candidates).take(WAYS);
-    let ways: Vec<Way> = addresses
+    let addresses = config.toward.into_iter().chain(candidates).take(MAX_ROUTES);
+    let routes: Vec<Route> = addresses
         .filter_map(|to| match narrow_peers::is_remembered(to.ip()) {
-            true => Some(Way::narrowest(to.ip())),
-            false => known_way(to),
+            true => Some(Route::narrowest(to.ip())),
+            false => known_route(to),
         })
         .collect();
-    let size = sctp_size(&ways, config.relays());
-    debug!(size, ?ways, "size of full packets");
+    let size = sctp_size(&routes, config.relays());
+    debug!(size, ?routes, "size of full packets");
     size
 }
 

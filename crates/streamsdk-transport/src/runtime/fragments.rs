@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use super::packet_size::Way;
+use super::packet_size::Route;
 
 /// Who may cut up packets that are larger than a link of the path carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(crate) fn allow(socket: &UdpSocket, fragments: Fragments) -> std::io::Result
     Ok(())
 }
 
-/// What the kernel knows of the way to `to`: the link it begins with, and what routers have said.
-pub(crate) fn known_way(to: SocketAddr) -> Option<Way> {
+/// What the kernel knows of the route to `to`: the link it begins with, and what routers have said.
+pub(crate) fn known_route(to: SocketAddr) -> Option<Route> {
     let any: IpAddr = match to {
         SocketAddr::V4(_) => [0; 4].into(),
         SocketAddr::V6(_) => [0; 16].into(),
@@ -34,7 +34,7 @@ pub(crate) fn known_way(to: SocketAddr) -> Option<Way> {
     // Sends nothing, but finds the route.
     socket.connect(to).ok()?;
     #[cfg(all(target_os = "linux", not(streamsdk_portable)))]
-    return linux::mtu(&socket, to).map(|mtu| Way { to: to.ip(), mtu });
+    return linux::mtu(&socket, to).map(|mtu| Route { to: to.ip(), mtu });
     #[cfg(not(all(target_os = "linux", not(streamsdk_portable))))]
     None
 }
@@ -78,9 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_knows_the_way_over_loopback() {
-        let way = known_way("127.0.0.1:9".parse().unwrap()).unwrap();
-        assert!(way.mtu > 1500, "{way:?}");
+    fn the_kernel_knows_the_route_over_loopback() {
+        let route = known_route("127.0.0.1:9".parse().unwrap()).unwrap();
+        assert!(route.mtu > 1500, "{route:?}");
     }
 
     #[test]

@@ -17,15 +17,15 @@ const DTLS: u32 = 13 + 8 + 16;
 /// Header of a Send indication, the peer's address (IPv6), header of the data and its padding.
 const TURN: u32 = 20 + 24 + 4 + 3;
 
-/// A way that packets may take, as far as it is known.
+/// A route that packets may take, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct Route {
     pub(crate) to: IpAddr,
     /// The largest IP packet that goes there in one piece.
     pub(crate) mtu: u32,
 }
 
-impl Way {
+impl Route {
     /// The narrowest there is.
     pub(crate) fn narrowest(to: IpAddr) -> Self {
         Self { to, mtu: NARROWEST }
@@ -42,18 +42,18 @@ fn is_ipv4(ip: IpAddr) -> bool {
     ip.to_canonical().is_ipv4()
 }
 
-/// The largest packet of SCTP such that one of UDP goes whole on each of `ways`, perhaps by way of a
+/// The largest packet of SCTP such that one of UDP goes whole on each of `routes`, perhaps through a
 /// TURN server.
-pub(crate) fn sctp_size(ways: &[Way], relayed: bool) -> u32 {
+pub(crate) fn sctp_size(routes: &[Route], relayed: bool) -> u32 {
     let around = DTLS + if relayed { TURN } else { 0 };
-    let unknown = Way { to: IpAddr::from([0, 0, 0, 0]), mtu: ETHERNET };
-    let payload = ways.iter().chain([&unknown]).map(|way| way.payload()).min();
+    let unknown = Route { to: IpAddr::from([0, 0, 0, 0]), mtu: ETHERNET };
+    let payload = routes.iter().chain([&unknown]).map(|route| route.payload()).min();
     // A link that is narrower still cuts packets up; it is not worth smaller ones.
     let least = smallest_sctp_size(relayed);
     payload.unwrap_or(0).saturating_sub(around).clamp(least, MAX_PAYLOAD) & !3
 }
 
-/// One that goes on every way.
+/// One that goes on every route.
 pub(crate) fn smallest_sctp_size(relayed: bool) -> u32 {
     let around = DTLS + if relayed { TURN } else { 0 };
     (NARROWEST - IPV6_HEADER - UDP_HEADER - around) & !3
@@ -81,7 +81,7 @@ mod tests {
     const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
     fn size(to: IpAddr, mtu: u32) -> u32 {
-        sctp_size(&[Way { to, mtu }], false)
+        sctp_size(&[Route { to, mtu }], false)
     }
 
     #[test]
@@ -99,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_way_counts_and_an_absurd_one_does_not() {
-        let ways = [(V4, 1500), (V6, 1420), (V4, 65536)].map(|(to, mtu)| Way { to, mtu });
-        assert_eq!(sctp_size(&ways, false), size(V6, 1420));
+    fn the_narrowest_route_counts_and_an_absurd_one_does_not() {
+        let routes = [(V4, 1500), (V6, 1420), (V4, 65536)].map(|(to, mtu)| Route { to, mtu });
+        assert_eq!(sctp_size(&routes, false), size(V6, 1420));
         for mtu in [0, 68, 576] {
             assert_eq!(size(V4, mtu), smallest_sctp_size(false));
         }

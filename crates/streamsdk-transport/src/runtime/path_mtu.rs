@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
-use super::fragments::{Fragments, known_way};
+use super::fragments::{Fragments, known_route};
 use super::narrow_peers;
 use super::packet_size::FullPackets;
-use super::packet_size::Way;
+use super::packet_size::Route;
 use super::probe::{IceCredentials, Probe, ProbeId, answered_by};
 use super::raw_udp_socket::RawUdpSocket;
 use crate::connection_state::ConnectionState;
@@ -325,11 +325,11 @@ impl PathMtu {
 
     /// Full packets arrive: notes from which size on they do so in pieces.
     fn note_whole(&self, to: SocketAddr, full: usize, fragments: Fragments) {
-        let known = known_way(to).map_or(usize::MAX, |way| way.payload() as usize);
+        let known = known_route(to).map_or(usize::MAX, |route| route.payload() as usize);
         let whole = match fragments {
             Fragments::Here => known,
             // Where they are cut up is not known: at the narrowest link there is, perhaps.
-            Fragments::Anywhere => known.min(Way::narrowest(to.ip()).payload() as usize),
+            Fragments::Anywhere => known.min(Route::narrowest(to.ip()).payload() as usize),
         };
         if whole < full {
             info!(%to, full, whole, "full packets are cut up on the way");
