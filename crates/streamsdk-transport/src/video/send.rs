@@ -86,9 +86,11 @@ impl VideoSender {
             offset: random(),
             newest: 0,
         };
-        let way =
-            Way { track: Arc::clone(&track.engine), burst_queue: Arc::clone(&link.burst_queue) };
-        tokio::spawn(send_frames(way, packetizer, queue, connection_state.clone()));
+        let writer = TrackWriter {
+            track: Arc::clone(&track.engine),
+            burst_queue: Arc::clone(&link.burst_queue),
+        };
+        tokio::spawn(send_frames(writer, packetizer, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
         Self { queue: sender, feedback, codec: negotiated.codec, connection_state }
     }
@@ -157,12 +159,12 @@ enum Outgoing {
 }
 
 /// How packets get to the peer.
-struct Way {
+struct TrackWriter {
     track: Arc<TrackLocalStaticRTP>,
     burst_queue: Arc<BurstQueue>,
 }
 
-impl Way {
+impl TrackWriter {
     async fn send(&self, packets: impl Iterator<Item = rtp::Packet>) {
         if let Err(error) = self.burst_queue.send(&*self.track, packets).await {
             tracing::debug!(error = %EngineError::from(error), "packets were not sent");
@@ -171,16 +173,16 @@ impl Way {
 }
 
 async fn send_frames(
-    way: Way,
+    writer: TrackWriter,
     mut packetizer: Packetizer,
     mut queue: mpsc::Receiver<Outgoing>,
     connection_state: ConnectionState,
 ) {
-    let mut pace = Pace::default();
+    let mut pacer = Pacer::default();
     let sending = async {
         while let Some(outgoing) = queue.recv().await {
             let Outgoing::Frame { rtp_time, data } = outgoing else {
-                way.send(std::iter::once(packetizer.end_of_frames())).await;
+                writer.send(std::iter::once(packetizer.end_of_frames())).await;
                 continue;
             };
             let mut packets = match packetizer.packetize(rtp_time, &data) {
@@ -191,13 +193,13 @@ async fn send_frames(
                 }
             };
             let started = Instant::now();
-            let spread = pace.spread(rtp_time, started);
+            let spread = pacer.spread(rtp_time, started);
             let bursts = packets.len().div_ceil(BURST) as u32;
             for burst in 0..bursts {
                 if burst > 0 {
                     tokio::time::sleep_until(started + spread * burst / bursts).await;
                 }
-                way.send(packets.by_ref().take(BURST)).await;
+                writer.send(packets.by_ref().take(BURST)).await;
             }
         }
     };
@@ -209,11 +211,11 @@ async fn send_frames(
 
 /// Over how long a frame may be spread.
 #[derive(Debug, Default)]
-struct Pace {
+struct Pacer {
     last: Option<(u32, Instant)>,
 }
 
-impl Pace {
+impl Pacer {
     fn spread(&mut self, rtp_time: u32, now: Instant) -> Duration {
         let Some((last_time, last)) = self.last.replace((rtp_time, now)) else {
             return MAX_SPREAD / 2;
@@ -282,13 +284,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn frames_are_spread_over_part_of_their_interval_unless_they_are_late() {
-        let mut pace = Pace::default();
+        let mut pacer = Pacer::default();
         let start = Instant::now();
-        pace.spread(0, start);
-        let spread = pace.spread(3000, start + Duration::from_millis(33));
+        pacer.spread(0, start);
+        let spread = pacer.spread(3000, start + Duration::from_millis(33));
         assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
-        assert_eq!(pace.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
-        assert_eq!(pace.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
+        assert_eq!(pacer.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
+        assert_eq!(pacer.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
     }
 
     #[test]
