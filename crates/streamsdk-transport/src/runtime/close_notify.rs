@@ -29,7 +29,7 @@ struct SentAlert {
 }
 
 impl CloseNotify {
-    pub(crate) fn leaves(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
+    pub(crate) fn on_send(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
         if is_alert(transmit.contents) {
             let packet = transmit.contents.to_vec();
             let alert = SentAlert { socket: Arc::clone(socket), to: transmit.destination, packet };

@@ -17,7 +17,7 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    pub(crate) fn leaves(&self, packet: &[u8]) {
+    pub(crate) fn on_send(&self, packet: &[u8]) {
         if let Some(alert) = Alert::of(packet) {
             self.fail(match alert {
                 Alert::BAD_CERTIFICATE => HandshakeFailure::WrongFingerprint,
@@ -26,7 +26,7 @@ impl Handshake {
         }
     }
 
-    pub(crate) fn arrives(&self, packet: &[u8]) {
+    pub(crate) fn on_receive(&self, packet: &[u8]) {
         if let Some(alert) = Alert::of(packet) {
             self.fail(HandshakeFailure::GivenUpByPeer(alert.to_string()));
         }

@@ -85,7 +85,7 @@ impl PathMtu {
     }
 
     /// Looks at what leaves by `socket`.
-    pub(crate) fn leaves(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
+    pub(crate) fn on_send(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
         let largest = transmit.segment_size.unwrap_or(transmit.contents.len());
         if largest > self.whole.load(Ordering::Relaxed) {
             let packets = transmit.contents.len().div_ceil(largest) as u64;
@@ -100,7 +100,7 @@ impl PathMtu {
     }
 
     /// Looks at what has arrived; whether it was for this and nobody else.
-    pub(crate) fn takes(&self, packets: &[u8], meta: &RecvMeta) -> bool {
+    pub(crate) fn on_receive(&self, packets: &[u8], meta: &RecvMeta) -> bool {
         if !self.probing.load(Ordering::Relaxed) {
             return false;
         }

@@ -161,8 +161,8 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         };
         loop {
             ready!(self.poll_packet(cx, buf, meta))?;
-            self.tuning.handshake.arrives(&buf[..meta.len]);
-            if !self.tuning.path.takes(&buf[..meta.len], meta) {
+            self.tuning.handshake.on_receive(&buf[..meta.len]);
+            if !self.tuning.path.on_receive(&buf[..meta.len], meta) {
                 return Poll::Ready(Ok(1));
             }
         }
@@ -173,9 +173,9 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        self.tuning.path.leaves(&self.raw, transmit);
-        self.tuning.handshake.leaves(transmit.contents);
-        self.tuning.close_notify.leaves(&self.raw, transmit);
+        self.tuning.path.on_send(&self.raw, transmit);
+        self.tuning.handshake.on_send(transmit.contents);
+        self.tuning.close_notify.on_send(&self.raw, transmit);
         let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_there_is_room(cx, transmit))
