@@ -21,7 +21,7 @@ use super::codec::ABS_SEND_TIME;
 /// Seconds from the epoch of NTP to that of Unix.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 /// How many packets are remembered to have been asked for again: more than are kept to be sent again.
-const ASKED_FOR: usize = 1024;
+const MAX_REMEMBERED_NACKS: usize = 1024;
 
 /// What the peer says about the video that it receives, and what was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -80,30 +80,30 @@ pub(super) struct RtcpFeedback {
 struct State {
     sent: VideoSendStats,
     /// The newest packets that were asked for again, which a peer does more than once.
-    asked_for: VecDeque<u16>,
+    nacked: VecDeque<u16>,
     sender_report: Option<SenderReport>,
 }
 
 impl State {
-    fn take_nack(&mut self, nack: &TransportLayerNack) {
+    fn on_nack(&mut self, nack: &TransportLayerNack) {
         for pair in &nack.nacks {
             let mask = pair.lost_packets;
             let others = (0..16_u16).filter(|bit| mask & 1 << bit != 0);
             let others = others.map(|bit| pair.packet_id.wrapping_add(bit + 1));
-            std::iter::once(pair.packet_id).chain(others).for_each(|id| self.asked_again(id));
+            std::iter::once(pair.packet_id).chain(others).for_each(|id| self.count_nack(id));
         }
     }
 
-    fn asked_again(&mut self, packet: u16) {
+    fn count_nack(&mut self, packet: u16) {
         self.sent.nacks += 1;
-        if self.asked_for.contains(&packet) {
+        if self.nacked.contains(&packet) {
             return;
         }
         self.sent.missed += 1;
-        if self.asked_for.len() >= ASKED_FOR {
-            self.asked_for.pop_front();
+        if self.nacked.len() >= MAX_REMEMBERED_NACKS {
+            self.nacked.pop_front();
         }
-        self.asked_for.push_back(packet);
+        self.nacked.push_back(packet);
     }
 }
 
@@ -135,7 +135,7 @@ impl RtcpFeedback {
             state.sent.remb = Some(remb.bitrate as u64);
             state.sent.reports += 1;
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
-            self.state().take_nack(nack);
+            self.state().on_nack(nack);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
             self.take_reception(&report.reports);
         } else if let Some(report) = any.downcast_ref::<EngineSenderReport>() {

@@ -7,11 +7,11 @@ use rtc::shared::error::Result;
 
 use super::depacketize::{NAL_FU_A, NAL_PPS, NAL_SPS, NAL_STAP_A};
 
-const NAL_DELIMITER: u8 = 9;
+const NAL_AUD: u8 = 9;
 const NAL_FILLER: u8 = 12;
-const KIND: u8 = 0x1f;
-/// What says how much a unit is needed; that of parameter sets.
-const IMPORTANCE: u8 = 0x60;
+const NAL_TYPE_MASK: u8 = 0x1f;
+/// A unit with all of it set is needed most, as parameter sets are.
+const NAL_REF_IDC_MASK: u8 = 0x60;
 const START_CODE: [u8; 3] = [0, 0, 1];
 
 /// Makes payloads of frames that have start codes. Unlike the engine's it does not look at them byte by
@@ -23,15 +23,15 @@ pub(super) struct H264Payloader {
 }
 
 impl Payloader for H264Payloader {
-    fn payload(&mut self, most: usize, frame: &Bytes) -> Result<Vec<Bytes>> {
+    fn payload(&mut self, max_payload: usize, frame: &Bytes) -> Result<Vec<Bytes>> {
         let mut payloads = Vec::new();
-        for unit in units(frame) {
-            match unit[0] & KIND {
-                NAL_DELIMITER | NAL_FILLER => {}
+        for unit in nal_units(frame) {
+            match unit[0] & NAL_TYPE_MASK {
+                NAL_AUD | NAL_FILLER => {}
                 NAL_SPS | NAL_PPS => self.parameters.push(unit),
                 _ => {
-                    add_parameters(std::mem::take(&mut self.parameters), most, &mut payloads);
-                    add(unit, most, &mut payloads);
+                    push_stap_a(std::mem::take(&mut self.parameters), max_payload, &mut payloads);
+                    push_unit(unit, max_payload, &mut payloads);
                 }
             }
         }
@@ -44,7 +44,7 @@ impl Payloader for H264Payloader {
 }
 
 /// What is behind each start code, without the zeros that may follow; never empty.
-fn units(frame: &Bytes) -> impl Iterator<Item = Bytes> {
+fn nal_units(frame: &Bytes) -> impl Iterator<Item = Bytes> {
     let mut starts = memmem::find_iter(frame, &START_CODE).peekable();
     std::iter::from_fn(move || {
         let start = starts.next()? + START_CODE.len();
@@ -56,14 +56,14 @@ fn units(frame: &Bytes) -> impl Iterator<Item = Bytes> {
 }
 
 /// In one payload if they fit into it.
-fn add_parameters(sets: Vec<Bytes>, most: usize, payloads: &mut Vec<Bytes>) {
+fn push_stap_a(sets: Vec<Bytes>, max_payload: usize, payloads: &mut Vec<Bytes>) {
     let length = 1 + sets.iter().map(|set| 2 + set.len()).sum::<usize>();
-    if sets.len() < 2 || length > most {
-        sets.into_iter().for_each(|set| add(set, most, payloads));
+    if sets.len() < 2 || length > max_payload {
+        sets.into_iter().for_each(|set| push_unit(set, max_payload, payloads));
         return;
     }
     let mut payload = BytesMut::with_capacity(length);
-    payload.put_u8(IMPORTANCE | NAL_STAP_A);
+    payload.put_u8(NAL_REF_IDC_MASK | NAL_STAP_A);
     for set in sets {
         // It is shorter than a payload.
         payload.put_u16(set.len() as u16);
@@ -73,14 +73,14 @@ fn add_parameters(sets: Vec<Bytes>, most: usize, payloads: &mut Vec<Bytes>) {
 }
 
 /// In as many payloads as it takes.
-fn add(unit: Bytes, most: usize, payloads: &mut Vec<Bytes>) {
-    let longest = most.saturating_sub(2);
-    if unit.len() <= most || longest == 0 {
+fn push_unit(unit: Bytes, max_payload: usize, payloads: &mut Vec<Bytes>) {
+    let max_fragment = max_payload.saturating_sub(2);
+    if unit.len() <= max_payload || max_fragment == 0 {
         payloads.push(unit);
         return;
     }
-    let (header, kind) = (unit[0] & !KIND, unit[0] & KIND);
-    let fragments = unit[1..].chunks(longest);
+    let (header, kind) = (unit[0] & !NAL_TYPE_MASK, unit[0] & NAL_TYPE_MASK);
+    let fragments = unit[1..].chunks(max_fragment);
     let last = fragments.len() - 1;
     for (index, data) in fragments.enumerate() {
         let ends = [(index == 0, 0x80), (index == last, 0x40)];
@@ -104,8 +104,8 @@ mod tests {
         units.iter().flat_map(|unit| [&[0, 0, 0, 1], *unit].concat()).collect()
     }
 
-    fn payloads(most: usize, units: &[&[u8]]) -> Vec<Bytes> {
-        H264Payloader::default().payload(most, &frame(units)).unwrap()
+    fn payloads(max_payload: usize, units: &[&[u8]]) -> Vec<Bytes> {
+        H264Payloader::default().payload(max_payload, &frame(units)).unwrap()
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::runtime::tuning::RuntimeTuning;
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 const MAX_NACKS: u16 = 25;
 /// Packets that are kept in case they are asked for again: a second at 5 Mbit/s.
-const KEPT_PACKETS: u16 = 512;
+const MAX_RETRANSMIT_PACKETS: u16 = 512;
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// Just above the wire, so that a packet that is repeated is stamped anew.
 const STATS_SLOT: usize = 3_500;
@@ -83,7 +83,10 @@ pub(crate) fn interceptors(link: &VideoLink) -> Registry {
         .with_max_nacks_per_packet(MAX_NACKS);
     Registry::new()
         .with(Slot::from(STATS_SLOT), feedback::StatsInterceptor::new(Arc::clone(&link.feedback)))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build())
+        .with(
+            Slot::NackResponder,
+            NackResponderBuilder::new().with_size(MAX_RETRANSMIT_PACKETS).build(),
+        )
         .with(Slot::NackGenerator, nack.build())
         .with(
             Slot::ReceiverReport,

@@ -18,13 +18,13 @@ use super::{VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 
 /// Frames that wait to be taken.
-const QUEUE: usize = 128;
+const MAX_QUEUED_FRAMES: usize = 128;
 /// How long a stream may begin with something else than a key frame before one is asked for: its first
 /// packets may come out of order.
-const FIRST_KEY_FRAME: Duration = Duration::from_millis(50);
+const FIRST_PLI_DELAY: Duration = Duration::from_millis(50);
 /// A key frame that was asked for is asked for again.
-const ASK_AGAIN: Duration = Duration::from_millis(400);
-const ESTIMATE_INTERVAL: Duration = Duration::from_secs(1);
+const PLI_INTERVAL: Duration = Duration::from_millis(400);
+const REMB_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A frame of video as it came, encoded.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ async fn receive_frames(
 ) {
     let receiving = async {
         if let Some(track) = tracks.recv().await {
-            Reception::new(track, codec, &shared).await.run().await;
+            TrackReceiver::new(track, codec, &shared).await.run().await;
         }
     };
     tokio::select! {
@@ -200,28 +200,28 @@ async fn receive_frames(
     shared.end();
 }
 
-/// One track being received.
-struct Reception<'a> {
+/// Receives one track.
+struct TrackReceiver<'a> {
     track: Arc<dyn TrackRemote>,
     ssrc: u32,
     assembler: Assembler,
     shared: &'a Shared,
     began: bool,
-    /// When a key frame is to be asked for.
-    ask_at: Option<Instant>,
+    /// When the next PLI is due.
+    pli_at: Option<Instant>,
     estimate: Estimate,
 }
 
-impl<'a> Reception<'a> {
+impl<'a> TrackReceiver<'a> {
     async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
         let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
         let assembler = Assembler::new(codec);
         let estimate = Estimate::new();
-        Self { track, ssrc, assembler, shared, began: false, ask_at: None, estimate }
+        Self { track, ssrc, assembler, shared, began: false, pli_at: None, estimate }
     }
 
     async fn run(mut self) {
-        let mut estimates = tokio::time::interval(ESTIMATE_INTERVAL);
+        let mut remb_interval = tokio::time::interval(REMB_INTERVAL);
         loop {
             let given_up = self.assembler.deadline().map(Instant::from_std);
             tokio::select! {
@@ -232,12 +232,12 @@ impl<'a> Reception<'a> {
                     Some(_) => {}
                 },
                 () = due(given_up) => self.assembler.give_up(),
-                () = due(self.ask_at) => self.ask().await,
-                () = self.shared.key_frame_wanted.notified() => self.ask().await,
-                _ = estimates.tick() => self.tell_estimate().await,
+                () = due(self.pli_at) => self.send_pli().await,
+                () = self.shared.key_frame_wanted.notified() => self.send_pli().await,
+                _ = remb_interval.tick() => self.send_remb().await,
             }
-            self.hand_over();
-            self.plan_request();
+            self.deliver_frames();
+            self.schedule_pli();
         }
     }
 
@@ -252,7 +252,7 @@ impl<'a> Reception<'a> {
         });
     }
 
-    fn hand_over(&mut self) {
+    fn deliver_frames(&mut self) {
         let now = std::time::Instant::now();
         while let Some(frame) = self.assembler.next_frame(now) {
             let asked = self.shared.queue().stats.key_frames_asked > 0;
@@ -264,20 +264,20 @@ impl<'a> Reception<'a> {
         self.shared.queue().stats.lost = self.assembler.lost_frames();
     }
 
-    fn plan_request(&mut self) {
+    fn schedule_pli(&mut self) {
         let wanted = self.assembler.wants_key_frame() || self.shared.queue().broken;
         if !wanted {
-            self.ask_at = None;
-        } else if self.ask_at.is_none() {
-            let patience = if self.began { Duration::ZERO } else { FIRST_KEY_FRAME };
-            self.ask_at = Some(Instant::now() + patience);
+            self.pli_at = None;
+        } else if self.pli_at.is_none() {
+            let delay = if self.began { Duration::ZERO } else { FIRST_PLI_DELAY };
+            self.pli_at = Some(Instant::now() + delay);
         }
     }
 
-    async fn tell_estimate(&mut self) {
+    async fn send_remb(&mut self) {
         let (packets, missing) = self.assembler.packets();
         let bitrate = self.estimate.update(packets, missing) as f32;
-        self.tell(ReceiverEstimatedMaximumBitrate {
+        self.send_rtcp(ReceiverEstimatedMaximumBitrate {
             sender_ssrc: 0,
             bitrate,
             ssrcs: vec![self.ssrc],
@@ -285,13 +285,13 @@ impl<'a> Reception<'a> {
         .await;
     }
 
-    async fn ask(&mut self) {
-        self.ask_at = Some(Instant::now() + ASK_AGAIN);
+    async fn send_pli(&mut self) {
+        self.pli_at = Some(Instant::now() + PLI_INTERVAL);
         self.shared.queue().stats.key_frames_asked += 1;
-        self.tell(PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc }).await;
+        self.send_rtcp(PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc }).await;
     }
 
-    async fn tell(&self, packet: impl rtc::rtcp::Packet + 'static) {
+    async fn send_rtcp(&self, packet: impl rtc::rtcp::Packet + 'static) {
         // A connection that takes no packet is over, and the next event says so.
         let _ = self.track.write_rtcp(vec![Box::new(packet)]).await;
     }
@@ -309,7 +309,7 @@ impl FrameQueue {
     fn push(&mut self, frame: Assembled, begins_stream: bool) {
         self.stats.frames += 1;
         let Assembled { rtp_time, key_frame, continuous, arrived, data } = frame;
-        if self.frames.len() >= QUEUE || self.broken && !key_frame {
+        if self.frames.len() >= MAX_QUEUED_FRAMES || self.broken && !key_frame {
             self.broken = true;
             self.stats.overflowed += 1;
             return;
@@ -340,10 +340,10 @@ mod tests {
     #[test]
     fn a_full_inbox_drops_up_to_the_next_key_frame_and_counts() {
         let mut queue = FrameQueue::default();
-        for _ in 0..QUEUE {
+        for _ in 0..MAX_QUEUED_FRAMES {
             queue.push(frame(false), false);
         }
-        assert!(!queue.broken && queue.frames.len() == QUEUE);
+        assert!(!queue.broken && queue.frames.len() == MAX_QUEUED_FRAMES);
         queue.push(frame(true), false);
         assert!(queue.broken, "full");
         queue.frames.clear();

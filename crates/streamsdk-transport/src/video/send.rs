@@ -23,14 +23,14 @@ use crate::error::EngineError;
 use crate::{EndReason, SendError};
 
 /// Payload of a packet: with all headers it stays under every usual limit of a path.
-const PAYLOAD: usize = 1150;
+const MAX_RTP_PAYLOAD: usize = 1150;
 /// Packets that leave at once.
-const BURST: usize = 12;
+const MAX_BURST_PACKETS: usize = 12;
 /// Share of the time to the next frame over which a frame's packets are spread.
-const SPREAD: f64 = 0.6;
+const SPREAD_SHARE: f64 = 0.6;
 const MAX_SPREAD: Duration = Duration::from_millis(50);
 /// Frames that wait for the one before them to leave.
-const QUEUE: usize = 2;
+const MAX_QUEUED_FRAMES: usize = 2;
 
 /// The track that this side sends.
 pub(crate) struct OutgoingTrack {
@@ -77,7 +77,7 @@ impl VideoSender {
         link: &VideoLink,
         connection_state: ConnectionState,
     ) -> Self {
-        let (sender, queue) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(MAX_QUEUED_FRAMES);
         let packetizer = Packetizer {
             payloader: negotiated.codec.payloader(),
             payload_type: negotiated.payload_type,
@@ -194,12 +194,12 @@ async fn send_frames(
             };
             let started = Instant::now();
             let spread = pacer.spread(rtp_time, started);
-            let bursts = packets.len().div_ceil(BURST) as u32;
+            let bursts = packets.len().div_ceil(MAX_BURST_PACKETS) as u32;
             for burst in 0..bursts {
                 if burst > 0 {
                     tokio::time::sleep_until(started + spread * burst / bursts).await;
                 }
-                writer.send(packets.by_ref().take(BURST)).await;
+                writer.send(packets.by_ref().take(MAX_BURST_PACKETS)).await;
             }
         }
     };
@@ -224,7 +224,7 @@ impl Pacer {
         let interval = Duration::from_secs_f64(f64::from(ticks) / f64::from(VIDEO_CLOCK_RATE));
         // A frame that is late already is not held up.
         let late = now.saturating_duration_since(last).saturating_sub(interval);
-        interval.mul_f64(SPREAD).min(MAX_SPREAD).saturating_sub(late)
+        interval.mul_f64(SPREAD_SHARE).min(MAX_SPREAD).saturating_sub(late)
     }
 }
 
@@ -245,7 +245,7 @@ impl Packetizer {
         rtp_time: u32,
         frame: &Bytes,
     ) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
-        let payloads = self.payloader.payload(PAYLOAD, frame)?;
+        let payloads = self.payloader.payload(MAX_RTP_PAYLOAD, frame)?;
         self.newest = rtp_time;
         let last = payloads.len().saturating_sub(1);
         let packet = |(index, payload)| self.packet(rtp_time, index == last, payload);
@@ -303,7 +303,7 @@ mod tests {
             offset: u32::MAX,
             newest: 0,
         };
-        let frame = Bytes::from(vec![0; PAYLOAD * 2]);
+        let frame = Bytes::from(vec![0; MAX_RTP_PAYLOAD * 2]);
         let made = packetizer.packetize(3000, &frame).unwrap();
         let seen: Vec<_> = made
             .iter()
