@@ -1,11 +1,11 @@
 //! Video on tracks: encoded frames go in on one side and come out, whole and in order, on the other.
 
-mod assemble;
 mod bandwidth;
 mod burst;
 mod codec;
 mod depacketize;
 mod feedback;
+mod frame_assembler;
 mod h264;
 mod receive;
 mod send;

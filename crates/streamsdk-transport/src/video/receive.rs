@@ -11,9 +11,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use super::assemble::{Assembled, Assembler, VideoPacket};
 use super::bandwidth::Estimate;
 use super::feedback::{RtcpFeedback, SenderReport};
+use super::frame_assembler::{AssembledFrame, FrameAssembler, RtpPacket};
 use super::{VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 
@@ -204,7 +204,7 @@ async fn receive_frames(
 struct TrackReceiver<'a> {
     track: Arc<dyn TrackRemote>,
     ssrc: u32,
-    assembler: Assembler,
+    assembler: FrameAssembler,
     shared: &'a Shared,
     began: bool,
     /// When the next PLI is due.
@@ -215,7 +215,7 @@ struct TrackReceiver<'a> {
 impl<'a> TrackReceiver<'a> {
     async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
         let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
-        let assembler = Assembler::new(codec);
+        let assembler = FrameAssembler::new(codec);
         let estimate = Estimate::new();
         Self { track, ssrc, assembler, shared, began: false, pli_at: None, estimate }
     }
@@ -243,7 +243,7 @@ impl<'a> TrackReceiver<'a> {
 
     fn take(&mut self, packet: rtc::rtp::Packet) {
         self.ssrc = packet.header.ssrc;
-        self.assembler.push(VideoPacket {
+        self.assembler.push(RtpPacket {
             sequence: packet.header.sequence_number,
             rtp_time: packet.header.timestamp,
             marker: packet.header.marker,
@@ -306,9 +306,9 @@ async fn due(at: Option<Instant>) {
 
 impl FrameQueue {
     /// Adds a frame, if there is room for it and it builds on none that was dropped.
-    fn push(&mut self, frame: Assembled, begins_stream: bool) {
+    fn push(&mut self, frame: AssembledFrame, begins_stream: bool) {
         self.stats.frames += 1;
-        let Assembled { rtp_time, key_frame, continuous, arrived, data } = frame;
+        let AssembledFrame { rtp_time, key_frame, continuous, arrived, data } = frame;
         if self.frames.len() >= MAX_QUEUED_FRAMES || self.broken && !key_frame {
             self.broken = true;
             self.stats.overflowed += 1;
@@ -331,10 +331,10 @@ impl FrameQueue {
 mod tests {
     use super::*;
 
-    fn frame(key_frame: bool) -> Assembled {
+    fn frame(key_frame: bool) -> AssembledFrame {
         let arrived = std::time::Instant::now();
         let data = Bytes::from_static(b"x");
-        Assembled { rtp_time: 0, key_frame, continuous: true, arrived, data }
+        AssembledFrame { rtp_time: 0, key_frame, continuous: true, arrived, data }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const MAX_WAITING_PACKETS: usize = 2048;
 
 /// One packet of video, with what the assembler wants to know.
 #[derive(Debug, Clone)]
-pub(super) struct VideoPacket {
+pub(super) struct RtpPacket {
     pub(super) sequence: u16,
     pub(super) rtp_time: u32,
     pub(super) marker: bool,
@@ -29,7 +29,7 @@ pub(super) struct VideoPacket {
 
 /// A whole frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Assembled {
+pub(super) struct AssembledFrame {
     pub(super) rtp_time: u32,
     pub(super) key_frame: bool,
     /// Nothing is missing between this frame and the one before it.
@@ -40,10 +40,10 @@ pub(super) struct Assembled {
 }
 
 #[derive(Debug)]
-pub(super) struct Assembler {
+pub(super) struct FrameAssembler {
     codec: VideoCodec,
     /// Packets by their number, which is extended so that it never wraps.
-    waiting: BTreeMap<u64, VideoPacket>,
+    waiting: BTreeMap<u64, RtpPacket>,
     highest: Option<u64>,
     /// The packet that comes next; `None` while a key frame is waited for.
     next: Option<u64>,
@@ -55,7 +55,7 @@ pub(super) struct Assembler {
     last_lost: Option<u32>,
 }
 
-impl Assembler {
+impl FrameAssembler {
     pub(super) fn new(codec: VideoCodec) -> Self {
         Self {
             codec,
@@ -86,12 +86,12 @@ impl Assembler {
         self.next.is_none() && self.highest.is_some()
     }
 
-    /// When [`Assembler::give_up`] is due.
+    /// When [`FrameAssembler::give_up`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.missing_since.map(|since| since + RETRANSMIT_WAIT)
     }
 
-    pub(super) fn push(&mut self, packet: VideoPacket) {
+    pub(super) fn push(&mut self, packet: RtpPacket) {
         let number = self.number(packet.sequence);
         if self.next.is_some_and(|next| number < next) {
             return;
@@ -107,7 +107,7 @@ impl Assembler {
     }
 
     /// The next frame, if it is whole. To be called until there is none.
-    pub(super) fn next_frame(&mut self, now: Instant) -> Option<Assembled> {
+    pub(super) fn next_frame(&mut self, now: Instant) -> Option<AssembledFrame> {
         self.pass_over_empty();
         let next = self.next?;
         let Some(end) = self.end_of_frame(next) else {
@@ -120,7 +120,7 @@ impl Assembler {
         self.next = Some(end);
         let rest = self.waiting.split_off(&end);
         let packets = std::mem::replace(&mut self.waiting, rest);
-        match self.join(packets.into_values()) {
+        match self.assemble(packets.into_values()) {
             Some(frame) => {
                 self.continuous = true;
                 Some(frame)
@@ -207,9 +207,9 @@ impl Assembler {
             as u64
     }
 
-    fn join(&self, packets: impl Iterator<Item = VideoPacket>) -> Option<Assembled> {
+    fn assemble(&self, packets: impl Iterator<Item = RtpPacket>) -> Option<AssembledFrame> {
         let mut packets = packets.peekable();
-        let VideoPacket { rtp_time, mut arrived, .. } = *packets.peek()?;
+        let RtpPacket { rtp_time, mut arrived, .. } = *packets.peek()?;
         let (mut key_frame, mut frame) = (false, Vec::new());
         for packet in packets {
             arrived = arrived.min(packet.arrived);
@@ -220,7 +220,13 @@ impl Assembler {
             }
         }
         let (continuous, data) = (self.continuous, Bytes::from(frame));
-        (!data.is_empty()).then_some(Assembled { rtp_time, key_frame, continuous, arrived, data })
+        (!data.is_empty()).then_some(AssembledFrame {
+            rtp_time,
+            key_frame,
+            continuous,
+            arrived,
+            data,
+        })
     }
 
     /// Extends a sequence number: the one of all that fit which is nearest to the highest so far.
@@ -245,7 +251,7 @@ mod tests {
     const DELTA: u8 = 0x01;
 
     /// Frames of three packets each, the first a key frame.
-    fn packets(first: u16, keys: &[usize], frames: usize) -> Vec<VideoPacket> {
+    fn packets(first: u16, keys: &[usize], frames: usize) -> Vec<RtpPacket> {
         let mut packets = Vec::new();
         for frame in 0..frames {
             for part in 0..3 {
@@ -254,7 +260,7 @@ mod tests {
                     0 => vec![0x10, header, frame as u8],
                     _ => vec![0x00, part as u8],
                 };
-                packets.push(VideoPacket {
+                packets.push(RtpPacket {
                     sequence: first.wrapping_add((frame * 3 + part) as u16),
                     rtp_time: (frame * 3000) as u32,
                     marker: part == 2,
@@ -267,8 +273,8 @@ mod tests {
     }
 
     fn frames(
-        assembler: &mut Assembler,
-        packets: impl IntoIterator<Item = VideoPacket>,
+        assembler: &mut FrameAssembler,
+        packets: impl IntoIterator<Item = RtpPacket>,
     ) -> Vec<u32> {
         let now = Instant::now();
         let mut frames = Vec::new();
@@ -283,7 +289,7 @@ mod tests {
 
     #[test]
     fn frames_come_whole_and_in_order_across_the_wrap_of_the_numbers() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let all = packets(65_530, &[0], 5);
         assert_eq!(frames(&mut assembler, all), [0, 1, 2, 3, 4]);
         assert_eq!(assembler.lost_frames(), 0);
@@ -292,7 +298,7 @@ mod tests {
 
     #[test]
     fn late_and_repeated_packets_change_nothing() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(100, &[0], 4);
         all.swap(4, 7);
         all.insert(9, all[2].clone());
@@ -302,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_lost_packet_costs_the_frames_up_to_the_next_key_frame_and_breaks_continuity() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(1, &[0, 4], 6);
         all.remove(4);
         assert_eq!(frames(&mut assembler, all), [0]);
@@ -318,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_begins_without_a_key_frame_wants_one() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let all = packets(1, &[2], 4);
         assert!(frames(&mut assembler, all[..6].to_vec()).is_empty());
         assert!(assembler.wants_key_frame());
@@ -329,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_missing_packet_is_bounded() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(1, &[0], 3_000);
         all.remove(4);
         assert_eq!(frames(&mut assembler, all), [0]);
@@ -339,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_frame_without_a_marker_ends_where_the_next_begins() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(1, &[0], 3);
         all[2].marker = false;
         assert_eq!(frames(&mut assembler, all), [0, 1, 2]);
@@ -347,10 +353,10 @@ mod tests {
 
     #[test]
     fn padding_between_frames_costs_nothing_and_ends_a_frame_without_a_marker() {
-        let mut assembler = Assembler::new(VideoCodec::Vp8);
+        let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(1, &[0], 3);
         all[8].marker = false;
-        let padding = |rtp_time| VideoPacket {
+        let padding = |rtp_time| RtpPacket {
             rtp_time,
             marker: false,
             payload: Bytes::new(),
@@ -369,8 +375,8 @@ mod tests {
 
     #[test]
     fn a_broken_payload_costs_its_frame_and_no_panic() {
-        let mut assembler = Assembler::new(VideoCodec::H264);
-        let packet = |sequence, payload: &'static [u8]| VideoPacket {
+        let mut assembler = FrameAssembler::new(VideoCodec::H264);
+        let packet = |sequence, payload: &'static [u8]| RtpPacket {
             sequence,
             rtp_time: u32::from(sequence),
             marker: true,
