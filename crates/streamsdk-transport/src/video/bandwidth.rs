@@ -13,13 +13,13 @@ const LOW_LOSS: f64 = 0.02;
 
 /// An estimate of the bandwidth towards this side.
 #[derive(Debug)]
-pub(super) struct Estimate {
+pub(super) struct BandwidthEstimate {
     bits_per_second: f64,
     packets: u64,
     missing: u64,
 }
 
-impl Estimate {
+impl BandwidthEstimate {
     pub(super) fn new() -> Self {
         Self { bits_per_second: START_BITRATE, packets: 0, missing: 0 }
     }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn loss_lowers_the_estimate_and_its_absence_raises_it() {
-        let mut estimate = Estimate::new();
+        let mut estimate = BandwidthEstimate::new();
         assert_eq!(estimate.update(100, 40), START_BITRATE * 0.8);
         assert_eq!(estimate.update(200, 45), START_BITRATE * 0.8);
         for second in 3..100 {

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use super::bandwidth::Estimate;
+use super::bandwidth::BandwidthEstimate;
 use super::feedback::{RtcpFeedback, SenderReport};
 use super::frame_assembler::{AssembledFrame, FrameAssembler, RtpPacket};
 use super::{VideoCodec, VideoLink};
@@ -209,14 +209,14 @@ struct TrackReceiver<'a> {
     began: bool,
     /// When the next PLI is due.
     pli_at: Option<Instant>,
-    estimate: Estimate,
+    estimate: BandwidthEstimate,
 }
 
 impl<'a> TrackReceiver<'a> {
     async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
         let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
         let assembler = FrameAssembler::new(codec);
-        let estimate = Estimate::new();
+        let estimate = BandwidthEstimate::new();
         Self { track, ssrc, assembler, shared, began: false, pli_at: None, estimate }
     }
 
