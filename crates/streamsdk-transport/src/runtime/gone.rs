@@ -23,15 +23,15 @@ use crate::connection_state::ConnectionState;
 
 /// A peer is asked after it has said nothing for so long: with data or video under way it never is silent for
 /// that long, without them it says something every second or two.
-const SILENCE: Duration = Duration::from_millis(400);
+const MAX_SILENCE: Duration = Duration::from_millis(400);
 /// And so long after it was asked in vain.
-const INTERVAL: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// What has not come back by then is not waited for.
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
 /// A peer may take so much longer than the host that it is on.
-const GRACE: Duration = Duration::from_millis(150);
+const PROCESS_GRACE: Duration = Duration::from_millis(150);
 /// A STUN Binding indication, which nobody answers and everybody knows (RFC 8489): the keepalive of ICE.
-const INDICATION: [u8; 20] =
+const BINDING_INDICATION: [u8; 20] =
     [0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Ends the connection when its peer is gone. To be called when it stands.
@@ -54,22 +54,22 @@ pub(crate) fn watch(
 async fn gone(state: &ConnectionState, tuning: &RuntimeTuning, credentials: &IceCredentials) {
     loop {
         let heard = state.heard().get().unwrap_or_else(Instant::now);
-        let silent_from = heard + SILENCE;
+        let silent_from = heard + MAX_SILENCE;
         if Instant::now() < silent_from {
             sleep_until(silent_from).await;
             continue;
         }
         let asked = Instant::now();
-        if let Some((local, peer)) = tuning.path.ask(credentials)
+        if let Some((local, peer)) = tuning.path.send_check(credentials)
             && refuses(local, peer).await
         {
-            sleep(asked.elapsed() + GRACE).await;
+            sleep(asked.elapsed() + PROCESS_GRACE).await;
             if state.heard().get().is_none_or(|heard| heard < asked) {
                 debug!(%peer, "nobody has the peer's port any more");
                 return;
             }
         }
-        sleep(INTERVAL).await;
+        sleep(CHECK_INTERVAL).await;
     }
 }
 
@@ -78,7 +78,7 @@ async fn refuses(local: IpAddr, peer: SocketAddr) -> bool {
     let asked = async {
         let socket = UdpSocket::bind((local, 0)).await?;
         socket.connect(peer).await?;
-        socket.send(&INDICATION).await?;
+        socket.send(&BINDING_INDICATION).await?;
         // A living peer says nothing to this.
         socket.recv(&mut [0]).await
     };

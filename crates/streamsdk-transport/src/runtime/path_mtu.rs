@@ -21,20 +21,20 @@ use super::fragments::{Fragments, known_route};
 use super::narrow_peers;
 use super::packet_size::FullPackets;
 use super::packet_size::Route;
-use super::probe::{IceCredentials, Probe, ProbeId, answered_by};
+use super::probe::{IceCredentials, MtuProbe, ProbeId, answered_probe};
 use super::raw_udp_socket::RawUdpSocket;
 use crate::connection_state::ConnectionState;
 use crate::{EndReason, PeerState};
 
 /// Full packets in a row that must vanish, while small ones pass, to be called lost to their size.
-const VANISHED: usize = 3;
+const MIN_LOST_PROBES: usize = 3;
 /// After a small probe was answered, a full one may take so much longer, and as long again.
-const GRACE: Duration = Duration::from_millis(30);
+const FULL_PROBE_GRACE: Duration = Duration::from_millis(30);
 /// The first wait for an answer. Doubled when there is none, and then known from the round trip.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const MAX_WAIT: Duration = Duration::from_secs(1);
+const FIRST_PROBE_TIMEOUT: Duration = Duration::from_millis(100);
+const MAX_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Tries without any answer before the peer is taken to answer none.
-const UNANSWERED: usize = 5;
+const MAX_UNANSWERED_PROBES: usize = 5;
 
 /// What became of full packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl PathMtu {
             return false;
         }
         let mut taken = 0;
-        for id in packets.chunks(meta.stride.max(1)).filter_map(answered_by) {
+        for id in packets.chunks(meta.stride.max(1)).filter_map(answered_probe) {
             if let Some(answered) = lock(&self.probes).get_mut(&id) {
                 answered.get_or_insert_with(Instant::now);
                 taken += 1;
@@ -128,7 +128,7 @@ impl PathMtu {
 
     /// Asks the peer for a sign of life, which is for nobody else. Says from where to where, `None` where that
     /// cannot be.
-    pub(crate) fn ask(&self, credentials: &IceCredentials) -> Option<(IpAddr, SocketAddr)> {
+    pub(crate) fn send_check(&self, credentials: &IceCredentials) -> Option<(IpAddr, SocketAddr)> {
         let (socket, to) = self.way.get()?;
         let local = socket.upgrade()?.local_addr().ok()?.ip();
         self.probing.store(true, Ordering::Relaxed);
@@ -249,17 +249,17 @@ impl PathMtu {
         full: usize,
     ) -> ProbeOutcome {
         let (mut vanished, mut unanswered) = (0, 0);
-        let mut wait = FIRST_WAIT;
+        let mut wait = FIRST_PROBE_TIMEOUT;
         let mut fulls = Vec::new();
-        while vanished < VANISHED && unanswered < UNANSWERED {
+        while vanished < MIN_LOST_PROBES && unanswered < MAX_UNANSWERED_PROBES {
             let small = self.send(socket, to, credentials, 0);
             fulls.extend(self.send(socket, to, credentials, full));
             let sent = Instant::now();
             let Some(small) = small else { return ProbeOutcome::Unknown };
             let round_trip = self.small_is_answered(small, &fulls, sent + wait).await;
             if let Some(round_trip) = round_trip {
-                wait = (round_trip * 2 + GRACE).min(MAX_WAIT);
-                let until = Instant::now() + round_trip + GRACE;
+                wait = (round_trip * 2 + FULL_PROBE_GRACE).min(MAX_PROBE_TIMEOUT);
+                let until = Instant::now() + round_trip + FULL_PROBE_GRACE;
                 while !self.any_answered(&fulls) && self.answer_before(until).await {}
             }
             if self.any_answered(&fulls) {
@@ -269,7 +269,7 @@ impl PathMtu {
                 Some(_) => vanished += 1,
                 None => {
                     unanswered += 1;
-                    wait = (wait * 2).min(MAX_WAIT);
+                    wait = (wait * 2).min(MAX_PROBE_TIMEOUT);
                 }
             }
         }
@@ -315,7 +315,7 @@ impl PathMtu {
         size: usize,
     ) -> Option<ProbeId> {
         let socket = socket.upgrade()?;
-        let Probe { id, packet } = Probe::new(credentials, size)?;
+        let MtuProbe { id, packet } = MtuProbe::new(credentials, size)?;
         lock(&self.probes).insert(id, None);
         if let Err(error) = socket.send_whole(to, &packet) {
             debug!(%error, size, "a probe was not sent");

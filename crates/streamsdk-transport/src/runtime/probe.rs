@@ -13,13 +13,13 @@ use rtc::stun::message::{
 };
 
 /// Comprehension-optional, and given to nobody.
-const FILLING: AttrType = AttrType(0xfff0);
+const PADDING_ATTRIBUTE: AttrType = AttrType(0xfff0);
 /// A candidate that the peer already knows does not get another priority.
 const PRIORITY: u32 = 1;
 /// Message integrity and fingerprint, which come last.
-const SEALS: usize = 2 * ATTRIBUTE_HEADER_SIZE + 20 + 4;
+const INTEGRITY_AND_FINGERPRINT: usize = 2 * ATTRIBUTE_HEADER_SIZE + 20 + 4;
 const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
-const ID_AT: usize = 8;
+const TRANSACTION_ID_AT: usize = 8;
 
 pub(crate) type ProbeId = [u8; TRANSACTION_ID_SIZE];
 
@@ -46,12 +46,12 @@ fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// A check of at least `size` bytes.
-pub(crate) struct Probe {
+pub(crate) struct MtuProbe {
     pub(crate) id: ProbeId,
     pub(crate) packet: Vec<u8>,
 }
 
-impl Probe {
+impl MtuProbe {
     /// `None` if it cannot be signed.
     pub(crate) fn new(credentials: &IceCredentials, size: usize) -> Option<Self> {
         let provider = default_provider().ok()?;
@@ -62,16 +62,17 @@ impl Probe {
         message.write_header();
         message.add(ATTR_USERNAME, credentials.username.as_bytes());
         message.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
-        let missing = size.saturating_sub(message.raw.len() + SEALS + ATTRIBUTE_HEADER_SIZE);
+        let missing = size
+            .saturating_sub(message.raw.len() + INTEGRITY_AND_FINGERPRINT + ATTRIBUTE_HEADER_SIZE);
         if missing > 0 {
-            message.add(FILLING, &vec![0; missing]);
+            message.add(PADDING_ATTRIBUTE, &vec![0; missing]);
         }
-        seal(&mut message, credentials, &*provider)?;
+        sign(&mut message, credentials, &*provider)?;
         Some(Self { id: id.0, packet: message.raw })
     }
 }
 
-fn seal(
+fn sign(
     message: &mut Message,
     credentials: &IceCredentials,
     provider: &dyn RTCCryptoProvider,
@@ -84,8 +85,8 @@ fn seal(
 }
 
 /// Which probe this packet answers, if it answers one.
-pub(crate) fn answered_by(packet: &[u8]) -> Option<ProbeId> {
-    let id = packet.get(ID_AT..ID_AT + TRANSACTION_ID_SIZE)?;
+pub(crate) fn answered_probe(packet: &[u8]) -> Option<ProbeId> {
+    let id = packet.get(TRANSACTION_ID_AT..TRANSACTION_ID_AT + TRANSACTION_ID_SIZE)?;
     if packet.starts_with(&BINDING_SUCCESS) { id.try_into().ok() } else { None }
 }
 
@@ -110,7 +111,7 @@ pub(crate) mod tests {
     #[test]
     fn a_probe_is_as_large_as_it_shall_be_and_signed_for_the_peer() {
         for size in [0, 200, 1400, 1437] {
-            let Probe { packet, .. } = Probe::new(&credentials(), size).unwrap();
+            let MtuProbe { packet, .. } = MtuProbe::new(&credentials(), size).unwrap();
             assert!((size..size.max(100) + 4).contains(&packet.len()), "{size}: {}", packet.len());
             let mut message = Message { raw: packet, ..Message::default() };
             message.decode().unwrap();
@@ -122,11 +123,11 @@ pub(crate) mod tests {
 
     #[test]
     fn only_a_success_answers_a_probe() {
-        let probe = Probe::new(&credentials(), 0).unwrap();
-        assert_eq!(answered_by(&answer(&probe.packet)), Some(probe.id));
-        assert_eq!(answered_by(&probe.packet), None);
-        assert_eq!(answered_by(&answer(&probe.packet)[..19]), None);
-        assert_eq!(answered_by(&[]), None);
+        let probe = MtuProbe::new(&credentials(), 0).unwrap();
+        assert_eq!(answered_probe(&answer(&probe.packet)), Some(probe.id));
+        assert_eq!(answered_probe(&probe.packet), None);
+        assert_eq!(answered_probe(&answer(&probe.packet)[..19]), None);
+        assert_eq!(answered_probe(&[]), None);
     }
 
     #[test]
