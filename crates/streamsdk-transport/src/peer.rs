@@ -124,7 +124,7 @@ impl Peer {
             bytes_sent: bytes_sent.load(Ordering::Relaxed),
             bytes_received: bytes_received.load(Ordering::Relaxed),
             messages_discarded: messages_discarded.load(Ordering::Relaxed),
-            packets_fragmented: self.inner.tuning.path.cut_up(),
+            packets_fragmented: self.inner.tuning.path.fragmented(),
         }
     }
 

@@ -42,7 +42,7 @@ impl CloseNotify {
         for _ in 0..REPETITIONS {
             tokio::time::sleep(INTERVAL).await;
             // When it cannot be sent, there is nobody to tell.
-            let _ = socket.send_whole(to, &packet);
+            let _ = socket.send_packet(to, &packet);
         }
     }
 

@@ -54,13 +54,13 @@ pub(crate) struct PathMtu {
     /// The socket and the address that the handshake uses.
     way: OnceLock<(Weak<RawUdpSocket>, SocketAddr)>,
     /// Says that there is a way.
-    found: Notify,
+    destination_found: Notify,
     probes: Mutex<HashMap<ProbeId, Option<Instant>>>,
     answers: Notify,
     probing: AtomicBool,
     /// Larger payloads may have been cut up.
-    whole: AtomicUsize,
-    cut_up: AtomicU64,
+    max_unfragmented: AtomicUsize,
+    fragmented: AtomicU64,
 }
 
 impl Default for PathMtu {
@@ -68,12 +68,12 @@ impl Default for PathMtu {
         Self {
             sockets: Mutex::default(),
             way: OnceLock::new(),
-            found: Notify::new(),
+            destination_found: Notify::new(),
             probes: Mutex::default(),
             answers: Notify::new(),
             probing: AtomicBool::new(false),
-            whole: AtomicUsize::new(usize::MAX),
-            cut_up: AtomicU64::new(0),
+            max_unfragmented: AtomicUsize::new(usize::MAX),
+            fragmented: AtomicU64::new(0),
         }
     }
 }
@@ -87,14 +87,14 @@ impl PathMtu {
     /// Looks at what leaves by `socket`.
     pub(crate) fn on_send(&self, socket: &Arc<RawUdpSocket>, transmit: &Transmit<'_>) {
         let largest = transmit.segment_size.unwrap_or(transmit.contents.len());
-        if largest > self.whole.load(Ordering::Relaxed) {
+        if largest > self.max_unfragmented.load(Ordering::Relaxed) {
             let packets = transmit.contents.len().div_ceil(largest) as u64;
-            self.cut_up.fetch_add(packets, Ordering::Relaxed);
+            self.fragmented.fetch_add(packets, Ordering::Relaxed);
         }
         if self.way.get().is_none() && is_dtls(transmit.contents) {
             let way = (Arc::downgrade(socket), transmit.destination);
             if self.way.set(way).is_ok() {
-                self.found.notify_one();
+                self.destination_found.notify_one();
             }
         }
     }
@@ -117,8 +117,8 @@ impl PathMtu {
     }
 
     /// Packets that were larger than what is known to arrive in one piece.
-    pub(crate) fn cut_up(&self) -> u64 {
-        self.cut_up.load(Ordering::Relaxed)
+    pub(crate) fn fragmented(&self) -> u64 {
+        self.fragmented.load(Ordering::Relaxed)
     }
 
     /// Where the peer is; `None` as long as no handshake with it has begun, and behind a relay.
@@ -200,7 +200,7 @@ impl PathMtu {
         let (socket, to) = loop {
             match self.way.get() {
                 Some(way) => break way,
-                None => self.found.notified().await,
+                None => self.destination_found.notified().await,
             }
         };
         self.probing.store(true, Ordering::Relaxed);
@@ -226,7 +226,7 @@ impl PathMtu {
             match self.try_out(socket, to, credentials, full).await {
                 ProbeOutcome::Arrives => {
                     narrow_peers::forget(to.ip());
-                    self.note_whole(to, full, fragments);
+                    self.note_max_unfragmented(to, full, fragments);
                     return ProbeOutcome::Arrives;
                 }
                 ProbeOutcome::Vanishes => {}
@@ -317,14 +317,14 @@ impl PathMtu {
         let socket = socket.upgrade()?;
         let MtuProbe { id, packet } = MtuProbe::new(credentials, size)?;
         lock(&self.probes).insert(id, None);
-        if let Err(error) = socket.send_whole(to, &packet) {
+        if let Err(error) = socket.send_packet(to, &packet) {
             debug!(%error, size, "a probe was not sent");
         }
         Some(id)
     }
 
     /// Full packets arrive: notes from which size on they do so in pieces.
-    fn note_whole(&self, to: SocketAddr, full: usize, fragments: Fragments) {
+    fn note_max_unfragmented(&self, to: SocketAddr, full: usize, fragments: Fragments) {
         let known = known_route(to).map_or(usize::MAX, |route| route.payload() as usize);
         let whole = match fragments {
             Fragments::Here => known,
@@ -333,7 +333,7 @@ impl PathMtu {
         };
         if whole < full {
             info!(%to, full, whole, "full packets are cut up on the way");
-            self.whole.store(whole, Ordering::Relaxed);
+            self.max_unfragmented.store(whole, Ordering::Relaxed);
         }
     }
 }
@@ -410,7 +410,7 @@ mod tests {
         let reading = bed.read();
         assert_eq!(bed.probe().await, ProbeOutcome::Arrives);
         assert!(!reading.is_finished());
-        assert_eq!(bed.tuning.path.cut_up(), 0);
+        assert_eq!(bed.tuning.path.fragmented(), 0);
     }
 
     #[tokio::test]

@@ -76,7 +76,7 @@ impl RawUdpSocket {
     }
 
     /// Sends one packet.
-    pub(super) fn send_whole(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+    pub(super) fn send_packet(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
         self.try_send(&Transmit {
             destination: to,
             ecn: None,
