@@ -1,4 +1,4 @@
-mod inbound;
+mod inbound_queue;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use bytes::{Bytes, BytesMut};
 use tracing::warn;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 
-pub(crate) use self::inbound::InboundLimits;
-use self::inbound::{Delivery, Inbound, Next};
+pub(crate) use self::inbound_queue::InboundLimits;
+use self::inbound_queue::{Delivery, InboundQueue, Next};
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::{EndReason, SendError};
 
-const END_LAG: Duration = Duration::from_millis(300);
+const MAX_END_LAG: Duration = Duration::from_millis(300);
 
 /// One message from the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl Channel {
         counters: Arc<ChannelCounters>,
         limits: InboundLimits,
     ) -> Self {
-        let inbound = Inbound::new(limits);
-        let shared = Arc::new(Shared { label, engine, connection_state, counters, inbound });
+        let inbound = InboundQueue::new(limits);
+        let shared = Arc::new(ChannelShared { label, engine, connection_state, counters, inbound });
         tokio::spawn(receive(Arc::clone(&shared)));
         Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
     }
@@ -110,15 +110,15 @@ impl Channel {
     }
 }
 
-struct Shared {
+struct ChannelShared {
     label: String,
     engine: Arc<dyn DataChannel>,
     connection_state: ConnectionState,
     counters: Arc<ChannelCounters>,
-    inbound: Inbound,
+    inbound: InboundQueue,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for ChannelShared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Channel").field("label", &self.label).finish_non_exhaustive()
     }
@@ -134,7 +134,7 @@ pub(crate) struct ChannelCounters {
 
 /// Takes what the engine has for a channel until the connection is over: even a closed channel that nobody
 /// reads from would stop the others.
-async fn receive(channel: Arc<Shared>) {
+async fn receive(channel: Arc<ChannelShared>) {
     let mut ended = pin!(channel.connection_state.ended());
     loop {
         let event = tokio::select! {
@@ -161,16 +161,16 @@ async fn receive(channel: Arc<Shared>) {
         }
     }
     if channel.connection_state.end_reason() == Some(EndReason::ClosedByPeer) {
-        channel.take_the_rest().await;
+        channel.drain_engine().await;
     }
     channel.inbound.close();
 }
 
-impl Shared {
+impl ChannelShared {
     /// What the peer sent before its close_notify, and the engine still has.
-    async fn take_the_rest(&self) {
+    async fn drain_engine(&self) {
         self.inbound.lift_bounds();
-        while let Ok(Some(event)) = tokio::time::timeout(END_LAG, self.engine.poll()).await {
+        while let Ok(Some(event)) = tokio::time::timeout(MAX_END_LAG, self.engine.poll()).await {
             match event {
                 DataChannelEvent::OnMessage(message) => self.deliver(message.into()).await,
                 DataChannelEvent::OnClose => return,
@@ -197,7 +197,7 @@ impl Shared {
 
 /// The sending direction of a [`Channel`]. Clones send on the same channel.
 #[derive(Debug, Clone)]
-pub struct ChannelSender(Arc<Shared>);
+pub struct ChannelSender(Arc<ChannelShared>);
 
 impl ChannelSender {
     /// The channel's label.
@@ -274,7 +274,7 @@ impl ChannelSender {
 ///   on is discarded and counted, and the other channels go on. What had arrived before can still be
 ///   taken, and then [`ChannelReceiver::was_too_slow`] says why there is no more.
 #[derive(Debug)]
-pub struct ChannelReceiver(Arc<Shared>);
+pub struct ChannelReceiver(Arc<ChannelShared>);
 
 impl ChannelReceiver {
     /// The channel's label.
@@ -291,7 +291,8 @@ impl ChannelReceiver {
                 Next::Ended => {
                     // Channels close a moment before the connection that they close with: wait for it, so
                     // that `end_reason` is known when this returns.
-                    let _ = tokio::time::timeout(END_LAG, self.0.connection_state.ended()).await;
+                    let _ =
+                        tokio::time::timeout(MAX_END_LAG, self.0.connection_state.ended()).await;
                     return None;
                 }
                 Next::Pending => self.0.inbound.changed().await,

@@ -24,9 +24,9 @@ pub(crate) struct InboundLimits {
 }
 
 #[derive(Debug)]
-pub(super) struct Inbound {
+pub(super) struct InboundQueue {
     limits: InboundLimits,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Something arrived, or the channel opened or closed.
     changed: Notify,
     /// The reader took something, or is gone.
@@ -34,17 +34,17 @@ pub(super) struct Inbound {
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     messages: VecDeque<Message>,
     bytes: usize,
-    stage: Stage,
+    stage: ChannelStage,
     reader: Reader,
     last_taken: Instant,
     is_bounded: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum ChannelStage {
     Opening,
     Open,
     Closed,
@@ -82,12 +82,12 @@ pub(super) enum Next {
     Ended,
 }
 
-impl Inbound {
+impl InboundQueue {
     pub(super) fn new(limits: InboundLimits) -> Self {
-        let state = State {
+        let state = QueueState {
             messages: VecDeque::new(),
             bytes: 0,
-            stage: Stage::Opening,
+            stage: ChannelStage::Opening,
             reader: Reader::Limited,
             last_taken: Instant::now(),
             is_bounded: true,
@@ -96,15 +96,15 @@ impl Inbound {
     }
 
     pub(super) fn open(&self) {
-        self.enter(Stage::Open);
+        self.enter(ChannelStage::Open);
     }
 
     /// Nothing more arrives.
     pub(super) fn close(&self) {
-        self.enter(Stage::Closed);
+        self.enter(ChannelStage::Closed);
     }
 
-    fn enter(&self, stage: Stage) {
+    fn enter(&self, stage: ChannelStage) {
         self.state().stage = stage;
         self.changed.notify_one();
     }
@@ -113,8 +113,8 @@ impl Inbound {
     pub(super) async fn opened(&self) -> bool {
         loop {
             match self.state().stage {
-                Stage::Opening => {}
-                stage => return stage == Stage::Open,
+                ChannelStage::Opening => {}
+                stage => return stage == ChannelStage::Open,
             }
             self.changed.notified().await;
         }
@@ -165,12 +165,14 @@ impl Inbound {
                 self.taken.notify_one();
                 Next::Message(message)
             }
-            None if state.stage == Stage::Closed || state.reader == Reader::GivenUp => Next::Ended,
+            None if state.stage == ChannelStage::Closed || state.reader == Reader::GivenUp => {
+                Next::Ended
+            }
             None => Next::Pending,
         }
     }
 
-    /// Resolves when [`Inbound::take`] may give something else than before. For one reader.
+    /// Resolves when [`InboundQueue::take`] may give something else than before. For one reader.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -205,12 +207,12 @@ impl Inbound {
         self.state().reader == Reader::GivenUp
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     /// A message that is larger than all the room there is may be the only one.
     fn has_room(&self, message: &Message, bytes: usize) -> bool {
         !self.is_bounded || self.messages.is_empty() || self.bytes + cost(message) <= bytes
@@ -241,8 +243,8 @@ mod tests {
         Message::Binary(Bytes::from(vec![7; len]))
     }
 
-    async fn full() -> Inbound {
-        let inbound = Inbound::new(LIMITS);
+    async fn full() -> InboundQueue {
+        let inbound = InboundQueue::new(LIMITS);
         assert_eq!(inbound.deliver(message(900)).await, Delivery::Queued);
         inbound
     }
@@ -299,7 +301,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn messages_without_bytes_are_bounded_and_one_that_is_too_large_passes() {
-        let inbound = Inbound::new(LIMITS);
+        let inbound = InboundQueue::new(LIMITS);
         assert_eq!(inbound.deliver(message(5000)).await, Delivery::Queued);
         assert!(matches!(inbound.take(), Next::Message(_)));
         for _ in 0..LIMITS.bytes / MESSAGE_OVERHEAD {
