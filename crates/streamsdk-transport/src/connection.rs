@@ -38,11 +38,11 @@ const MAX_MESSAGE_SIZE: u32 = 262_144;
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// Channels of the peer that may wait to be taken.
-const INCOMING_CHANNELS: usize = 16;
+const MAX_INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
 const MAX_ROUTES: usize = 64;
 /// Tracks of the peer that may wait to be taken: no session has more than one.
-const INCOMING_TRACKS: usize = 1;
+const MAX_INCOMING_TRACKS: usize = 1;
 
 /// An engine's connection with what this crate needs to drive it.
 pub(crate) struct Connection {
@@ -70,12 +70,12 @@ impl Connection {
         let connection_state = ConnectionState::new();
         let tuning = Arc::new(RuntimeTuning::new(connection_state.heard().clone()));
         let (gathered_tx, gathered) = watch::channel(false);
-        let (incoming_tx, incoming) = mpsc::channel(INCOMING_CHANNELS);
-        let (tracks_tx, tracks) = mpsc::channel(INCOMING_TRACKS);
+        let (incoming_tx, incoming) = mpsc::channel(MAX_INCOMING_CHANNELS);
+        let (tracks_tx, tracks) = mpsc::channel(MAX_INCOMING_TRACKS);
         let video = VideoLink::new(&tuning);
         let counters = Arc::<ChannelCounters>::default();
         let inbound = config.inbound_limits();
-        let handler = Callbacks {
+        let handler = EventHandler {
             connection_state: connection_state.clone(),
             tuning: Arc::clone(&tuning),
             counters: Arc::clone(&counters),
@@ -182,7 +182,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
 }
 
 /// What the engine calls, on its own driver: nothing here may wait.
-struct Callbacks {
+struct EventHandler {
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     counters: Arc<ChannelCounters>,
@@ -193,7 +193,7 @@ struct Callbacks {
 }
 
 #[async_trait]
-impl PeerConnectionEventHandler for Callbacks {
+impl PeerConnectionEventHandler for EventHandler {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
         if state == RTCIceGatheringState::Complete {
             self.gathered.send_replace(true);

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long after its channels a connection that ends may still be called alive.
-const CAUSE_FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
+const MAX_CAUSE_LAG: Duration = Duration::from_secs(1);
 
 /// An offer that waits for its answer.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Offer {
     /// On an error the connection is closed.
     pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
         let Self { peer, mut channels, video, engine, sdp, connect_timeout } = self;
-        let attempt = Attempt {
+        let attempt = ConnectAttempt {
             engine: &engine,
             peer: &peer,
             offer: &sdp,
@@ -202,7 +202,7 @@ impl OfferedVideo {
 }
 
 /// An answer that is being followed.
-struct Attempt<'a> {
+struct ConnectAttempt<'a> {
     engine: &'a EngineHandle,
     peer: &'a Peer,
     offer: &'a str,
@@ -211,7 +211,7 @@ struct Attempt<'a> {
     limit: Duration,
 }
 
-impl Attempt<'_> {
+impl ConnectAttempt<'_> {
     async fn connect(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
@@ -255,7 +255,7 @@ impl Attempt<'_> {
         tokio::select! {
             reason = self.peer.ended() => self.ended(reason),
             () = self.engine.tuning.handshake.failed() => self.not_connected(),
-            () = tokio::time::sleep(CAUSE_FOLLOWS_WITHIN) => self.not_open(channel),
+            () = tokio::time::sleep(MAX_CAUSE_LAG) => self.not_open(channel),
         }
     }
 

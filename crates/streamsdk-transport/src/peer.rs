@@ -14,11 +14,11 @@ use crate::runtime::tuning::{FastTimers, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
 /// How long the engine may take to stop once everything is drained.
-const STOP_LIMIT: Duration = Duration::from_secs(1);
+const MAX_STOP_TIME: Duration = Duration::from_secs(1);
 const CLOSE_POLL: Duration = Duration::from_millis(100);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// Time for what the peer says to the last that it was sent, such as an acknowledgement.
-const LAST_REPLIES: Duration = Duration::from_millis(200);
+const LAST_REPLY_TIME: Duration = Duration::from_millis(200);
 
 /// A connection. Cloning gives another handle to the same one.
 ///
@@ -26,10 +26,10 @@ const LAST_REPLIES: Duration = Duration::from_millis(200);
 /// background without draining.
 #[derive(Clone)]
 pub struct Peer {
-    inner: Arc<Inner>,
+    inner: Arc<PeerInner>,
 }
 
-struct Inner {
+struct PeerInner {
     engine: Arc<dyn PeerConnection>,
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
@@ -79,7 +79,7 @@ impl Peer {
         );
         tokio::spawn(watch);
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(PeerInner {
                 engine: Arc::clone(engine),
                 connection_state: connection_state.clone(),
                 tuning: Arc::clone(tuning),
@@ -158,7 +158,7 @@ impl Peer {
         self.drain().await;
         // The engine does not read what comes on a channel that was closed here, and never confirms the
         // closing of a channel that has something unread.
-        if timeout(LAST_REPLIES, self.ended()).await.is_ok() {
+        if timeout(LAST_REPLY_TIME, self.ended()).await.is_ok() {
             return;
         }
         for channel in self.channels() {
@@ -207,7 +207,7 @@ impl Peer {
     async fn stop(&self) {
         self.inner.connection_state.end(EndReason::ClosedHere);
         self.handshake_done();
-        if !matches!(timeout(STOP_LIMIT, self.inner.engine.close()).await, Ok(Ok(()))) {
+        if !matches!(timeout(MAX_STOP_TIME, self.inner.engine.close()).await, Ok(Ok(()))) {
             tracing::warn!("the connection did not stop cleanly");
         }
         repeat_close_notify(&self.inner.tuning);
@@ -256,7 +256,7 @@ impl std::fmt::Debug for Peer {
     }
 }
 
-impl Drop for Inner {
+impl Drop for PeerInner {
     fn drop(&mut self) {
         let was_closed = *self.closing.get_mut();
         let runtime = tokio::runtime::Handle::try_current();
@@ -265,7 +265,7 @@ impl Drop for Inner {
             let (engine, tuning) = (Arc::clone(&self.engine), Arc::clone(&self.tuning));
             runtime.spawn(async move {
                 // Nobody is left to be told.
-                let _ = timeout(STOP_LIMIT, engine.close()).await;
+                let _ = timeout(MAX_STOP_TIME, engine.close()).await;
                 tuning.close_notify.repeat().await;
             });
         }

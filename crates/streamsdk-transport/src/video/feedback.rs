@@ -73,18 +73,18 @@ pub struct SenderReport {
 pub(super) struct RtcpFeedback {
     key_frame_wanted: AtomicBool,
     received_bytes: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<FeedbackState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FeedbackState {
     sent: VideoSendStats,
     /// The newest packets that were asked for again, which a peer does more than once.
     nacked: VecDeque<u16>,
     sender_report: Option<SenderReport>,
 }
 
-impl State {
+impl FeedbackState {
     fn on_nack(&mut self, nack: &TransportLayerNack) {
         for pair in &nack.nacks {
             let mask = pair.lost_packets;
@@ -168,7 +168,7 @@ impl RtcpFeedback {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FeedbackState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

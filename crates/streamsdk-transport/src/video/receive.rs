@@ -72,12 +72,12 @@ pub struct VideoReceiver {
 /// Looks at what a [`VideoReceiver`] receives, from anywhere. Clones look at the same one.
 #[derive(Debug, Clone)]
 pub struct VideoMonitor {
-    shared: Arc<Shared>,
+    shared: Arc<ReceiverShared>,
     feedback: Arc<RtcpFeedback>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ReceiverShared {
     queue: Mutex<FrameQueue>,
     changed: Notify,
     key_frame_wanted: Notify,
@@ -99,7 +99,7 @@ impl VideoReceiver {
         link: &VideoLink,
         connection_state: ConnectionState,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ReceiverShared::default());
         tokio::spawn(receive_frames(tracks, codec, Arc::clone(&shared), connection_state.clone()));
         Self {
             monitor: VideoMonitor { shared, feedback: Arc::clone(&link.feedback) },
@@ -171,7 +171,7 @@ impl VideoMonitor {
     }
 }
 
-impl Shared {
+impl ReceiverShared {
     fn queue(&self) -> MutexGuard<'_, FrameQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,7 +185,7 @@ impl Shared {
 async fn receive_frames(
     mut tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     codec: VideoCodec,
-    shared: Arc<Shared>,
+    shared: Arc<ReceiverShared>,
     connection_state: ConnectionState,
 ) {
     let receiving = async {
@@ -205,7 +205,7 @@ struct TrackReceiver<'a> {
     track: Arc<dyn TrackRemote>,
     ssrc: u32,
     assembler: FrameAssembler,
-    shared: &'a Shared,
+    shared: &'a ReceiverShared,
     began: bool,
     /// When the next PLI is due.
     pli_at: Option<Instant>,
@@ -213,7 +213,11 @@ struct TrackReceiver<'a> {
 }
 
 impl<'a> TrackReceiver<'a> {
-    async fn new(track: Arc<dyn TrackRemote>, codec: VideoCodec, shared: &'a Shared) -> Self {
+    async fn new(
+        track: Arc<dyn TrackRemote>,
+        codec: VideoCodec,
+        shared: &'a ReceiverShared,
+    ) -> Self {
         let ssrc = track.ssrcs().await.first().copied().unwrap_or_default();
         let assembler = FrameAssembler::new(codec);
         let estimate = BandwidthEstimate::new();
