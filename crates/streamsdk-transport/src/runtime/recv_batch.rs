@@ -68,9 +68,9 @@ impl RecvBatch {
         raw: &RawUdpSocket,
         buf: &mut [u8],
         meta: &mut RecvMeta,
-        traffic: BatchMode,
+        mode: BatchMode,
     ) -> io::Result<Filled> {
-        let others = if self.wants_batch { traffic.batch() - 1 } else { 0 };
+        let others = if self.wants_batch { mode.batch() - 1 } else { 0 };
         if self.buffers.len() < others {
             self.buffers.resize_with(others, || vec![0; buf.len()]);
         }
@@ -79,7 +79,7 @@ impl RecvBatch {
             .chain(self.buffers[..others].iter_mut().map(|buffer| IoSliceMut::new(buffer)))
             .collect();
         let count = raw.receive(&mut bufs, &mut metas[..=others])?;
-        let is_repeated = match traffic {
+        let is_repeated = match mode {
             BatchMode::Varied => [false; MAX_BATCH],
             BatchMode::Acknowledgements => find_repeated(&bufs[..count], &metas),
         };

@@ -26,24 +26,24 @@ pub(crate) struct BatchedUdpSocket {
     raw: Arc<RawUdpSocket>,
     tuning: Arc<RuntimeTuning>,
     send_rate: SendRateMeter,
-    reading: Mutex<Reading>,
+    recv_state: Mutex<RecvState>,
     /// Tells when there is room in the kernel, while there is none.
-    room: Mutex<Option<Readiness>>,
+    writable: Mutex<Option<Readiness>>,
 }
 
-struct Reading {
+struct RecvState {
     batch: RecvBatch,
-    watch: Watch,
+    wakeup: ReadWakeup,
 }
 
 /// How one learns that there may be something to read.
-enum Watch {
+enum ReadWakeup {
     /// It is tried at once.
-    Nothing,
+    Now,
     /// The kernel says so, at every packet.
     Events(Readiness),
     /// It is tried when the time has come; the kernel is silent.
-    Clock(Pin<Box<Sleep>>),
+    Timer(Pin<Box<Sleep>>),
 }
 
 impl BatchedUdpSocket {
@@ -60,25 +60,28 @@ impl BatchedUdpSocket {
             raw,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
-            reading: Mutex::new(Reading { batch: RecvBatch::default(), watch: Watch::Nothing }),
-            room: Mutex::default(),
+            recv_state: Mutex::new(RecvState {
+                batch: RecvBatch::default(),
+                wakeup: ReadWakeup::Now,
+            }),
+            writable: Mutex::default(),
         })
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recv_state(&self) -> MutexGuard<'_, RecvState> {
+        self.recv_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expected(&self) -> BatchMode {
+    fn batch_mode(&self) -> BatchMode {
         if self.send_rate.is_bulk() { BatchMode::Acknowledgements } else { BatchMode::Varied }
     }
 
-    /// What to watch once everything is read.
-    fn next_watch(&self, watch: Watch) -> io::Result<Watch> {
-        match (self.send_rate.pause(), watch) {
-            (Some(pause), _) => Ok(Watch::Clock(Box::pin(tokio::time::sleep(pause)))),
-            (None, Watch::Events(events)) => Ok(Watch::Events(events)),
-            (None, _) => self.raw.events(Interest::READABLE).map(Watch::Events),
+    /// How to learn of the next packet once everything is read.
+    fn next_wakeup(&self, wakeup: ReadWakeup) -> io::Result<ReadWakeup> {
+        match (self.send_rate.pause(), wakeup) {
+            (Some(pause), _) => Ok(ReadWakeup::Timer(Box::pin(tokio::time::sleep(pause)))),
+            (None, ReadWakeup::Events(events)) => Ok(ReadWakeup::Events(events)),
+            (None, _) => self.raw.events(Interest::READABLE).map(ReadWakeup::Events),
         }
     }
 
@@ -89,27 +92,27 @@ impl BatchedUdpSocket {
         buf: &mut [u8],
         meta: &mut RecvMeta,
     ) -> Poll<io::Result<()>> {
-        let Reading { batch, watch } = &mut *self.reading();
+        let RecvState { batch, wakeup } = &mut *self.recv_state();
         if batch.take(buf, meta) {
             return Poll::Ready(Ok(()));
         }
-        let expected = self.expected();
+        let batch_mode = self.batch_mode();
         loop {
-            let filled = match watch {
-                Watch::Nothing => batch.fill(&self.raw, buf, meta, expected),
-                Watch::Events(events) => {
-                    let fill = || batch.fill(&self.raw, buf, meta, expected);
+            let filled = match wakeup {
+                ReadWakeup::Now => batch.fill(&self.raw, buf, meta, batch_mode),
+                ReadWakeup::Events(events) => {
+                    let fill = || batch.fill(&self.raw, buf, meta, batch_mode);
                     ready!(events.poll(cx, fill, |filled| matches!(filled, Filled::Drained)))
                 }
-                Watch::Clock(sleep) => {
+                ReadWakeup::Timer(sleep) => {
                     ready!(sleep.as_mut().poll(cx));
-                    *watch = Watch::Nothing;
+                    *wakeup = ReadWakeup::Now;
                     continue;
                 }
             };
             let nothing = |error: &io::Error| error.kind() == ErrorKind::WouldBlock;
             if matches!(filled, Ok(Filled::Drained)) || filled.as_ref().is_err_and(nothing) {
-                *watch = self.next_watch(std::mem::replace(watch, Watch::Nothing))?;
+                *wakeup = self.next_wakeup(std::mem::replace(wakeup, ReadWakeup::Now))?;
             }
             match filled {
                 Ok(_) => {
@@ -125,20 +128,20 @@ impl BatchedUdpSocket {
         }
     }
 
-    fn poll_send_when_there_is_room(
+    fn poll_send_when_writable(
         &self,
         cx: &mut Context<'_>,
         transmit: &Transmit<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let events = match room.take() {
+        let mut writable = self.writable.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = match writable.take() {
             Some(events) => events,
             None => self.raw.events(Interest::WRITABLE)?,
         };
         loop {
             match events.poll(cx, || self.raw.send(transmit), |_| false) {
                 Poll::Pending => {
-                    *room = Some(events);
+                    *writable = Some(events);
                     return Poll::Pending;
                 }
                 Poll::Ready(Err(error)) if error.kind() == ErrorKind::WouldBlock => {}
@@ -178,7 +181,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         self.tuning.close_notify.on_send(&self.raw, transmit);
         let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                ready!(self.poll_send_when_there_is_room(cx, transmit))
+                ready!(self.poll_send_when_writable(cx, transmit))
             }
             sent => sent,
         };
@@ -291,7 +294,8 @@ mod tests {
     async fn a_bulk_sender_reads_by_the_clock_and_events_come_back_after_it() {
         let bed = Bed::new();
         bed.send_bulk().await;
-        let on_the_clock = |bed: &Bed| matches!(bed.socket.reading().watch, Watch::Clock(_));
+        let on_the_clock =
+            |bed: &Bed| matches!(bed.socket.recv_state().wakeup, ReadWakeup::Timer(_));
 
         bed.other.send_to(b"one", bed.address).unwrap();
         assert_eq!(bed.receive().await, b"one");
