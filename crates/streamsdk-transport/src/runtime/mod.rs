@@ -5,7 +5,7 @@
 //! * Between the offer and its answer, sockets are not read. The peer can answer our offer and start
 //!   its checks before we have its answer; the engine drops a check of a peer that it does not know,
 //!   and the peer waits 500 ms before the next. Unread, the check waits in the kernel.
-//! * While a connection is being made, the engine's timers fire after [`NUDGE`] at the latest. It
+//! * While a connection is being made, the engine's timers fire after [`MAX_FAST_TIMER`] at the latest. It
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
@@ -55,7 +55,7 @@ use self::tuning::RuntimeTuning;
 use crate::PeerConfig;
 
 /// While timers are fast, none is slower.
-const NUDGE: Duration = Duration::from_millis(2);
+const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -95,7 +95,7 @@ impl Runtime for EngineRuntime {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let has_fast_timers = self.tuning.has_fast_timers();
-        self.tokio.sleep(if has_fast_timers { duration.min(NUDGE) } else { duration })
+        self.tokio.sleep(if has_fast_timers { duration.min(MAX_FAST_TIMER) } else { duration })
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Box<dyn JoinHandle> {

@@ -362,13 +362,13 @@ mod tests {
     const FULL: usize = 1437;
 
     /// A side whose handshake has begun, and the socket of the other.
-    struct Bed {
+    struct ProbeBed {
         tuning: Arc<RuntimeTuning>,
         socket: Arc<dyn AsyncUdpSocket>,
         other: UdpSocket,
     }
 
-    impl Bed {
+    impl ProbeBed {
         async fn new() -> Self {
             let tuning = Arc::new(RuntimeTuning::default());
             let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
@@ -405,7 +405,7 @@ mod tests {
 
     #[tokio::test]
     async fn full_packets_that_are_answered_arrive() {
-        let bed = Bed::new().await;
+        let bed = ProbeBed::new().await;
         bed.answer_up_to(FULL + 8);
         let reading = bed.read();
         assert_eq!(bed.probe().await, ProbeOutcome::Arrives);
@@ -415,7 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn full_packets_vanish_when_only_small_ones_are_answered() {
-        let bed = Bed::new().await;
+        let bed = ProbeBed::new().await;
         bed.answer_up_to(1200);
         let reading = bed.read();
         assert_eq!(bed.probe().await, ProbeOutcome::Vanishes);
@@ -424,7 +424,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_known_of_a_peer_that_answers_no_probes() {
-        let bed = Bed::new().await;
+        let bed = ProbeBed::new().await;
         let start = Instant::now();
         assert_eq!(bed.probe().await, ProbeOutcome::Unknown);
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());

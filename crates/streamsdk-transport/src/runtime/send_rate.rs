@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Over how long the rate is measured.
-const WINDOW: Duration = Duration::from_millis(16);
+const RATE_WINDOW: Duration = Duration::from_millis(16);
 /// Bytes a second below which packets are not read in batches: there is little to gain then, and
 /// what comes may be waited for.
-const BULK: f64 = 1e6;
+const MIN_BULK_RATE: f64 = 1e6;
 const MAX_PAUSE: Duration = Duration::from_millis(2);
 /// What a timer may be late by.
 const TIMER_LAG: Duration = Duration::from_millis(1);
@@ -20,18 +20,18 @@ const TIMER_LAG: Duration = Duration::from_millis(1);
 pub(crate) struct SendRateMeter {
     send_buffer: usize,
     bytes: AtomicU64,
-    window: Mutex<Window>,
+    window: Mutex<RateWindow>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct RateWindow {
     since: Instant,
     per_second: f64,
 }
 
 impl SendRateMeter {
     pub(crate) fn new(send_buffer: usize) -> Self {
-        let window = Mutex::new(Window { since: Instant::now(), per_second: 0.0 });
+        let window = Mutex::new(RateWindow { since: Instant::now(), per_second: 0.0 });
         Self { send_buffer, bytes: AtomicU64::new(0), window }
     }
 
@@ -41,14 +41,14 @@ impl SendRateMeter {
 
     /// Whether data leaves in bulk.
     pub(crate) fn is_bulk(&self) -> bool {
-        self.per_second() >= BULK
+        self.per_second() >= MIN_BULK_RATE
     }
 
     /// How long acknowledgements can be left alone: so long that the peer, which has up to
     /// `send_buffer` bytes to work on, uses up no more than half of them.
     pub(crate) fn pause(&self) -> Option<Duration> {
         let per_second = self.per_second();
-        if per_second < BULK {
+        if per_second < MIN_BULK_RATE {
             return None;
         }
         let half = Duration::from_secs_f64(self.send_buffer as f64 / per_second / 2.0);
@@ -59,10 +59,12 @@ impl SendRateMeter {
     fn per_second(&self) -> f64 {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = window.since.elapsed();
-        if elapsed >= WINDOW {
+        if elapsed >= RATE_WINDOW {
             let bytes = self.bytes.swap(0, Ordering::Relaxed);
-            *window =
-                Window { since: Instant::now(), per_second: bytes as f64 / elapsed.as_secs_f64() };
+            *window = RateWindow {
+                since: Instant::now(),
+                per_second: bytes as f64 / elapsed.as_secs_f64(),
+            };
         }
         window.per_second
     }

@@ -215,13 +215,13 @@ mod tests {
     use crate::PeerConfig;
     use crate::runtime::sack::tests::sack;
 
-    struct Bed {
+    struct SocketBed {
         socket: BatchedUdpSocket,
         address: SocketAddr,
         other: UdpSocket,
     }
 
-    impl Bed {
+    impl SocketBed {
         fn new() -> Self {
             Self::for_peer_filter(PeerFilter::default())
         }
@@ -253,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn packets_come_in_order_however_they_were_taken() {
-        let bed = Bed::new();
+        let bed = SocketBed::new();
         for round in 0..3 {
             let packets = || (0..100_usize).map(move |n| vec![(round * 50 + n) as u8; n + 1]);
             packets().for_each(|packet| {
@@ -267,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn filtered_peers_are_neither_read_nor_sent_anything() {
-        let bed = Bed::for_peer_filter(PeerFilter::nobody());
+        let bed = SocketBed::for_peer_filter(PeerFilter::nobody());
         bed.other.send_to(b"let me in", bed.address).unwrap();
         assert_eq!(bed.receive().await, b"");
         let other = bed.other.local_addr().unwrap();
@@ -280,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_packet_wakes_a_reader_that_waits() {
-        let bed = Arc::new(Bed::new());
+        let bed = Arc::new(SocketBed::new());
         let reading = tokio::spawn({
             let bed = Arc::clone(&bed);
             async move { bed.receive().await }
@@ -292,10 +292,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_bulk_sender_reads_by_the_clock_and_events_come_back_after_it() {
-        let bed = Bed::new();
+        let bed = SocketBed::new();
         bed.send_bulk().await;
         let on_the_clock =
-            |bed: &Bed| matches!(bed.socket.recv_state().wakeup, ReadWakeup::Timer(_));
+            |bed: &SocketBed| matches!(bed.socket.recv_state().wakeup, ReadWakeup::Timer(_));
 
         bed.other.send_to(b"one", bed.address).unwrap();
         assert_eq!(bed.receive().await, b"one");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     /// Reads until nothing more comes.
-    async fn receive_all(bed: &Bed) -> Vec<Vec<u8>> {
+    async fn receive_all(bed: &SocketBed) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
         let quiet = Duration::from_millis(50);
         while let Ok(packet) = tokio::time::timeout(quiet, bed.receive()).await {
@@ -320,10 +320,10 @@ mod tests {
     #[tokio::test]
     async fn a_bulk_sender_skips_acknowledgements_that_a_later_one_repeats() {
         let packets = [b"x".to_vec(), sack(1), b"y".to_vec(), sack(2)];
-        let send = |bed: &Bed| {
+        let send = |bed: &SocketBed| {
             packets.iter().for_each(|packet| drop(bed.other.send_to(packet, bed.address)));
         };
-        let bed = Bed::new();
+        let bed = SocketBed::new();
         send(&bed);
         assert_eq!(receive_all(&bed).await, packets);
 

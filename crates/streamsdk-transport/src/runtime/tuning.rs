@@ -10,7 +10,7 @@ use super::read_gate::ReadGate;
 use crate::connection_state::LastHeard;
 
 /// A GSO batch of so many packets is always allowed.
-const SHORT_RUN: usize = 4;
+const MIN_GSO_LIMIT: usize = 4;
 
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) close_notify: CloseNotify,
     has_fast_timers: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
-    burst: AtomicUsize,
+    gso_hint: AtomicUsize,
 }
 
 impl RuntimeTuning {
@@ -50,7 +50,7 @@ impl RuntimeTuning {
     /// The engine uses GSO from sixteen on, or when they are as many as the socket takes.
     /// A frame of video seldom has sixteen, so the limit is what the frame has.
     pub(crate) fn set_gso_hint(&self, packets: usize) {
-        self.burst.store(packets, Ordering::Relaxed);
+        self.gso_hint.store(packets, Ordering::Relaxed);
     }
 
     /// Whether the engine's timers are to fire early.
@@ -60,9 +60,9 @@ impl RuntimeTuning {
 
     /// How many packets a socket says it takes at once, of the `most` that it can.
     pub(crate) fn gso_limit(&self, most: usize) -> usize {
-        match self.burst.load(Ordering::Relaxed) {
+        match self.gso_hint.load(Ordering::Relaxed) {
             0 => most,
-            packets => packets.clamp(SHORT_RUN.min(most), most),
+            packets => packets.clamp(MIN_GSO_LIMIT.min(most), most),
         }
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
         let tuning = RuntimeTuning::default();
         assert_eq!(tuning.gso_limit(64), 64);
-        for (packets, limit) in [(9, 9), (1, SHORT_RUN), (100, 64)] {
+        for (packets, limit) in [(9, 9), (1, MIN_GSO_LIMIT), (100, 64)] {
             tuning.set_gso_hint(packets);
             assert_eq!(tuning.gso_limit(64), limit);
         }

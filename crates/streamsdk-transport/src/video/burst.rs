@@ -37,13 +37,13 @@ impl BurstQueue {
         track: &impl TrackLocal,
         burst: impl Iterator<Item = rtp::Packet>,
     ) -> webrtc::error::Result<()> {
-        let Some(trigger) = self.line_up(burst) else { return Ok(()) };
+        let Some(trigger) = self.enqueue(burst) else { return Ok(()) };
         // When the engine does not take it, nothing that waits for it leaves.
         track.write_rtp(trigger).await.inspect_err(|_| self.waiting().clear())
     }
 
     /// Returns the packet to be given to the engine.
-    fn line_up(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
+    fn enqueue(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
         let mut waiting = self.waiting();
         if waiting.len() >= MAX_WAITING_PACKETS {
             // The engine refuses the track's packets, and says so in its log only.
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn what_the_engine_refuses_does_not_pile_up() {
         let burst_queue = BurstQueue::new(Arc::default());
-        let line_up = |numbers: std::ops::Range<u16>| burst_queue.line_up(numbers.map(packet));
-        line_up(0..MAX_WAITING_PACKETS as u16 - 1);
-        line_up(1..3);
+        let enqueue = |numbers: std::ops::Range<u16>| burst_queue.enqueue(numbers.map(packet));
+        enqueue(0..MAX_WAITING_PACKETS as u16 - 1);
+        enqueue(1..3);
         assert_eq!(burst_queue.waiting().len(), MAX_WAITING_PACKETS + 1);
-        assert_eq!(line_up(7..9).map(|trigger| trigger.header.sequence_number), Some(7));
+        assert_eq!(enqueue(7..9).map(|trigger| trigger.header.sequence_number), Some(7));
         assert_eq!(burst_queue.waiting().len(), 2);
     }
 }
