@@ -145,7 +145,7 @@ async fn a_lost_first_frame_loss_and_a_forced_key_frame_shift_no_pair() {
     let seen = paired_numbers(&mut session).await;
     let video = session.control().statistics().video.unwrap();
     assert!(seen.len() > 200 && seen.is_sorted(), "{} paired, {video:?}", seen.len());
-    assert!(video.received.key_frames_asked > 0 && video.sent.nacks > 0, "{video:?}");
+    assert!(video.received.key_frame_requests > 0 && video.sent.nacks > 0, "{video:?}");
     // Until the picture is back; its data may wait for SCTP longer.
     assert!(video.to_frame.max < Duration::from_secs(1), "{video:?}");
     forced.await.unwrap();

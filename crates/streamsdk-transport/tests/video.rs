@@ -186,7 +186,7 @@ async fn after_a_break_a_key_frame_is_asked_for_and_the_stream_goes_on_within_a_
     };
     assert!(back.elapsed() < Duration::from_secs(1), "{:?}", back.elapsed());
     assert!(frame.key_frame && !frame.begins_stream);
-    assert!(receiver.stats().lost > 0 && receiver.stats().key_frames_asked > 0);
+    assert!(receiver.stats().lost > 0 && receiver.stats().key_frame_requests > 0);
     sending.abort();
     a.peer.abort().await;
     b.peer.abort().await;

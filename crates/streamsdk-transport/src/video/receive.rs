@@ -58,7 +58,7 @@ pub struct VideoReceiveStats {
     /// Frames dropped because nobody took them in time.
     pub overflowed: u64,
     /// Key frames that were asked for.
-    pub key_frames_asked: u64,
+    pub key_frame_requests: u64,
 }
 
 /// Receives the frames of the peer's track.
@@ -259,7 +259,7 @@ impl<'a> TrackReceiver<'a> {
     fn deliver_frames(&mut self) {
         let now = std::time::Instant::now();
         while let Some(frame) = self.assembler.next_frame(now) {
-            let asked = self.shared.queue().stats.key_frames_asked > 0;
+            let asked = self.shared.queue().stats.key_frame_requests > 0;
             let begins_stream = !self.began && frame.key_frame && !asked;
             self.began = true;
             self.shared.queue().push(frame, begins_stream);
@@ -291,7 +291,7 @@ impl<'a> TrackReceiver<'a> {
 
     async fn send_pli(&mut self) {
         self.pli_at = Some(Instant::now() + PLI_INTERVAL);
-        self.shared.queue().stats.key_frames_asked += 1;
+        self.shared.queue().stats.key_frame_requests += 1;
         self.send_rtcp(PictureLossIndication { sender_ssrc: 0, media_ssrc: self.ssrc }).await;
     }
 

@@ -73,7 +73,7 @@ impl Traffic {
         received.frames += self.received.frames;
         received.lost += self.received.lost;
         received.overflowed += self.received.overflowed;
-        received.key_frames_asked += self.received.key_frames_asked;
+        received.key_frame_requests += self.received.key_frame_requests;
         decoded.decoded += self.decoded.decoded;
         decoded.let_go += self.decoded.let_go;
         decoded.failed += self.decoded.failed;
