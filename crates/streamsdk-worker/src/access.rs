@@ -10,7 +10,7 @@ use streamsdk_protocol::ApiKey;
 use subtle::ConstantTimeEq;
 
 use crate::WorkerConfig;
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 
 /// Lets requests through that show the worker's token, before anything else of them is looked at.
 pub(crate) async fn require_token(
@@ -20,7 +20,7 @@ pub(crate) async fn require_token(
 ) -> Response {
     match &config.token {
         Some(token) if !shows(request.headers(), token) => {
-            let mut response = Refusal::unauthorized().into_response();
+            let mut response = ErrorResponse::unauthorized().into_response();
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             response

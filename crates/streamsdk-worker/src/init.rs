@@ -1,4 +1,4 @@
-//! From the bytes of a request to a plan for a session, or a refusal.
+//! From the bytes of a request to a plan for a session, or an error response.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::sdp;
 
 use crate::WorkerConfig;
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 use crate::source_plan::SourcePlan;
 use crate::workflow::{DataSelection, Selection, StreamOutput, Workflow};
 
@@ -38,13 +38,13 @@ impl SessionPlan {
         Selection { data: self.data.clone(), image }
     }
 
-    pub(crate) fn read(body: &[u8], config: &WorkerConfig) -> Result<Self, Refusal> {
+    pub(crate) fn read(body: &[u8], config: &WorkerConfig) -> Result<Self, ErrorResponse> {
         let request = parse(body)?;
         if request.webrtc_offer.kind != "offer" {
-            return Err(Refusal::internal("The field webrtc_offer is not an offer."));
+            return Err(ErrorResponse::internal("The field webrtc_offer is not an offer."));
         }
         sdp::check_offer(&request.webrtc_offer.sdp).map_err(|error| {
-            Refusal::configuration(format!("The offer cannot be used: {error}."))
+            ErrorResponse::configuration(format!("The offer cannot be used: {error}."))
         })?;
         let workflow = Workflow::find(&request.workflow_configuration, &config.processors)?;
         let source = SourcePlan::of(&request)?;
@@ -52,7 +52,7 @@ impl SessionPlan {
         if let StreamOutput::Named(name) = &stream
             && !workflow.has_output(name)
         {
-            return Err(Refusal::configuration(format!(
+            return Err(ErrorResponse::configuration(format!(
                 "Invalid stream_output field: '{name}'. Available workflow outputs: {}",
                 workflow.listed_outputs()
             )));
@@ -60,7 +60,7 @@ impl SessionPlan {
         let data = DataSelection::new(request.data_output.unwrap_or_default());
         let unknown: Vec<&str> = data.unknown(&workflow.outputs).collect();
         if !unknown.is_empty() {
-            return Err(Refusal::configuration(format!(
+            return Err(ErrorResponse::configuration(format!(
                 "Invalid data_output fields: ['{}']. Available workflow outputs: {}",
                 unknown.join("', '"),
                 workflow.listed_outputs()
@@ -81,12 +81,12 @@ impl SessionPlan {
     }
 }
 
-fn parse(body: &[u8]) -> Result<InitRequest, Refusal> {
+fn parse(body: &[u8]) -> Result<InitRequest, ErrorResponse> {
     if body.is_empty() {
-        return Err(Refusal::field("missing", vec!["body".into()], "Field required"));
+        return Err(ErrorResponse::field("missing", vec!["body".into()], "Field required"));
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
-        Refusal::field(
+        ErrorResponse::field(
             "json_invalid",
             vec!["body".into(), error.column().into()],
             "JSON decode error",
@@ -94,7 +94,7 @@ fn parse(body: &[u8]) -> Result<InitRequest, Refusal> {
     })?;
     if !value.is_object() {
         let message = "Input should be a valid dictionary or object to extract fields from";
-        return Err(Refusal::field("model_attributes_type", vec!["body".into()], message));
+        return Err(ErrorResponse::field("model_attributes_type", vec!["body".into()], message));
     }
     for path in [
         &["workflow_configuration"][..],
@@ -106,7 +106,7 @@ fn parse(body: &[u8]) -> Result<InitRequest, Refusal> {
         let found = path.iter().try_fold(&value, |value, name| value.get(name));
         if found.is_none() {
             let location = std::iter::once("body").chain(path.iter().copied());
-            return Err(Refusal::field(
+            return Err(ErrorResponse::field(
                 "missing",
                 location.map(Value::from).collect(),
                 "Field required",
@@ -117,6 +117,6 @@ fn parse(body: &[u8]) -> Result<InitRequest, Refusal> {
         let path = error.path().to_string();
         let location = std::iter::once("body").chain(path.split('.')).map(|part| json!(part));
         // The reason would quote the value, which may be a key.
-        Refusal::field("type_error", location.collect(), "Input is of the wrong type")
+        ErrorResponse::field("type_error", location.collect(), "Input is of the wrong type")
     })
 }

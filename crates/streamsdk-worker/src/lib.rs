@@ -38,10 +38,10 @@
 
 mod access;
 mod config;
+mod error_response;
 mod init;
 mod private_sources;
 pub mod processor;
-mod refusal;
 mod server;
 mod session;
 mod source_plan;

@@ -6,13 +6,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 
 /// Refuses a camera whose name leads to a private address, to this machine, or nowhere.
-pub(crate) async fn refuse(url: &str) -> Result<(), Refusal> {
+pub(crate) async fn refuse(url: &str) -> Result<(), ErrorResponse> {
     // The reason does not say what the name leads to: that is not for strangers to find out.
     let refused =
-        || Refusal::configuration("This worker does not pull cameras of private networks.");
+        || ErrorResponse::configuration("This worker does not pull cameras of private networks.");
     let host = host_of(url).ok_or_else(refused)?;
     let mut addresses = tokio::net::lookup_host((host, 0)).await.map_err(|_| refused())?.peekable();
     if addresses.peek().is_none() || addresses.any(|address| is_private(address.ip())) {

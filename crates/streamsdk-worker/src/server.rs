@@ -25,9 +25,9 @@ use tracing::{info, warn};
 
 use crate::WorkerConfig;
 use crate::access;
+use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
 use crate::private_sources;
-use crate::refusal::Refusal;
 use crate::session::{self, Session, StopOnDrop};
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
@@ -150,8 +150,8 @@ async fn about() -> impl IntoResponse {
 }
 
 /// The real server answers 404 to a GET and 405 to everything else, whatever the path.
-async fn elsewhere(method: Method) -> Refusal {
-    Refusal::no_endpoint(match method {
+async fn elsewhere(method: Method) -> ErrorResponse {
+    ErrorResponse::no_endpoint(match method {
         Method::GET | Method::HEAD => StatusCode::NOT_FOUND,
         _ => StatusCode::METHOD_NOT_ALLOWED,
     })
@@ -160,16 +160,16 @@ async fn elsewhere(method: Method) -> Refusal {
 async fn initialise(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> Response {
     match endpoint.open_session(&body).await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error_response) => error_response.into_response(),
     }
 }
 
 impl Endpoint {
-    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, Refusal> {
+    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, ErrorResponse> {
         let mut plan = SessionPlan::read(body, &self.config)?;
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
-            .map_err(|_| Refusal::busy(self.config.max_sessions))?;
+            .map_err(|_| ErrorResponse::busy(self.config.max_sessions))?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
         let config = self.config.peer(self.interfaces);
@@ -177,9 +177,9 @@ impl Endpoint {
         let answer = Answer::create(config, &offer, returns_video).await;
         let answer = answer.map_err(|error| match error {
             AnswerError::UnusableOffer(_) => {
-                Refusal::configuration(format!("The offer cannot be used: {error}."))
+                ErrorResponse::configuration(format!("The offer cannot be used: {error}."))
             }
-            error => Refusal::internal(&error.to_string()),
+            error => ErrorResponse::internal(&error.to_string()),
         })?;
         let response = InitResponse::answer(answer.sdp());
         let (peer, channels, video) = answer.into_parts();
@@ -189,15 +189,18 @@ impl Endpoint {
                 self.run(session, channels, peer, place);
                 Ok(response)
             }
-            Err(refusal) => {
+            Err(error_response) => {
                 peer.abort().await;
-                Err(refusal)
+                Err(error_response)
             }
         }
     }
 
     /// Connects to the camera, if the plan names one. Whoever stops waiting stops that, too.
-    async fn open_camera(&self, plan: &SessionPlan) -> Result<Option<NetworkStream>, Refusal> {
+    async fn open_camera(
+        &self,
+        plan: &SessionPlan,
+    ) -> Result<Option<NetworkStream>, ErrorResponse> {
         let SourcePlan::Network { url, options } = &plan.source else { return Ok(None) };
         if !self.config.allow_private_sources {
             private_sources::refuse(url).await?;
@@ -209,11 +212,12 @@ impl Endpoint {
         let opening = tokio::task::spawn_blocking(move || options.open());
         let stop = StopOnDrop::new(stop_handle);
         let opened = tokio::select! {
-            opened = opening => opened.map_err(|error| Refusal::internal(&error.to_string()))?,
-            () = self.stop.cancelled() => return Err(Refusal::internal("The worker is shutting down.")),
+            opened = opening => opened.map_err(|error| ErrorResponse::internal(&error.to_string()))?,
+            () = self.stop.cancelled() => return Err(ErrorResponse::internal("The worker is shutting down.")),
         };
-        let camera = opened
-            .map_err(|error| Refusal::internal(&format!("The camera cannot be used: {error}.")))?;
+        let camera = opened.map_err(|error| {
+            ErrorResponse::internal(&format!("The camera cannot be used: {error}."))
+        })?;
         stop.disarm();
         Ok(Some(camera))
     }

@@ -2,7 +2,7 @@ use streamsdk_capture::{NetworkStream, NetworkStreamOptions};
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::sdp::sends_video;
 
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 
 /// Pixels of the largest picture of live video that is taken, a little more than 4K: some are kept, and
 /// whoever sends them chooses their size.
@@ -26,7 +26,7 @@ pub(crate) enum SourcePlan {
 impl SourcePlan {
     /// Like the real server, goes by the URLs and then by what the offer brings: not every client says
     /// that it uploads a file.
-    pub(crate) fn of(request: &InitRequest) -> Result<Self, Refusal> {
+    pub(crate) fn of(request: &InitRequest) -> Result<Self, ErrorResponse> {
         if let Some(url) = &request.rtsp_url {
             return camera("rtsp_url", url, &["rtsp://", "rtsps://"]);
         }
@@ -41,14 +41,16 @@ impl SourcePlan {
     }
 }
 
-fn camera(field: &str, url: &str, schemes: &[&str]) -> Result<SourcePlan, Refusal> {
+fn camera(field: &str, url: &str, schemes: &[&str]) -> Result<SourcePlan, ErrorResponse> {
     let is_scheme = |scheme: &&str| {
         url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     if !schemes.iter().any(is_scheme) {
         let schemes = schemes.join(" or ");
         // The URL is not repeated: it may hold a password.
-        return Err(Refusal::internal(&format!("The field {field} must begin with {schemes}.")));
+        return Err(ErrorResponse::internal(&format!(
+            "The field {field} must begin with {schemes}."
+        )));
     }
     let options = NetworkStream::options(url).max_pixels(MAX_LIVE_PIXELS.into());
     Ok(SourcePlan::Network { url: url.to_owned(), options })
@@ -60,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(configure: impl FnOnce(&mut InitRequest)) -> Result<SourcePlan, Refusal> {
+    fn plan(configure: impl FnOnce(&mut InitRequest)) -> Result<SourcePlan, ErrorResponse> {
         let mut request = InitRequest::default();
         configure(&mut request);
         SourcePlan::of(&request)

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use streamsdk_protocol::init::WorkflowConfiguration;
 
+use crate::error_response::ErrorResponse;
 use crate::processor::{OutputKind, ProcessorEntry, Processors};
-use crate::refusal::Refusal;
 
 /// A processor and the outputs that the workflow makes of it.
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ impl Workflow {
     pub(crate) fn find(
         configuration: &WorkflowConfiguration,
         processors: &Processors,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ErrorResponse> {
         match (&configuration.workflow_specification, &configuration.workflow_id) {
             (Some(specification), _) => {
                 from_specification(specification, &configuration.image_input_name, processors)
             }
             (None, Some(id)) => from_id(id, processors),
-            (None, None) => Err(Refusal::internal(
+            (None, None) => Err(ErrorResponse::internal(
                 "The request has neither a workflow_specification nor a workflow_id.",
             )),
         }
@@ -65,9 +65,9 @@ impl Workflow {
     }
 }
 
-fn from_id(id: &str, processors: &Processors) -> Result<Workflow, Refusal> {
+fn from_id(id: &str, processors: &Processors) -> Result<Workflow, ErrorResponse> {
     let processor = processors.find(id).ok_or_else(|| {
-        Refusal::workflow(format!(
+        ErrorResponse::workflow(format!(
             "There is no workflow '{id}'. Available: {}.",
             processors.names().join(", ")
         ))
@@ -93,10 +93,10 @@ fn from_specification(
     specification: &Value,
     image_input: &str,
     processors: &Processors,
-) -> Result<Workflow, Refusal> {
+) -> Result<Workflow, ErrorResponse> {
     let steps = specification.get("steps").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [step] = steps else {
-        return Err(Refusal::workflow_syntax(
+        return Err(ErrorResponse::workflow_syntax(
             &format!(
                 "This worker runs workflows of exactly one step; this one has {}.",
                 steps.len()
@@ -110,7 +110,7 @@ fn from_specification(
         let known = processors.names().join("', '");
         let cause =
             format!("Input tag '{kind}' does not match any of the expected tags: '{known}'");
-        Refusal::workflow_syntax(&cause, Some((name, kind)))
+        ErrorResponse::workflow_syntax(&cause, Some((name, kind)))
     })?;
     let declared =
         specification.get("outputs").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -131,11 +131,11 @@ fn select(
     step: &str,
     image_input: &str,
     processor: &ProcessorEntry,
-) -> Result<WorkflowOutput, Refusal> {
+) -> Result<WorkflowOutput, ErrorResponse> {
     let text = |name: &str| output.get(name).and_then(Value::as_str).unwrap_or_default();
     let (name, selector) = (text("name").to_owned(), text("selector"));
     let missing = |what: &str| {
-        Refusal::workflow(format!(
+        ErrorResponse::workflow(format!(
             "Workflow references '{selector}' which points to a non-existent {what}."
         ))
     };

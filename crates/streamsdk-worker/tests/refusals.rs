@@ -8,7 +8,7 @@ use streamsdk_transport::{Interfaces, Offer, PeerConfig, VideoDirection};
 use streamsdk_worker::Worker;
 
 /// The worker's words.
-async fn refusal(video: Option<VideoDirection>, request: InitRequest) -> String {
+async fn error_response(video: Option<VideoDirection>, request: InitRequest) -> String {
     let worker = Worker::start("127.0.0.1:0", Default::default()).await.unwrap();
     let mut config = PeerConfig::default();
     config.interfaces = Interfaces::Loopback;
@@ -36,10 +36,10 @@ async fn refusal(video: Option<VideoDirection>, request: InitRequest) -> String 
 #[tokio::test]
 async fn a_stream_output_needs_a_video_slot_and_manual_mode_one_that_sends() {
     let named = || InitRequest { stream_output: Some(vec!["image".into()]), ..Default::default() };
-    let words = refusal(None, named()).await;
+    let words = error_response(None, named()).await;
     assert!(words.contains("takes no video"), "{words}");
     let manual = InitRequest { manual_mode: true, ..InitRequest::default() };
-    let words = refusal(Some(VideoDirection::ReceiveOnly), manual).await;
+    let words = error_response(Some(VideoDirection::ReceiveOnly), manual).await;
     assert!(words.contains("sends no video"), "{words}");
 }
 
@@ -47,9 +47,9 @@ async fn a_stream_output_needs_a_video_slot_and_manual_mode_one_that_sends() {
 #[tokio::test]
 async fn a_build_without_video_refuses_tracks() {
     let request = InitRequest::default();
-    let words = refusal(Some(VideoDirection::SendAndReceive), request).await;
+    let words = error_response(Some(VideoDirection::SendAndReceive), request).await;
     assert!(words.contains("it knows none"), "{words}");
     let named = InitRequest { stream_output: Some(vec!["image".into()]), ..Default::default() };
-    let words = refusal(Some(VideoDirection::ReceiveOnly), named).await;
+    let words = error_response(Some(VideoDirection::ReceiveOnly), named).await;
     assert!(words.contains("it knows none"), "{words}");
 }

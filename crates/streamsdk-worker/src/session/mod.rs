@@ -41,8 +41,8 @@ use self::upload::UploadFailure;
 use self::work::Work;
 use crate::WorkerConfig;
 use crate::config::codecs;
+use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
-use crate::refusal::Refusal;
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
@@ -75,7 +75,7 @@ impl Session {
         video: Option<Video>,
         camera: Option<NetworkStream>,
         stop: CancellationToken,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ErrorResponse> {
         let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
         let origin = match (&plan.source, receiver, camera) {
             (_, _, Some(camera)) => Origin::Network(camera),
@@ -90,10 +90,10 @@ impl Session {
     }
 }
 
-fn no_track(what: &str) -> Refusal {
+fn no_track(what: &str) -> ErrorResponse {
     let known: Vec<String> = codecs().iter().map(ToString::to_string).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Refusal::configuration(format!(
+    ErrorResponse::configuration(format!(
         "The offer {what} in a codec that this worker knows (it knows {known})."
     ))
 }

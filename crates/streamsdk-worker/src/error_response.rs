@@ -6,12 +6,12 @@ use streamsdk_protocol::REDACTED;
 
 /// A request that is not granted, in the words and shapes of the real server.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     status: StatusCode,
     body: Value,
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// A stream setting that does not fit the workflow.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self::typed(StatusCode::BAD_REQUEST, "WebRTCConfigurationError", message)
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         (self.status, Json(self.body)).into_response()
     }
