@@ -47,7 +47,7 @@ fn chunk(index: u32, total: u32, payload: &[u8]) -> BytesMut {
 async fn farewell(inference: &mut Channel) -> OutputMessage {
     let mut reassembler = Reassembler::new(Limits::default());
     loop {
-        let message = tokio::time::timeout(streamsdk_tests::PATIENCE, inference.recv()).await;
+        let message = tokio::time::timeout(streamsdk_tests::MAX_WAIT, inference.recv()).await;
         let Some(Message::Binary(bytes)) = message.unwrap() else { panic!("no farewell") };
         if let Some(message) = reassembler.push(bytes).unwrap() {
             let message =
@@ -173,7 +173,7 @@ async fn control_messages_of_nonsense_are_ignored_and_pings_echoed() {
     }
     inference.send(BytesMut::from(&b"\x00\xff"[..])).await.unwrap();
     upload.send(BytesMut::from("p")).await.unwrap();
-    let echoed = tokio::time::timeout(streamsdk_tests::PATIENCE, upload.recv()).await.unwrap();
+    let echoed = tokio::time::timeout(streamsdk_tests::MAX_WAIT, upload.recv()).await.unwrap();
     assert_eq!(echoed, Some(Message::Binary("p".into())));
 }
 
@@ -196,7 +196,7 @@ async fn a_client_that_leaves_in_the_middle_leaves_nothing() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    let session = tokio::time::timeout(streamsdk_tests::PATIENCE, freed).await.unwrap();
+    let session = tokio::time::timeout(streamsdk_tests::MAX_WAIT, freed).await.unwrap();
     assert_eq!(drain(session).await.unwrap().0.len(), 30);
     // Shutting down waits for every task that a session had.
     worker.shutdown().await;

@@ -7,7 +7,7 @@ use streamsdk::protocol::upload::UploadPlan;
 use streamsdk::signaling::{HttpSignaling, Signaling};
 use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk::{Client, Ended, StreamConfig, VideoFileSource, Workflow};
-use streamsdk_tests::{PATIENCE, clip, drain, http_post, worker, worker_with};
+use streamsdk_tests::{MAX_WAIT, clip, drain, http_post, worker, worker_with};
 use streamsdk_worker::{Gzip, Worker, WorkerConfig};
 
 type EditOffer = fn(&str) -> String;
@@ -41,7 +41,7 @@ async fn first_result(mut channels: Vec<Channel>) -> Vec<u8> {
     let mut chunk: BytesMut = plan.start_chunk(0);
     chunk.extend_from_slice(&file);
     channels[1].send(chunk).await.unwrap();
-    let message = tokio::time::timeout(PATIENCE, channels[0].recv()).await.unwrap();
+    let message = tokio::time::timeout(MAX_WAIT, channels[0].recv()).await.unwrap();
     let Some(Message::Binary(bytes)) = message else { panic!("{message:?}") };
     bytes[12..].to_vec()
 }

@@ -17,7 +17,7 @@ pub use fake_server::{FakeServer, Script};
 pub use lossy_server::LossyServer;
 
 /// A test that waits longer than this has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A clip of the test data.
 pub fn clip(name: &str) -> PathBuf {
@@ -63,7 +63,7 @@ pub async fn start_source(
 
 /// The next event, or a failed test when it does not come.
 pub async fn next(session: &mut Session) -> Option<Result<Event, Error>> {
-    tokio::time::timeout(PATIENCE, session.next()).await.expect("no event came")
+    tokio::time::timeout(MAX_WAIT, session.next()).await.expect("no event came")
 }
 
 /// Takes every event; returns what was said about each frame, and the summary.

@@ -12,8 +12,8 @@ use ring::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::{Value, json};
 use streamsdk_benches::conclude;
 
-const PAYLOAD: usize = 1400;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PAYLOAD_SIZE: usize = 1400;
+const MAX_WAIT: Duration = Duration::from_secs(5);
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 #[derive(Parser)]
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 fn measure(options: &Options) -> Result<Value> {
     ensure!(options.acknowledge <= options.window, "the window has no place for one ack");
-    let packets = (options.megabytes * 1_000_000).div_ceil(PAYLOAD as u64);
+    let packets = (options.megabytes * 1_000_000).div_ceil(PAYLOAD_SIZE as u64);
     let (sender, receiver) = connected_pair()?;
 
     let started = Instant::now();
@@ -53,7 +53,7 @@ fn connected_pair() -> Result<(UdpSocket, UdpSocket)> {
     let (one, other) = (bound()?, bound()?);
     for (socket, peer) in [(&one, &other), (&other, &one)] {
         socket.connect(peer.local_addr()?)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(MAX_WAIT))?;
         // The window fits into what every system allows; more is welcome.
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
     }
@@ -63,7 +63,7 @@ fn connected_pair() -> Result<(UdpSocket, UdpSocket)> {
 fn send(socket: &UdpSocket, packets: u64, window: u64) -> Result<()> {
     let key = key()?;
     let mut acknowledged = 0;
-    let mut packet = Vec::with_capacity(PAYLOAD + AES_128_GCM.tag_len());
+    let mut packet = Vec::with_capacity(PAYLOAD_SIZE + AES_128_GCM.tag_len());
     for number in 0..packets {
         while number - acknowledged >= window {
             let mut ack = [0; 8];
@@ -71,7 +71,7 @@ fn send(socket: &UdpSocket, packets: u64, window: u64) -> Result<()> {
             acknowledged = u64::from_le_bytes(ack);
         }
         packet.clear();
-        packet.resize(PAYLOAD, number as u8);
+        packet.resize(PAYLOAD_SIZE, number as u8);
         key.seal_in_place_append_tag(nonce(number), Aad::empty(), &mut packet)
             .ok()
             .context("a packet could not be sealed")?;

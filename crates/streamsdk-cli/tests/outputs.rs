@@ -19,7 +19,7 @@ use nix::unistd::mkfifo;
 use streamsdk::capture::VideoFile;
 
 /// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// `streamsdk run CLIP …` with the processor that finds motion, in a folder.
 fn run(folder: &Path, options: &[&str]) -> Command {
@@ -120,13 +120,13 @@ fn a_pipe_is_written_as_it_comes() {
     mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     let mut child = run(folder.path(), &["--jsonl", "pipe"]).stdout(Stdio::null()).spawn().unwrap();
     assert_eq!(fs::read_to_string(&pipe).unwrap().lines().count(), 300);
-    assert_eq!(exit_code(&mut child, PATIENCE), 0);
+    assert_eq!(exit_code(&mut child, MAX_WAIT), 0);
 
     let mut command = run(folder.path(), &["--stream-output", "image", "--save", "pipe"]);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let film = folder.path().join("film.mp4");
     fs::write(&film, fs::read(&pipe).unwrap()).unwrap();
-    assert_eq!(exit_code(&mut child, PATIENCE), 0);
+    assert_eq!(exit_code(&mut child, MAX_WAIT), 0);
     assert_eq!(frames(&film), 300);
     assert_eq!(names_in(folder.path()), ["film.mp4", "pipe"]);
 }
@@ -137,7 +137,7 @@ fn half_way(folder: &Path) -> Child {
     let outputs = ["--save", "out.mp4", "--jsonl", "out.jsonl", "--summary-json", "out.json"];
     let mut command = run(folder, &options);
     let child = command.args(outputs).stdout(Stdio::piped()).spawn().unwrap();
-    wait_for_bytes(&folder.join("out.jsonl"), PATIENCE);
+    wait_for_bytes(&folder.join("out.jsonl"), MAX_WAIT);
     child
 }
 
@@ -147,7 +147,7 @@ fn an_interrupt_and_a_request_to_terminate_end_the_run_with_everything_in_place(
         let folder = tempfile::tempdir().unwrap();
         let mut child = half_way(folder.path());
         signal(&child, told);
-        assert_eq!(exit_code(&mut child, PATIENCE), 130, "{told}");
+        assert_eq!(exit_code(&mut child, MAX_WAIT), 130, "{told}");
         let printed = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
         assert!(printed.contains("closed by the caller"), "{printed}");
         assert_eq!(names_in(folder.path()), ["out.json", "out.jsonl", "out.mp4"]);
@@ -165,7 +165,7 @@ fn a_recording_survives_a_kill_and_the_next_start() {
     let start = Instant::now();
     // The first fragment is a second long.
     while fs::metadata(&left).map_or(0, |it| it.len()) < 3000 {
-        assert!(start.elapsed() < PATIENCE, "nothing was recorded");
+        assert!(start.elapsed() < MAX_WAIT, "nothing was recorded");
         std::thread::sleep(Duration::from_millis(20));
     }
     signal(&child, SIGKILL);

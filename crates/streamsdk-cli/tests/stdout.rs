@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{clip, exit_code, streamsdk};
 use serde_json::Value;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 /// As shells have it for SIGPIPE.
 const READER_GONE: i32 = 141;
 
@@ -43,7 +43,7 @@ fn a_dash_is_standard_output_and_the_summary_for_people_goes_elsewhere() {
 fn leave_after_a_line(mut child: Child) -> (i32, String) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let code = exit_code(&mut child, PATIENCE);
+    let code = exit_code(&mut child, MAX_WAIT);
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     (code, errors)

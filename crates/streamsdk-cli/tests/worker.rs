@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{WorkerProcess, clip, errors_of, exit_code, signal, streamsdk, wait_for_bytes};
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 fn run(worker: &WorkerProcess, source: &str, options: &[&str]) -> Command {
     let mut command = streamsdk();
@@ -32,10 +32,10 @@ fn a_worker_that_is_told_to_end_tells_its_clients_why() {
         let mut worker = WorkerProcess::start();
         let mut command = run(&worker, &film(), &["--realtime", "--data-output", "predictions"]);
         let mut client = command.arg("--jsonl").arg(&lines).stderr(Stdio::piped()).spawn().unwrap();
-        wait_for_bytes(&lines, PATIENCE);
+        wait_for_bytes(&lines, MAX_WAIT);
         signal(worker.process(), told);
-        assert_eq!(exit_code(worker.process(), PATIENCE), 0, "{told}");
-        assert_eq!(exit_code(&mut client, PATIENCE), 9, "{told}");
+        assert_eq!(exit_code(worker.process(), MAX_WAIT), 0, "{told}");
+        assert_eq!(exit_code(&mut client, MAX_WAIT), 9, "{told}");
         let errors = std::io::read_to_string(client.stderr.take().unwrap()).unwrap();
         assert!(errors.contains("the worker is shutting down"), "{errors}");
     }
@@ -49,7 +49,7 @@ fn a_killed_worker_leaves_no_upload() {
     let mut worker = WorkerProcess::start_in(&temporary, &[]);
     let mut command = run(&worker, &film(), &["--realtime", "--data-output", "predictions"]);
     let mut client = command.arg("--jsonl").arg(&lines).stderr(Stdio::null()).spawn().unwrap();
-    wait_for_bytes(&lines, PATIENCE);
+    wait_for_bytes(&lines, MAX_WAIT);
     worker.kill();
     client.kill().unwrap();
     client.wait().unwrap();
@@ -91,7 +91,7 @@ fn limits_are_obeyed() {
     let worker = WorkerProcess::start_with(&["--max-sessions", "1"]);
     let mut command = run(&worker, &film(), &["--realtime", "--data-output", "predictions"]);
     let mut first = command.arg("--jsonl").arg(&lines).spawn().unwrap();
-    wait_for_bytes(&lines, PATIENCE);
+    wait_for_bytes(&lines, MAX_WAIT);
     let (code, errors) = errors_of(&mut run(&worker, &film(), &[]));
     assert_eq!(code, 6, "{errors}");
     first.kill().unwrap();

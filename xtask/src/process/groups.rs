@@ -13,7 +13,7 @@ use anyhow::Context;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// Set for an xtask that was started by an xtask. It has to be done before the outer one loses patience.
+/// Set for an xtask that was started by an xtask. It has to be done before the outer one gives up.
 pub const NESTED: &str = "XTASK_NESTED";
 
 /// How long a group has between the request to end and the end.

@@ -92,7 +92,7 @@ impl Playback {
 /// When frames are due, at a file's own speed.
 struct Schedule {
     /// How late a frame may be; `None` if it is given however late it is.
-    patience: Option<Duration>,
+    max_lateness: Option<Duration>,
     max_wait: Duration,
     /// When the frame before was due, and its time.
     last: Option<(Instant, Timestamp)>,
@@ -108,8 +108,8 @@ enum Due {
 
 impl Schedule {
     fn new(pacing: &Pacing, frame_time: Duration) -> Self {
-        let patience = pacing.drops_late.then_some(frame_time.max(MAX_LATENESS));
-        Self { patience, max_wait: pacing.max_wait, last: None }
+        let max_lateness = pacing.drops_late.then_some(frame_time.max(MAX_LATENESS));
+        Self { max_lateness, max_wait: pacing.max_wait, last: None }
     }
 
     fn due(&mut self, timestamp: Timestamp, now: Instant) -> Due {
@@ -122,8 +122,8 @@ impl Schedule {
         // What cannot be played at its own speed is played as fast as it can be.
         let is_hopeless = lateness > self.max_wait.max(HOPELESS);
         self.last = Some((if is_hopeless { now } else { due }, timestamp));
-        match self.patience {
-            Some(patience) if lateness > patience && !is_hopeless => Due::TooLate,
+        match self.max_lateness {
+            Some(max_lateness) if lateness > max_lateness && !is_hopeless => Due::TooLate,
             _ => Due::At(due),
         }
     }

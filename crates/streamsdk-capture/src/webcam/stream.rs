@@ -24,7 +24,7 @@ pub(super) struct Stream {
     stop_handle: StopHandle,
     read_timeout: Duration,
     /// How long it takes for a picture to come after one that is old.
-    patience: Duration,
+    frame_timeout: Duration,
     sequence_numbers: Sequence,
     clock: Clock,
     /// When one was taken, whether or not it could be decoded.
@@ -56,7 +56,7 @@ impl Stream {
             wakeup,
             stop_handle,
             read_timeout,
-            patience: patience(rate),
+            frame_timeout: frame_timeout(rate),
             sequence_numbers: Sequence::default(),
             clock: Clock::default(),
             last_picture: Instant::now(),
@@ -99,7 +99,7 @@ impl Stream {
         if newest.is_none() || !was_starved {
             return Ok(newest);
         }
-        self.look(limit.min(self.patience))?;
+        self.look(limit.min(self.frame_timeout))?;
         self.take_all(newest).map(|(newest, _)| newest)
     }
 
@@ -184,27 +184,27 @@ impl Stream {
 }
 
 /// Two frames' time, as far as that can be known, and long enough for a machine that is busy.
-fn patience(rate: Option<f64>) -> Duration {
+fn frame_timeout(rate: Option<f64>) -> Duration {
     let two_frames = rate.and_then(|rate| Duration::try_from_secs_f64(2.0 / rate).ok());
-    two_frames.unwrap_or_default().clamp(MIN_PATIENCE, MAX_PATIENCE)
+    two_frames.unwrap_or_default().clamp(MIN_FRAME_TIMEOUT, MAX_FRAME_TIMEOUT)
 }
 
 /// As with streams from the network.
 const MAX_UNDECODABLE: u32 = 64;
 
-const MIN_PATIENCE: Duration = Duration::from_millis(500);
-const MAX_PATIENCE: Duration = Duration::from_secs(2);
+const MIN_FRAME_TIMEOUT: Duration = Duration::from_millis(500);
+const MAX_FRAME_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn patience_is_two_frames_within_limits() {
-        assert_eq!(patience(Some(2.0)), Duration::from_secs(1));
-        assert_eq!(patience(Some(0.5)), MAX_PATIENCE);
+    fn frame_timeout_is_two_frames_within_limits() {
+        assert_eq!(frame_timeout(Some(2.0)), Duration::from_secs(1));
+        assert_eq!(frame_timeout(Some(0.5)), MAX_FRAME_TIMEOUT);
         for fast_or_odd in [Some(60.0), None, Some(0.0), Some(-1.0), Some(f64::NAN)] {
-            assert_eq!(patience(fast_or_odd), MIN_PATIENCE, "{fast_or_odd:?}");
+            assert_eq!(frame_timeout(fast_or_odd), MIN_FRAME_TIMEOUT, "{fast_or_odd:?}");
         }
     }
 }

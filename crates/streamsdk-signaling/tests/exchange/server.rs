@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// No test should ever wait this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// What the server does once it has the whole request.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Server {
 
     /// The next request, complete.
     pub(crate) async fn request(&mut self) -> Request {
-        match timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap() {
+        match timeout(MAX_WAIT, self.events.recv()).await.unwrap().unwrap() {
             Event::Request(request) => request,
             Event::Closed => panic!("the client closed the connection without a request"),
         }
@@ -80,7 +80,7 @@ impl Server {
 
     /// Waits until the client has closed the connection.
     pub(crate) async fn connection_closed(&mut self) {
-        let event = timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap();
+        let event = timeout(MAX_WAIT, self.events.recv()).await.unwrap().unwrap();
         assert!(matches!(event, Event::Closed), "the client made another request");
     }
 

@@ -281,8 +281,8 @@ mod tests {
     async fn a_reader_without_a_limit_may_pause_for_as_long_as_it_likes() {
         let inbound = full().await;
         inbound.lift_reader_timeout();
-        let patience = LIMITS.reader_timeout * 100;
-        let waiting = tokio::time::timeout(patience, inbound.deliver(message(200))).await;
+        let max_wait = LIMITS.reader_timeout * 100;
+        let waiting = tokio::time::timeout(max_wait, inbound.deliver(message(200))).await;
         assert!(waiting.is_err() && !inbound.reader_was_too_slow());
     }
 

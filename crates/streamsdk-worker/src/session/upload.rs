@@ -37,11 +37,11 @@ pub(crate) async fn receive(
     echo: &ChannelSender,
     chunks: &mut ChannelReceiver,
     limits: Limits,
-    patience: Patience,
+    timeouts: UploadTimeouts,
 ) -> Result<Spool, UploadFailure> {
     let (disk, written) = start_writer()?;
     let mut assembler = UploadAssembler::new(limits);
-    let mut progress = Progress::new(patience);
+    let mut progress = Progress::new(timeouts);
     while !assembler.is_complete() {
         let message = progress.limit(chunks.recv()).await?.ok_or(UploadFailure::Closed)?;
         let chunk = match message {
@@ -68,7 +68,7 @@ pub(crate) async fn receive(
 
 /// How long a client is waited for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct UploadTimeouts {
     /// Without a message.
     pub(crate) idle: Duration,
     /// Without a new part of the file, whatever else comes.
@@ -77,16 +77,16 @@ pub(crate) struct Patience {
 
 /// Since when a client has been silent, and since when its upload has got no further.
 struct Progress {
-    patience: Patience,
+    timeouts: UploadTimeouts,
     heard: Instant,
     got_on: Instant,
     bytes: u64,
 }
 
 impl Progress {
-    fn new(patience: Patience) -> Self {
+    fn new(timeouts: UploadTimeouts) -> Self {
         let now = Instant::now();
-        Self { patience, heard: now, got_on: now, bytes: 0 }
+        Self { timeouts, heard: now, got_on: now, bytes: 0 }
     }
 
     /// Notes a message, after which there were so many bytes of the file.
@@ -99,7 +99,7 @@ impl Progress {
 
     /// Waits for something of the client's until a limit is reached.
     async fn limit<T>(&self, awaited: impl Future<Output = T>) -> Result<T, UploadFailure> {
-        let Patience { idle, progress } = self.patience;
+        let UploadTimeouts { idle, progress } = self.timeouts;
         let until_silent = idle.saturating_sub(self.heard.elapsed());
         let until_stalled = progress.saturating_sub(self.got_on.elapsed());
         timeout(until_silent.min(until_stalled), awaited).await.map_err(|_| {
@@ -150,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn signs_of_life_are_no_progress() {
         let (idle, limit) = (Duration::from_secs(60), Duration::from_secs(150));
-        let mut progress = Progress::new(Patience { idle, progress: limit });
+        let mut progress = Progress::new(UploadTimeouts { idle, progress: limit });
         progress.heard(7);
         let (failure, waited) = never(&progress).await;
         assert!(matches!(failure, UploadFailure::Silent(told) if told == idle), "{failure}");

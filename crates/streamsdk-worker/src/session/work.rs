@@ -16,7 +16,7 @@ use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
 use super::source::{Playing, Source};
-use super::upload::{self, Patience, UploadFailure};
+use super::upload::{self, UploadFailure, UploadTimeouts};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
 
@@ -66,9 +66,9 @@ impl Work<'_> {
         // A slow disk may take its time; nothing else is to be told to the client meanwhile.
         chunks.hold_peer_back_without_limit();
         let WorkerConfig { limits, idle_timeout, progress_timeout, .. } = *self.config;
-        let patience = Patience { idle: idle_timeout, progress: progress_timeout };
+        let timeouts = UploadTimeouts { idle: idle_timeout, progress: progress_timeout };
         let received = tokio::select! {
-            received = upload::receive(&echo, &mut chunks, limits, patience) => received,
+            received = upload::receive(&echo, &mut chunks, limits, timeouts) => received,
             () = self.stop.cancelled() => Err(UploadFailure::Stopped),
         };
         let file = match received {

@@ -20,7 +20,7 @@ use streamsdk_worker::{Worker, WorkerConfig};
 use tokio::time::timeout;
 
 /// A test that waits longer than this has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Client {
     pub(crate) peer: Peer,
@@ -99,7 +99,7 @@ impl Client {
     pub(crate) async fn data(&mut self) -> OutputMessage {
         loop {
             let message =
-                timeout(PATIENCE, self.inference.recv()).await.expect("a message in time");
+                timeout(MAX_WAIT, self.inference.recv()).await.expect("a message in time");
             let Some(Message::Binary(bytes)) = message else { panic!("no message: {message:?}") };
             if let Some(message) = self.reassembler.push(bytes).unwrap() {
                 return OutputMessage::parse(message, &Limits::default(), &Redactor::default())
@@ -111,7 +111,7 @@ impl Client {
     /// The next frame of the worker's with its RTP time.
     pub(crate) async fn picture(&mut self) -> (u32, Frame) {
         let receiver = self.receiver.as_mut().expect("the worker returns a track");
-        let frame = timeout(PATIENCE, receiver.recv()).await.expect("a frame in time").unwrap();
+        let frame = timeout(MAX_WAIT, receiver.recv()).await.expect("a frame in time").unwrap();
         let picture = self.chain.as_ref().unwrap().add(&frame).decode().unwrap();
         (frame.rtp_time, picture)
     }

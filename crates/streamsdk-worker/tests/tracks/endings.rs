@@ -7,7 +7,7 @@ use streamsdk_transport::EndReason;
 use streamsdk_worker::WorkerConfig;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{PATIENCE, Wish, shut_down, worker, worker_with};
+use crate::client::{MAX_WAIT, Wish, shut_down, worker, worker_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_shuts_down_in_the_middle_of_sessions() {
@@ -36,7 +36,7 @@ async fn a_client_that_leaves_frees_its_place() {
     config.max_sessions = 1;
     let worker = worker_with(config).await;
     for leave_politely in [true, false, true] {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + MAX_WAIT;
         let mut client = loop {
             match Wish::of("passthrough").connect(&worker).await {
                 Ok(client) => break client,
@@ -78,6 +78,6 @@ async fn a_client_that_takes_no_results_is_left() {
     });
     let client = wish.connect(&worker).await.unwrap();
     let endless = client.send(TestPattern::new(1280, 720, 30.0).paced(false));
-    assert_eq!(timeout(PATIENCE, client.peer.ended()).await.unwrap(), EndReason::ClosedByPeer);
+    assert_eq!(timeout(MAX_WAIT, client.peer.ended()).await.unwrap(), EndReason::ClosedByPeer);
     endless.join().unwrap();
 }

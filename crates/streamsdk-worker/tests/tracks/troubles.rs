@@ -5,12 +5,12 @@ use streamsdk_capture::marker;
 use streamsdk_transport::VideoCodec;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, PATIENCE, Wish, pattern, shut_down, worker};
+use crate::client::{Client, MAX_WAIT, Wish, pattern, shut_down, worker};
 
 /// Polls until the worker asked for so many key frames.
 async fn asked_for_key_frames(client: &Client, times: u64) {
     let sender = client.sender.as_ref().unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while sender.stats().key_frame_requests < times {
         assert!(Instant::now() < deadline, "no key frame was asked for: {:?}", sender.stats());
         sleep(std::time::Duration::from_millis(5)).await;
