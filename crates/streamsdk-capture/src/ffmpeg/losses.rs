@@ -42,7 +42,7 @@ impl Losses {
             tick,
             rhythm: Rhythm::new(tick),
             packets: 0,
-            is_picture_each: PICTURE_EACH.contains(&stream.parameters().id()),
+            is_picture_each: CODECS_WITH_ONE_PICTURE_PER_PACKET.contains(&stream.parameters().id()),
             owed: 0,
             newest: None,
             first_key: None,
@@ -118,7 +118,7 @@ impl Losses {
         let is_concealed = picture.is_corrupt() || picture.has_decode_errors();
         self.damage.concealed_frames += u64::from(is_concealed);
         self.owed -= 1;
-        if self.owed > MAX_DELAY {
+        if self.owed > MAX_DECODER_DELAY {
             // Two packets a picture, as of interlaced video.
             self.is_picture_each &= self.damage != Damage::default();
         }
@@ -156,7 +156,9 @@ impl Losses {
                 return;
             }
             Some(Promise::VideoUntil(promised)) => (promised - self.video_end, last + self.tick),
-            Some(Promise::AnythingUntil(promised)) => (promised - self.end, last + END_TOLERANCE),
+            Some(Promise::AnythingUntil(promised)) => {
+                (promised - self.end, last + MAX_END_ERROR_SECONDS)
+            }
             None => return,
         };
         if ends_early > tolerance {
@@ -186,7 +188,7 @@ impl Rhythm {
     /// video that has no more frames there.
     fn missing_before(&mut self, time: Option<i64>, is_marked: bool) -> u64 {
         self.since_mark = if is_marked { 0 } else { self.since_mark.saturating_add(1) };
-        let is_near_mark = self.since_mark <= MARK_DISTANCE;
+        let is_near_mark = self.since_mark <= MAX_MARK_DISTANCE;
         let Some(time) = time else { return 0 };
         let Some(last) = self.last.replace(time) else { return 0 };
         let step = time.saturating_sub(last);
@@ -213,11 +215,11 @@ impl Rhythm {
     }
 
     fn is_hole(&self, step: i64) -> bool {
-        self.step > 0 && self.steady >= STEADY && step > self.step && !self.is_cut(step)
+        self.step > 0 && self.steady >= MIN_STEADY_PACKETS && step > self.step && !self.is_cut(step)
     }
 
     fn is_cut(&self, step: i64) -> bool {
-        step as f64 * self.tick > MAX_HOLE
+        step as f64 * self.tick > MAX_HOLE_SECONDS
     }
 
     /// In seconds.
@@ -227,17 +229,17 @@ impl Rhythm {
 }
 
 /// Codecs of which every packet gives a picture, unless it is only one of two fields.
-const PICTURE_EACH: [Id; 3] = [Id::H264, Id::HEVC, Id::MPEG2VIDEO];
+const CODECS_WITH_ONE_PICTURE_PER_PACKET: [Id; 3] = [Id::H264, Id::HEVC, Id::MPEG2VIDEO];
 /// More pictures than a decoder holds back to bring them in order.
-const MAX_DELAY: i64 = 32;
+const MAX_DECODER_DELAY: i64 = 32;
 /// In seconds: beyond that, two recordings were joined.
-const MAX_HOLE: f64 = 10.0;
+const MAX_HOLE_SECONDS: f64 = 10.0;
 /// A mark is on the packet behind a hole or, as FFmpeg looks ahead, on one of the two before it.
-const MARK_DISTANCE: u32 = 2;
+const MAX_MARK_DISTANCE: u32 = 2;
 /// Packets after which a rate is taken to be steady.
-const STEADY: u32 = 4;
+const MIN_STEADY_PACKETS: u32 = 4;
 /// In seconds: containers are not exact about their end.
-const END_TOLERANCE: f64 = 0.25;
+const MAX_END_ERROR_SECONDS: f64 = 0.25;
 
 #[cfg(test)]
 mod tests {

@@ -120,7 +120,7 @@ impl Schedule {
         let due = due.unwrap_or(now);
         let lateness = now.saturating_duration_since(due);
         // What cannot be played at its own speed is played as fast as it can be.
-        let is_hopeless = lateness > self.max_wait.max(HOPELESS);
+        let is_hopeless = lateness > self.max_wait.max(MAX_STALL);
         self.last = Some((if is_hopeless { now } else { due }, timestamp));
         match self.max_lateness {
             Some(max_lateness) if lateness > max_lateness && !is_hopeless => Due::TooLate,
@@ -132,7 +132,7 @@ impl Schedule {
 /// A machine that is busy for a moment is no reason to leave frames out.
 const MAX_LATENESS: Duration = Duration::from_millis(200);
 /// Nobody is to wait longer for a frame while all that there are come too late.
-const HOPELESS: Duration = Duration::from_secs(1);
+const MAX_STALL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

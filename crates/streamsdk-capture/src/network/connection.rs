@@ -260,7 +260,7 @@ pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictiona
 /// long. Comes after the watch, since FFmpeg gives errors for it that mean something else, too.
 fn socket_timeout(options: &NetworkStreamOptions) -> Option<i32> {
     let longest = options.connect_timeout.max(options.read_timeout);
-    i32::try_from(longest.saturating_add(SOCKET_GRACE).as_micros()).ok()
+    i32::try_from(longest.saturating_add(SOCKET_TIMEOUT_GRACE).as_micros()).ok()
 }
 
 fn clock(stream: &Stream<'_>, has_end: bool) -> Clock {
@@ -271,4 +271,4 @@ fn clock(stream: &Stream<'_>, has_end: bool) -> Clock {
     }
 }
 
-const SOCKET_GRACE: Duration = Duration::from_secs(1);
+const SOCKET_TIMEOUT_GRACE: Duration = Duration::from_secs(1);

@@ -20,14 +20,14 @@ pub(super) fn explain(
 ) -> CaptureError {
     match error {
         CaptureError::NotVideo { origin, reason } if address.kind() == Kind::Http => {
-            watch.allow(options.connect_timeout.min(LIMIT));
+            watch.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
             let asked = watch.clone();
             let options = for_ffmpeg(address.kind(), options);
             let kind = ask_content_type(address.url(), options, move || asked.is_over());
             CaptureError::NotVideo { origin, reason: kind.map_or(reason, |kind| sends(&kind)) }
         }
         CaptureError::Unauthorized { origin } => {
-            watch.allow(options.connect_timeout.min(LIMIT));
+            watch.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
             match challenges(address, watch).is_some_and(|head| wants_only_sha256(&head)) {
                 true => unknown_digest(&origin),
                 false => CaptureError::Unauthorized { origin },
@@ -70,8 +70,8 @@ fn wants_only_sha256(head: &str) -> bool {
 fn challenges(address: &Address, watch: &Watch) -> Option<String> {
     let (host, request) = address.plain_request()?;
     let socket = host.to_socket_addrs().ok()?.next()?;
-    let mut server = TcpStream::connect_timeout(&socket, LIMIT).ok()?;
-    server.set_read_timeout(Some(LOOK_UP)).ok()?;
+    let mut server = TcpStream::connect_timeout(&socket, MAX_DIAGNOSIS_TIME).ok()?;
+    server.set_read_timeout(Some(STOP_POLL_INTERVAL)).ok()?;
     server.write_all(request.as_bytes()).ok()?;
     let (mut head, mut part) = (Vec::new(), [0; 1024]);
     while !watch.is_over() && head.len() < MAX_HEAD_BYTES {
@@ -94,8 +94,8 @@ fn is_wait(error: &std::io::Error) -> bool {
 }
 
 /// The question is only about words.
-const LIMIT: Duration = Duration::from_secs(3);
-const LOOK_UP: Duration = Duration::from_millis(100);
+const MAX_DIAGNOSIS_TIME: Duration = Duration::from_secs(3);
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 #[cfg(test)]

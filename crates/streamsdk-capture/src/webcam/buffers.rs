@@ -28,7 +28,7 @@ pub(super) struct Filled {
 impl Buffers {
     /// Has the camera start with as many buffers as it gives.
     pub(super) fn start(device: &Device) -> Result<Self, CaptureError> {
-        let mut request = BufferRequest::new(WANTED);
+        let mut request = BufferRequest::new(REQUESTED_BUFFERS);
         let asked = device.ask(&requests::REQUEST_BUFFERS, &mut request);
         asked.map_err(|errno| device.failed("asking for buffers", errno))?;
         let mappings = (0..request.count.min(MAX_BUFFERS))
@@ -106,7 +106,7 @@ fn map(device: &Device, index: u32) -> Result<Mapping, Errno> {
 }
 
 /// Enough that a consumer may be late without the camera having nothing to fill.
-const WANTED: u32 = 4;
+const REQUESTED_BUFFERS: u32 = 4;
 
 /// As many as a driver could give for long.
 const MAX_BUFFERS: u32 = 32;

@@ -31,7 +31,8 @@ impl Clock {
     /// in the future. A driver that does not tell, or tells what cannot be, gives its pictures when
     /// they are asked for.
     pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: Moment) -> (i64, SystemTime) {
-        let is_plausible = |micros: &i64| now.monotonic.abs_diff(*micros) <= FARTHEST;
+        let is_plausible =
+            |micros: &i64| now.monotonic.abs_diff(*micros) <= MAX_CLOCK_OFFSET_MICROS;
         let plausible = taken_at.filter(is_plausible);
         let taken_at = plausible.unwrap_or(now.monotonic);
         let age = u64::try_from(now.monotonic.saturating_sub(taken_at)).unwrap_or(0);
@@ -51,7 +52,7 @@ pub(super) fn micros(seconds: i64, microseconds: i64) -> Option<i64> {
 
 /// Some drivers give a picture before the end of the time that it shows, and pictures take a while; but a
 /// clock that is farther away shows another time, or stands still. In microseconds.
-const FARTHEST: u64 = 1_000_000;
+const MAX_CLOCK_OFFSET_MICROS: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

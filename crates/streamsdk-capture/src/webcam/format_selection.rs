@@ -18,7 +18,7 @@ pub(super) fn choose(
         .filter(is_offered)
         .map(|format| Candidate { format, fastest: fastest(rates(format)) })
         .collect();
-    let fast_enough = wanted_rate * (1.0 - TOLERANCE);
+    let fast_enough = wanted_rate * (1.0 - MAX_RATE_DIFFERENCE);
     let fitting = candidates.iter().find(|candidate| candidate.fastest >= fast_enough);
     let chosen = fitting.or_else(|| closest(&candidates))?;
     Some(chosen.format)
@@ -49,7 +49,7 @@ fn closest(candidates: &[Candidate]) -> Option<&Candidate> {
 }
 
 /// A rate of 29.97 does for one of 30.
-const TOLERANCE: f64 = 0.01;
+const MAX_RATE_DIFFERENCE: f64 = 0.01;
 
 #[cfg(test)]
 mod tests {
