@@ -25,7 +25,7 @@ use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 
 /// How long threads that look something up or open a camera are waited for at the end.
-const THREADS_END: Duration = Duration::from_millis(500);
+const MAX_SHUTDOWN_TIME: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let (colors, done) = match Arguments::read() {
@@ -46,7 +46,7 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|error| Failure::Internal(error.to_string()))?;
     let done = runtime.block_on(obey(arguments));
-    runtime.shutdown_timeout(THREADS_END);
+    runtime.shutdown_timeout(MAX_SHUTDOWN_TIME);
     done
 }
 

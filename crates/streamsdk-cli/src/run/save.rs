@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::terminal;
 
 /// Frames that wait to be written; the session is held back beyond that.
-const WAITING: usize = 4;
+const MAX_QUEUED_FRAMES: usize = 4;
 
 /// Writes frames to a video file on a thread of its own; or does nothing, when no file was asked for.
 pub(super) struct Saver {
@@ -96,7 +96,7 @@ impl Writing {
         };
         let name = target.name().to_owned();
         let path = part.as_ref().map_or(name.as_path(), Part::path).to_owned();
-        let (frames, waiting) = mpsc::channel(WAITING);
+        let (frames, waiting) = mpsc::channel(MAX_QUEUED_FRAMES);
         let done = tokio::task::spawn_blocking(move || write_all(path, times, waiting));
         Ok(Self { frames, done, name, part, _held: held })
     }

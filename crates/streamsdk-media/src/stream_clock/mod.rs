@@ -184,7 +184,9 @@ impl StreamClock {
         if candidate <= last {
             self.behind = self.behind.saturating_add(1);
             let back = last.saturating_sub(candidate);
-            return match back > ticks(self.base, SMALL) || self.behind >= MANY {
+            return match back > ticks(self.base, MAX_REORDER_GAP)
+                || self.behind >= MIN_STEPS_IN_A_ROW
+            {
                 true => self.anchor(own, by_arrival),
                 false => by_arrival,
             };
@@ -214,8 +216,8 @@ fn ticks(base: TimeBase, duration: Duration) -> i64 {
 
 /// Timestamps that are so far behind may be no step: pictures that change places, or one that came when
 /// the clock had gone on without it.
-const SMALL: Duration = Duration::from_millis(200);
+const MAX_REORDER_GAP: Duration = Duration::from_millis(200);
 /// So many of those in a row are one.
-const MANY: u32 = 8;
+const MIN_STEPS_IN_A_ROW: u32 = 8;
 
 const MAX_TICKS: u64 = 1 << 62;
