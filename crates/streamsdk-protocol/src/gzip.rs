@@ -6,7 +6,7 @@ use crate::pool;
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// What a gzip member claims as its size is believed up to this many times what arrived: base64 of
 /// JPEG shrinks by a quarter, JSON of boxes by ten.
-const BELIEVED_RATIO: usize = 16;
+const MAX_TRUSTED_RATIO: usize = 16;
 
 /// Whether `data` starts like a gzip member.
 pub(crate) fn is_gzip(data: &[u8]) -> bool {
@@ -27,7 +27,7 @@ pub(crate) enum InflateError {
 pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> {
     let Member { mut deflated, trailer } = Member::find(data).ok_or(InflateError::Corrupt)?;
     let claimed = trailer.size as usize;
-    let room = claimed.min(data.len().saturating_mul(BELIEVED_RATIO)).min(limit);
+    let room = claimed.min(data.len().saturating_mul(MAX_TRUSTED_RATIO)).min(limit);
     let mut out = pool::take(room);
     out.resize(room, 0);
     let mut len = 0;

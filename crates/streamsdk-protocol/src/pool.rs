@@ -9,16 +9,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 /// What is not worth keeping, and what is too large to be kept, in bytes.
-const SMALL: usize = 16 << 10;
-const LARGE: usize = 4 << 20;
+const MIN_KEPT_BYTES: usize = 16 << 10;
+const MAX_KEPT_BYTES: usize = 4 << 20;
 /// A message that is joined and one that is inflated, of two sessions.
-const KEPT: usize = 4;
+const MAX_KEPT_BUFFERS: usize = 4;
 
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// A buffer for so many bytes. What it holds is of no meaning.
 pub(crate) fn take(bytes: usize) -> Vec<u8> {
-    let kept = if bytes < SMALL { None } else { free().pop() };
+    let kept = if bytes < MIN_KEPT_BYTES { None } else { free().pop() };
     kept.unwrap_or_else(|| Vec::with_capacity(bytes))
 }
 
@@ -41,14 +41,14 @@ impl AsRef<[u8]> for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let mut free = free();
-        if free.len() < KEPT {
+        if free.len() < MAX_KEPT_BUFFERS {
             free.push(std::mem::take(&mut self.0));
         }
     }
 }
 
 fn is_worth_keeping(buffer: &Vec<u8>) -> bool {
-    (SMALL..=LARGE).contains(&buffer.capacity())
+    (MIN_KEPT_BYTES..=MAX_KEPT_BYTES).contains(&buffer.capacity())
 }
 
 fn free() -> MutexGuard<'static, Vec<Vec<u8>>> {
@@ -61,22 +61,23 @@ mod tests {
 
     #[test]
     fn few_buffers_are_kept_and_none_that_is_small_or_huge() {
-        let shared: Vec<_> = (0..KEPT * 2).map(|_| share(vec![7; SMALL])).collect();
-        assert!(shared.iter().all(|bytes| bytes.len() == SMALL));
+        let shared: Vec<_> =
+            (0..MAX_KEPT_BUFFERS * 2).map(|_| share(vec![7; MIN_KEPT_BYTES])).collect();
+        assert!(shared.iter().all(|bytes| bytes.len() == MIN_KEPT_BYTES));
         drop(shared);
-        drop((share(vec![7; SMALL - 1]), share(vec![7; LARGE + 1])));
+        drop((share(vec![7; MIN_KEPT_BYTES - 1]), share(vec![7; MAX_KEPT_BYTES + 1])));
         let kept = free().len();
-        assert!(kept <= KEPT, "{kept}");
+        assert!(kept <= MAX_KEPT_BUFFERS, "{kept}");
         assert!(free().iter().all(is_worth_keeping));
     }
 
     #[test]
     fn bytes_stay_as_they_are_while_somebody_holds_them() {
-        let held = share(vec![1; SMALL]).slice(10..20);
-        let mut others: Vec<_> = (0..KEPT * 2).map(|_| take(SMALL)).collect();
+        let held = share(vec![1; MIN_KEPT_BYTES]).slice(10..20);
+        let mut others: Vec<_> = (0..MAX_KEPT_BUFFERS * 2).map(|_| take(MIN_KEPT_BYTES)).collect();
         others.iter_mut().for_each(|other| {
             other.clear();
-            other.resize(SMALL, 2);
+            other.resize(MIN_KEPT_BYTES, 2);
         });
         assert_eq!(held.as_ref(), [1; 10]);
     }

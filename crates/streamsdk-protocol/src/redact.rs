@@ -62,7 +62,7 @@ impl Redactor {
         let query = rest.split_once('?').map_or("", |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let least = if names_a_secret(name) { MIN_SECRET_CHARACTERS } else { LONG };
+            let least = if names_a_secret(name) { MIN_SECRET_CHARACTERS } else { MIN_TOKEN_CHARS };
             self.add(value, least);
         }
         self
@@ -229,7 +229,7 @@ fn names_a_secret(name: &str) -> bool {
 /// Shorter ones are left alone: their letters stand everywhere.
 const MIN_SECRET_CHARACTERS: usize = 4;
 /// What is as long as that in a URL's query is no plain setting.
-const LONG: usize = 16;
+const MIN_TOKEN_CHARS: usize = 16;
 
 #[cfg(test)]
 mod tests {

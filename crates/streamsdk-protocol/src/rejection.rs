@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{Redactor, TEXT_LIMIT, text};
 
 /// Most wrong fields or blocks that are kept.
-const ROW_LIMIT: usize = 20;
+const MAX_ROWS: usize = 20;
 
 /// A refusal, read from an HTTP answer.
 ///
@@ -187,7 +187,7 @@ fn field_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<FieldError
     };
     // `input` is left out: it echoes the whole request, with the key and the workflow.
     rows.iter()
-        .take(ROW_LIMIT)
+        .take(MAX_ROWS)
         .map(|row| FieldError {
             location: clean(&location(row)),
             message: clean(row.get("msg").and_then(Value::as_str).unwrap_or_default()),
@@ -199,7 +199,7 @@ fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError
     let rows = body.get("blocks_errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let text = |row: &Value, name| row.get(name).and_then(Value::as_str).map(clean);
     rows.iter()
-        .take(ROW_LIMIT)
+        .take(MAX_ROWS)
         .map(|row| BlockError {
             block_id: text(row, "block_id"),
             block_type: text(row, "block_type"),

@@ -149,7 +149,11 @@ impl<'a> Walk<'a, '_> {
         self.at += length;
         self.copied = self.at;
         // A value of which hardly anything is right must not grow without a bound.
-        if self.out.len() <= self.text.len() * 2 + ROOM { Ok(()) } else { Err(Malformed) }
+        if self.out.len() <= self.text.len() * 2 + REPLACEMENT_ROOM {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -220,7 +224,7 @@ const NULL: &[u8] = b"null";
 /// Parsers stop at 128, and what they read may stand inside of something else.
 const MAX_DEPTH: usize = 100;
 /// For short values, whose replacements are longer than they are.
-const ROOM: usize = 256;
+const REPLACEMENT_ROOM: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -5,11 +5,11 @@ use std::fmt;
 use crate::text::{clean, shorten};
 
 /// Most odd fields of one message that are listed; the others are only counted.
-const LISTED: usize = 16;
+const MAX_LISTED_FIELDS: usize = 16;
 /// Most characters of a field's name that are kept.
-const NAME_LIMIT: usize = 120;
+const MAX_NAME_CHARS: usize = 120;
 /// Most characters of an unusable value that are kept.
-const VALUE_LIMIT: usize = 40;
+const MAX_VALUE_CHARS: usize = 40;
 
 /// What was wrong with the fields of one message. The first 16 are listed, all are counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,8 +78,8 @@ impl OddFields {
     /// `name` is asked for only where there is a place for it.
     pub(super) fn add(&mut self, name: impl FnOnce() -> String, what: Oddity) {
         self.count += 1;
-        if self.listed.len() < LISTED {
-            self.listed.push(OddField { field: shorten(&clean(&name()), NAME_LIMIT), what });
+        if self.listed.len() < MAX_LISTED_FIELDS {
+            self.listed.push(OddField { field: shorten(&clean(&name()), MAX_NAME_CHARS), what });
         }
     }
 }
@@ -91,15 +91,15 @@ impl Oddity {
             b"NaN" | b"Infinity" | b"-Infinity" => Self::NotFinite,
             // No character has more than four bytes.
             other => {
-                let start = &other[..other.len().min(VALUE_LIMIT * 4)];
+                let start = &other[..other.len().min(MAX_VALUE_CHARS * 4)];
                 let found = clean(&String::from_utf8_lossy(start));
-                Self::Unusable { found: shorten(&found, VALUE_LIMIT) }
+                Self::Unusable { found: shorten(&found, MAX_VALUE_CHARS) }
             }
         }
     }
 
     pub(super) fn failed(why: &str) -> Self {
-        Self::Failed { why: shorten(&clean(why), NAME_LIMIT) }
+        Self::Failed { why: shorten(&clean(why), MAX_NAME_CHARS) }
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
         for n in 0..1_000_000_u32 {
             odd.add(|| format!("mask[{n}]"), Oddity::NotFinite);
         }
-        assert_eq!((odd.count(), odd.iter().count()), (1_000_000, LISTED));
+        assert_eq!((odd.count(), odd.iter().count()), (1_000_000, MAX_LISTED_FIELDS));
         assert!(odd.to_string().ends_with("and 999984 more"), "{odd}");
     }
 }

@@ -291,9 +291,9 @@ impl Output {
 /// Prints the first bytes only: an output can be a whole image.
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 200;
+        const MAX_SHOWN_BYTES: usize = 200;
         let json = self.json();
-        match json.char_indices().nth(SHOWN) {
+        match json.char_indices().nth(MAX_SHOWN_BYTES) {
             Some((end, _)) => write!(f, "{}… ({} bytes)", &json[..end], json.len()),
             None => f.write_str(json),
         }

@@ -128,7 +128,7 @@ struct Waiting<T> {
 }
 
 /// Frames and messages that wait without one pair among them before the offset is doubted.
-const DOUBT: usize = 30;
+const MAX_UNPAIRED: usize = 30;
 
 impl<F, D> Pairing<F, D> {
     /// A pairing that has seen nothing. A window of 0 is taken as 1.
@@ -242,7 +242,7 @@ impl<F, D> Pairing<F, D> {
 
     /// Drops an offset that fits nothing of what has gathered on both sides.
     fn doubt_offset(&mut self) {
-        let enough = self.config.window.min(DOUBT);
+        let enough = self.config.window.min(MAX_UNPAIRED);
         let waiting = self.frames.len().min(self.data.len());
         if self.offset.value().is_some() && waiting >= enough && self.pairs().is_empty() {
             self.offset.start_again();

@@ -57,13 +57,13 @@ impl Message {
 /// How many times as long a hold becomes, at most, when reports come that do not tell the offset.
 const MAX_HOLD: u32 = 3;
 /// Reports that may wait for messages that are slower than the reports.
-const REPORTS: usize = 8;
+const MAX_WAITING_REPORTS: usize = 8;
 /// Frames that have to agree when frame 1 has no message.
-const AGREEING: usize = 3;
+const MIN_AGREEING_FRAMES: usize = 3;
 /// Frames that a vote needs.
-const VOTERS: usize = 8;
+const MIN_VOTES: usize = 8;
 /// How far the offsets of single frames may be apart, in ticks, and be one offset.
-const SPREAD: i64 = 12;
+const MAX_SPREAD_TICKS: i64 = 12;
 
 impl OffsetEstimator {
     pub(super) fn new(config: &PairingConfig) -> Self {
@@ -113,7 +113,7 @@ impl OffsetEstimator {
 
     pub(super) fn see_report(&mut self, report: SenderReport) {
         if report.ntp_time != 0 {
-            remember(&mut self.reports, report, REPORTS);
+            remember(&mut self.reports, report, MAX_WAITING_REPORTS);
             self.update_estimate();
         }
     }
@@ -166,7 +166,7 @@ impl OffsetEstimator {
             message.frame_id.checked_add(1) == Some(next.frame_id)
                 && message.was_taken_before(sent) == Some(true)
                 && next.was_taken_before(sent) == Some(false)
-                && message.arrived.abs_diff(frame.arrived) < ServerTime::RANGE
+                && message.arrived.abs_diff(frame.arrived) < ServerTime::MAX_APART
         })?;
         Some(report.rtp_time.wrapping_sub(message.pts))
     }
@@ -191,19 +191,19 @@ impl OffsetEstimator {
             }
             agreeing += 1;
         }
-        (number == 1 || agreeing >= AGREEING).then_some(offset)
+        (number == 1 || agreeing >= MIN_AGREEING_FRAMES).then_some(offset)
     }
 
     /// The offset that fits nearly all frames, if no other one comes near.
     fn voted(&self) -> Option<u32> {
         let most = self.frames.len().min(self.messages.len());
-        if most < VOTERS {
+        if most < MIN_VOTES {
             return None;
         }
         let vote = Vote::count(self.frames.iter().flat_map(|frame| {
             self.messages.iter().map(|message| frame.rtp_time.wrapping_sub(message.pts))
         }))?;
-        let clear = vote.votes >= VOTERS && vote.votes * 4 >= most * 3;
+        let clear = vote.votes >= MIN_VOTES && vote.votes * 4 >= most * 3;
         (clear && vote.runner_up * 2 <= vote.votes).then_some(vote.offset)
     }
 
@@ -256,12 +256,16 @@ impl Vote {
         sorted.sort_unstable();
         let mut end = 0;
         let groups = (0..sorted.len()).map(|start| {
-            end += sorted[end..].iter().take_while(|&&at| at - sorted[start] <= SPREAD).count();
+            end += sorted[end..]
+                .iter()
+                .take_while(|&&at| at - sorted[start] <= MAX_SPREAD_TICKS)
+                .count();
             (end - start, start)
         });
         let groups: Vec<_> = groups.collect();
         let &(votes, first) = groups.iter().max()?;
-        let is_other = |(_, start): &&(_, usize)| (sorted[*start] - sorted[first]).abs() > SPREAD;
+        let is_other =
+            |(_, start): &&(_, usize)| (sorted[*start] - sorted[first]).abs() > MAX_SPREAD_TICKS;
         let runner_up = groups.iter().filter(is_other).map(|(votes, _)| *votes).max();
         let middle = sorted[first + votes / 2];
         Some(Self {

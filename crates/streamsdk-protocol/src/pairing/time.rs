@@ -57,7 +57,7 @@ const QUARTER: i64 = 900 * SECOND;
 
 impl ServerTime {
     /// Readings that are further apart cannot be compared.
-    pub(super) const RANGE: Duration = Duration::from_secs(450);
+    pub(super) const MAX_APART: Duration = Duration::from_secs(450);
 
     /// From an NTP time as it is on the wire: 32 bits of seconds, 32 bits of fraction.
     pub fn from_ntp(time: u64) -> Self {
