@@ -5,7 +5,7 @@ use bytes::Bytes;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use streamsdk_protocol::upload::{Received, UploadAssembler};
-use streamsdk_protocol::{CHUNK_PAYLOAD, Limits};
+use streamsdk_protocol::{MAX_CHUNK_PAYLOAD, Limits};
 
 #[derive(Debug, Arbitrary)]
 enum Input {
@@ -25,7 +25,7 @@ enum Input {
 fuzz_target!(|inputs: (u8, Vec<Input>)| {
     let (total, inputs) = inputs;
     let limits = Limits {
-        upload_bytes: 16 * CHUNK_PAYLOAD as u64,
+        upload_bytes: 16 * MAX_CHUNK_PAYLOAD as u64,
         upload_reorder_bytes: 100,
         ..Limits::default()
     };

@@ -1,7 +1,7 @@
 //! Messages to the client, cut into chunks.
 //!
 //! Every binary message on the inference channel is a 12-byte header, three little-endian `u32`
-//! (frame id, chunk index, total chunks), and at most [`CHUNK_PAYLOAD`] bytes. A message that fits
+//! (frame id, chunk index, total chunks), and at most [`MAX_CHUNK_PAYLOAD`] bytes. A message that fits
 //! into one chunk has the header too. [`split`] cuts, [`Reassembler`] joins.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::{CHUNK_PAYLOAD, Limits, pool};
+use crate::{Limits, MAX_CHUNK_PAYLOAD, pool};
 
 /// Length of [`ChunkHeader`] on the wire, in bytes.
 pub const HEADER_LEN: usize = 12;
@@ -54,10 +54,10 @@ impl ChunkHeader {
 ///
 /// An empty payload gives one chunk that is only a header.
 pub fn split(frame_id: u32, payload: &[u8]) -> impl Iterator<Item = BytesMut> {
-    let total = payload.len().div_ceil(CHUNK_PAYLOAD).max(1) as u32;
+    let total = payload.len().div_ceil(MAX_CHUNK_PAYLOAD).max(1) as u32;
     (0..total).map(move |index| {
-        let start = index as usize * CHUNK_PAYLOAD;
-        let part = &payload[start..payload.len().min(start + CHUNK_PAYLOAD)];
+        let start = index as usize * MAX_CHUNK_PAYLOAD;
+        let part = &payload[start..payload.len().min(start + MAX_CHUNK_PAYLOAD)];
         let mut chunk = BytesMut::with_capacity(HEADER_LEN + part.len());
         ChunkHeader { frame_id, index, total }.write(&mut chunk);
         chunk.put_slice(part);
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn a_message_of_exactly_one_payload_is_one_chunk_and_a_byte_more_is_two() {
-        assert_eq!(split(1, &vec![0; CHUNK_PAYLOAD]).count(), 1);
-        assert_eq!(split(1, &vec![0; CHUNK_PAYLOAD + 1]).count(), 2);
+        assert_eq!(split(1, &vec![0; MAX_CHUNK_PAYLOAD]).count(), 1);
+        assert_eq!(split(1, &vec![0; MAX_CHUNK_PAYLOAD + 1]).count(), 2);
     }
 
     #[test]
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn a_message_over_the_byte_limit_is_forgotten_and_the_next_one_passes() {
-        let limits = Limits { message_bytes: CHUNK_PAYLOAD + 10, ..Limits::default() };
+        let limits = Limits { message_bytes: MAX_CHUNK_PAYLOAD + 10, ..Limits::default() };
         let mut reassembler = Reassembler::new(limits);
-        let payload = vec![1; CHUNK_PAYLOAD + 11];
+        let payload = vec![1; MAX_CHUNK_PAYLOAD + 11];
         let mut chunks = split(1, &payload);
         assert_eq!(reassembler.push(chunks.next().unwrap().freeze()), Ok(None));
         assert!(matches!(
@@ -292,9 +292,9 @@ mod tests {
 
     #[test]
     fn a_repeated_chunk_does_not_count_against_the_limit() {
-        let limits = Limits { message_bytes: CHUNK_PAYLOAD + 10, ..Limits::default() };
+        let limits = Limits { message_bytes: MAX_CHUNK_PAYLOAD + 10, ..Limits::default() };
         let mut reassembler = Reassembler::new(limits);
-        let payload = vec![1; CHUNK_PAYLOAD + 10];
+        let payload = vec![1; MAX_CHUNK_PAYLOAD + 10];
         let first = split(1, &payload).next().unwrap();
         let chunks = split(1, &payload).chain([first]).collect::<Vec<_>>();
         let messages =
@@ -306,7 +306,7 @@ mod tests {
     fn the_stalest_message_makes_room_and_is_counted() {
         let limits = Limits { messages_in_flight: 2, ..Limits::default() };
         let mut reassembler = Reassembler::new(limits);
-        let payload = vec![0; CHUNK_PAYLOAD * 2];
+        let payload = vec![0; MAX_CHUNK_PAYLOAD * 2];
         let first_halves = (1..=3).map(|id| split(id, &payload).next().unwrap());
         assert_eq!(push_all(&mut reassembler, first_halves), []);
         assert_eq!((reassembler.in_flight(), reassembler.abandoned()), (2, 1));

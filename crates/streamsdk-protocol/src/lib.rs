@@ -38,7 +38,7 @@ pub mod upload;
 pub use limits::Limits;
 pub use redact::Redactor;
 pub use secret::{ApiKey, REDACTED, redact_url};
-pub use text::TEXT_LIMIT;
+pub use text::MAX_TEXT_CHARS;
 
 /// Label of the channel that carries results and control messages.
 ///
@@ -52,4 +52,4 @@ pub const UPLOAD_CHANNEL: &str = "video_upload";
 pub const INIT_PATH: &str = "initialise_webrtc_worker";
 
 /// Largest payload in one data-channel message, in bytes, in either direction.
-pub const CHUNK_PAYLOAD: usize = 49_152;
+pub const MAX_CHUNK_PAYLOAD: usize = 49_152;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::init::InitRequest;
-use crate::text::{self, TEXT_LIMIT};
+use crate::text::{self, MAX_TEXT_CHARS};
 use crate::{ApiKey, REDACTED};
 
 /// Knows what a client keeps to itself, and takes it out of the texts of others.
@@ -102,9 +102,9 @@ impl Redactor {
     }
 
     /// A peer's text as people may read it: without secrets, on one line, without characters that act on a
-    /// terminal, and of at most [`TEXT_LIMIT`] characters.
+    /// terminal, and of at most [`MAX_TEXT_CHARS`] characters.
     pub fn text(&self, text: &str) -> String {
-        text::shorten(&self.redact(&text::clean(text)), TEXT_LIMIT)
+        text::shorten(&self.redact(&text::clean(text)), MAX_TEXT_CHARS)
     }
 
     /// The longest secret that `text` begins with: its length there, and what is to follow.
@@ -290,11 +290,14 @@ mod tests {
     fn a_secret_that_is_hidden_or_cut_at_the_limit_does_not_show_in_part() {
         let redactor = Redactor::default().password("s3cretword");
         assert_eq!(redactor.text("s3cr\u{200b}et\u{1b}word\n"), "[redacted] ");
-        for before in TEXT_LIMIT - 12..TEXT_LIMIT + 2 {
+        for before in MAX_TEXT_CHARS - 12..MAX_TEXT_CHARS + 2 {
             let shown =
                 redactor.text(&format!("{}s3cretword{}", "ä".repeat(before), "x".repeat(99)));
             assert!(!shown.contains("s3c"), "{before}");
-            assert!(shown.chars().count() < TEXT_LIMIT + 40 && shown.ends_with("more)"), "{shown}");
+            assert!(
+                shown.chars().count() < MAX_TEXT_CHARS + 40 && shown.ends_with("more)"),
+                "{shown}"
+            );
         }
     }
 

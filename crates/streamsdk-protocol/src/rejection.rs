@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Redactor, TEXT_LIMIT, text};
+use crate::{MAX_TEXT_CHARS, Redactor, text};
 
 /// Most wrong fields or blocks that are kept.
 const MAX_ROWS: usize = 20;
@@ -210,5 +210,5 @@ fn block_errors(body: &Value, clean: &impl Fn(&str) -> String) -> Vec<BlockError
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
-    text::shorten(&parts.collect::<Vec<_>>().join("; "), TEXT_LIMIT)
+    text::shorten(&parts.collect::<Vec<_>>().join("; "), MAX_TEXT_CHARS)
 }

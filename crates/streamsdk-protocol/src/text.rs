@@ -1,7 +1,7 @@
 //! Texts of a peer, made fit for people: for errors, logs and terminals.
 
 /// Most characters of a peer's text that are shown.
-pub const TEXT_LIMIT: usize = 1_000;
+pub const MAX_TEXT_CHARS: usize = 1_000;
 
 /// `text` without what would act on a terminal or hide something from a reader, and on one line.
 ///

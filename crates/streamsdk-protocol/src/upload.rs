@@ -1,7 +1,7 @@
 //! A video file on its way to the server.
 //!
 //! Every binary message on the upload channel is an 8-byte header, two little-endian `u32` (chunk
-//! index, total chunks), and at most [`CHUNK_PAYLOAD`] bytes of the file. The server answers
+//! index, total chunks), and at most [`MAX_CHUNK_PAYLOAD`] bytes of the file. The server answers
 //! nothing and begins when it has all chunks. A message of at most one byte is a keep-alive ping
 //! that the server echoes.
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::{CHUNK_PAYLOAD, Limits};
+use crate::{Limits, MAX_CHUNK_PAYLOAD};
 
 /// Length of the header of one upload chunk, in bytes.
 pub const HEADER_LEN: usize = 8;
@@ -34,7 +34,7 @@ impl UploadPlan {
         if file_bytes == 0 {
             return Err(PlanError::Empty);
         }
-        let chunks = u32::try_from(file_bytes.div_ceil(CHUNK_PAYLOAD as u64))
+        let chunks = u32::try_from(file_bytes.div_ceil(MAX_CHUNK_PAYLOAD as u64))
             .map_err(|_| PlanError::TooLarge { file_bytes })?;
         Ok(Self { file_bytes, chunks })
     }
@@ -51,8 +51,8 @@ impl UploadPlan {
 
     /// Length of the payload of chunk `index`, in bytes; 0 past the end.
     pub fn payload_len(&self, index: u32) -> usize {
-        let start = u64::from(index) * CHUNK_PAYLOAD as u64;
-        (self.file_bytes.saturating_sub(start)).min(CHUNK_PAYLOAD as u64) as usize
+        let start = u64::from(index) * MAX_CHUNK_PAYLOAD as u64;
+        (self.file_bytes.saturating_sub(start)).min(MAX_CHUNK_PAYLOAD as u64) as usize
     }
 
     /// A buffer that starts with the header of chunk `index` and has room for its payload.
@@ -170,7 +170,7 @@ impl UploadAssembler {
     }
 
     fn check_total(&mut self, index: u32, total: u32) -> Result<(), UploadError> {
-        let most = self.limits.upload_bytes.div_ceil(CHUNK_PAYLOAD as u64);
+        let most = self.limits.upload_bytes.div_ceil(MAX_CHUNK_PAYLOAD as u64);
         if u64::from(total) > most {
             return Err(UploadError::TooLarge { limit: self.limits.upload_bytes });
         }
@@ -286,16 +286,16 @@ mod tests {
     #[test]
     fn an_empty_file_and_one_past_the_counter_have_no_plan() {
         assert_eq!(UploadPlan::new(0), Err(PlanError::Empty));
-        let most = u64::from(u32::MAX) * CHUNK_PAYLOAD as u64;
+        let most = u64::from(u32::MAX) * MAX_CHUNK_PAYLOAD as u64;
         assert_eq!(UploadPlan::new(most).unwrap().chunks(), u32::MAX);
         assert!(matches!(UploadPlan::new(most + 1), Err(PlanError::TooLarge { .. })));
     }
 
     #[test]
     fn the_last_chunk_carries_the_rest() {
-        let plan = UploadPlan::new(CHUNK_PAYLOAD as u64 + 5).unwrap();
+        let plan = UploadPlan::new(MAX_CHUNK_PAYLOAD as u64 + 5).unwrap();
         assert_eq!(plan.chunks(), 2);
-        assert_eq!((plan.payload_len(0), plan.payload_len(1)), (CHUNK_PAYLOAD, 5));
+        assert_eq!((plan.payload_len(0), plan.payload_len(1)), (MAX_CHUNK_PAYLOAD, 5));
         assert_eq!(plan.payload_len(2), 0);
         assert_eq!(plan.start_chunk(1).as_ref(), [1, 0, 0, 0, 2, 0, 0, 0]);
     }

@@ -22,7 +22,7 @@ use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::sdp::{check_answer, check_offer};
 use streamsdk_protocol::upload::{Received, UploadAssembler, UploadPlan, WAITING_OVERHEAD};
 use streamsdk_protocol::{
-    ApiKey, CHUNK_PAYLOAD, Limits, REDACTED, Redactor, TEXT_LIMIT, redact_url,
+    ApiKey, Limits, MAX_CHUNK_PAYLOAD, MAX_TEXT_CHARS, REDACTED, Redactor, redact_url,
 };
 
 fn config(cases: u32) -> ProptestConfig {
@@ -44,7 +44,11 @@ fn reorder<T>(items: Vec<T>, keys: &[u32]) -> Vec<T> {
 
 /// Lengths of messages: mostly small, some of several chunks, some exactly at a boundary.
 fn message_len() -> impl Strategy<Value = usize> {
-    prop_oneof![0..200usize, 1..4 * CHUNK_PAYLOAD, (1..4usize).prop_map(|n| n * CHUNK_PAYLOAD)]
+    prop_oneof![
+        0..200usize,
+        1..4 * MAX_CHUNK_PAYLOAD,
+        (1..4usize).prop_map(|n| n * MAX_CHUNK_PAYLOAD)
+    ]
 }
 
 proptest! {
@@ -80,7 +84,7 @@ proptest! {
 
     #[test]
     fn of_too_many_messages_the_one_that_rested_longest_makes_room(
-        lens in vec(1..3 * CHUNK_PAYLOAD, 1..12),
+        lens in vec(1..3 * MAX_CHUNK_PAYLOAD, 1..12),
         order in vec(any::<u32>(), 1..40),
         in_flight in 1..4usize,
     ) {
@@ -195,7 +199,7 @@ proptest! {
     #[test]
     fn no_message_makes_the_upload_assembler_panic_or_take_more_than_allowed(
         messages in vec(prop_oneof![6 => plausible_part(), 1 => any_bytes(0..=20)], 0..40),
-        upload_bytes in prop_oneof![Just(20), Just(8 * CHUNK_PAYLOAD as u64)],
+        upload_bytes in prop_oneof![Just(20), Just(8 * MAX_CHUNK_PAYLOAD as u64)],
     ) {
         let limits = Limits { upload_bytes, upload_reorder_bytes: 60, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
@@ -252,7 +256,7 @@ proptest! {
         let plan = UploadPlan::new(file_bytes).unwrap();
         let last = plan.chunks() - 1;
         prop_assert_eq!(
-            u64::from(last) * CHUNK_PAYLOAD as u64 + plan.payload_len(last) as u64,
+            u64::from(last) * MAX_CHUNK_PAYLOAD as u64 + plan.payload_len(last) as u64,
             file_bytes
         );
         prop_assert!(plan.payload_len(last) > 0 && plan.payload_len(plan.chunks()) == 0);
@@ -506,7 +510,7 @@ proptest! {
     fn a_text_for_people_is_short_and_acts_on_no_terminal(text in ".{0,50}", times in 1..200usize) {
         let shown = Redactor::default().text(&text.repeat(times));
         prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
-        prop_assert!(shown.chars().count() <= TEXT_LIMIT + 30);
+        prop_assert!(shown.chars().count() <= MAX_TEXT_CHARS + 30);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use streamsdk_protocol::output::OutputMessage;
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
 use streamsdk_protocol::sdp::{SdpError, check_answer, check_offer};
 use streamsdk_protocol::upload::{HEADER_LEN, Received, UploadAssembler, UploadPlan};
-use streamsdk_protocol::{ApiKey, CHUNK_PAYLOAD, Limits, Redactor};
+use streamsdk_protocol::{ApiKey, Limits, MAX_CHUNK_PAYLOAD, Redactor};
 
 /// The key that stands in the recordings.
 const KEY: &str = "FAKE_API_KEY_0123456789";
@@ -158,7 +158,7 @@ fn recorded_upload_chunks_are_what_the_plan_makes_and_what_the_assembler_takes()
         {
             let index = index as u32;
             let total = u32::from_le_bytes(recorded[4..HEADER_LEN].try_into().unwrap());
-            let plan = UploadPlan::new(u64::from(total) * CHUNK_PAYLOAD as u64).unwrap();
+            let plan = UploadPlan::new(u64::from(total) * MAX_CHUNK_PAYLOAD as u64).unwrap();
             let payload = recorded.slice(HEADER_LEN..);
             let mut chunk = plan.start_chunk(index);
             chunk.extend_from_slice(&payload);

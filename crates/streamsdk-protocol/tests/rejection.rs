@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
-use streamsdk_protocol::{ApiKey, REDACTED, Redactor, TEXT_LIMIT};
+use streamsdk_protocol::{ApiKey, MAX_TEXT_CHARS, REDACTED, Redactor};
 
 const KEY: &str = "FAKE_API_KEY_0123456789";
 
@@ -84,11 +84,11 @@ fn the_key_is_taken_out_of_every_text_and_the_rest_stays() {
 
 #[test]
 fn a_key_at_the_place_where_a_long_text_is_cut_does_not_show_in_part() {
-    for before in TEXT_LIMIT - 30..TEXT_LIMIT + 5 {
+    for before in MAX_TEXT_CHARS - 30..MAX_TEXT_CHARS + 5 {
         let message = format!("{}{KEY}{}", "ä".repeat(before), "x".repeat(100));
         let rejection = read(400, &json!({"message": message}));
         assert!(!rejection.message.contains("FAKE"), "{before}: {}", rejection.message);
-        assert!(rejection.message.chars().count() < TEXT_LIMIT + 40);
+        assert!(rejection.message.chars().count() < MAX_TEXT_CHARS + 40);
     }
 }
 
@@ -107,7 +107,7 @@ fn texts_are_cleaned_and_shortened() {
     let body = json!({"message": format!("\u{1b}]0;x\u{7}{}", "x".repeat(5 << 20))});
     let message = read(500, &body).message;
     assert!(message.starts_with("]0;xxxx") && message.ends_with("characters more)"), "{message}");
-    assert!(message.len() < TEXT_LIMIT + 50);
+    assert!(message.len() < MAX_TEXT_CHARS + 50);
 }
 
 #[test]
