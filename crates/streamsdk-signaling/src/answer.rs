@@ -8,11 +8,11 @@ use streamsdk_protocol::{Redactor, redact_url, sdp};
 
 use crate::SignalingError;
 
-/// Most bytes of a body that are read. A real answer has 3 kB, the longest rejection_text 25 kB.
-const BODY_LIMIT: usize = 1 << 20;
+/// Most bytes of a body that are read. A real answer has 3 kB, the longest rejection 25 kB.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Most characters of a strange body that are shown.
-const SHOWN: usize = 120;
+const MAX_SHOWN_CHARS: usize = 120;
 
 /// What has to be known about the request in order to read its answer.
 pub(crate) struct Asked<'a> {
@@ -42,7 +42,7 @@ async fn accepted(
         Ok(End::Limit) => {
             return Err(SignalingError::BodyTooLarge {
                 url: asked.url.to_owned(),
-                limit: BODY_LIMIT,
+                limit: MAX_BODY_BYTES,
             });
         }
         Err(error) => return Err(SignalingError::reading(asked.url, error)),
@@ -72,7 +72,7 @@ enum End {
 
 async fn read_body(response: &mut Response, body: &mut Vec<u8>) -> Result<End, reqwest::Error> {
     while let Some(chunk) = response.chunk().await? {
-        let room = BODY_LIMIT - body.len();
+        let room = MAX_BODY_BYTES - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             return Ok(End::Limit);
@@ -108,7 +108,7 @@ fn header(headers: &HeaderMap, name: &HeaderName, asked: &Asked<'_>) -> Option<S
 fn start(text: &str, asked: &Asked<'_>) -> String {
     let text = asked.redactor.text(text);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
+    match line.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }

@@ -4,7 +4,7 @@ use reqwest::Url;
 use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection};
 
 /// Most fields and most blocks that are listed.
-const LISTED: usize = 8;
+const MAX_LISTED_ROWS: usize = 8;
 
 /// A rejection by the server at a URL as one text: the server's words, where the fault is, why, and what
 /// can be done where the server does not say it.
@@ -36,14 +36,14 @@ impl RejectionText<'_> {
     fn write_fields(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // Where a server has no message of its own, the rejection's message is made of the fields.
         let unsaid = |field: &&FieldError| !self.0.message.contains(&field.message);
-        for field in self.0.fields.iter().filter(unsaid).take(LISTED) {
+        for field in self.0.fields.iter().filter(unsaid).take(MAX_LISTED_ROWS) {
             write!(f, "; field {}: {}", field.location, field.message)?;
         }
         Ok(())
     }
 
     fn write_blocks(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for block in self.0.blocks.iter().take(LISTED) {
+        for block in self.0.blocks.iter().take(MAX_LISTED_ROWS) {
             write_block(f, block)?;
         }
         Ok(())
