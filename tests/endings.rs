@@ -6,8 +6,8 @@ use streamsdk::capture::{FrameProducer, TestPattern};
 use streamsdk::protocol::chunk::split;
 use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk::{
-    Ended, Error, ErrorKind, Event, ManualSource, RetryPolicy, Session, StreamConfig, Summary,
-    Timeouts,
+    Ended, Error, ErrorKind, Event, ManualSource, ProducerSource, RetryPolicy, Session,
+    StreamConfig, Summary, Timeouts,
 };
 use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
@@ -161,6 +161,20 @@ async fn error_after(breaking: impl Fn(&LossyServer), frames: u64) -> Error {
     let error = failure(session).await;
     feeding.join().unwrap();
     error
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_of_a_track_that_the_path_lost_for_good_make_it_incomplete() {
+    let worker = worker().await;
+    let server = LossyServer::before(&worker.url()).await;
+    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0).limit(90));
+    let config = StreamConfig::default().data_output(["*"]).realtime_processing(false);
+    let mut session = start_source(server.url(), source, "passthrough", config).await.unwrap();
+    while !matches!(next(&mut session).await, Some(Ok(Event::Data(_)))) {}
+    server.lose_sent_video(3);
+    let summary = incomplete(session).await.unwrap();
+    assert_eq!(summary.ended, Some(Ended::Incomplete));
+    assert!(summary.dropped.not_returned > 0, "{summary}");
 }
 
 /// Frames of a source that ends before the answers to the first frames after a break are missed, and of one

@@ -41,9 +41,14 @@ impl LossyServer {
         self.relay.lose_one_in(count);
     }
 
-    /// Loses the next `count` packets of video on the way to the client.
+    /// Loses the next `count` packets of video on the way to the client, however often they are sent.
     pub fn lose_returned_video(&self, count: u32) {
         self.relay.lose_media_to_first(count);
+    }
+
+    /// Loses the next `count` packets of video on the way to the server, however often they are sent.
+    pub fn lose_sent_video(&self, count: u32) {
+        self.relay.lose_media_to_second(count);
     }
 
     /// Loses everything on the way to the client from now on.

@@ -1,6 +1,7 @@
 //! A network path that loses packets: stands between two peers on loopback.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -21,10 +22,28 @@ struct Loss {
     one_in: AtomicU32,
     /// Larger packets are lost; 0 loses none.
     larger_than: AtomicU32,
-    /// So many packets of media on the way to the first peer are lost, and then no more.
-    media_to_first: AtomicU32,
+    /// What is lost of the media on the way to the first peer, and to the second.
+    media_to: [Mutex<LostMedia>; 2],
     /// Whether everything on the way to the first peer, and to the second, is lost.
     all_to: [AtomicBool; 2],
+}
+
+/// Packets of media that are lost for good.
+#[derive(Default)]
+struct LostMedia {
+    /// So many more, and then those only that are sent again.
+    left: u32,
+    sequences: HashSet<[u8; 2]>,
+}
+
+impl LostMedia {
+    fn takes(&mut self, packet: &[u8]) -> bool {
+        let sequence = [packet[2], packet[3]];
+        if self.left > 0 && self.sequences.insert(sequence) {
+            self.left -= 1;
+        }
+        self.sequences.contains(&sequence)
+    }
 }
 
 /// Where the first peer finds the second, and the second the first.
@@ -46,10 +65,7 @@ impl Loss {
         let limit = self.larger_than.load(Ordering::Relaxed) as usize;
         let by_size = limit != 0 && packet.len() > limit;
         let by_chance = one_in != 0 && (random >> 8).is_multiple_of(one_in);
-        let less = |left: u32| left.checked_sub(1);
-        let planned = to == 0
-            && is_media(packet)
-            && self.media_to_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        let planned = is_media(packet) && self.media_to[to].lock().unwrap().takes(packet);
         let by_way = self.all_to[to].load(Ordering::Relaxed);
         by_size || by_chance || planned || by_way
     }
@@ -57,7 +73,7 @@ impl Loss {
 
 /// RTP shares the path with RTCP, DTLS and STUN (RFC 7983, RFC 5761).
 fn is_media(packet: &[u8]) -> bool {
-    matches!(packet, [128..=191, kind, ..] if !(64..=95).contains(&(kind & 0x7f)))
+    matches!(packet, [128..=191, kind, _, _, ..] if !(64..=95).contains(&(kind & 0x7f)))
 }
 
 /// One of the two ways.
@@ -132,10 +148,16 @@ impl Relay {
         self.loss.larger_than.store(size, Ordering::Relaxed);
     }
 
-    /// Loses the next `count` packets of media on the way to the first peer.
+    /// Loses the next `count` packets of media on the way to the first peer, however often they are sent.
     #[allow(dead_code, reason = "each test program uses a part")]
     pub(crate) fn lose_media_to_first(&self, count: u32) {
-        self.loss.media_to_first.store(count, Ordering::Relaxed);
+        self.loss.media_to[0].lock().unwrap().left = count;
+    }
+
+    /// Loses the next `count` packets of media on the way to the second peer, however often they are sent.
+    #[allow(dead_code, reason = "each test program uses a part")]
+    pub(crate) fn lose_media_to_second(&self, count: u32) {
+        self.loss.media_to[1].lock().unwrap().left = count;
     }
 
     /// Loses everything on the way to the first peer from now on.

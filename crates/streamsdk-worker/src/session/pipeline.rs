@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, ManualSender};
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::pace::{Pace, Stop};
 use super::processing::Processing;
@@ -87,7 +87,12 @@ impl Pipeline {
             }
             frames = frame_id;
         };
-        debug!(frames, left_out, "the frames have ended");
+        let damage = self.source.producer.damage();
+        if damage.is_loss() {
+            info!(frames, left_out, %damage, "the frames have ended, and not all came whole");
+        } else {
+            debug!(frames, left_out, %damage, "the frames have ended");
+        }
         end
     }
 
@@ -116,6 +121,8 @@ impl Pipeline {
     }
 
     fn end(&self, frames: u32, left_out: u64, reason: NoFrame) -> PipelineEnd {
+        // An error beside that reason would say that it could not go on.
+        let is_time_limit = matches!(reason, NoFrame::Stop(Stop::TimeLimit));
         let mut end = match reason {
             NoFrame::Stop(stop) => PipelineEnd::stopped(frames, stop),
             NoFrame::Source(CaptureError::Stopped) => PipelineEnd::stopped(frames, Stop::Cancelled),
@@ -127,7 +134,9 @@ impl Pipeline {
             }
             NoFrame::Source(error) => self.failed(frames, error.to_string()),
         };
-        end.errors.extend(self.losses(left_out));
+        if !is_time_limit {
+            end.errors.extend(self.losses(left_out));
+        }
         end
     }
 
@@ -142,7 +151,6 @@ impl Pipeline {
     /// What is missing of what was promised: all of a file, and every frame of a lossless session.
     fn losses(&self, left_out: u64) -> Vec<String> {
         let damage = self.source.producer.damage();
-        debug!(%damage, left_out, "what is known of the source");
         let is_promised = self.lossless || self.source.kind == SourceKind::File;
         let damaged = (is_promised && damage.is_loss()).then(|| format!("of the video, {damage}"));
         let late = (self.lossless && left_out > 0).then(|| {

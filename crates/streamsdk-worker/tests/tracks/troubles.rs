@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use streamsdk_capture::marker;
 use streamsdk_transport::VideoCodec;
+use streamsdk_worker::Worker;
 use tokio::time::{Instant, sleep};
 
 use crate::client::{Client, MAX_WAIT, Wish, pattern, shut_down, worker};
@@ -15,6 +16,40 @@ async fn asked_for_key_frames(client: &Client, times: u64) {
         assert!(Instant::now() < deadline, "no key frame was asked for: {:?}", sender.stats());
         sleep(std::time::Duration::from_millis(5)).await;
     }
+}
+
+/// Sends two frames that are none, and a good one, and takes the result of that.
+async fn damaged(processing_timeout: Option<u64>) -> (Worker, Client) {
+    let worker = worker().await;
+    let wish = Wish::of("passthrough").ask(|request| {
+        request.processing_timeout = processing_timeout;
+    });
+    let mut client = wish.connect(&worker).await.unwrap();
+    let sender = client.sender.clone().unwrap();
+    for (broken, before) in [([0x31_u8; 400], 9000), ([0x30; 400], 6000)] {
+        sender.send(0_u32.wrapping_sub(before), Bytes::copy_from_slice(&broken)).await.unwrap();
+    }
+    client.send(pattern(320, 180, 1)).join().unwrap();
+    assert_eq!(client.data().await.frame_id, 1);
+    (worker, client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_could_not_be_decoded_are_told_at_the_end() {
+    let (worker, mut client) = damaged(None).await;
+    let (farewell, ()) = tokio::join!(client.data(), worker.shutdown());
+    assert!(farewell.processing_complete);
+    // The first one is not even given to the decoder.
+    let told = "of the video, 1 frame is missing and 1 packet was unreadable".to_owned();
+    assert!(farewell.errors.contains(&told), "{:?}", farewell.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_limit_is_no_error_whatever_was_lost_before() {
+    let (_worker, mut client) = damaged(Some(2)).await;
+    let farewell = client.data().await;
+    assert_eq!(farewell.termination_reason.as_deref(), Some("timeout_reached"));
+    assert_eq!(farewell.errors, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle, WhenFull,
+    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle, WhenFull,
 };
 use streamsdk_media::video::{
     self, Codec, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder,
@@ -37,6 +37,10 @@ struct Track {
     stop_handle: StopHandle,
     stopped: CancellationToken,
     next_sequence: u64,
+    /// Frames that were whole and could not be decoded.
+    undecodable: u64,
+    /// Frames that were whole and that the connection had no more room for, up to the newest one.
+    overflowed: u64,
 }
 
 impl Track {
@@ -46,7 +50,24 @@ impl Track {
         stop_handle.on_stop(move || cancel.cancel());
         let decoding = Decoding::new(receiver.codec());
         let runtime = Handle::current();
-        Self { receiver, decoding, runtime, stop_handle, stopped, next_sequence: 0 }
+        Self {
+            receiver,
+            decoding,
+            runtime,
+            stop_handle,
+            stopped,
+            next_sequence: 0,
+            undecodable: 0,
+            overflowed: 0,
+        }
+    }
+
+    fn captured(&mut self, frame: Frame) -> CapturedFrame {
+        let overflowed = self.receiver.stats().overflowed;
+        let dropped = overflowed - std::mem::replace(&mut self.overflowed, overflowed);
+        let sequence = self.next_sequence + dropped;
+        self.next_sequence = sequence + 1;
+        CapturedFrame::new(frame, sequence).dropped(dropped)
     }
 
     /// What comes next from the client, encoded.
@@ -74,16 +95,22 @@ impl FrameProducer for Track {
         loop {
             let incoming = self.next_encoded()?;
             let decoding = self.decoding.as_mut().map_err(|error| error.clone())?;
-            if let Some(frame) = decoding.decode(&incoming, &self.receiver)? {
-                let sequence = self.next_sequence;
-                self.next_sequence += 1;
-                return Ok(CapturedFrame::new(frame, sequence));
+            match decoding.decode(&incoming, &self.receiver)? {
+                Some(frame) => return Ok(self.captured(frame)),
+                None => self.undecodable += 1,
             }
         }
     }
 
     fn stop_handle(&self) -> StopHandle {
         self.stop_handle.clone()
+    }
+
+    fn damage(&self) -> Damage {
+        let mut damage = Damage::default();
+        damage.missing_frames = self.receiver.stats().lost;
+        damage.undecodable_packets = self.undecodable;
+        damage
     }
 }
 
