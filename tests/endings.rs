@@ -26,8 +26,8 @@ async fn session_of(
     };
     let count = results.len() as u32;
     let results = results.iter().map(|(id, errors)| (*id, message(*id, errors)));
-    let farewell = OutgoingMessage { processing_complete: true, ..message(count, &[]) };
-    let messages: Vec<_> = results.chain([(count + 1, last(farewell))]).collect();
+    let final_message = OutgoingMessage { processing_complete: true, ..message(count, &[]) };
+    let messages: Vec<_> = results.chain([(count + 1, last(final_message))]).collect();
     let messages: Vec<_> =
         messages.iter().map(|(id, message)| (*id, message.encode(true))).collect();
     let server = FakeServer::start(move |_peer, mut channel| {

@@ -44,11 +44,11 @@ fn chunk(index: u32, total: u32, payload: &[u8]) -> BytesMut {
 }
 
 /// The worker's last message.
-async fn farewell(inference: &mut Channel) -> OutputMessage {
+async fn final_message(inference: &mut Channel) -> OutputMessage {
     let mut reassembler = Reassembler::new(Limits::default());
     loop {
         let message = tokio::time::timeout(streamsdk_tests::MAX_WAIT, inference.recv()).await;
-        let Some(Message::Binary(bytes)) = message.unwrap() else { panic!("no farewell") };
+        let Some(Message::Binary(bytes)) = message.unwrap() else { panic!("no final message") };
         if let Some(message) = reassembler.push(bytes).unwrap() {
             let message =
                 OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap();
@@ -83,7 +83,7 @@ async fn uploads_of_nonsense_are_answered_and_ended() {
         for chunk in chunks {
             upload.send(chunk).await.unwrap();
         }
-        let message = farewell(&mut inference).await;
+        let message = final_message(&mut inference).await;
         assert_eq!(message.termination_reason.as_deref(), Some("upload_failed"));
         assert!(message.errors[0].contains(words), "{:?}", message.errors);
         peer.abort().await;
@@ -98,7 +98,7 @@ async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 4, &[0; 49_152])).await.unwrap();
-    let message = farewell(&mut inference).await;
+    let message = final_message(&mut inference).await;
     assert!(message.errors[0].contains("100000 bytes"), "{:?}", message.errors);
 }
 
@@ -109,7 +109,7 @@ async fn an_upload_that_stands_still_is_ended() {
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 4, &[0; 100])).await.unwrap();
-    let message = farewell(&mut inference).await;
+    let message = final_message(&mut inference).await;
     assert!(message.errors[0].contains("nothing came"), "{:?}", message.errors);
 }
 
@@ -129,7 +129,7 @@ async fn an_upload_of_pings_and_repeated_parts_is_ended() {
         }
     };
     let message = tokio::select! {
-        message = farewell(&mut inference) => message,
+        message = final_message(&mut inference) => message,
         () = kept_alive => unreachable!(),
     };
     assert_eq!(message.termination_reason.as_deref(), Some("upload_failed"));
@@ -149,7 +149,7 @@ async fn a_client_that_acks_no_more_is_told_the_end() {
     for (index, part) in (0..).zip(parts) {
         upload.send(chunk(index, total, part)).await.unwrap();
     }
-    let message = farewell(&mut inference).await;
+    let message = final_message(&mut inference).await;
     assert_eq!(message.termination_reason.as_deref(), Some("client_stalled"));
     assert!(message.errors[0].contains("acknowledged no frame"), "{:?}", message.errors);
 }

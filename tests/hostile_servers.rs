@@ -19,7 +19,7 @@ fn last(frame_id: u32) -> Vec<u8> {
     OutgoingMessage { processing_complete: true, ..message(frame_id) }.encode(true)
 }
 
-/// Serves one list of payloads, each as the message of the next frame, and then the farewell.
+/// Serves one list of payloads, each as the message of the next frame, and then the final message.
 async fn serving(payloads: Vec<Vec<u8>>) -> FakeServer {
     FakeServer::start(move |_peer, mut channel| {
         let payloads = payloads.clone();

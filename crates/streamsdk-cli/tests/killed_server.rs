@@ -1,4 +1,4 @@
-//! A server that is killed says no farewell: the client has to notice by itself, and say so.
+//! A server that is killed sends nothing at its end: the client has to notice by itself, and say so.
 #![cfg(feature = "worker")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 

@@ -33,7 +33,7 @@ use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
 /// Largest init request: a workflow with everything in it is far smaller.
-const REQUEST_LIMIT: usize = 8 << 20;
+const MAX_REQUEST_BYTES: usize = 8 << 20;
 
 /// Decoded frames of a camera that a lossless session keeps before it loses some: a second of 1080p.
 const MAX_KEPT_BYTES: usize = 96 << 20;
@@ -128,7 +128,7 @@ fn router(endpoint: Arc<Endpoint>) -> Router {
         .route("/info", get(about))
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
-        .layer(DefaultBodyLimit::max(REQUEST_LIMIT))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(cors)
         .with_state(endpoint)
 }

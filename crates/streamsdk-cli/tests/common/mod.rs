@@ -60,7 +60,7 @@ impl WorkerProcess {
         &mut self.child
     }
 
-    /// SIGKILL: no farewell of any kind.
+    /// SIGKILL: no final message of any kind.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

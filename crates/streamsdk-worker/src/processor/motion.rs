@@ -7,7 +7,7 @@ use super::parameters::number;
 use super::{Outputs, Processor, ProcessorError};
 
 /// Pictures are looked at with at most about so many pixels a side.
-const WORKING_SIDE: usize = 320;
+const MAX_WORKING_SIDE: usize = 320;
 /// Share of a new frame in the background, as a power of two. What moves is taken in slowly, so that
 /// it leaves no trail; a thing that stops has become background after three to five seconds.
 const STILL_SHIFT: u32 = 4;
@@ -53,7 +53,7 @@ impl Processor for Motion {
         let settings = Settings::read(parameters)?;
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
-        let factor = (width.max(height) / WORKING_SIDE).max(1);
+        let factor = (width.max(height) / MAX_WORKING_SIDE).max(1);
         let mut found = self.find(&Rgb::shrunk(&rgb, width, height, factor), &settings);
         for blob in &mut found {
             let Area { left, top, right, bottom } = &mut blob.area;

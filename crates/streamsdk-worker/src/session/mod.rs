@@ -47,14 +47,14 @@ use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
 /// How long threads may take to end once they were told to; a processor may be in the middle of a frame.
-const THREADS_END: Duration = Duration::from_secs(5);
+const MAX_THREAD_END_TIME: Duration = Duration::from_secs(5);
 /// How long a client that has been told the end may take to leave by itself; until then it may also ask for
 /// lost packets of its last frames.
 const RETRANSMIT_GRACE: Duration = Duration::from_secs(2);
 /// The same while the worker is shutting down: enough for the channels to close.
-const LAST_WORD: Duration = Duration::from_millis(300);
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 /// How long a session may take to tell its client that the worker is shutting down.
-const FAREWELL: Duration = Duration::from_secs(2);
+const MAX_SHUTDOWN_NOTICE_TIME: Duration = Duration::from_secs(2);
 
 /// What a session is made of.
 pub(crate) struct Session {
@@ -135,7 +135,7 @@ pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<
         () = farewell_is_over(&stop) => Err(SessionError::Stopped),
     };
     threads.close();
-    if timeout(THREADS_END, threads.wait()).await.is_err() {
+    if timeout(MAX_THREAD_END_TIME, threads.wait()).await.is_err() {
         warn!("a session's threads did not end in time; the processor is slow or hangs");
     }
     // Nobody would hear it.
@@ -151,7 +151,7 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
     peer.close_channels().await;
     let shutting_down = async {
         stop.cancelled().await;
-        tokio::time::sleep(LAST_WORD).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
         _ = peer.ended() => {}
@@ -162,7 +162,7 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
 
 async fn farewell_is_over(stop: &CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(FAREWELL).await;
+    tokio::time::sleep(MAX_SHUTDOWN_NOTICE_TIME).await;
 }
 
 async fn serve(

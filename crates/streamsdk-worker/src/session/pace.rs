@@ -8,7 +8,7 @@ use tracing::debug;
 use crate::workflow::{DataSelection, Selection, first_name};
 
 /// How long is waited at a time; whatever changes is noticed at once all the same.
-const LOOK_UP: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the client says about the pace and the outputs, for the pipeline to follow.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Pace {
             if left.is_zero() {
                 return Err(Stop::NoAck(self.ack_timeout));
             }
-            let waited = self.changed.wait_timeout(state, self.at_most(LOOK_UP.min(left)));
+            let waited = self.changed.wait_timeout(state, self.at_most(POLL_INTERVAL.min(left)));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_time_limit_past_all_clocks_is_none() {
         let pace = pace(false, Some(Duration::MAX));
-        assert_eq!((pace.check(), pace.at_most(LOOK_UP)), (Ok(()), LOOK_UP));
+        assert_eq!((pace.check(), pace.at_most(POLL_INTERVAL)), (Ok(()), POLL_INTERVAL));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::processing::Processing;
 use super::source::{Source, SourceKind};
 
 /// How long the source may be silent before the session's state is looked at. Its end is noticed at once.
-const LOOK_UP: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Takes frames from a source, processes them one by one, and hands on what the client wants of them.
 pub(super) struct Pipeline {
@@ -99,7 +99,7 @@ impl Pipeline {
     fn next(&mut self) -> Result<CapturedFrame, NoFrame> {
         loop {
             self.pace.check().map_err(NoFrame::Stop)?;
-            match self.source.producer.next_frame(self.pace.at_most(LOOK_UP)) {
+            match self.source.producer.next_frame(self.pace.at_most(POLL_INTERVAL)) {
                 Ok(captured) => return Ok(captured),
                 Err(error) if error.is_timeout() => {}
                 Err(error) => return Err(NoFrame::Source(error)),

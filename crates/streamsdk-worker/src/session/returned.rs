@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 /// Time for the last frames to leave, which the connection spreads a little.
-const LAST_FRAMES: Duration = Duration::from_millis(200);
+const LAST_FRAME_GRACE: Duration = Duration::from_millis(200);
 
 /// The way of pictures back to the client: encoded on a thread, sent on the track.
 pub(super) struct ReturnTrack {
@@ -26,7 +26,7 @@ impl ReturnTrack {
     pub(super) async fn drain(self) {
         // A panic of the encoder's ends the pictures and nothing else.
         let _ = self.encoding.await;
-        tokio::time::sleep(LAST_FRAMES).await;
+        tokio::time::sleep(LAST_FRAME_GRACE).await;
     }
 }
 

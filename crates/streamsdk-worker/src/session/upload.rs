@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::spool::Spool;
 
 /// Chunks that wait for the disk.
-const WRITE_BEHIND: usize = 32;
+const MAX_UNWRITTEN_CHUNKS: usize = 32;
 
 /// An upload that did not become a file.
 #[derive(Debug, Error)]
@@ -116,7 +116,7 @@ type Writer = JoinHandle<std::io::Result<Spool>>;
 /// Writes on a thread of its own, so that a slow disk holds back only this upload.
 fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
     let mut file = Spool::create().map_err(on_disk)?;
-    let (sender, mut parts) = mpsc::channel::<Bytes>(WRITE_BEHIND);
+    let (sender, mut parts) = mpsc::channel::<Bytes>(MAX_UNWRITTEN_CHUNKS);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(part) = parts.blocking_recv() {
             file.write_all(&part)?;

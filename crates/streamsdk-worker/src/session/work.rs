@@ -21,7 +21,7 @@ use crate::WorkerConfig;
 use crate::init::SessionPlan;
 
 /// Messages that are made before the channel takes them.
-const OUTGOING: usize = 2;
+const MAX_OUTGOING_MESSAGES: usize = 2;
 
 /// What a session does once its channels are open.
 pub(super) struct Work<'a> {
@@ -102,7 +102,7 @@ impl Work<'_> {
         let (track, returned) = track.unzip();
         let _stop = source.stop_on_drop();
         let quality = self.config.jpeg_quality;
-        let (outgoing, mut messages) = mpsc::channel(OUTGOING);
+        let (outgoing, mut messages) = mpsc::channel(MAX_OUTGOING_MESSAGES);
         let pipeline = Pipeline {
             processing: Processing::new(&self.plan, &source, quality, returned.is_some()),
             source,
@@ -126,7 +126,7 @@ impl Work<'_> {
 
     async fn say_farewell(&self, end: PipelineEnd) -> Result<(), SessionError> {
         let frame_id = end.frames.saturating_add(1);
-        self.send(frame_id, &farewell(end).encode(false)).await
+        self.send(frame_id, &final_message(end).encode(false)).await
     }
 
     async fn send(&self, frame_id: u32, payload: &[u8]) -> Result<(), SessionError> {
@@ -140,7 +140,7 @@ impl Work<'_> {
 }
 
 /// The message that ends the stream.
-fn farewell(end: PipelineEnd) -> OutgoingMessage {
+fn final_message(end: PipelineEnd) -> OutgoingMessage {
     OutgoingMessage {
         outputs: None,
         metadata: VideoMetadata {

@@ -15,9 +15,9 @@ use tracing::debug;
 use crate::source_plan::MAX_LIVE_PIXELS;
 
 /// Decoded frames that a lossless session keeps; the connection keeps more, encoded.
-const ROOM: usize = 8;
+const MAX_LOSSLESS_FRAMES: usize = 8;
 /// A key frame takes a while to come: it is not asked for again in this time.
-const KEY_FRAME_TIME: Duration = Duration::from_millis(500);
+const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The frames of the client's track, decoded on a thread. Their times begin at 0 with the first frame that
 /// came.
@@ -25,7 +25,7 @@ pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameP
     let track = Track::new(receiver);
     match realtime {
         true => Box::new(track.latest()),
-        false => Box::new(track.buffered(ROOM, WhenFull::Wait)),
+        false => Box::new(track.buffered(MAX_LOSSLESS_FRAMES, WhenFull::Wait)),
     }
 }
 
@@ -159,7 +159,8 @@ impl Decoding {
     }
 
     fn key_frame_is_due(&mut self, error: &DecodeError) -> bool {
-        let is_coming = self.asked.is_some_and(|asked| asked.elapsed() < KEY_FRAME_TIME);
+        let is_coming =
+            self.asked.is_some_and(|asked| asked.elapsed() < KEY_FRAME_REQUEST_INTERVAL);
         let is_due = error.needs_key_frame() && !is_coming;
         if is_due {
             self.asked = Some(Instant::now());
