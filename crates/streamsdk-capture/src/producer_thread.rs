@@ -83,5 +83,5 @@ impl Drop for EndWithThread {
     }
 }
 
-/// How often those who wait for ever look up. A stop_handle ends the wait at once all the same.
+/// How often those who wait for ever look up. A stop handle ends the wait at once all the same.
 pub(crate) const LOOK_UP_INTERVAL: Duration = Duration::from_secs(10);

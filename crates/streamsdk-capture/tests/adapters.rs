@@ -245,7 +245,7 @@ fn a_stream_that_is_full_leaves_out_the_newest_or_the_oldest() {
         allow.send(()).unwrap();
         taken.push(numbers(&next(&mut stream).unwrap().unwrap()));
         assert_eq!(taken, expected, "{when_full:?}");
-        // Lets the producer end, which knows no stop_handle while it waits for a permission.
+        // Lets the producer end, which knows no stop handle while it waits for a permission.
         drop(allow);
     }
 }

@@ -54,7 +54,7 @@ async fn accepted(
     Ok(answer)
 }
 
-/// Reads what can be read of a rejection_text: its status says more than "the body is too large".
+/// Reads what can be read of a rejection: its status says more than "the body is too large".
 async fn refused(mut response: Response, asked: &Asked<'_>) -> SignalingError {
     let mut body = Vec::new();
     let _incomplete = read_body(&mut response, &mut body).await;

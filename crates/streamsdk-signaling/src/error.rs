@@ -106,7 +106,7 @@ impl SignalingError {
 
     /// Whether the same exchange may succeed when it is tried again later.
     ///
-    /// A certificate that is not trusted, and a rejection_text for what the request says, stay as they are.
+    /// A certificate that is not trusted, and a rejection for what the request says, stay as they are.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { cause, .. } => {
@@ -120,7 +120,7 @@ impl SignalingError {
         }
     }
 
-    /// The HTTP status of the rejection_text or of the unexpected body.
+    /// The HTTP status of the rejection or of the unexpected body.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Rejected { rejection, .. } => Some(rejection.status),

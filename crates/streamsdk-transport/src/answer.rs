@@ -108,7 +108,7 @@ impl Answer {
     }
 }
 
-/// Ends the engine's fast_timers when the connection stands, when it cannot, or when it has had its time.
+/// Ends the engine's fast timers when the connection stands, when it cannot, or when it has had its time.
 fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Duration) {
     let mut watch = peer.watch();
     let (peer, tuning) = (peer.clone(), Arc::clone(tuning));

@@ -167,7 +167,7 @@ impl NetworkStreamOptions {
         Self { decoding: self.decoding.max_pixels(pixels), ..self }
     }
 
-    /// A stop_handle of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
+    /// A stop handle of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
     /// that [`stop_handle`](crate::FrameProducer::stop_handle) gives out afterwards.
     #[must_use]
     pub fn stop_handle(self, stop_handle: StopHandle) -> Self {

@@ -59,7 +59,7 @@ impl WebcamOptions {
         Self { read_timeout: timeout, ..self }
     }
 
-    /// A stop_handle of the caller's. Default is one that [`stop_handle`](crate::FrameProducer::stop_handle) gives
+    /// A stop handle of the caller's. Default is one that [`stop_handle`](crate::FrameProducer::stop_handle) gives
     /// out afterwards.
     #[must_use]
     pub fn stop_handle(self, stop_handle: StopHandle) -> Self {

@@ -1,4 +1,4 @@
-//! Waiting for a camera, with a stop_handle that ends the wait.
+//! Waiting for a camera, with a stop handle that ends the wait.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rustix::io::{Errno, write};
 
 use crate::StopHandle;
 
-/// Becomes readable when the stop_handle is called.
+/// Becomes readable when the stop handle is called.
 pub(super) struct Wakeup {
     fd: Arc<OwnedFd>,
 }
@@ -26,7 +26,7 @@ pub(super) enum Seen {
 impl Wakeup {
     pub(super) fn new(stop_handle: &StopHandle) -> Result<Self, Errno> {
         let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        // A stop_handle may be kept for longer than the camera, whose descriptors should not be.
+        // A stop handle may be kept for longer than the camera, whose descriptors should not be.
         let woken = Arc::downgrade(&fd);
         stop_handle.on_stop(move || {
             if let Some(fd) = woken.upgrade() {
@@ -37,7 +37,7 @@ impl Wakeup {
         Ok(Self { fd })
     }
 
-    /// Waits until the device has something, the stop_handle is called, or the time is over.
+    /// Waits until the device has something, the stop handle is called, or the time is over.
     pub(super) fn wait(&self, device: impl AsFd, timeout: Duration) -> Result<Seen, Errno> {
         let mut fds = [
             PollFd::new(&device, PollFlags::IN),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stopper_ends_the_wait_and_all_later_ones() {
+    fn a_stop_handle_ends_the_wait_and_all_later_ones() {
         let stop_handle = StopHandle::default();
         let wakeup = Wakeup::new(&stop_handle).unwrap();
         // Never becomes readable.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopper_that_is_kept_keeps_no_descriptor() {
+    fn a_stop_handle_that_is_kept_keeps_no_descriptor() {
         let stop_handle = StopHandle::default();
         let fd = Arc::downgrade(&Wakeup::new(&stop_handle).unwrap().fd);
         assert!(fd.upgrade().is_none());

@@ -131,7 +131,7 @@ fn a_stream_that_breaks_off_goes_on_with_a_key_frame_and_later_times() {
 }
 
 #[test]
-fn a_stopper_ends_a_wait_at_once() {
+fn a_stop_handle_ends_a_wait_at_once() {
     let half = http("video/mp4", &clip("numbered_baseline.mp4"));
     let server = server(move |mut client, _| {
         read_request(&client);

@@ -132,7 +132,7 @@ pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<
     let served = tokio::select! {
         frames = serve(session, channels, &threads) => frames,
         reason = peer.ended() => Err(SessionError::Ended(reason)),
-        () = farewell_is_over(&stop) => Err(SessionError::Stopped),
+        () = shutdown_notice_is_over(&stop) => Err(SessionError::Stopped),
     };
     threads.close();
     if timeout(MAX_THREAD_END_TIME, threads.wait()).await.is_err() {
@@ -160,7 +160,7 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
     }
 }
 
-async fn farewell_is_over(stop: &CancellationToken) {
+async fn shutdown_notice_is_over(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(MAX_SHUTDOWN_NOTICE_TIME).await;
 }

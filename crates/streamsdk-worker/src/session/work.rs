@@ -52,7 +52,7 @@ impl Work<'_> {
             Err(end) => end,
         };
         let frames = end.frames;
-        self.say_farewell(end).await?;
+        self.send_final_message(end).await?;
         Ok(frames)
     }
 
@@ -78,7 +78,7 @@ impl Work<'_> {
                     UploadFailure::Stopped => PipelineEnd::stopped(0, Stop::ShutDown),
                     _ => PipelineEnd::failed(0, "upload_failed", failure.to_string()),
                 };
-                self.say_farewell(end).await?;
+                self.send_final_message(end).await?;
                 return Err(failure.into());
             }
         };
@@ -124,7 +124,7 @@ impl Work<'_> {
         Ok(end)
     }
 
-    async fn say_farewell(&self, end: PipelineEnd) -> Result<(), SessionError> {
+    async fn send_final_message(&self, end: PipelineEnd) -> Result<(), SessionError> {
         let frame_id = end.frames.saturating_add(1);
         self.send(frame_id, &final_message(end).encode(false)).await
     }

@@ -37,19 +37,19 @@ async fn damaged(processing_timeout: Option<u64>) -> (Worker, Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_that_could_not_be_decoded_are_told_at_the_end() {
     let (worker, mut client) = damaged(None).await;
-    let (farewell, ()) = tokio::join!(client.data(), worker.shutdown());
-    assert!(farewell.processing_complete);
+    let (final_message, ()) = tokio::join!(client.data(), worker.shutdown());
+    assert!(final_message.processing_complete);
     // The first one is not even given to the decoder.
     let told = "of the video, 1 frame is missing and 1 packet was unreadable".to_owned();
-    assert!(farewell.errors.contains(&told), "{:?}", farewell.errors);
+    assert!(final_message.errors.contains(&told), "{:?}", final_message.errors);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_limit_is_no_error_whatever_was_lost_before() {
     let (_worker, mut client) = damaged(Some(2)).await;
-    let farewell = client.data().await;
-    assert_eq!(farewell.termination_reason.as_deref(), Some("timeout_reached"));
-    assert_eq!(farewell.errors, [""; 0]);
+    let final_message = client.data().await;
+    assert_eq!(final_message.termination_reason.as_deref(), Some("timeout_reached"));
+    assert_eq!(final_message.errors, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

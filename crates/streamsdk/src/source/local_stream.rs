@@ -134,7 +134,7 @@ fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
             profile: stream.profile(),
         }),
         Err(CaptureError::Unsupported { .. }) => {
-            // The stop_handle is for the session: a stream that is dropped uses it.
+            // The stop handle is for the session: a stream that is dropped uses it.
             let stream = options.stop_handle(StopHandle::default()).open()?;
             Ok(Probed { format: stream.format().copied(), profile: None })
         }
