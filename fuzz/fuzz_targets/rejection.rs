@@ -1,4 +1,4 @@
-//! Bodies of refusals: no panic, and the API key shows nowhere even when the body is full of it.
+//! Bodies of rejections: no panic, and the API key shows nowhere even when the body is full of it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -8,7 +8,7 @@ use crate::{MAX_TEXT_CHARS, Redactor, text};
 /// Most wrong fields or blocks that are kept.
 const MAX_ROWS: usize = 20;
 
-/// A refusal, read from an HTTP answer.
+/// A rejection, read from an HTTP answer.
 ///
 /// Texts are the server's own, cleaned, shortened when they are very long, and without secrets even where
 /// the server echoes the request ([`Redactor::text`]).
@@ -17,7 +17,7 @@ const MAX_ROWS: usize = 20;
 pub struct Rejection {
     /// The HTTP status.
     pub status: u16,
-    /// What kind of refusal it is.
+    /// What kind of rejection it is.
     pub reason: RejectionReason,
     /// The server's message; empty if it sent none that can be shown.
     pub message: String,
@@ -31,7 +31,7 @@ pub struct Rejection {
     pub blocks: Vec<BlockError>,
 }
 
-/// The kinds of refusal.
+/// The kinds of rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectionReason {

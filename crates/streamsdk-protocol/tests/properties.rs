@@ -524,7 +524,7 @@ proptest! {
     }
 
     #[test]
-    fn no_refusal_panics_or_shows_the_key(
+    fn no_rejection_panics_or_shows_the_key(
         status in any::<u16>(),
         body in any_json(),
         garbage in any_bytes(0..=80),

@@ -183,8 +183,8 @@ fn recorded_acks_are_what_this_crate_writes() {
     }
 }
 
-/// The recorded refusals by what they are to be read as.
-const REFUSALS: [(Reason, &[&str]); 6] = [
+/// The recorded rejections by what they are to be read as.
+const REJECTIONS: [(Reason, &[&str]); 6] = [
     (Reason::Configuration, &["bad_data_output", "bad_stream_output"]),
     (Reason::WorkflowSyntax, &["unknown_block_type", "block_bad_property"]),
     (
@@ -223,7 +223,7 @@ const REFUSALS: [(Reason, &[&str]); 6] = [
 ];
 
 fn expected_reason(name: &str) -> Reason {
-    let row = REFUSALS.iter().find(|(_, names)| names.contains(&name));
+    let row = REJECTIONS.iter().find(|(_, names)| names.contains(&name));
     row.unwrap_or_else(|| panic!("no expectation for {name}")).0
 }
 
@@ -241,7 +241,7 @@ fn error_rows(file: &str) -> Vec<(String, u16, String)> {
 }
 
 #[test]
-fn every_recorded_refusal_has_its_reason_and_does_not_show_the_key() {
+fn every_recorded_rejection_has_its_reason_and_does_not_show_the_key() {
     let key = ApiKey::new(KEY);
     let mut with_key = 0;
     for file in ["errors_offline_server.json", "errors_online_overrides.json"] {
@@ -262,7 +262,7 @@ fn every_recorded_refusal_has_its_reason_and_does_not_show_the_key() {
 }
 
 #[test]
-fn a_refusal_keeps_the_servers_words_and_names_what_was_wrong() {
+fn a_rejection_keeps_the_servers_words_and_names_what_was_wrong() {
     let rows = error_rows("errors_offline_server.json");
     let read = |wanted: &str| {
         let (_, status, body) = rows.iter().find(|(name, ..)| name == wanted).unwrap();

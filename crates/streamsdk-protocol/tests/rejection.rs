@@ -1,4 +1,4 @@
-//! Refusals beyond the recorded ones.
+//! Rejections beyond the recorded ones.
 // Clippy takes only functions marked as tests for test code.
 #![allow(clippy::unwrap_used)]
 

@@ -115,7 +115,7 @@ async fn a_page_with_status_200_is_shown_from_its_start_without_the_key() {
 }
 
 #[tokio::test]
-async fn a_page_with_status_502_is_a_refusal_that_may_pass() {
+async fn a_page_with_status_502_is_a_rejection_that_may_pass() {
     let page = format!("<html><h1>502 Bad Gateway</h1>{KEY}</html>");
     let server = server::start(server::response(502, "text/html", &page)).await;
     let error = exchange(&server.url()).await.unwrap_err();
@@ -174,7 +174,7 @@ async fn a_huge_body_is_given_up_at_the_limit_whether_it_is_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_refusal_with_a_huge_or_broken_body_is_still_a_refusal() {
+async fn a_rejection_with_a_huge_or_broken_body_is_still_a_rejection() {
     let huge = format!("HTTP/1.1 500 No\r\n\r\n{}", "x".repeat(3 << 20));
     let broken = "HTTP/1.1 500 No\r\ncontent-length: 900\r\n\r\n{\"mess".to_owned();
     for reply in [huge, broken] {

@@ -5,7 +5,7 @@
 mod failures;
 mod keys;
 mod proxy;
-mod refusals;
+mod rejections;
 mod server;
 mod tls;
 

@@ -45,7 +45,7 @@ async fn every_recorded_answer_is_a_typed_error_with_the_servers_words_and_witho
         if status == 200 {
             assert_unusable(name, &error);
         } else {
-            assert_refusal(name, &error, status, row);
+            assert_rejection(name, &error, status, row);
         }
     }
 }
@@ -58,7 +58,7 @@ fn assert_unusable(name: &str, error: &SignalingError) {
     );
 }
 
-fn assert_refusal(name: &str, error: &SignalingError, status: u16, row: &Value) {
+fn assert_rejection(name: &str, error: &SignalingError, status: u16, row: &Value) {
     let rejection = error.rejection().unwrap_or_else(|| panic!("{name}: {error:?}"));
     // Which reason each row has to have is checked where rejections are read.
     let redactor = Redactor::default().api_key(&KEY.into());
@@ -76,7 +76,7 @@ fn assert_refusal(name: &str, error: &SignalingError, status: u16, row: &Value) 
 }
 
 #[tokio::test]
-async fn a_refusal_reads_as_one_text() {
+async fn a_rejection_reads_as_one_text() {
     let body = json!({
         "message": "Could not parse workflow definition.",
         "error_type": "WorkflowSyntaxError",
@@ -100,7 +100,7 @@ async fn a_refusal_reads_as_one_text() {
 }
 
 #[tokio::test]
-async fn each_kind_of_recorded_refusal_is_told_apart() {
+async fn each_kind_of_recorded_rejection_is_told_apart() {
     let rows = recording("errors_offline_server.json");
     for (name, reason) in [
         ("bad_data_output", Reason::Configuration),
@@ -111,25 +111,25 @@ async fn each_kind_of_recorded_refusal_is_told_apart() {
         ("wrong_path", Reason::NoSuchEndpoint),
     ] {
         let status = rows[name]["status"].as_u64().unwrap() as u16;
-        let error = refusal(status, &rows[name]["body"]).await;
+        let error = rejection(status, &rows[name]["body"]).await;
         assert_eq!(error.rejection().map(|rejection| rejection.reason), Some(reason), "{name}");
     }
 }
 
-async fn refusal(status: u16, body: &Value) -> SignalingError {
+async fn rejection(status: u16, body: &Value) -> SignalingError {
     let server = server::start(server::json(status, &body.to_string())).await;
     exchange(&server.url()).await.unwrap_err()
 }
 
 #[tokio::test]
-async fn refusals_that_no_offline_server_gives_have_their_predicates() {
+async fn rejections_that_no_offline_server_gives_have_their_predicates() {
     let not_authorized = json!({"error_type": "RoboflowAPINotAuthorizedError", "message": "no"});
-    assert!(refusal(401, &not_authorized).await.is_auth());
-    assert!(refusal(403, &json!({})).await.is_auth());
+    assert!(rejection(401, &not_authorized).await.is_auth());
+    assert!(rejection(403, &json!({})).await.is_auth());
     let quota = json!({"error_type": "WorkspaceStreamQuotaError", "message": "too many"});
-    assert!(refusal(429, &quota).await.is_quota());
-    assert!(refusal(402, &json!({"error_type": "CreditsExceededError"})).await.is_quota());
-    let busy = refusal(503, &json!({"message": "no GPU is free"})).await;
+    assert!(rejection(429, &quota).await.is_quota());
+    assert!(rejection(402, &json!({"error_type": "CreditsExceededError"})).await.is_quota());
+    let busy = rejection(503, &json!({"message": "no GPU is free"})).await;
     assert!(busy.is_retryable() && busy.to_string().contains("no GPU is free"), "{busy}");
 }
 
