@@ -55,7 +55,7 @@ pub use damage::Damage;
 pub use error::CaptureError;
 #[cfg(feature = "ffmpeg")]
 pub use file::{VideoFile, VideoFileError, VideoFileOptions, VideoInfo};
-pub use manual::{ManualProducer, ManualSender, SendError, manual, manual_with};
+pub use manual::{ManualProducer, ManualSendError, ManualSender, manual, manual_with};
 #[cfg(feature = "ffmpeg")]
 pub use network::{
     EncodedStream, H264Profile, NetworkStream, NetworkStreamOptions, ParseTransportError,

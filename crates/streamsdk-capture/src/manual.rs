@@ -64,13 +64,13 @@ impl ManualSender {
     /// If the frames have ended on either side, or if the queue is full and
     /// [`WhenFull::DropNewest`] was chosen. With [`WhenFull::Wait`] this waits, and gives an error if
     /// the frames end meanwhile.
-    pub fn send(&self, frame: Frame) -> Result<(), SendError> {
+    pub fn send(&self, frame: Frame) -> Result<(), ManualSendError> {
         let entrance = &self.entrance;
         let timestamp = frame.timestamp().unwrap_or_else(|| since(entrance.started));
         let captured = CapturedFrame::new(frame.at(timestamp), NUMBERED_WHEN_TAKEN);
         entrance.queue.push(captured).map_err(|rejection| match rejection {
-            Rejection::Full => SendError::Full,
-            Rejection::Ended => SendError::Ended,
+            Rejection::Full => ManualSendError::Full,
+            Rejection::Ended => ManualSendError::Ended,
         })
     }
 
@@ -95,7 +95,7 @@ fn since(start: Instant) -> Timestamp {
 /// Why a frame could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum ManualSendError {
     /// The frames were ended, or the producer was stopped or dropped.
     #[error("the frames have ended; no more can be sent")]
     Ended,

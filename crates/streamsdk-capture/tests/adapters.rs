@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, Damage, FrameProducer, FrameStream, ProducerFormat, SendError,
-    StopHandle, TestPattern, WhenFull, manual, manual_with,
+    CaptureError, CapturedFrame, Damage, FrameProducer, FrameStream, ManualSendError,
+    ProducerFormat, StopHandle, TestPattern, WhenFull, manual, manual_with,
 };
 use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
@@ -283,7 +283,7 @@ fn a_full_queue_drops_the_oldest_or_refuses_or_waits() {
 
     let (sender, mut producer) = manual_with(1, WhenFull::DropNewest);
     sender.send(gray(1)).unwrap();
-    assert_eq!(sender.send(gray(2)), Err(SendError::Full));
+    assert_eq!(sender.send(gray(2)), Err(ManualSendError::Full));
     assert_eq!(producer.next_frame(SECOND).unwrap().frame.width(), 1);
     sender.send(gray(3)).unwrap();
     assert_eq!(numbers(&producer.next_frame(SECOND).unwrap()), (2, 1));
@@ -302,7 +302,7 @@ fn after_the_end_nothing_can_be_sent() {
     let (sender, mut producer) = manual();
     sender.send(gray(1)).unwrap();
     sender.end();
-    assert_eq!(sender.send(gray(2)), Err(SendError::Ended));
+    assert_eq!(sender.send(gray(2)), Err(ManualSendError::Ended));
     assert!(producer.next_frame(SECOND).is_ok());
     assert_eq!(producer.next_frame(SECOND).unwrap_err(), CaptureError::EndOfStream);
 
@@ -310,11 +310,11 @@ fn after_the_end_nothing_can_be_sent() {
     sender.send(gray(1)).unwrap();
     producer.stop_handle().stop();
     assert_eq!(producer.next_frame(SECOND).unwrap_err(), CaptureError::Stopped);
-    assert_eq!(sender.send(gray(2)), Err(SendError::Ended));
+    assert_eq!(sender.send(gray(2)), Err(ManualSendError::Ended));
 
     let (sender, producer) = manual_with(1, WhenFull::Wait);
     sender.send(gray(1)).unwrap();
     let waiting = std::thread::spawn(move || sender.send(gray(2)));
     drop(producer);
-    assert_eq!(waiting.join().unwrap(), Err(SendError::Ended));
+    assert_eq!(waiting.join().unwrap(), Err(ManualSendError::Ended));
 }

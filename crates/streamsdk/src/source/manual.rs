@@ -2,7 +2,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamsdk_capture::{ManualSender, SendError as QueueError, WhenFull, manual_with};
+use streamsdk_capture::{ManualSendError as QueueError, ManualSender, WhenFull, manual_with};
 use streamsdk_media::Frame;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
