@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use streamsdk_media::{Frame, TimeBase, Timestamp};
 use thiserror::Error;
 
-use crate::queue::{Queue, Rejection, WhenFull};
+use crate::queue::{PushError, Queue, WhenFull};
 use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
 /// A sender of frames and the producer that gives them, with a queue of 10 frames between them of
@@ -69,8 +69,8 @@ impl ManualSender {
         let timestamp = frame.timestamp().unwrap_or_else(|| since(entrance.started));
         let captured = CapturedFrame::new(frame.at(timestamp), NUMBERED_WHEN_TAKEN);
         entrance.queue.push(captured).map_err(|rejection| match rejection {
-            Rejection::Full => ManualSendError::Full,
-            Rejection::Ended => ManualSendError::Ended,
+            PushError::Full => ManualSendError::Full,
+            PushError::Ended => ManualSendError::Ended,
         })
     }
 

@@ -24,12 +24,12 @@ pub(crate) struct Queue {
     capacity: usize,
     max_bytes: usize,
     when_full: WhenFull,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     frames: VecDeque<CapturedFrame>,
     /// Of all these frames.
     bytes: usize,
@@ -41,7 +41,7 @@ struct State {
 }
 
 /// Why a frame did not come into the queue.
-pub(crate) enum Rejection {
+pub(crate) enum PushError {
     Full,
     Ended,
 }
@@ -63,7 +63,7 @@ impl Queue {
         Self { max_bytes, ..self }
     }
 
-    pub(crate) fn push(&self, mut frame: CapturedFrame) -> Result<(), Rejection> {
+    pub(crate) fn push(&self, mut frame: CapturedFrame) -> Result<(), PushError> {
         let mut state = lock(&self.state);
         let bytes = size(&frame);
         while state.end.is_none() && self.is_full(&state, bytes) {
@@ -71,7 +71,7 @@ impl Queue {
                 WhenFull::DropOldest => state.drop_oldest(&mut frame),
                 WhenFull::DropNewest => {
                     state.left_out = state.left_out.saturating_add(frame.dropped).saturating_add(1);
-                    return Err(Rejection::Full);
+                    return Err(PushError::Full);
                 }
                 WhenFull::Wait => {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ impl Queue {
             }
         }
         if state.end.is_some() {
-            return Err(Rejection::Ended);
+            return Err(PushError::Ended);
         }
         frame.dropped = frame.dropped.saturating_add(std::mem::take(&mut state.left_out));
         state.bytes = state.bytes.saturating_add(bytes);
@@ -88,7 +88,7 @@ impl Queue {
         Ok(())
     }
 
-    fn is_full(&self, state: &State, more: usize) -> bool {
+    fn is_full(&self, state: &QueueState, more: usize) -> bool {
         let has_frames = !state.frames.is_empty();
         let is_large = has_frames && state.bytes.saturating_add(more) > self.max_bytes;
         state.frames.len() >= self.capacity || is_large
@@ -96,7 +96,7 @@ impl Queue {
 
     /// The frames that wait, then the end.
     pub(crate) fn pop(&self, timeout: Duration) -> Result<CapturedFrame, CaptureError> {
-        let is_empty = |state: &mut State| state.frames.is_empty() && state.end.is_none();
+        let is_empty = |state: &mut QueueState| state.frames.is_empty() && state.end.is_none();
         let (mut state, _) = self
             .changed
             .wait_timeout_while(lock(&self.state), timeout, is_empty)
@@ -149,7 +149,7 @@ impl Queue {
         self.tell(state);
     }
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
+    fn tell(&self, mut state: MutexGuard<'_, QueueState>) {
         let waker = state.waker.take();
         drop(state);
         self.changed.notify_all();
@@ -159,7 +159,7 @@ impl Queue {
     }
 }
 
-impl State {
+impl QueueState {
     /// What was left out before a dropped frame is left out before the one that follows it.
     fn drop_oldest(&mut self, newest: &mut CapturedFrame) {
         let Some(oldest) = self.pop() else { return };

@@ -23,11 +23,11 @@ use crate::queue::lock;
 /// ```
 #[derive(Clone, Default)]
 pub struct StopHandle {
-    shared: Arc<Shared>,
+    shared: Arc<StopState>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct StopState {
     is_stopped: AtomicBool,
     hooks: Mutex<Vec<Hook>>,
     changed: Condvar,

@@ -22,12 +22,12 @@ use super::DecoderOptions;
 /// An open file or address.
 pub(crate) struct OpenInput {
     input: Input,
-    counted: Counted,
+    byte_counter: ByteCounter,
 }
 
 /// What a callback counts the bytes of: null unless an input is open.
 #[derive(Clone, Default)]
-struct Counted(Arc<AtomicPtr<AVFormatContext>>);
+struct ByteCounter(Arc<AtomicPtr<AVFormatContext>>);
 
 /// Opens a file or an address. While FFmpeg waits for data, then and whenever the input is read, it
 /// asks `interrupt` several times a second and before each piece of data; `true` ends the call with
@@ -38,8 +38,8 @@ pub(crate) fn open(
     options: Dictionary<'_>,
     mut interrupt: impl FnMut(u64) -> bool + Send + 'static,
 ) -> Result<OpenInput, Error> {
-    let counted = Counted::default();
-    let asked = counted.clone();
+    let byte_counter = ByteCounter::default();
+    let asked = byte_counter.clone();
     let interrupt = interrupt::new(Box::new(move || interrupt(asked.bytes())));
     // SAFETY: the context is a new one or null, which is checked before it is written to.
     let mut context = unsafe {
@@ -62,14 +62,14 @@ pub(crate) fn open(
     if code < 0 {
         return Err(Error::from(code));
     }
-    counted.0.store(context, Ordering::SeqCst);
+    byte_counter.0.store(context, Ordering::SeqCst);
     // SAFETY: the context was opened just now, and nobody else holds it. The guard keeps the callback
     // for as long.
     let input = unsafe { Input::wrap_with_interrupt(context, interrupt.guard) };
-    Ok(OpenInput { input, counted })
+    Ok(OpenInput { input, byte_counter })
 }
 
-impl Counted {
+impl ByteCounter {
     fn bytes(&self) -> u64 {
         let context = self.0.load(Ordering::SeqCst);
         // SAFETY: the pointer is not null only while the input is open. FFmpeg calls back on the
@@ -82,7 +82,7 @@ impl Counted {
 impl Drop for OpenInput {
     fn drop(&mut self) {
         // FFmpeg also calls back while it closes the input, when parts of it are gone already.
-        self.counted.0.store(ptr::null_mut(), Ordering::SeqCst);
+        self.byte_counter.0.store(ptr::null_mut(), Ordering::SeqCst);
     }
 }
 

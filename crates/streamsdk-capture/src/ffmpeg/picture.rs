@@ -144,21 +144,21 @@ fn share(picture: Video) -> Result<Frame, String> {
     let (width, height) = (picture.width(), picture.height());
     let picture = Arc::new(picture);
     let planes = (0..PixelFormat::I420.planes())
-        .map(|index| SharedPlane::new(&picture, index).map(SharedPlane::into_plane))
+        .map(|index| PicturePlane::new(&picture, index).map(PicturePlane::into_plane))
         .collect::<Option<Vec<_>>>()
         .ok_or("the decoder gave a picture without pixels")?;
     Frame::with_planes(PixelFormat::I420, width, height, &planes).map_err(|error| error.to_string())
 }
 
 /// One plane of a picture that is shared.
-struct SharedPlane {
+struct PicturePlane {
     picture: Arc<Video>,
     index: usize,
     stride: usize,
     length: usize,
 }
 
-impl SharedPlane {
+impl PicturePlane {
     /// `None` if the plane is not there, or smaller than it should be.
     fn new(picture: &Arc<Video>, index: usize) -> Option<Self> {
         let size = PixelFormat::I420.plane_size(picture.width(), picture.height(), index)?;
@@ -173,7 +173,7 @@ impl SharedPlane {
     }
 }
 
-impl AsRef<[u8]> for SharedPlane {
+impl AsRef<[u8]> for PicturePlane {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: `usable_bytes` found that many bytes in the buffer from there on. The picture, which
         // holds a reference on the buffer, lives as long as this value, and FFmpeg does not write to

@@ -15,7 +15,7 @@ use streamsdk_media::{Frame, PixelFormat, StreamClock};
 pub use self::error::VideoFileError;
 pub use self::info::VideoInfo;
 use self::playback::{Pacing, Playback};
-use self::reading::{Reading, skipped_packets};
+use self::reading::{FileReader, skipped_packets};
 use crate::ffmpeg::DecoderOptions;
 use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle};
 
@@ -33,7 +33,7 @@ use crate::{CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, 
 pub struct VideoFile {
     path: PathBuf,
     options: VideoFileOptions,
-    reading: Reading,
+    reading: FileReader,
     clock: StreamClock,
     /// That of the rounds before this one.
     damage: Damage,
@@ -126,7 +126,7 @@ impl VideoFile {
     }
 
     fn open_with(path: &Path, options: VideoFileOptions) -> Result<Self, VideoFileError> {
-        let reading = Reading::open(path, &options.decoding)?;
+        let reading = FileReader::open(path, &options.decoding)?;
         let info = reading.info();
         let format = ProducerFormat::new(PixelFormat::I420, info.width, info.height);
         Ok(Self {
@@ -192,7 +192,7 @@ impl VideoFile {
 
     /// Opening the file anew is possible in every container, unlike seeking.
     fn begin_again(&mut self) -> Result<(), VideoFileError> {
-        let reading = Reading::open(&self.path, &self.options.decoding)?;
+        let reading = FileReader::open(&self.path, &self.options.decoding)?;
         self.damage = self.damage();
         self.clock.restart();
         self.reading = reading;

@@ -24,13 +24,13 @@ impl Default for Pacing {
 pub(super) struct Playback {
     schedule: Option<Schedule>,
     stop_handle: StopHandle,
-    waiting: Option<Waiting>,
+    waiting: Option<WaitingFrame>,
     next_sequence: u64,
     /// Frames that came too late since the last one that did not.
     left_out: u64,
 }
 
-struct Waiting {
+struct WaitingFrame {
     frame: Frame,
     due: Option<Instant>,
 }
@@ -64,8 +64,8 @@ impl Playback {
             Some((schedule, timestamp)) => schedule.due(timestamp, Instant::now()),
         };
         match due {
-            Due::Now => self.waiting = Some(Waiting { frame, due: None }),
-            Due::At(due) => self.waiting = Some(Waiting { frame, due: Some(due) }),
+            Due::Now => self.waiting = Some(WaitingFrame { frame, due: None }),
+            Due::At(due) => self.waiting = Some(WaitingFrame { frame, due: Some(due) }),
             Due::TooLate => self.left_out = self.left_out.saturating_add(1),
         }
     }

@@ -1,4 +1,4 @@
-//! Reading a file once, from its beginning to its end.
+//! FileReader a file once, from its beginning to its end.
 
 use std::path::{Path, PathBuf};
 
@@ -13,15 +13,15 @@ use crate::ffmpeg::{
 };
 
 /// A file that is being decoded.
-pub(super) struct Reading {
+pub(super) struct FileReader {
     path: PathBuf,
     input: OpenInput,
     stream: usize,
     decoder: decoder::Video,
     info: VideoInfo,
-    pictures: FrameConverter,
+    converter: FrameConverter,
     losses: Losses,
-    progress: Progress,
+    progress: ReadStage,
     /// The timestamp of a frame that comes without one.
     next_pts: i64,
     delivered: u64,
@@ -30,14 +30,14 @@ pub(super) struct Reading {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum ReadStage {
     Reading,
     /// The file is at its end; the decoder still has frames.
     Draining,
     Ended,
 }
 
-impl Reading {
+impl FileReader {
     pub(super) fn open(path: &Path, decoding: &DecoderOptions) -> Result<Self, VideoFileError> {
         streamsdk_media::ffmpeg::init();
         let input = open::open(path, decoding)?;
@@ -49,13 +49,13 @@ impl Reading {
         let (losses, stream) = (Losses::new(&stream), stream.index());
         Ok(Self {
             path: path.to_owned(),
-            pictures: FrameConverter::new(info.rotation),
+            converter: FrameConverter::new(info.rotation),
             input,
             stream,
             decoder,
             info,
             losses,
-            progress: Progress::Reading,
+            progress: ReadStage::Reading,
             next_pts: 0,
             delivered: 0,
             failures: 0,
@@ -74,19 +74,19 @@ impl Reading {
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, VideoFileError> {
         let next = self.decode_next();
         if !matches!(next, Ok(Some(_))) {
-            self.progress = Progress::Ended;
+            self.progress = ReadStage::Ended;
         }
         next
     }
 
     fn decode_next(&mut self) -> Result<Option<Frame>, VideoFileError> {
-        while self.progress != Progress::Ended {
+        while self.progress != ReadStage::Ended {
             let mut picture = frame::Video::empty();
             match self.decoder.receive_frame(&mut picture) {
                 Ok(()) => return self.deliver(picture).map(Some),
                 Err(ffmpeg_next::Error::Eof) => return self.end(),
                 Err(ffmpeg_next::Error::Other { errno: EAGAIN }) => match self.progress {
-                    Progress::Reading => self.read()?,
+                    ReadStage::Reading => self.read()?,
                     _ => return self.end(),
                 },
                 Err(error) => self.skip(error, Losses::undecodable)?,
@@ -135,12 +135,12 @@ impl Reading {
     }
 
     fn drain(&mut self) -> Result<(), VideoFileError> {
-        if self.progress != Progress::Reading {
+        if self.progress != ReadStage::Reading {
             // Even without the rest of the frames there is nothing left to wait for.
-            self.progress = Progress::Ended;
+            self.progress = ReadStage::Ended;
             return self.end().map(drop);
         }
-        self.progress = Progress::Draining;
+        self.progress = ReadStage::Draining;
         self.failures = 0;
         self.decoder.send_eof().map_err(|error| self.failed(error))
     }
@@ -160,7 +160,7 @@ impl Reading {
         self.losses.picture(&picture);
         let pts = picture.timestamp().unwrap_or(self.next_pts);
         self.next_pts = pts.saturating_add(self.info.ticks_per_frame());
-        let frame = self.pictures.frame(picture).map_err(|reason| self.failed(reason))?;
+        let frame = self.converter.frame(picture).map_err(|reason| self.failed(reason))?;
         self.failures = 0;
         self.delivered += 1;
         Ok(frame.at(Timestamp::new(pts, self.info.time_base)))

@@ -17,7 +17,7 @@ use crate::{CaptureError, Damage, ProducerFormat};
 pub(super) struct Decoding {
     connection: Connection,
     decoder: decoder::Video,
-    pictures: FrameConverter,
+    converter: FrameConverter,
     format: Option<ProducerFormat>,
     /// How the stream ended, once the decoder's last frames are out.
     end: Option<CaptureError>,
@@ -41,7 +41,7 @@ impl Link for Decoding {
         let format = announced(&stream, &decoder, rotation, connection.clock());
         Ok(Self {
             decoder,
-            pictures: FrameConverter::new(rotation),
+            converter: FrameConverter::new(rotation),
             format,
             end: None,
             read_timeout: options.read_timeout,
@@ -134,7 +134,7 @@ impl Decoding {
     fn deliver(&mut self, picture: frame::Video) -> Result<Received<Frame>, CaptureError> {
         self.connection.losses.picture(&picture);
         let timestamp = self.connection.clock().timestamp(picture.timestamp());
-        let frame = self.pictures.frame(picture).map_err(|error| self.cannot_decode(error))?;
+        let frame = self.converter.frame(picture).map_err(|error| self.cannot_decode(error))?;
         self.failures = 0;
         self.has_frames = true;
         self.last_frame = Instant::now();
