@@ -9,7 +9,7 @@ use crate::ffmpeg::CONTAINERS;
 pub(super) struct Address {
     url: CString,
     origin: String,
-    kind: Kind,
+    kind: AddressKind,
     /// For a request of one's own: scheme, host with its port, and what follows.
     parts: (String, String, String),
     /// Whether what follows the host may be a part of a password.
@@ -17,7 +17,7 @@ pub(super) struct Address {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum AddressKind {
     Rtsp,
     Rtmp,
     Http,
@@ -35,7 +35,7 @@ impl Address {
         }
         let (scheme, rest) = url.split_once("://").ok_or(invalid("it has no scheme"))?;
         let scheme = scheme.to_ascii_lowercase();
-        let kind = Kind::of(&scheme).ok_or_else(unsupported)?;
+        let kind = AddressKind::of(&scheme).ok_or_else(unsupported)?;
         let Split { userinfo, host, path, is_raw } = split(rest).map_err(invalid)?;
         let url = match userinfo {
             Some(userinfo) if is_raw => format!("{scheme}://{}@{host}{path}", encoded(userinfo)),
@@ -59,7 +59,7 @@ impl Address {
         &self.origin
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> AddressKind {
         self.kind
     }
 
@@ -148,7 +148,7 @@ fn percent_encoded(text: &str) -> String {
     bytes.iter().enumerate().map(written).collect()
 }
 
-impl Kind {
+impl AddressKind {
     fn of(scheme: &str) -> Option<Self> {
         match scheme {
             "rtsp" | "rtsps" => Some(Self::Rtsp),
@@ -206,12 +206,12 @@ fn check_host(host: &str) -> Result<(), &'static str> {
 /// Host and path, unless the path is a stream key or looks like some cameras' paths, which have
 /// credentials in them. What comes after the path often has tokens in it. If there is still an `@`
 /// behind the host, that may be a part of a password.
-fn shown(kind: Kind, host: &str, path: &str) -> String {
+fn shown(kind: AddressKind, host: &str, path: &str) -> String {
     if path.contains('@') {
         return "...".to_owned();
     }
     let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
-    let is_doubtful = kind == Kind::Rtmp || path.contains(['=', ':', ';', '&']);
+    let is_doubtful = kind == AddressKind::Rtmp || path.contains(['=', ':', ';', '&']);
     format!("{host}{}", if is_doubtful { "/..." } else { path })
 }
 

@@ -5,39 +5,39 @@ use std::time::{Duration, Instant};
 use ffmpeg_next::{Dictionary, Error, Packet, Stream};
 use streamsdk_media::{StreamClock, TimeBase, Timestamp};
 
-use super::address::{Address, Kind};
+use super::address::{Address, AddressKind};
 use super::diagnosis::{explain, sends};
 use super::failure;
 use super::options::{NetworkStreamOptions, Transport};
-use super::watch::Watch;
+use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
 
 /// A stream that is being received, on the caller's thread.
-pub(super) struct Connection {
+pub(super) struct StreamConnection {
     origin: String,
     input: OpenInput,
     stream: usize,
     pub(super) losses: Losses,
-    clock: Clock,
+    clock: TimestampSource,
     /// Whether it is to be expected that the server closes the connection.
     has_end: bool,
     read_timeout: Duration,
-    watch: Watch,
+    watchdog: ReadWatchdog,
     /// For how long packets have been waited for since somebody asked.
     waited: Duration,
 }
 
 /// Where timestamps come from. Pictures in a multipart answer have none; FFmpeg makes them up.
 #[derive(Clone, Copy)]
-pub(super) enum Clock {
+pub(super) enum TimestampSource {
     Stream(TimeBase),
     /// Of what the server has as a file, whose frames come as fast as they are taken.
     File(TimeBase, Duration),
     Arrival,
 }
 
-impl Clock {
+impl TimestampSource {
     /// What gives the frames their times.
     pub(super) fn of_stream(self) -> StreamClock {
         match self {
@@ -64,15 +64,15 @@ impl Clock {
     }
 }
 
-impl Connection {
+impl StreamConnection {
     pub(super) fn open(
         address: &Address,
         options: &NetworkStreamOptions,
     ) -> Result<Self, CaptureError> {
         streamsdk_media::ffmpeg::init();
-        let watch = Watch::new(options.stop_handle.clone());
-        let mut input = connect(address, options, &watch)?;
-        find_streams(&mut input, address, options, &watch)?;
+        let watchdog = ReadWatchdog::new(options.stop_handle.clone());
+        let mut input = connect(address, options, &watchdog)?;
+        find_streams(&mut input, address, options, &watchdog)?;
         let origin = address.origin();
         let stream = ffmpeg::video(&input).ok_or_else(|| {
             let content_type = input.content_type();
@@ -80,16 +80,16 @@ impl Connection {
         })?;
         let is_multipart = input.format().name() == "mpjpeg";
         let losses = Losses::new(&stream);
-        let has_end = address.kind() == Kind::Http && input.has_end(&stream);
+        let has_end = address.kind() == AddressKind::Http && input.has_end(&stream);
         Ok(Self {
             origin: origin.to_owned(),
             stream: stream.index(),
-            clock: if is_multipart { Clock::Arrival } else { clock(&stream, has_end) },
+            clock: if is_multipart { TimestampSource::Arrival } else { clock(&stream, has_end) },
             losses,
             has_end,
             input,
             read_timeout: options.read_timeout,
-            watch,
+            watchdog,
             waited: Duration::ZERO,
         })
     }
@@ -99,7 +99,7 @@ impl Connection {
         &self.origin
     }
 
-    pub(super) fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> TimestampSource {
         self.clock
     }
 
@@ -120,7 +120,7 @@ impl Connection {
 
     /// The next packet of the video. After an error there is none.
     pub(super) fn next(&mut self) -> Result<Packet, CaptureError> {
-        self.watch.allow(self.read_timeout);
+        self.watchdog.allow(self.read_timeout);
         let mut damaged = 0;
         loop {
             let mut packet = Packet::empty();
@@ -135,7 +135,7 @@ impl Connection {
                 Ok(()) if packet.stream() == self.stream && packet.size() > 0 => {
                     return Ok(packet);
                 }
-                _ if self.watch.is_over() => return Err(self.given_up()),
+                _ if self.watchdog.is_over() => return Err(self.given_up()),
                 Ok(()) => {}
                 Err(Error::InvalidData) if damaged < MAX_FAILURES => {
                     damaged += 1;
@@ -156,9 +156,9 @@ impl Connection {
     }
 
     fn given_up(&self) -> CaptureError {
-        if self.watch.is_stopped() {
+        if self.watchdog.is_stopped() {
             CaptureError::Stopped
-        } else if self.watch.is_exceeded() {
+        } else if self.watchdog.is_exceeded() {
             failure::endless(&self.origin)
         } else {
             CaptureError::Silent { origin: self.origin.clone(), waited: self.read_timeout }
@@ -180,21 +180,21 @@ fn without_video(origin: &str) -> CaptureError {
 fn connect(
     address: &Address,
     options: &NetworkStreamOptions,
-    watch: &Watch,
+    watchdog: &ReadWatchdog,
 ) -> Result<OpenInput, CaptureError> {
-    watch.allow(options.connect_timeout);
-    let asked = watch.clone();
+    watchdog.allow(options.connect_timeout);
+    let asked = watchdog.clone();
     let opened = ffmpeg::open(address.url(), for_ffmpeg(address.kind(), options), move |read| {
         asked.is_over_at(read)
     });
     opened.map_err(|error| {
-        if watch.is_stopped() {
+        if watchdog.is_stopped() {
             CaptureError::Stopped
-        } else if watch.has_expired() {
+        } else if watchdog.has_expired() {
             failure::no_answer(address.origin(), options.connect_timeout)
         } else {
             let error = failure::at_opening(address, options.transport, error);
-            explain(error, address, options, watch)
+            explain(error, address, options, watchdog)
         }
     })
 }
@@ -203,27 +203,27 @@ fn find_streams(
     input: &mut OpenInput,
     address: &Address,
     options: &NetworkStreamOptions,
-    watch: &Watch,
+    watchdog: &ReadWatchdog,
 ) -> Result<(), CaptureError> {
-    watch.allow(options.read_timeout);
+    watchdog.allow(options.read_timeout);
     let found = ffmpeg::find_streams(input, &options.decoding);
-    if watch.is_stopped() {
+    if watchdog.is_stopped() {
         return Err(CaptureError::Stopped);
     }
-    if watch.is_exceeded() {
+    if watchdog.is_exceeded() {
         return Err(failure::endless(address.origin()));
     }
-    if watch.has_expired() {
+    if watchdog.has_expired() {
         let waited = options.read_timeout;
         return Err(CaptureError::Silent { origin: address.origin().to_owned(), waited });
     }
     found.map_err(|error| {
         let error = failure::at_opening(address, options.transport, error);
-        explain(error, address, options, watch)
+        explain(error, address, options, watchdog)
     })
 }
 
-pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictionary<'static> {
+pub(super) fn for_ffmpeg(kind: AddressKind, options: &NetworkStreamOptions) -> Dictionary<'static> {
     let mut dictionary = Dictionary::new();
     dictionary.set("protocol_whitelist", kind.protocols());
     dictionary.set("format_whitelist", &kind.formats());
@@ -238,7 +238,7 @@ pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictiona
     // In microseconds of video. Some formats let FFmpeg wait much longer for streams to appear.
     let look_ahead = if options.is_low_latency { "500000" } else { "2000000" };
     dictionary.set("analyzeduration", look_ahead);
-    if kind == Kind::Rtsp {
+    if kind == AddressKind::Rtsp {
         let transport = match options.transport {
             Transport::Auto => "tcp+udp",
             Transport::Tcp => "tcp",
@@ -250,7 +250,7 @@ pub(super) fn for_ffmpeg(kind: Kind, options: &NetworkStreamOptions) -> Dictiona
         dictionary.set("allowed_media_types", "video");
     }
     if let Some(micros) = socket_timeout(options) {
-        let name = if kind == Kind::Rtsp { "timeout" } else { "rw_timeout" };
+        let name = if kind == AddressKind::Rtsp { "timeout" } else { "rw_timeout" };
         dictionary.set(name, &micros.to_string());
     }
     dictionary
@@ -263,11 +263,11 @@ fn socket_timeout(options: &NetworkStreamOptions) -> Option<i32> {
     i32::try_from(longest.saturating_add(SOCKET_TIMEOUT_GRACE).as_micros()).ok()
 }
 
-fn clock(stream: &Stream<'_>, has_end: bool) -> Clock {
-    let Some(base) = ffmpeg::time_base(stream.time_base()) else { return Clock::Arrival };
+fn clock(stream: &Stream<'_>, has_end: bool) -> TimestampSource {
+    let Some(base) = ffmpeg::time_base(stream.time_base()) else { return TimestampSource::Arrival };
     match has_end {
-        true => Clock::File(base, ffmpeg::frame_time(ffmpeg::declared_rate(stream))),
-        false => Clock::Stream(base),
+        true => TimestampSource::File(base, ffmpeg::frame_time(ffmpeg::declared_rate(stream))),
+        false => TimestampSource::Stream(base),
     }
 }
 

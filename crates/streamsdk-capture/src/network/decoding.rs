@@ -7,15 +7,15 @@ use ffmpeg_next::{Error, Stream, decoder, frame};
 use streamsdk_media::{Frame, PixelFormat, Rotation};
 
 use super::Address;
-use super::connection::{Clock, Connection, not_video};
+use super::connection::{StreamConnection, TimestampSource, not_video};
 use super::options::NetworkStreamOptions;
-use super::receiver::{Link, Received};
+use super::reconnect::{ReceivedFrame, StreamReader};
 use crate::ffmpeg::{self, DecoderError, FrameConverter, MAX_FAILURES};
 use crate::{CaptureError, Damage, ProducerFormat};
 
 /// A stream that is being received and decoded, on the caller's thread.
-pub(super) struct Decoding {
-    connection: Connection,
+pub(super) struct DecodingReader {
+    connection: StreamConnection,
     decoder: decoder::Video,
     converter: FrameConverter,
     format: Option<ProducerFormat>,
@@ -28,11 +28,11 @@ pub(super) struct Decoding {
     has_frames: bool,
 }
 
-impl Link for Decoding {
+impl StreamReader for DecodingReader {
     type Frame = Frame;
 
     fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError> {
-        let connection = Connection::open(address, options)?;
+        let connection = StreamConnection::open(address, options)?;
         let stream = connection.stream()?;
         let rotation = ffmpeg::rotation(&stream);
         let decoding = options.decoding.clone().immediate(options.is_low_latency);
@@ -52,7 +52,7 @@ impl Link for Decoding {
         })
     }
 
-    fn clock(&self) -> Clock {
+    fn clock(&self) -> TimestampSource {
         self.connection.clock()
     }
 
@@ -60,7 +60,7 @@ impl Link for Decoding {
         self.connection.losses.damage()
     }
 
-    fn next(&mut self) -> Result<Received<Frame>, CaptureError> {
+    fn next(&mut self) -> Result<ReceivedFrame<Frame>, CaptureError> {
         loop {
             let mut picture = frame::Video::empty();
             match self.decoder.receive_frame(&mut picture) {
@@ -73,7 +73,7 @@ impl Link for Decoding {
     }
 }
 
-impl Decoding {
+impl DecodingReader {
     /// Whether the sender waits when it is not read from.
     pub(super) fn can_wait(&self) -> bool {
         self.connection.has_end()
@@ -131,14 +131,14 @@ impl Decoding {
         }
     }
 
-    fn deliver(&mut self, picture: frame::Video) -> Result<Received<Frame>, CaptureError> {
+    fn deliver(&mut self, picture: frame::Video) -> Result<ReceivedFrame<Frame>, CaptureError> {
         self.connection.losses.picture(&picture);
         let timestamp = self.connection.clock().timestamp(picture.timestamp());
         let frame = self.converter.frame(picture).map_err(|error| self.cannot_decode(error))?;
         self.failures = 0;
         self.has_frames = true;
         self.last_frame = Instant::now();
-        Ok(Received { frame, timestamp, waited: self.connection.take_waited() })
+        Ok(ReceivedFrame { frame, timestamp, waited: self.connection.take_waited() })
     }
 
     fn cannot_decode(&self, reason: impl ToString) -> CaptureError {
@@ -162,7 +162,7 @@ fn announced(
     stream: &Stream<'_>,
     decoder: &decoder::Video,
     rotation: Rotation,
-    clock: Clock,
+    clock: TimestampSource,
 ) -> Option<ProducerFormat> {
     let (width, height) = ffmpeg::shown_size(decoder, rotation)?;
     Some(ProducerFormat::new(PixelFormat::I420, width, height).frame_rate(clock.frame_rate(stream)))

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::address::{Address, ENCODING, Kind};
+use super::address::{Address, AddressKind, ENCODING};
 use super::connection::for_ffmpeg;
 use super::options::NetworkStreamOptions;
-use super::watch::Watch;
+use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::ask_content_type;
 
@@ -16,19 +16,19 @@ pub(super) fn explain(
     error: CaptureError,
     address: &Address,
     options: &NetworkStreamOptions,
-    watch: &Watch,
+    watchdog: &ReadWatchdog,
 ) -> CaptureError {
     match error {
-        CaptureError::NotVideo { origin, reason } if address.kind() == Kind::Http => {
-            watch.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
-            let asked = watch.clone();
+        CaptureError::NotVideo { origin, reason } if address.kind() == AddressKind::Http => {
+            watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
+            let asked = watchdog.clone();
             let options = for_ffmpeg(address.kind(), options);
             let kind = ask_content_type(address.url(), options, move || asked.is_over());
             CaptureError::NotVideo { origin, reason: kind.map_or(reason, |kind| sends(&kind)) }
         }
         CaptureError::Unauthorized { origin } => {
-            watch.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
-            match challenges(address, watch).is_some_and(|head| wants_only_sha256(&head)) {
+            watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
+            match challenges(address, watchdog).is_some_and(|head| wants_only_sha256(&head)) {
                 true => unknown_digest(&origin),
                 false => CaptureError::Unauthorized { origin },
             }
@@ -67,14 +67,14 @@ fn wants_only_sha256(head: &str) -> bool {
 }
 
 /// The head of the answer to a request without credentials, if that can be had without TLS.
-fn challenges(address: &Address, watch: &Watch) -> Option<String> {
+fn challenges(address: &Address, watchdog: &ReadWatchdog) -> Option<String> {
     let (host, request) = address.plain_request()?;
     let socket = host.to_socket_addrs().ok()?.next()?;
     let mut server = TcpStream::connect_timeout(&socket, MAX_DIAGNOSIS_TIME).ok()?;
     server.set_read_timeout(Some(STOP_POLL_INTERVAL)).ok()?;
     server.write_all(request.as_bytes()).ok()?;
     let (mut head, mut part) = (Vec::new(), [0; 1024]);
-    while !watch.is_over() && head.len() < MAX_HEAD_BYTES {
+    while !watchdog.is_over() && head.len() < MAX_HEAD_BYTES {
         match server.read(&mut part) {
             Ok(0) => break,
             Ok(count) => head.extend_from_slice(&part[..count]),

@@ -7,10 +7,10 @@ use ffmpeg_next::codec::Id;
 use streamsdk_media::video::{Codec, EncodedFrame};
 use streamsdk_media::{PixelFormat, Timestamp};
 
-use super::connection::{Clock, Connection};
+use super::connection::{StreamConnection, TimestampSource};
 use super::h264::{AccessUnit, AnnexBConverter, profile};
 use super::options::NetworkStreamOptions;
-use super::receiver::{Link, Received, Receiver};
+use super::reconnect::{ReceivedFrame, ReconnectingReader, StreamReader};
 use super::{Address, H264Profile};
 use crate::ffmpeg;
 use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, StopHandle};
@@ -26,19 +26,19 @@ pub struct EncodedStream {
     format: Option<ProducerFormat>,
     profile: Option<H264Profile>,
     stop_handle: StopHandle,
-    receiver: Receiver<Encoded>,
+    receiver: ReconnectingReader<EncodedReader>,
 }
 
 impl EncodedStream {
     pub(super) fn open_with(options: NetworkStreamOptions) -> Result<Self, CaptureError> {
         let address = Address::parse(&options.url)?;
-        let encoded = Encoded::open(&address, &options)?;
+        let encoded = EncodedReader::open(&address, &options)?;
         Ok(Self {
             origin: address.origin().to_owned(),
             format: encoded.format,
             profile: encoded.annex_b.profile(),
             stop_handle: options.stop_handle.clone(),
-            receiver: Receiver::new(address, options, encoded),
+            receiver: ReconnectingReader::new(address, options, encoded),
         })
     }
 
@@ -97,8 +97,8 @@ impl fmt::Debug for EncodedStream {
 }
 
 /// A connection whose packets stay as they are.
-struct Encoded {
-    connection: Connection,
+struct EncodedReader {
+    connection: StreamConnection,
     annex_b: AnnexBConverter,
     format: Option<ProducerFormat>,
     /// Whether there was a key frame, and until when there must have been one.
@@ -108,11 +108,11 @@ struct Encoded {
     last: Option<i64>,
 }
 
-impl Link for Encoded {
+impl StreamReader for EncodedReader {
     type Frame = AccessUnit;
 
     fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError> {
-        let connection = Connection::open(address, options)?;
+        let connection = StreamConnection::open(address, options)?;
         let stream = connection.stream()?;
         let codec = stream.parameters().id();
         if codec != Id::H264 {
@@ -128,7 +128,7 @@ impl Link for Encoded {
         Ok(Self { annex_b, format, has_begun: false, must_begin, last: None, connection })
     }
 
-    fn clock(&self) -> Clock {
+    fn clock(&self) -> TimestampSource {
         self.connection.clock()
     }
 
@@ -136,7 +136,7 @@ impl Link for Encoded {
         self.connection.losses.damage()
     }
 
-    fn next(&mut self) -> Result<Received<AccessUnit>, CaptureError> {
+    fn next(&mut self) -> Result<ReceivedFrame<AccessUnit>, CaptureError> {
         loop {
             let packet = self.connection.next()?;
             let unit = packet.data().and_then(|data| self.annex_b.access_unit(data));
@@ -146,7 +146,7 @@ impl Link for Encoded {
                 let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
                 self.check_order(timestamp)?;
                 let waited = self.connection.take_waited();
-                return Ok(Received { frame, timestamp, waited });
+                return Ok(ReceivedFrame { frame, timestamp, waited });
             }
             if self.must_begin.is_some_and(|limit| Instant::now() > limit) {
                 return Err(unsupported("H264 without key frames"));
@@ -155,7 +155,7 @@ impl Link for Encoded {
     }
 }
 
-impl Encoded {
+impl EncodedReader {
     fn check_order(&mut self, timestamp: Option<Timestamp>) -> Result<(), CaptureError> {
         // In this profile frames have no other order, whatever their timestamps say.
         if self.annex_b.profile() == Some(H264Profile::Baseline) {

@@ -7,7 +7,7 @@ use ffmpeg_next::error::{
     ECONNREFUSED, EHOSTUNREACH, EINVAL, EIO, ENETUNREACH, EPROTONOSUPPORT, ETIMEDOUT,
 };
 
-use super::address::{Address, Kind};
+use super::address::{Address, AddressKind};
 use super::options::Transport;
 use crate::CaptureError;
 
@@ -24,12 +24,12 @@ pub(super) fn at_opening(address: &Address, transport: Transport, error: Error) 
         | Error::HttpServerError => CaptureError::Rejected { origin, reason },
         Error::Eof => CaptureError::Disconnected { origin, reason: CLOSED.to_owned() },
         // What is left when the server has answered 461 to every way that was asked for.
-        Error::Other { errno: EPROTONOSUPPORT } if address.kind() == Kind::Rtsp => {
+        Error::Other { errno: EPROTONOSUPPORT } if address.kind() == AddressKind::Rtsp => {
             CaptureError::Rejected { origin, reason: refused(transport).to_owned() }
         }
         Error::ProtocolNotFound | Error::Other { errno: EPROTONOSUPPORT } => unknown_protocol(),
         // Also what a server gives that closes the connection instead of answering.
-        Error::InvalidData if address.kind() == Kind::Rtsp => {
+        Error::InvalidData if address.kind() == AddressKind::Rtsp => {
             let reason = "it broke off, or its answer is not RTSP".to_owned();
             CaptureError::Disconnected { origin, reason }
         }

@@ -8,18 +8,18 @@ mod encoded;
 mod failure;
 mod h264;
 mod options;
-mod receiver;
-mod watch;
+mod read_watchdog;
+mod reconnect;
 
 use std::fmt;
 use std::time::Duration;
 
 use self::address::Address;
-use self::decoding::Decoding;
+use self::decoding::DecodingReader;
 pub use self::encoded::EncodedStream;
 pub use self::h264::H264Profile;
 pub use self::options::{NetworkStreamOptions, ParseTransportError, Reconnect, Transport};
-use self::receiver::{Link, Receiver};
+use self::reconnect::{ReconnectingReader, StreamReader};
 use crate::producer_thread::ProducerThread;
 use crate::queue::Queue;
 use crate::{
@@ -81,17 +81,17 @@ impl NetworkStream {
     fn open_with(options: NetworkStreamOptions) -> Result<Self, CaptureError> {
         let address = Address::parse(&options.url)?;
         let origin = address.origin().to_owned();
-        let decoding = Decoding::open(&address, &options)?;
+        let decoding = DecodingReader::open(&address, &options)?;
         let format = decoding.format();
         let stop_handle = options.stop_handle.clone();
         let queue = options.keeping.queue(decoding.can_wait());
-        let receiver = Receiver::new(address, options, decoding);
+        let receiver = ReconnectingReader::new(address, options, decoding);
         let thread = ProducerThread::run(stop_handle, queue, move |queue| fill(queue, receiver));
         Ok(Self { origin, frames: Buffered::of(thread, format) })
     }
 }
 
-fn fill(queue: &Queue, mut receiver: Receiver<Decoding>) {
+fn fill(queue: &Queue, mut receiver: ReconnectingReader<DecodingReader>) {
     for sequence in 0.. {
         match receiver.next() {
             Ok((frame, timestamp)) => {

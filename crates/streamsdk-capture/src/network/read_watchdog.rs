@@ -8,14 +8,14 @@ use crate::StopHandle;
 
 /// A deadline and a number of bytes that are renewed, and the flag that ends everything.
 #[derive(Clone)]
-pub(super) struct Watch {
+pub(super) struct ReadWatchdog {
     stop_handle: StopHandle,
     started: Instant,
-    limits: Arc<Limits>,
+    limits: Arc<WatchdogLimits>,
 }
 
 #[derive(Default)]
-struct Limits {
+struct WatchdogLimits {
     /// Milliseconds after the start.
     deadline: AtomicU64,
     /// How many bytes had been read when the limits were renewed; `UNKNOWN` until FFmpeg asks.
@@ -23,7 +23,7 @@ struct Limits {
     is_exceeded: AtomicBool,
 }
 
-impl Watch {
+impl ReadWatchdog {
     pub(super) fn new(stop_handle: StopHandle) -> Self {
         Self { stop_handle, started: Instant::now(), limits: Arc::default() }
     }

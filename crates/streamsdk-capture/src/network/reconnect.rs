@@ -5,27 +5,27 @@ use std::time::{Duration, Instant};
 use streamsdk_media::{StreamClock, Timestamp};
 
 use super::Address;
-use super::connection::Clock;
+use super::connection::TimestampSource;
 use super::options::NetworkStreamOptions;
 use crate::{CaptureError, Damage};
 
 /// A connection and what is made of its packets.
-pub(super) trait Link: Sized {
+pub(super) trait StreamReader: Sized {
     type Frame;
 
     fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError>;
 
-    fn clock(&self) -> Clock;
+    fn clock(&self) -> TimestampSource;
 
     /// What of its video was missing or damaged so far.
     fn damage(&self) -> Damage;
 
     /// The next frame. After an error there is none.
-    fn next(&mut self) -> Result<Received<Self::Frame>, CaptureError>;
+    fn next(&mut self) -> Result<ReceivedFrame<Self::Frame>, CaptureError>;
 }
 
 /// A frame, perhaps with a timestamp of the stream's.
-pub(super) struct Received<F> {
+pub(super) struct ReceivedFrame<F> {
     pub(super) frame: F,
     pub(super) timestamp: Option<Timestamp>,
     /// For how long it was waited for since the frame before.
@@ -33,10 +33,10 @@ pub(super) struct Received<F> {
 }
 
 /// Connects again as often as the options say, and gives all frames a common time.
-pub(super) struct Receiver<L> {
+pub(super) struct ReconnectingReader<L> {
     address: Address,
     options: NetworkStreamOptions,
-    link: Option<L>,
+    reader: Option<L>,
     clock: StreamClock,
     /// That of the connections before this one.
     damage: Damage,
@@ -44,11 +44,11 @@ pub(super) struct Receiver<L> {
     attempts: u32,
 }
 
-impl<L: Link> Receiver<L> {
-    pub(super) fn new(address: Address, options: NetworkStreamOptions, link: L) -> Self {
-        let clock = link.clock().of_stream();
+impl<L: StreamReader> ReconnectingReader<L> {
+    pub(super) fn new(address: Address, options: NetworkStreamOptions, reader: L) -> Self {
+        let clock = reader.clock().of_stream();
         let damage = Damage::default();
-        Self { address, options, link: Some(link), clock, damage, attempts: 0 }
+        Self { address, options, reader: Some(reader), clock, damage, attempts: 0 }
     }
 
     /// The next frame, after as many attempts as it takes. After an error there is none.
@@ -61,7 +61,7 @@ impl<L: Link> Receiver<L> {
                 }
                 Ok(received) => {
                     self.attempts = 0;
-                    let Received { frame, timestamp, waited } = received;
+                    let ReceivedFrame { frame, timestamp, waited } = received;
                     let time = self.clock.stamp_awaited(timestamp, Instant::now(), waited);
                     return Ok((frame, time));
                 }
@@ -72,23 +72,23 @@ impl<L: Link> Receiver<L> {
 
     /// What was missing or damaged so far, on all connections.
     pub(super) fn damage(&self) -> Damage {
-        let newest = self.link.as_ref().map(Link::damage);
+        let newest = self.reader.as_ref().map(StreamReader::damage);
         self.damage.and(newest.unwrap_or_default())
     }
 
-    fn attempt(&mut self) -> Result<Received<L::Frame>, CaptureError> {
-        let link = match &mut self.link {
-            Some(link) => link,
-            None => self.link.insert(L::open(&self.address, &self.options)?),
+    fn attempt(&mut self) -> Result<ReceivedFrame<L::Frame>, CaptureError> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(L::open(&self.address, &self.options)?),
         };
-        link.next()
+        reader.next()
     }
 
     /// Waits until it is time for another attempt, or says why there is none.
     fn prepare_another(&mut self, error: CaptureError) -> Result<(), CaptureError> {
         // Many cameras serve few at a time: the old connection has to go first.
         self.damage = self.damage();
-        self.link = None;
+        self.reader = None;
         self.clock.restart();
         let delay = self.options.reconnect.delay(self.attempts).filter(|_| !is_final(&error));
         let Some(delay) = delay else { return Err(error) };
