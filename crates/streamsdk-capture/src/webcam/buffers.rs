@@ -15,7 +15,7 @@ pub(super) struct Buffers {
 
 /// A buffer with something in it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Filled {
+pub(super) struct FilledBuffer {
     index: u32,
     pub(super) bytes: usize,
     pub(super) is_damaged: bool,
@@ -61,7 +61,7 @@ impl Buffers {
     }
 
     /// The oldest that is filled, if there is one.
-    pub(super) fn take(&self, device: &Device) -> Result<Option<Filled>, Errno> {
+    pub(super) fn take(&self, device: &Device) -> Result<Option<FilledBuffer>, Errno> {
         let mut buffer = Buffer::new(0);
         match device.ask(&requests::DEQUEUE, &mut buffer) {
             Ok(()) => self.filled(&buffer).map(Some),
@@ -71,20 +71,20 @@ impl Buffers {
     }
 
     /// A copy of its first bytes.
-    pub(super) fn copy(&self, filled: &Filled, bytes: usize) -> Vec<u8> {
+    pub(super) fn copy(&self, filled: &FilledBuffer, bytes: usize) -> Vec<u8> {
         self.mapping(filled.index).map_or_else(Vec::new, |mapping| mapping.copy(bytes))
     }
 
     /// Lets the camera fill it again.
-    pub(super) fn give_back(&self, device: &Device, filled: &Filled) -> Result<(), Errno> {
+    pub(super) fn give_back(&self, device: &Device, filled: &FilledBuffer) -> Result<(), Errno> {
         device.ask(&requests::QUEUE, &mut Buffer::new(filled.index))
     }
 
-    fn filled(&self, buffer: &Buffer) -> Result<Filled, Errno> {
+    fn filled(&self, buffer: &Buffer) -> Result<FilledBuffer, Errno> {
         let mapping = self.mapping(buffer.index).ok_or(Errno::IO)?;
         let is_monotonic =
             buffer.flags & buffer_flag::TIMESTAMP_MASK == buffer_flag::TIMESTAMP_MONOTONIC;
-        Ok(Filled {
+        Ok(FilledBuffer {
             index: buffer.index,
             bytes: usize::try_from(buffer.bytes_used).map_or(0, |used| used.min(mapping.length())),
             is_damaged: buffer.flags & buffer_flag::ERROR != 0,

@@ -6,19 +6,19 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Gives pictures their times, which never go back.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct FrameClock {
     last: Option<i64>,
 }
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct ClockReading {
     /// Microseconds of the monotonic clock, which is the one that cameras use.
     pub(super) monotonic: i64,
     pub(super) time_of_day: SystemTime,
 }
 
-impl Moment {
+impl ClockReading {
     pub(super) fn now() -> Self {
         let monotonic = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
         let monotonic = i64::try_from(monotonic.as_micros()).unwrap_or(i64::MAX);
@@ -26,11 +26,11 @@ impl Moment {
     }
 }
 
-impl Clock {
+impl FrameClock {
     /// The monotonic time of a picture in microseconds, and the time of day that it was, which is never
     /// in the future. A driver that does not tell, or tells what cannot be, gives its pictures when
     /// they are asked for.
-    pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: Moment) -> (i64, SystemTime) {
+    pub(super) fn stamp(&mut self, taken_at: Option<i64>, now: ClockReading) -> (i64, SystemTime) {
         let is_plausible =
             |micros: &i64| now.monotonic.abs_diff(*micros) <= MAX_CLOCK_OFFSET_MICROS;
         let plausible = taken_at.filter(is_plausible);
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_picture_is_as_old_as_its_camera_says() {
-        let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH + HOUR };
-        let mut clock = Clock::default();
+        let now = ClockReading { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH + HOUR };
+        let mut clock = FrameClock::default();
         let ago = |micros| now.time_of_day - Duration::from_micros(micros);
         assert_eq!(clock.stamp(Some(4_990_000), now), (4_990_000, ago(10_000)));
         // Twice the same time, and back.
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_time_that_cannot_be_is_replaced() {
-        let now = Moment { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH };
+        let now = ClockReading { monotonic: 5_000_000, time_of_day: SystemTime::UNIX_EPOCH };
         for odd in [
             None,
             Some(0),
@@ -83,7 +83,7 @@ mod tests {
             Some(6_000_001),
             Some(3_999_999),
         ] {
-            let stamped = Clock::default().stamp(odd, now);
+            let stamped = FrameClock::default().stamp(odd, now);
             assert_eq!(stamped, (5_000_000, SystemTime::UNIX_EPOCH), "{odd:?}");
         }
     }

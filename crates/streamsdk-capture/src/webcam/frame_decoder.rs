@@ -5,13 +5,13 @@ use streamsdk_media::{ColorSpace, Frame, PixelFormat, jpeg};
 
 use super::WebcamFormat;
 use super::colors::color_space;
-use super::layout::Layout;
+use super::layout::PlaneLayout;
 use super::v4l2::PixelLayout;
 
 /// Makes frames of a camera's pictures.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FrameDecoder {
-    Raw(Layout, ColorSpace),
+    Raw(PlaneLayout, ColorSpace),
     /// JPEGs up to a size in pixels.
     Jpeg(u32, u32),
 }
@@ -25,7 +25,7 @@ impl FrameDecoder {
                 let round_up = |side: u32| side.checked_next_multiple_of(JPEG_BLOCK);
                 Some(Self::Jpeg(round_up(size.0)?, round_up(size.1)?))
             }
-            format => Layout::new(format.pixel_format(), size, pixels.stride)
+            format => PlaneLayout::new(format.pixel_format(), size, pixels.stride)
                 .map(|layout| Self::Raw(layout, color_space(pixels))),
         }
     }

@@ -5,7 +5,7 @@ use streamsdk_media::{Frame, FrameError, MAX_DIMENSION, PixelFormat, Plane};
 
 /// A picture whose rows are all the same distance apart, and whose planes follow one another.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct PlaneLayout {
     format: PixelFormat,
     width: u32,
     height: u32,
@@ -13,7 +13,7 @@ pub(super) struct Layout {
     bytes: usize,
 }
 
-impl Layout {
+impl PlaneLayout {
     /// `None` if what the driver says cannot be. A stride of zero means that there is no padding.
     pub(super) fn new(
         format: PixelFormat,
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn rows_keep_the_distance_that_the_driver_gave_them() {
-        let layout = Layout::new(PixelFormat::Gray8, (3, 2), 5).unwrap();
+        let layout = PlaneLayout::new(PixelFormat::Gray8, (3, 2), 5).unwrap();
         assert_eq!(layout.bytes(), 8);
         let frame = layout.frame(&Bytes::from_static(&[1, 2, 3, 0, 0, 4, 5, 6])).unwrap();
         assert_eq!(frame.to_packed()[..], [1, 2, 3, 4, 5, 6]);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn chroma_follows_luma() {
-        let layout = Layout::new(PixelFormat::Nv12, (2, 2), 4).unwrap();
+        let layout = PlaneLayout::new(PixelFormat::Nv12, (2, 2), 4).unwrap();
         assert_eq!(layout.bytes(), 10);
         let bytes = Bytes::from_static(&[1, 2, 0, 0, 3, 4, 0, 0, 5, 6]);
         let frame = layout.frame(&bytes).unwrap();
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn without_a_stride_there_is_no_padding() {
-        let layout = Layout::new(PixelFormat::Yuyv, (2, 2), 0).unwrap();
+        let layout = PlaneLayout::new(PixelFormat::Yuyv, (2, 2), 0).unwrap();
         assert_eq!((layout.stride, layout.bytes()), (4, 8));
     }
 
@@ -110,9 +110,9 @@ mod tests {
             // The chroma of an odd width takes a byte more than the luma.
             (PixelFormat::Nv12, (3, 2), 3),
         ] {
-            assert!(Layout::new(format, size, stride).is_none(), "{format} {size:?} {stride}");
+            assert!(PlaneLayout::new(format, size, stride).is_none(), "{format} {size:?} {stride}");
         }
-        let far_apart = Layout::new(PixelFormat::Bgr24, (640, 480), u32::MAX).unwrap();
+        let far_apart = PlaneLayout::new(PixelFormat::Bgr24, (640, 480), u32::MAX).unwrap();
         assert!(far_apart.bytes() > 1 << 40);
     }
 }

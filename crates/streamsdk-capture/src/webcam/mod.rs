@@ -32,7 +32,7 @@ pub use self::id::WebcamId;
 pub use self::list::{WebcamInfo, webcams};
 use self::negotiation::{Agreement, agree};
 pub use self::options::WebcamOptions;
-use self::stream::Stream;
+use self::stream::CaptureStream;
 use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle};
 
 /// A camera of this machine.
@@ -57,7 +57,7 @@ use crate::{CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHand
 ///
 /// Dropping it stops the camera.
 pub struct Webcam {
-    stream: Stream,
+    stream: CaptureStream,
     format: Option<ProducerFormat>,
     end: Option<CaptureError>,
 }
@@ -88,8 +88,13 @@ impl Webcam {
             origin: device.origin().to_owned(),
             reason: format!("{format} of {width}x{height}, {} bytes per row", pixels.stride),
         })?;
-        let stream =
-            Stream::start(device, pictures, rate, options.read_timeout, options.stop_handle)?;
+        let stream = CaptureStream::start(
+            device,
+            pictures,
+            rate,
+            options.read_timeout,
+            options.stop_handle,
+        )?;
         let format = ProducerFormat::new(format.pixel_format(), width, height).frame_rate(rate);
         Ok(Self { stream, format: Some(format), end: None })
     }

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use streamsdk_media::{TimeBase, Timestamp};
 
-use super::buffers::{Buffers, Filled};
-use super::clock::{Clock, Moment};
+use super::buffers::{Buffers, FilledBuffer};
+use super::clock::{ClockReading, FrameClock};
 use super::device::Device;
 use super::failure;
 use super::frame_decoder::FrameDecoder;
 use super::sequence::Sequence;
-use super::wakeup::{Seen, Wakeup};
+use super::wakeup::{PollOutcome, Wakeup};
 use crate::{CaptureError, CapturedFrame, StopHandle};
 
 /// A camera that is running.
-pub(super) struct Stream {
+pub(super) struct CaptureStream {
     /// Before the device: what is mapped goes first.
     buffers: Buffers,
     device: Device,
@@ -26,14 +26,14 @@ pub(super) struct Stream {
     /// How long it takes for a picture to come after one that is old.
     frame_timeout: Duration,
     sequence_numbers: Sequence,
-    clock: Clock,
+    clock: FrameClock,
     /// When one was taken, whether or not it could be decoded.
     last_picture: Instant,
     /// Pictures since the last frame that could not be decoded.
     undecodable: u32,
 }
 
-impl Stream {
+impl CaptureStream {
     pub(super) fn start(
         device: Device,
         pictures: FrameDecoder,
@@ -58,7 +58,7 @@ impl Stream {
             read_timeout,
             frame_timeout: frame_timeout(rate),
             sequence_numbers: Sequence::default(),
-            clock: Clock::default(),
+            clock: FrameClock::default(),
             last_picture: Instant::now(),
             undecodable: 0,
         })
@@ -93,7 +93,7 @@ impl Stream {
 
     /// The newest picture there is. If the camera had filled every buffer and then had none left, all
     /// of them are old, and one that is not will come soon.
-    fn newest(&mut self, limit: Duration) -> Result<Option<Filled>, CaptureError> {
+    fn newest(&mut self, limit: Duration) -> Result<Option<FilledBuffer>, CaptureError> {
         let (newest, taken) = self.take_all(None)?;
         let was_starved = taken > 1 && taken == self.buffers.count();
         if newest.is_none() || !was_starved {
@@ -106,8 +106,8 @@ impl Stream {
     /// Takes what is there and keeps the newest; says how many there were.
     fn take_all(
         &mut self,
-        mut newest: Option<Filled>,
-    ) -> Result<(Option<Filled>, usize), CaptureError> {
+        mut newest: Option<FilledBuffer>,
+    ) -> Result<(Option<FilledBuffer>, usize), CaptureError> {
         let mut taken = 0;
         // A camera cannot fill more before they are given back, unless it is faster than this.
         while taken < self.buffers.count() {
@@ -125,8 +125,8 @@ impl Stream {
     }
 
     /// `None` if the picture cannot be decoded.
-    fn deliver(&mut self, filled: Filled) -> Result<Option<CapturedFrame>, CaptureError> {
-        let now = Moment::now();
+    fn deliver(&mut self, filled: FilledBuffer) -> Result<Option<CapturedFrame>, CaptureError> {
+        let now = ClockReading::now();
         let bytes = self.buffers.copy(&filled, self.pictures.useful_bytes(filled.bytes));
         self.give_back(&filled)?;
         self.last_picture = Instant::now();
@@ -152,7 +152,7 @@ impl Stream {
         Err(CaptureError::Decode { origin: self.device.origin().to_owned(), reason })
     }
 
-    fn give_back(&self, filled: &Filled) -> Result<(), CaptureError> {
+    fn give_back(&self, filled: &FilledBuffer) -> Result<(), CaptureError> {
         self.buffers.give_back(&self.device, filled).map_err(|errno| self.failed(errno))
     }
 
@@ -172,8 +172,8 @@ impl Stream {
 
     fn look(&self, limit: Duration) -> Result<(), CaptureError> {
         match self.wakeup.wait(&self.device, limit) {
-            Ok(Seen::Well) => Ok(()),
-            Ok(Seen::Trouble) => Err(failure::in_trouble(self.device.origin())),
+            Ok(PollOutcome::Ready) => Ok(()),
+            Ok(PollOutcome::Failed) => Err(failure::in_trouble(self.device.origin())),
             Err(errno) => Err(self.device.failed("waiting for it", errno)),
         }
     }

@@ -16,11 +16,11 @@ pub(super) struct Wakeup {
 
 /// What was seen of the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// A picture, or nothing yet.
-    Well,
+pub(super) enum PollOutcome {
+    /// It has a picture, or nothing yet.
+    Ready,
     /// It gives no more.
-    Trouble,
+    Failed,
 }
 
 impl Wakeup {
@@ -38,7 +38,7 @@ impl Wakeup {
     }
 
     /// Waits until the device has something, the stop handle is called, or the time is over.
-    pub(super) fn wait(&self, device: impl AsFd, timeout: Duration) -> Result<Seen, Errno> {
+    pub(super) fn wait(&self, device: impl AsFd, timeout: Duration) -> Result<PollOutcome, Errno> {
         let mut fds = [
             PollFd::new(&device, PollFlags::IN),
             PollFd::from_borrowed_fd(self.fd.as_fd(), PollFlags::IN),
@@ -48,16 +48,16 @@ impl Wakeup {
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => Ok(seen(fds[0].revents())),
             // The caller looks at the time and comes back.
-            Err(Errno::INTR) => Ok(Seen::Well),
+            Err(Errno::INTR) => Ok(PollOutcome::Ready),
             Err(errno) => Err(errno),
         }
     }
 }
 
-fn seen(events: PollFlags) -> Seen {
+fn seen(events: PollFlags) -> PollOutcome {
     let trouble = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
     let is_trouble = events.intersects(trouble) && !events.contains(PollFlags::IN);
-    if is_trouble { Seen::Trouble } else { Seen::Well }
+    if is_trouble { PollOutcome::Failed } else { PollOutcome::Ready }
 }
 
 #[cfg(test)]
@@ -72,11 +72,11 @@ mod tests {
         let wakeup = Wakeup::new(&stop_handle).unwrap();
         // Never becomes readable.
         let device = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-        assert_eq!(wakeup.wait(&device, Duration::from_millis(1)), Ok(Seen::Well));
+        assert_eq!(wakeup.wait(&device, Duration::from_millis(1)), Ok(PollOutcome::Ready));
         let thread = std::thread::spawn(move || stop_handle.stop());
         let started = Instant::now();
         for _ in 0..2 {
-            assert_eq!(wakeup.wait(&device, Duration::MAX), Ok(Seen::Well));
+            assert_eq!(wakeup.wait(&device, Duration::MAX), Ok(PollOutcome::Ready));
         }
         assert!(started.elapsed() < Duration::from_secs(10));
         thread.join().unwrap();
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn a_device_with_a_last_picture_is_asked_for_it() {
-        assert_eq!(seen(PollFlags::empty()), Seen::Well);
-        assert_eq!(seen(PollFlags::IN | PollFlags::HUP), Seen::Well);
-        assert_eq!(seen(PollFlags::ERR), Seen::Trouble);
-        assert_eq!(seen(PollFlags::HUP | PollFlags::PRI), Seen::Trouble);
+        assert_eq!(seen(PollFlags::empty()), PollOutcome::Ready);
+        assert_eq!(seen(PollFlags::IN | PollFlags::HUP), PollOutcome::Ready);
+        assert_eq!(seen(PollFlags::ERR), PollOutcome::Failed);
+        assert_eq!(seen(PollFlags::HUP | PollFlags::PRI), PollOutcome::Failed);
     }
 }
