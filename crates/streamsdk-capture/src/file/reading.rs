@@ -1,4 +1,4 @@
-//! FileReader a file once, from its beginning to its end.
+//! Reading a file once, from its beginning to its end.
 
 use std::path::{Path, PathBuf};
 
