@@ -67,7 +67,7 @@ pub fn split(frame_id: u32, payload: &[u8]) -> impl Iterator<Item = BytesMut> {
 
 /// A complete message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ChunkedMessage {
     /// The frame that the message is about.
     pub frame_id: u32,
     /// The joined payload.
@@ -103,7 +103,7 @@ impl Reassembler {
     }
 
     /// Takes one chunk; returns the message that it completes, if it does.
-    pub fn push(&mut self, chunk: Bytes) -> Result<Option<Message>, ChunkError> {
+    pub fn push(&mut self, chunk: Bytes) -> Result<Option<ChunkedMessage>, ChunkError> {
         let (header, payload) = ChunkHeader::parse(chunk)?;
         let frame_id = header.frame_id;
         let result = self.accept(header, payload);
@@ -127,7 +127,7 @@ impl Reassembler {
         &mut self,
         header: ChunkHeader,
         payload: Bytes,
-    ) -> Result<Option<Message>, ChunkError> {
+    ) -> Result<Option<ChunkedMessage>, ChunkError> {
         let ChunkHeader { frame_id, index, total } = header;
         if total > self.limits.message_chunks {
             return Err(ChunkError::TooManyChunks { total, limit: self.limits.message_chunks });
@@ -141,7 +141,7 @@ impl Reassembler {
             return Err(ChunkError::MessageTooLarge { limit: self.limits.message_bytes });
         }
         if total == 1 && known.is_none() {
-            return Ok(Some(Message { frame_id, payload }));
+            return Ok(Some(ChunkedMessage { frame_id, payload }));
         }
 
         let partial = self.partial_for(frame_id, total);
@@ -156,7 +156,7 @@ impl Reassembler {
         Ok(self
             .partial
             .remove(&frame_id)
-            .map(|partial| Message { frame_id, payload: partial.join() }))
+            .map(|partial| ChunkedMessage { frame_id, payload: partial.join() }))
     }
 
     fn partial_for(&mut self, frame_id: u32, total: u32) -> &mut Partial {
@@ -246,7 +246,7 @@ mod tests {
     fn push_all(
         reassembler: &mut Reassembler,
         chunks: impl IntoIterator<Item = BytesMut>,
-    ) -> Vec<Message> {
+    ) -> Vec<ChunkedMessage> {
         chunks.into_iter().filter_map(|c| reassembler.push(c.freeze()).unwrap()).collect()
     }
 

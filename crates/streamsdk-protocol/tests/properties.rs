@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 use streamsdk_protocol::ack::{AckSender, AckWindow};
-use streamsdk_protocol::chunk::{ChunkHeader, Message, Reassembler, split};
+use streamsdk_protocol::chunk::{ChunkHeader, ChunkedMessage, Reassembler, split};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
@@ -291,7 +291,7 @@ fn small_limits() -> Limits {
 
 fn parse(payload: impl Into<Bytes>) -> Option<OutputMessage> {
     OutputMessage::parse(
-        Message { frame_id: 1, payload: payload.into() },
+        ChunkedMessage { frame_id: 1, payload: payload.into() },
         &small_limits(),
         &Redactor::default(),
     )

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::Value;
-use streamsdk_protocol::chunk::{ChunkHeader, Message, Reassembler};
+use streamsdk_protocol::chunk::{ChunkHeader, ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
 use streamsdk_protocol::output::OutputMessage;
@@ -301,7 +301,7 @@ fn a_message_cut_short_anywhere_is_an_error() {
         let message =
             chunks.into_iter().find_map(|chunk| reassembler.push(chunk).unwrap()).unwrap();
         for len in (0..message.payload.len()).step_by(1_237) {
-            let cut = Message { payload: message.payload.slice(..len), ..message.clone() };
+            let cut = ChunkedMessage { payload: message.payload.slice(..len), ..message.clone() };
             assert!(
                 OutputMessage::parse(cut, &Limits::default(), &Redactor::default()).is_err(),
                 "{session}: {len}"

@@ -235,14 +235,14 @@ pub enum ImageError {
 
 #[cfg(test)]
 mod tests {
-    use streamsdk_protocol::chunk::Message;
+    use streamsdk_protocol::chunk::ChunkedMessage;
     use streamsdk_protocol::{Limits, Redactor};
 
     use super::*;
 
     fn data(outputs: &str) -> FrameData {
         let payload = format!(r#"{{"serialized_output_data":{outputs}}}"#).into();
-        let message = Message { frame_id: 1, payload };
+        let message = ChunkedMessage { frame_id: 1, payload };
         let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
         FrameData::new(read.unwrap(), FrameNumber { in_session: 1, link: 1 })
     }

@@ -154,7 +154,7 @@ impl Serialize for WithoutImages<'_> {
 
 #[cfg(test)]
 mod tests {
-    use streamsdk::protocol::chunk::Message;
+    use streamsdk::protocol::chunk::ChunkedMessage;
     use streamsdk::protocol::output::OutputMessage;
     use streamsdk::protocol::{Limits, Redactor};
 
@@ -166,7 +166,7 @@ mod tests {
         let payload = format!(
             r#"{{"serialized_output_data":{{"i":{image},"crops":[{image}],"n":NaN,"t":"a\ud83d","odd":[1}}}}}}"#
         );
-        let message = Message { frame_id: 1, payload: payload.into() };
+        let message = ChunkedMessage { frame_id: 1, payload: payload.into() };
         let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
         let outputs = read.unwrap().outputs.unwrap();
         assert_eq!(

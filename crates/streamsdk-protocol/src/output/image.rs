@@ -140,7 +140,7 @@ pub(super) fn split_index(image: &str) -> Option<(&str, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunk::Message;
+    use crate::chunk::ChunkedMessage;
     use crate::output::{OutputMessage, Outputs};
     use crate::{Limits, Redactor};
 
@@ -148,7 +148,7 @@ mod tests {
 
     fn outputs(json: &str) -> Outputs {
         let payload = format!(r#"{{"serialized_output_data":{json}}}"#).into();
-        let message = Message { frame_id: 1, payload };
+        let message = ChunkedMessage { frame_id: 1, payload };
         let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
         read.unwrap().outputs.unwrap()
     }

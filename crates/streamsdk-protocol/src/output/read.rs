@@ -9,7 +9,7 @@ use super::image::{self, EncodedImage};
 use super::mend::mend;
 use super::outline::{Member, elements, members, optional};
 use super::{OddFields, Oddity, SERIALIZATION_ERROR, VideoMetadata, metadata, string};
-use crate::chunk::Message;
+use crate::chunk::ChunkedMessage;
 use crate::{Limits, Redactor, gzip};
 
 /// Most texts about one frame that are kept.
@@ -48,11 +48,11 @@ impl OutputMessage {
     /// [`OutputError`] only where the message as a whole cannot be read: too large, cut off, no JSON
     /// object. A field that is odd is noted in [`OutputMessage::odd`].
     pub fn parse(
-        message: Message,
+        message: ChunkedMessage,
         limits: &Limits,
         redactor: &Redactor,
     ) -> Result<Self, OutputError> {
-        let Message { frame_id, payload } = message;
+        let ChunkedMessage { frame_id, payload } = message;
         let json = if gzip::is_gzip(&payload) {
             gzip::inflate(&payload, limits.inflated_bytes).map_err(|error| match error {
                 gzip::InflateError::TooLarge => {
@@ -330,7 +330,8 @@ mod tests {
     use crate::gzip::deflate;
 
     fn parse(json: &str) -> Result<OutputMessage, OutputError> {
-        let message = Message { frame_id: 5, payload: Bytes::copy_from_slice(json.as_bytes()) };
+        let message =
+            ChunkedMessage { frame_id: 5, payload: Bytes::copy_from_slice(json.as_bytes()) };
         OutputMessage::parse(message, &Limits::default(), &Redactor::default())
     }
 
@@ -394,7 +395,7 @@ mod tests {
         let redactor = Redactor::default().url("rtsp://me:s3cret@cam");
         let read = |errors: &str| {
             let json = format!(r#"{{"errors":{errors},"termination_reason":"a\nb"}}"#);
-            let message = Message { frame_id: 1, payload: json.into() };
+            let message = ChunkedMessage { frame_id: 1, payload: json.into() };
             OutputMessage::parse(message, &Limits::default(), &redactor).unwrap()
         };
         let message = read(r#"["\u001b[31mcannot open rtsp://me:s3cret@cam", "x\ud83d", null]"#);
@@ -458,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused() {
-        let message = Message { frame_id: 1, payload: deflate(&vec![b' '; 8 << 20]).into() };
+        let message = ChunkedMessage { frame_id: 1, payload: deflate(&vec![b' '; 8 << 20]).into() };
         let limits = Limits { inflated_bytes: 1 << 20, ..Limits::default() };
         assert!(matches!(
             OutputMessage::parse(message, &limits, &Redactor::default()),

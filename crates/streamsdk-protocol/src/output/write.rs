@@ -103,12 +103,12 @@ fn write_value(out: &mut Vec<u8>, value: &OutgoingValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunk::Message;
+    use crate::chunk::ChunkedMessage;
     use crate::output::OutputMessage;
     use crate::{Limits, Redactor};
 
     fn read_back(message: &OutgoingMessage) -> OutputMessage {
-        let message = Message { frame_id: 3, payload: message.encode(true).into() };
+        let message = ChunkedMessage { frame_id: 3, payload: message.encode(true).into() };
         OutputMessage::parse(message, &Limits::default(), &Redactor::default()).unwrap()
     }
 

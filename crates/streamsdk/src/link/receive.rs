@@ -1,5 +1,5 @@
 use streamsdk_protocol::ack::AckSender;
-use streamsdk_protocol::chunk::{Message as ChunkedMessage, Reassembler};
+use streamsdk_protocol::chunk::{ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
 use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
