@@ -9,8 +9,8 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use streamsdk_protocol::output::VideoMetadata;
 use streamsdk_protocol::pairing::{
-    DataStamp, FrameStamp, Paired, Pairing, PairingConfig, PairingStatistics, Place, SenderReport,
-    pts_to_90khz,
+    Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, PairingStatistics,
+    SenderReport, pts_to_90khz,
 };
 
 const FRAMES: u32 = 300;
@@ -63,8 +63,8 @@ proptest! {
                     ..VideoMetadata::default()
                 }), arrived), random),
                 _ => {
-                    let place = [Place::First, Place::Next, Place::AfterGap][random as usize % 3];
-                    run.frame(FrameStamp { rtp_time: random % 7, place, arrived }, random);
+                    let continuity = [Continuity::First, Continuity::Next, Continuity::AfterGap][random as usize % 3];
+                    run.frame(FrameStamp { rtp_time: random % 7, continuity, arrived }, random);
                 }
             }
         }
@@ -177,14 +177,14 @@ impl Server {
             }
             let arrived = paths.0.arrival(now, number);
             if number > self.lost_first_frames && !self.lost_frames.contains(&number) {
-                let place = match received {
-                    None if number == 1 => Place::First,
-                    Some(last) if last + 1 == number => Place::Next,
-                    _ => Place::AfterGap,
+                let continuity = match received {
+                    None if number == 1 => Continuity::First,
+                    Some(last) if last + 1 == number => Continuity::Next,
+                    _ => Continuity::AfterGap,
                 };
                 received = Some(number);
                 let rtp_time = self.rtp_time(number, pts);
-                let stamp = FrameStamp { rtp_time, place, arrived: Duration::ZERO };
+                let stamp = FrameStamp { rtp_time, continuity, arrived: Duration::ZERO };
                 events.push((arrived, number, Sent::Frame(stamp)));
                 if reports && now >= reported + self.report_after {
                     reported = now;

@@ -49,7 +49,7 @@ use std::time::Duration;
 
 pub use offset::Evidence;
 use offset::OffsetEstimator;
-pub use stamp::{DataStamp, FrameStamp, Place, SenderReport};
+pub use stamp::{Continuity, DataStamp, FrameStamp, SenderReport};
 use time::ticks_between;
 pub use time::{ServerTime, pts_to_90khz};
 

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::time::{ServerTime, ticks_between};
-use super::{DataStamp, FrameStamp, PairingConfig, Place, SenderReport};
+use super::{Continuity, DataStamp, FrameStamp, PairingConfig, SenderReport};
 
 /// What an offset between RTP time and `pts` rests on, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +94,10 @@ impl OffsetEstimator {
     }
 
     pub(super) fn see_frame(&mut self, stamp: FrameStamp) {
-        let number = match stamp.place {
-            Place::First => Some(1),
-            Place::Next => self.frames.back().and_then(|last| last.number?.checked_add(1)),
-            Place::AfterGap => None,
+        let number = match stamp.continuity {
+            Continuity::First => Some(1),
+            Continuity::Next => self.frames.back().and_then(|last| last.number?.checked_add(1)),
+            Continuity::AfterGap => None,
         };
         let FrameStamp { rtp_time, arrived, .. } = stamp;
         remember(&mut self.frames, Frame { rtp_time, number, arrived }, self.window);

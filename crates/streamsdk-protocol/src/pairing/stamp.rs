@@ -9,7 +9,7 @@ pub struct FrameStamp {
     /// RTP time of the frame's packets.
     pub rtp_time: u32,
     /// How the frame follows the one before it.
-    pub place: Place,
+    pub continuity: Continuity,
     /// When the frame's first packet arrived, since the session began. Not when the frame was
     /// whole or handed out, which with most jitter buffers is one frame late.
     pub arrived: Duration,
@@ -17,14 +17,14 @@ pub struct FrameStamp {
 
 /// How a frame follows the one before it on its track, by RTP sequence numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Continuity {
     /// The first frame on the track, a key frame, and the receiver has not asked for a key frame:
     /// the server's first.
     First,
     /// No packet is missing between this frame and the one pushed before it.
     Next,
     /// Anything else: packets are missing, a frame was not pushed, or the first frame is not
-    /// [`Place::First`].
+    /// [`Continuity::First`].
     AfterGap,
 }
 

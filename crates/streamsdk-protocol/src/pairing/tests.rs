@@ -10,10 +10,10 @@ fn pairing() -> Numbers {
     Pairing::new(PairingConfig::default())
 }
 
-fn frame(pairing: &mut Numbers, number: u32, place: Place) {
+fn frame(pairing: &mut Numbers, number: u32, continuity: Continuity) {
     let rtp_time = OFFSET.wrapping_add(number * STEP);
     let arrived = INTERVAL * number + Duration::from_millis(10);
-    pairing.push_frame(FrameStamp { rtp_time, place, arrived }, number);
+    pairing.push_frame(FrameStamp { rtp_time, continuity, arrived }, number);
 }
 
 fn data(pairing: &mut Numbers, number: u32) {
@@ -49,7 +49,7 @@ fn both(numbers: impl IntoIterator<Item = u32>) -> Vec<Paired<u32, u32>> {
 fn the_first_frame_pairs_at_once_with_the_first_message() {
     let mut pairing = pairing();
     data(&mut pairing, 1);
-    frame(&mut pairing, 1, Place::First);
+    frame(&mut pairing, 1, Continuity::First);
     assert_eq!(popped(&mut pairing), both([1]));
     assert_eq!(pairing.statistics().evidence, Some(Evidence::Counted));
 }
@@ -57,9 +57,9 @@ fn the_first_frame_pairs_at_once_with_the_first_message() {
 #[test]
 fn when_the_first_messages_are_lost_frames_are_counted() {
     let mut pairing = pairing();
-    frame(&mut pairing, 1, Place::First);
+    frame(&mut pairing, 1, Continuity::First);
     for number in 2..=5 {
-        frame(&mut pairing, number, Place::Next);
+        frame(&mut pairing, number, Continuity::Next);
         if number >= 3 {
             data(&mut pairing, number);
         }
@@ -75,7 +75,11 @@ fn when_the_first_frame_is_lost_everything_waits_for_a_report() {
     data(&mut pairing, 1);
     for number in 2..=20 {
         data(&mut pairing, number);
-        frame(&mut pairing, number, if number == 2 { Place::AfterGap } else { Place::Next });
+        frame(
+            &mut pairing,
+            number,
+            if number == 2 { Continuity::AfterGap } else { Continuity::Next },
+        );
     }
     report(&mut pairing, 20);
     assert_eq!(popped(&mut pairing), [], "a steady rate allows several offsets");
@@ -93,15 +97,19 @@ fn a_report_corrects_a_first_frame_that_was_not_the_first() {
     for number in 1..=10 {
         data(&mut pairing, number);
         if number >= 2 {
-            frame(&mut pairing, number, if number == 2 { Place::First } else { Place::Next });
+            frame(
+                &mut pairing,
+                number,
+                if number == 2 { Continuity::First } else { Continuity::Next },
+            );
         }
     }
     assert_eq!(popped(&mut pairing)[0], Paired::Both(2, 1));
     report(&mut pairing, 10);
     data(&mut pairing, 11);
-    frame(&mut pairing, 11, Place::Next);
+    frame(&mut pairing, 11, Continuity::Next);
     data(&mut pairing, 12);
-    frame(&mut pairing, 12, Place::Next);
+    frame(&mut pairing, 12, Continuity::Next);
     assert_eq!(popped(&mut pairing), [&[Paired::DataOnly(10)][..], &both([11, 12])].concat());
     assert_eq!(pairing.statistics().corrected, 1);
 }
@@ -111,7 +119,7 @@ fn a_report_about_no_frame_is_ignored() {
     let mut pairing = pairing();
     for number in 1..=10 {
         data(&mut pairing, number);
-        frame(&mut pairing, number, Place::AfterGap);
+        frame(&mut pairing, number, Continuity::AfterGap);
     }
     pairing.push_report(SenderReport { rtp_time: 7, ntp_time: 0 });
     report(&mut pairing, 100);
@@ -125,7 +133,7 @@ fn without_reports_the_hold_ends_with_the_order_of_arrival() {
     data(&mut pairing, 1);
     for number in 2..=51 {
         data(&mut pairing, number);
-        frame(&mut pairing, number, Place::AfterGap);
+        frame(&mut pairing, number, Continuity::AfterGap);
         assert!(number >= 51 || popped(&mut pairing).is_empty(), "the hold is 1.6 s");
     }
     assert_eq!(popped(&mut pairing)[1..], both(2..=51));
@@ -136,18 +144,18 @@ fn without_reports_the_hold_ends_with_the_order_of_arrival() {
 fn what_is_lost_holds_up_one_pair_and_no_more() {
     let mut pairing = pairing();
     data(&mut pairing, 1);
-    frame(&mut pairing, 1, Place::First);
+    frame(&mut pairing, 1, Continuity::First);
     data(&mut pairing, 2);
     data(&mut pairing, 3);
-    frame(&mut pairing, 3, Place::AfterGap);
+    frame(&mut pairing, 3, Continuity::AfterGap);
     assert_eq!(popped(&mut pairing), both([1]));
-    frame(&mut pairing, 4, Place::Next);
-    frame(&mut pairing, 5, Place::Next);
+    frame(&mut pairing, 4, Continuity::Next);
+    frame(&mut pairing, 5, Continuity::Next);
     data(&mut pairing, 5);
     let expected = [&[Paired::DataOnly(2)][..], &both([3])].concat();
     assert_eq!(popped(&mut pairing), expected);
     data(&mut pairing, 6);
-    frame(&mut pairing, 6, Place::Next);
+    frame(&mut pairing, 6, Continuity::Next);
     assert_eq!(popped(&mut pairing), [&[Paired::FrameOnly(4)][..], &both([5, 6])].concat());
 }
 
@@ -155,9 +163,9 @@ fn what_is_lost_holds_up_one_pair_and_no_more() {
 fn neighbours_that_swap_places_come_out_in_order() {
     let mut pairing = pairing();
     data(&mut pairing, 1);
-    frame(&mut pairing, 1, Place::First);
-    frame(&mut pairing, 3, Place::AfterGap);
-    frame(&mut pairing, 2, Place::AfterGap);
+    frame(&mut pairing, 1, Continuity::First);
+    frame(&mut pairing, 3, Continuity::AfterGap);
+    frame(&mut pairing, 2, Continuity::AfterGap);
     data(&mut pairing, 2);
     data(&mut pairing, 3);
     assert_eq!(popped(&mut pairing), both(1..=3));
@@ -174,13 +182,13 @@ fn a_message_about_no_frame_comes_out_at_once() {
 fn an_offset_that_fits_nothing_is_sought_again() {
     let mut pairing = pairing();
     data(&mut pairing, 1);
-    frame(&mut pairing, 1, Place::First);
+    frame(&mut pairing, 1, Continuity::First);
     for number in 2..=120 {
         let late = u32::from(number > 10);
         data(&mut pairing, number);
         let rtp_time = OFFSET.wrapping_add(number * STEP + late * 1_000_000_000);
         let arrived = INTERVAL * number + Duration::from_millis(10);
-        pairing.push_frame(FrameStamp { rtp_time, place: Place::Next, arrived }, number);
+        pairing.push_frame(FrameStamp { rtp_time, continuity: Continuity::Next, arrived }, number);
     }
     assert_eq!(popped(&mut pairing), both(1..=120));
     assert_eq!(pairing.statistics().corrected, 1);
@@ -189,7 +197,7 @@ fn an_offset_that_fits_nothing_is_sought_again() {
 #[test]
 fn no_more_than_the_window_waits() {
     let mut pairing = Pairing::new(PairingConfig { window: 4, ..PairingConfig::default() });
-    (1..=6).for_each(|number| frame(&mut pairing, number, Place::AfterGap));
+    (1..=6).for_each(|number| frame(&mut pairing, number, Continuity::AfterGap));
     assert_eq!(popped(&mut pairing), [Paired::FrameOnly(1), Paired::FrameOnly(2)]);
     assert_eq!(pairing.statistics().evicted, 2);
     pairing.finish();

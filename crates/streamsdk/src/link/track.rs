@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streamsdk_protocol::pairing::{
-    DataStamp, FrameStamp, Paired, Pairing, PairingConfig, Place, SenderReport, pts_to_90khz,
+    Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, SenderReport, pts_to_90khz,
 };
 use streamsdk_transport::{IncomingFrame, VideoReceiver};
 use streamsdk_video::{LazyDecoder, LazyPicture};
@@ -71,13 +71,13 @@ impl Track {
             self.report = report;
             report.into_iter().for_each(|report| self.pairing.push_report(report));
         }
-        let place = match frame {
-            IncomingFrame { begins_stream: true, .. } => Place::First,
-            IncomingFrame { continuous: true, .. } => Place::Next,
-            _ => Place::AfterGap,
+        let continuity = match frame {
+            IncomingFrame { begins_stream: true, .. } => Continuity::First,
+            IncomingFrame { continuous: true, .. } => Continuity::Next,
+            _ => Continuity::AfterGap,
         };
         let arrived = frame.arrived.saturating_duration_since(self.started);
-        let stamp = FrameStamp { rtp_time: frame.rtp_time, place, arrived };
+        let stamp = FrameStamp { rtp_time: frame.rtp_time, continuity, arrived };
         let returned = Returned { picture: self.decoder.add(frame), at: Instant::now() };
         self.pairing.push_frame(stamp, returned);
     }
