@@ -27,6 +27,10 @@ pub struct ChunkHeader {
 
 impl ChunkHeader {
     /// Reads the header and returns it with the payload behind it.
+    ///
+    /// # Errors
+    ///
+    /// If it is too short for a header, or its numbers cannot be.
     pub fn parse(mut chunk: Bytes) -> Result<(Self, Bytes), ChunkError> {
         if chunk.len() < HEADER_LEN {
             return Err(ChunkError::TooShort { len: chunk.len() });
@@ -103,6 +107,10 @@ impl Reassembler {
     }
 
     /// Takes one chunk; returns the message that it completes, if it does.
+    ///
+    /// # Errors
+    ///
+    /// If the chunk is none, contradicts the others of its message, or is beyond a limit.
     pub fn push(&mut self, chunk: Bytes) -> Result<Option<ChunkedMessage>, ChunkError> {
         let (header, payload) = ChunkHeader::parse(chunk)?;
         let frame_id = header.frame_id;

@@ -45,6 +45,10 @@ impl ControlMessage {
     }
 
     /// Reads a message. Fields that are not known are ignored.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON object, or a field has another type.
     pub fn parse(text: &str) -> Result<Self, ControlError> {
         serde_json::from_str(text).map_err(ControlError)
     }

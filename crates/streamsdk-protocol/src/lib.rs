@@ -31,6 +31,7 @@ mod pool;
 mod redact;
 pub mod rejection;
 pub mod sdp;
+pub mod seconds;
 mod secret;
 mod text;
 pub mod upload;

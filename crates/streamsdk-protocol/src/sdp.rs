@@ -79,6 +79,10 @@ pub fn signed(sdp: &str) -> String {
 }
 
 /// Checks that `answer` can lead to a connection with the side that made `offer`.
+///
+/// # Errors
+///
+/// What is wrong with it.
 pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
     let answered = check_description(answer)?;
     let offered = media_sections(offer).count();
@@ -92,6 +96,10 @@ pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
 }
 
 /// Checks that `offer` can be answered.
+///
+/// # Errors
+///
+/// What is wrong with it.
 pub fn check_offer(offer: &str) -> Result<(), SdpError> {
     check_description(offer).map(|_| ())
 }

@@ -30,6 +30,10 @@ impl UploadPlan {
     ///
     /// An empty file has no plan, because a server would wait for its first chunk for ever; nor
     /// has one that needs more chunks than the header can count (about 211 TB).
+    ///
+    /// # Errors
+    ///
+    /// For an empty file, and for one of more chunks than can be counted.
     pub fn new(file_bytes: u64) -> Result<Self, PlanError> {
         if file_bytes == 0 {
             return Err(PlanError::Empty);
@@ -123,6 +127,10 @@ impl UploadAssembler {
     /// Takes one message from the channel.
     ///
     /// After an error every further chunk is refused with [`UploadError::Failed`].
+    ///
+    /// # Errors
+    ///
+    /// When the chunk is not one of this upload, or too large. Every further one is refused then.
     pub fn push(&mut self, message: Bytes) -> Result<Received, UploadError> {
         if message.len() <= 1 {
             return Ok(Received::Ping);

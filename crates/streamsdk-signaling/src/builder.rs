@@ -88,6 +88,10 @@ impl HttpSignalingBuilder {
     /// Takes about 0.1 ms for an `http` URL. For an `https` URL, or when the environment names a
     /// proxy for a host other than this one, the system's trusted certificates are read, which
     /// takes a few milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is not one of an HTTP server, or the key cannot be a header.
     pub fn build(self) -> Result<HttpSignaling, BuildError> {
         let endpoint = endpoint(&self.url)?;
         let authorization = self.authorization(&endpoint)?;

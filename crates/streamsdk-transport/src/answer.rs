@@ -32,6 +32,10 @@ impl Answer {
     ///
     /// A video slot of the offer is taken for what the peer sends, and with `send_video` for
     /// what this side sends.
+    ///
+    /// # Errors
+    ///
+    /// When the offer cannot be answered, or the engine cannot be set up.
     pub async fn create(
         mut config: PeerConfig,
         offer: &str,

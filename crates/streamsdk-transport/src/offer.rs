@@ -79,6 +79,10 @@ impl std::fmt::Debug for OfferedVideo {
 impl Offer {
     /// Makes an offer with one channel per label, and video if it is wanted. All candidates are
     /// included.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be set up, or finds no addresses in time.
     pub async fn create(
         config: PeerConfig,
         labels: &[&str],
@@ -129,7 +133,9 @@ impl Offer {
     /// Applies the peer's answer and waits until every channel is open, and until full packets
     /// are known to arrive.
     ///
-    /// On an error the connection is closed.
+    /// # Errors
+    ///
+    /// When the answer cannot be used, or no connection comes of it in time. The connection is closed then.
     pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
         let Self { peer, mut channels, video, engine, sdp, connect_timeout } = self;
         let attempt = ConnectAttempt {

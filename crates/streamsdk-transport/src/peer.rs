@@ -2,6 +2,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -54,7 +56,7 @@ pub struct Closed {
 }
 
 /// What went over a connection so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TransportStats {
     /// Bytes sent on data channels.

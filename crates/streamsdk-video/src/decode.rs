@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use streamsdk_media::video::{
     self, DecodeError, DecoderConfig, OpenError, TRACK_COLOR_SPACE, VideoDecoder,
 };
@@ -50,7 +51,7 @@ struct Link {
 type Slot = OnceLock<Result<Frame, PictureError>>;
 
 /// What decoding has come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DecodeStats {
     /// Frames that were decoded, those included that only others needed.
@@ -60,7 +61,12 @@ pub struct DecodeStats {
     /// Frames that could not be decoded.
     pub failed: u64,
     /// Time that decoding took.
+    #[serde(rename = "time_s", serialize_with = "as_seconds")]
     pub time: Duration,
+}
+
+fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 /// Why there is no picture.

@@ -56,6 +56,10 @@ pub struct StartError {
 
 impl Worker {
     /// Listens on `address`, such as `127.0.0.1:9001`; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on.
     pub async fn start(address: &str, config: WorkerConfig) -> Result<Self, StartError> {
         let failed = |error| StartError { address: address.to_owned(), error };
         session::remove_orphans();

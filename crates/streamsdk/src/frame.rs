@@ -96,7 +96,9 @@ impl FrameData {
     /// The output `predictions` as detections; `None` when there is no such output, or it is null. A box
     /// that cannot be read does not cost the others.
     ///
-    /// An output of another shape is an error; read it with [`FrameData::output`].
+    /// # Errors
+    ///
+    /// If the output has another shape; read it with [`FrameData::output`].
     pub fn predictions(&self) -> Result<Option<Detections>, OutputError> {
         self.output("predictions").map_or(Ok(None), Output::parse)
     }
@@ -168,6 +170,10 @@ impl ReceivedFrame {
 
     /// The image as a JPEG file. One that came as such is not decoded; one of a video track is decoded
     /// and compressed at each call.
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be decoded or compressed.
     pub fn jpeg(&self) -> Result<Bytes, ImageError> {
         match &self.encoded {
             Encoded::Jpeg(image) => Ok(image.jpeg().map_err(Arc::new)?),
@@ -184,6 +190,10 @@ impl ReceivedFrame {
     /// A frame of a video track builds on those before it: they are decoded along with it, if they were
     /// not yet. Where no image has been asked for during the last 150 frames, the first ones asked for
     /// give [`PictureError::LetGo`], until the server has sent a key frame.
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be decoded, or was let go.
     pub fn image(&self) -> Result<Frame, ImageError> {
         self.decoded.get_or_init(|| self.image_in(PixelFormat::Rgb24)).clone()
     }
@@ -191,6 +201,10 @@ impl ReceivedFrame {
     /// The image in another pixel format, made at each call. For a video track
     /// [`PixelFormat::I420`] is the cheapest: it is what the track holds, in the colour space that
     /// [`Frame::color_space`] says.
+    ///
+    /// # Errors
+    ///
+    /// As of [`ReceivedFrame::image`].
     pub fn image_in(&self, format: PixelFormat) -> Result<Frame, ImageError> {
         match &self.encoded {
             Encoded::Jpeg(image) => {

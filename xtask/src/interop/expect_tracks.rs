@@ -104,9 +104,10 @@ fn paired_rightly(report: &CliReport, numbers: Numbers, due: u64) -> Result<Stri
 
 /// How late data and frames came, where our client sent the frames itself.
 fn latency(video: &Value) -> String {
-    let median = |way: &str| video[way]["p50_ms"].as_f64().filter(|&median| median > 0.0);
+    let median = |way: &str| video[way]["p50_s"].as_f64().filter(|&median| median > 0.0);
     match (median("to_data"), median("to_frame")) {
         (Some(data), Some(frame)) => {
+            let (data, frame) = (data * 1e3, frame * 1e3);
             format!(", data after {data:.0} ms, frame after {frame:.0} ms")
         }
         _ => String::new(),

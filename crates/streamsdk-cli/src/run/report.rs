@@ -3,7 +3,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde::Serialize;
 use streamsdk::{Control, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
 
 use crate::terminal;
@@ -138,27 +138,28 @@ impl Report {
 
     /// For programs: one JSON object.
     pub(super) fn json(&self) -> String {
-        let summary = &self.summary;
-        let json = json!({
-            "frames_sent": summary.frames_sent,
-            "frames_returned": summary.frames_returned,
-            "frames_failed": summary.frames_failed,
-            "every_frame": summary.every_frame,
-            "errors": summary.errors,
-            "damage": summary.damage,
-            "odd_fields": summary.odd_fields,
-            "dropped": summary.dropped,
-            "links": summary.links,
-            "upload_bytes": summary.upload_bytes,
-            "upload_mb_per_s": summary.upload_mb_per_s(),
-            "fps": summary.fps(),
-            "cpu_s": self.usage.map(|usage| usage.cpu_s),
-            "peak_rss_mb": self.usage.map(|usage| usage.peak_rss_mb),
-            "ended": summary.ended,
-            "video": self.video.as_ref().map(video_json),
-        });
-        format!("{json:#}\n")
+        let written = Written {
+            summary: &self.summary,
+            fps: self.summary.fps(),
+            upload_mb_per_s: self.summary.upload_mb_per_s(),
+            cpu_s: self.usage.map(|usage| usage.cpu_s),
+            peak_rss_mb: self.usage.map(|usage| usage.peak_rss_mb),
+            video: self.video.as_ref(),
+        };
+        // Numbers and texts can always be written.
+        serde_json::to_string_pretty(&written).unwrap_or_default() + "\n"
     }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    fps: f64,
+    upload_mb_per_s: f64,
+    cpu_s: Option<f64>,
+    peak_rss_mb: Option<f64>,
+    video: Option<&'a VideoStatistics>,
 }
 
 /// The video of a session in a line, if there is anything to say.
@@ -179,40 +180,4 @@ fn describe(video: &VideoStatistics) -> Option<String> {
         parts.push(format!("{} frames lost on the way back", video.received.lost));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-fn video_json(video: &VideoStatistics) -> serde_json::Value {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let latency = |latency: Latency| {
-        json!({
-            "count": latency.count,
-            "p50_ms": ms(latency.p50),
-            "p95_ms": ms(latency.p95),
-            "p99_ms": ms(latency.p99),
-            "max_ms": ms(latency.max),
-        })
-    };
-    json!({
-        "codec": video.codec.map(|codec| codec.to_string()),
-        "encoded": video.encoded,
-        "forwarded": video.forwarded,
-        "not_encoded": video.not_encoded + video.left_out + video.unencodable,
-        "encode_ms": ms(video.encode_time),
-        "target_bitrate": video.target_bitrate,
-        "remb": video.sent.remb,
-        "loss": video.sent.missed_share(),
-        "round_trip_ms": video.sent.round_trip.map(ms),
-        "packets_sent": video.sent.packets,
-        "bytes_sent": video.sent.bytes,
-        "bytes_received": video.received.bytes,
-        "frames_received": video.received.frames,
-        "frames_lost": video.received.lost,
-        "decoded": video.decoded.decoded,
-        "paired": video.pairing.paired,
-        "frames_without_data": video.pairing.frames_without_data,
-        "data_without_frame": video.pairing.data_without_frame,
-        "pairing_corrected": video.pairing.corrected,
-        "to_data": latency(video.to_data),
-        "to_frame": latency(video.to_frame),
-    })
 }

@@ -47,6 +47,8 @@ mod time;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Serialize;
+
 pub use offset::Evidence;
 use offset::OffsetEstimator;
 pub use stamp::{Continuity, DataStamp, FrameStamp, SenderReport};
@@ -104,7 +106,7 @@ pub enum Paired<F, D> {
 }
 
 /// What [`Pairing`] has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PairingStatistics {
     /// Pairs that came out.
     pub paired: u64,

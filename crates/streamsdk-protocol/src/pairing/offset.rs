@@ -1,11 +1,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::time::{ServerTime, ticks_between};
 use super::{Continuity, DataStamp, FrameStamp, PairingConfig, SenderReport};
 
 /// What an offset between RTP time and `pts` rests on, the best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// A sender report between the clock readings of two consecutive messages.
     Reported,

@@ -75,11 +75,19 @@ impl Channel {
     }
 
     /// See [`ChannelSender::send`].
+    ///
+    /// # Errors
+    ///
+    /// When the channel or the connection is over.
     pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
         self.sender.send(message).await
     }
 
     /// See [`ChannelSender::send_text`].
+    ///
+    /// # Errors
+    ///
+    /// When the channel or the connection is over.
     pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
         self.sender.send_text(text).await
     }
@@ -210,12 +218,20 @@ impl ChannelSender {
     /// connection ends.
     ///
     /// `Ok` means queued: [`ChannelSender::unacknowledged`] tells when it has arrived.
+    ///
+    /// # Errors
+    ///
+    /// When the channel or the connection is over.
     pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
         let len = message.len();
         self.unless_ended(self.0.engine.send(message), len).await
     }
 
     /// Sends text, as [`ChannelSender::send`] sends bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the channel or the connection is over.
     pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
         self.unless_ended(self.0.engine.send_text(text), text.len()).await
     }

@@ -15,6 +15,8 @@ use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport as EngineSenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
+use serde::Serialize;
+use streamsdk_protocol::seconds;
 
 use super::codec::ABS_SEND_TIME;
 
@@ -24,7 +26,7 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 const MAX_REMEMBERED_NACKS: usize = 1024;
 
 /// What the peer says about the video that it receives, and what was sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct VideoSendStats {
     /// RTP packets sent, repeated ones included.
@@ -45,9 +47,11 @@ pub struct VideoSendStats {
     /// Packets that did not arrive at first, whether or not they came when they were sent again.
     pub missed: u64,
     /// Time for a packet to go and come back.
+    #[serde(rename = "round_trip_s", serialize_with = "seconds::serialize_option")]
     pub round_trip: Option<Duration>,
     /// When the newest report left that the peer has answered: the path was whole then, both ways. A
     /// report leaves, and is answered, every second or so, also when nothing more is sent.
+    #[serde(skip)]
     pub confirmed: Option<Instant>,
 }
 

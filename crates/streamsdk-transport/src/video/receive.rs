@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -46,7 +47,7 @@ pub struct IncomingFrame {
 }
 
 /// What became of the frames that the peer sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VideoReceiveStats {
     /// Bytes of payload received.

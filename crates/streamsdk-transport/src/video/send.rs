@@ -105,6 +105,10 @@ impl VideoSender {
     /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`]; the receiver sees it with a random
     /// offset. The packets of a large frame are spread over part of the time to the next, 50 ms at most.
     /// Waits while two frames are waiting already. `Ok` means queued: what is lost on the way is not known here.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over.
     pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
         match self.queue.send(Outgoing::Frame { rtp_time, data: frame }).await {
             Ok(()) => Ok(()),
@@ -113,6 +117,10 @@ impl VideoSender {
     }
 
     /// [`VideoSender::send`] for a thread that is no task. Must not be called from one.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over.
     pub fn blocking_send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
         self.blocking_queue(Outgoing::Frame { rtp_time, data: frame })
     }
@@ -120,6 +128,10 @@ impl VideoSender {
     /// Lets receivers know that the last frame is whole, to be called when no more come. Some, aiortc
     /// among them, know a frame to be whole only when something of another time follows it, and would
     /// keep the last one for ever. Must not be called from a task.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over.
     pub fn blocking_end(&self) -> Result<(), SendError> {
         self.blocking_queue(Outgoing::EndOfFrames)
     }
@@ -136,6 +148,10 @@ impl VideoSender {
     }
 
     /// An error if nothing more can be sent.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing more can be sent, if that is so.
     pub fn check(&self) -> Result<(), SendError> {
         self.end_reason().map_or(Ok(()), |reason| Err(SendError::Ended(reason)))
     }

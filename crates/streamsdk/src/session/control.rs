@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use serde::Serialize;
 use streamsdk_transport::TransportStats;
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +89,7 @@ impl Control {
 }
 
 /// What a session and its connections have done so far, altogether.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Statistics {
     /// Frames and upload.

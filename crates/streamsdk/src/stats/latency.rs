@@ -1,22 +1,29 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::Serialize;
+use streamsdk_protocol::seconds;
+
 /// Samples that percentiles are of: the newest so many.
 const MAX_SAMPLES: usize = 2048;
 
 /// How long something took, over the newest 2048 times.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Latency {
     /// How often it was measured, in all.
     pub count: u64,
     /// Half of the times it took no longer; zero if it was never measured.
+    #[serde(rename = "p50_s", serialize_with = "seconds::serialize")]
     pub p50: Duration,
     /// Nineteen of twenty times it took no longer.
+    #[serde(rename = "p95_s", serialize_with = "seconds::serialize")]
     pub p95: Duration,
     /// 99 of 100 times it took no longer.
+    #[serde(rename = "p99_s", serialize_with = "seconds::serialize")]
     pub p99: Duration,
     /// The longest.
+    #[serde(rename = "max_s", serialize_with = "seconds::serialize")]
     pub max: Duration,
 }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use streamsdk_protocol::seconds;
 
 /// What a session did, up to the moment that it was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -31,10 +32,10 @@ pub struct Summary {
     /// Bytes of the file that have arrived at the server.
     pub upload_bytes: u64,
     /// Time from the first byte of the upload to the last that arrived.
-    #[serde(skip)]
+    #[serde(rename = "upload_s", serialize_with = "seconds::serialize")]
     pub upload_time: Duration,
     /// Time from the first result to the last.
-    #[serde(skip)]
+    #[serde(rename = "streaming_s", serialize_with = "seconds::serialize")]
     pub streaming_time: Duration,
     /// How the session ended; `None` while it goes on.
     pub ended: Option<Ended>,
@@ -231,5 +232,17 @@ mod tests {
     #[test]
     fn rates_of_nothing_are_zero() {
         assert_eq!((Summary::default().fps(), Summary::default().upload_mb_per_s()), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_logged_summary_has_its_times_in_seconds() {
+        let summary = Summary {
+            upload_time: Duration::from_millis(1500),
+            ended: Some(Ended::ByServer("timeout_reached".to_owned())),
+            ..Summary::default()
+        };
+        let logged = serde_json::to_value(&summary).unwrap();
+        assert_eq!((&logged["upload_s"], &logged["streaming_s"]), (&1.5.into(), &0.0.into()));
+        assert_eq!(logged["ended"]["by_server"], "timeout_reached");
     }
 }

@@ -1,5 +1,7 @@
+use serde::Serialize;
+
 /// How far an upload is. Counts what the server has acknowledged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UploadProgress {
     /// Bytes of the file that have arrived.

@@ -2,8 +2,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use streamsdk_capture::Damage;
 use streamsdk_protocol::pairing::PairingStatistics;
+use streamsdk_protocol::seconds;
 use streamsdk_transport::{
     VideoCodec, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
 };
@@ -112,7 +114,7 @@ impl LinkVideo {
 }
 
 /// The video of a session: what was sent, what came back, and how long that took.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct VideoStatistics {
     /// The codec that both sides agreed on; `None` if the server refused the track.
@@ -130,6 +132,7 @@ pub struct VideoStatistics {
     /// Frames that were there while there was no connection.
     pub disconnected: u64,
     /// Time that a frame takes to be encoded, on average.
+    #[serde(rename = "encode_s", serialize_with = "seconds::serialize")]
     pub encode_time: Duration,
     /// The bitrate that the encoder is driven at, in bits per second; 0 where nothing is encoded.
     pub target_bitrate: u32,
