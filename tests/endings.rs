@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use streamsdk::capture::{FrameProducer, TestPattern};
 use streamsdk::protocol::chunk::split;
 use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
@@ -94,6 +95,29 @@ async fn a_frame_number_that_cannot_be_one_makes_no_frames() {
     let session = session_of(&[(1, &[]), (u32::MAX - 1, &[])], |last| last).await;
     let (_, summary) = drain(session).await.unwrap();
     assert_eq!((summary.frames_sent, summary.dropped.total()), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn video_that_goes_on_after_the_end_keeps_no_session_open() {
+    let server = FakeServer::start_with_video(|_peer, channel, video| async move {
+        for (id, is_last) in [(1, false), (2, true)] {
+            let message =
+                OutgoingMessage { processing_complete: is_last, ..OutgoingMessage::default() };
+            for chunk in split(id, &message.encode(false)) {
+                channel.send(chunk).await.unwrap();
+            }
+        }
+        let mut time = 0;
+        while video.send(time, Bytes::from_static(&[0x30; 400])).await.is_ok() {
+            time += 4500;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0));
+    let config = StreamConfig::default().stream_output(["image"]);
+    let session = start_source(server.url(), source, "any", config).await.unwrap();
+    drain(session).await.unwrap();
 }
 
 struct Broken;

@@ -16,6 +16,8 @@ use crate::stats::VideoTracker;
 
 /// How long the track may be silent after the end of the stream before it counts as over.
 const LINGER: Duration = Duration::from_millis(300);
+/// How long it is taken from after the end of the stream, be it ever so lively.
+const MAX_LINGER: Duration = Duration::from_secs(2);
 
 /// The track on which frames come back, and the data that they wait for.
 pub(super) struct Track {
@@ -93,9 +95,13 @@ impl Track {
 
     /// Takes what still comes after the end of the stream, and gives out everything that waits.
     pub(super) async fn finish(&mut self) {
-        while let Ok(Some(frame)) = timeout(LINGER, self.receiver.recv()).await {
-            self.push_frame(&frame);
-        }
+        let late_frames = async {
+            while let Ok(Some(frame)) = timeout(LINGER, self.receiver.recv()).await {
+                self.push_frame(&frame);
+            }
+        };
+        // A server may go on sending.
+        let _ = timeout(MAX_LINGER, late_frames).await;
         self.pairing.finish();
     }
 
