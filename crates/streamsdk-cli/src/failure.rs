@@ -81,3 +81,25 @@ pub(crate) const INCOMPLETE: u8 = 10;
 pub(crate) const INTERRUPTED: u8 = 130;
 /// As shells have it for a program that SIGPIPE ended.
 const READER_GONE: u8 = 141;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_says_what_its_source_says() {
+        let unreadable = || SourceError::Unreadable {
+            path: "a.mp4".into(),
+            error: io::Error::other("disk on fire"),
+        };
+        let failures = [
+            Failure::from(unreadable()),
+            Failure::from(Error::from(unreadable())),
+            Failure::writing("out.mp4", io::Error::other("disk on fire")),
+        ];
+        for failure in failures {
+            let said = with_causes(&failure);
+            assert_eq!(said.matches("disk on fire").count(), 1, "{said}");
+        }
+    }
+}

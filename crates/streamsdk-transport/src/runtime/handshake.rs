@@ -60,3 +60,64 @@ impl Handshake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fatal(description: u8) -> [u8; 15] {
+        [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, description]
+    }
+
+    #[test]
+    fn what_the_peer_gives_it_up_for_is_told() {
+        for (description, said) in [
+            (40, "no common parameters"),
+            (42, "bad certificate"),
+            (70, "unsupported version"),
+            (80, "internal error"),
+            (99, "alert 99"),
+        ] {
+            let handshake = Handshake::default();
+            handshake.arrives(&fatal(description));
+            assert_eq!(handshake.failure(), HandshakeFailure::GivenUpByPeer(said.to_owned()));
+            assert!(handshake.failure().to_string().contains(said), "{}", handshake.failure());
+            assert_eq!(handshake.why_closed(), EndReason::HandshakeFailed);
+        }
+    }
+
+    #[test]
+    fn what_this_side_gives_it_up_for_is_told() {
+        let handshake = Handshake::default();
+        handshake.leaves(&fatal(40));
+        let said = "no common parameters".to_owned();
+        assert_eq!(handshake.failure(), HandshakeFailure::GivenUpHere(said));
+        let handshake = Handshake::default();
+        handshake.leaves(&fatal(42));
+        assert_eq!(handshake.failure(), HandshakeFailure::WrongFingerprint);
+    }
+
+    #[test]
+    fn the_answer_to_an_alert_says_nothing_new() {
+        let handshake = Handshake::default();
+        handshake.leaves(&fatal(42));
+        handshake.arrives(&fatal(80));
+        assert_eq!(handshake.failure(), HandshakeFailure::WrongFingerprint);
+    }
+
+    #[tokio::test]
+    async fn packets_that_are_no_alert_fail_nothing() {
+        let handshake = Handshake::default();
+        let (mut encrypted, mut hello) = (fatal(40), fatal(40));
+        encrypted[4] = 1;
+        hello[0] = 22;
+        for packet in [&encrypted[..], &hello, &[]] {
+            handshake.arrives(packet);
+            handshake.leaves(packet);
+        }
+        assert_eq!(handshake.failure(), HandshakeFailure::Unfinished);
+        assert_eq!(handshake.why_closed(), EndReason::ClosedByPeer);
+        handshake.arrives(&fatal(40));
+        handshake.failed().await;
+    }
+}

@@ -248,3 +248,29 @@ async fn obey(mut control: ChannelReceiver, pace: &Pace) -> SessionError {
     }
     control.end_reason().map_or(SessionError::ChannelClosed, SessionError::Ended)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use streamsdk_protocol::upload::UploadError;
+
+    use super::*;
+
+    #[test]
+    fn no_error_says_what_its_source_says() {
+        let disk = UploadFailure::Disk(std::io::Error::other("disk on fire"));
+        let errors = [
+            (SessionError::from(disk), "disk on fire"),
+            (UploadFailure::from(UploadError::Empty).into(), "is empty"),
+            (SendError::Ended(EndReason::PeerSilent).into(), "went silent"),
+        ];
+        for (error, said) in errors {
+            assert!(error.to_string().contains(said), "{error}");
+            let causes = std::iter::successors(error.source(), |error| (*error).source());
+            for cause in causes {
+                assert!(!error.to_string().contains(&cause.to_string()), "{error}: {cause}");
+            }
+        }
+    }
+}
