@@ -84,16 +84,18 @@ const READER_GONE: u8 = 141;
 
 #[cfg(test)]
 mod tests {
+    use streamsdk::FileError;
+
     use super::*;
 
     #[test]
     fn no_error_says_what_its_source_says() {
-        let unreadable = || SourceError::Unreadable {
+        let unreadable = || FileError::Unreadable {
             path: "a.mp4".into(),
             error: io::Error::other("disk on fire"),
         };
         let failures = [
-            Failure::from(unreadable()),
+            Failure::from(SourceError::from(unreadable())),
             Failure::from(Error::from(unreadable())),
             Failure::writing("out.mp4", io::Error::other("disk on fire")),
         ];

@@ -8,7 +8,7 @@ use streamsdk_signaling::SignalingError;
 use streamsdk_transport::{ConnectError, EndReason, OfferError};
 
 use crate::frame::ImageError;
-use crate::source::{FileError, FrameSendError, SourceError, UrlError};
+use crate::source::error::{FileError, FrameSendError, SourceError, UrlError};
 use crate::stage::Stage;
 use crate::steering::ControlError;
 
@@ -321,7 +321,6 @@ mod tests {
 
     use super::*;
     use crate::frame::ImageError;
-    use crate::source::FileError;
 
     #[test]
     fn no_error_says_what_its_source_says() {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::control::Control;
-use super::plan::Plan;
+use super::plan::{Plan, Settings};
 use super::run::SessionRun;
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
@@ -12,35 +12,31 @@ use crate::stage::Stage;
 use crate::workflow::Workflow;
 
 /// A session to be started.
+#[must_use = "nothing happens until it is started"]
 pub struct StreamBuilder {
-    pub(super) endpoint: Endpoint,
-    pub(super) source: Box<dyn StreamSource>,
-    pub(super) workflow: Option<Workflow>,
-    pub(super) image_input: Option<String>,
-    pub(super) config: StreamConfig,
+    settings: Settings,
 }
 
 impl StreamBuilder {
     pub(crate) fn new(endpoint: Endpoint, source: Box<dyn StreamSource>) -> Self {
-        let config = StreamConfig::default();
-        Self { endpoint, source, workflow: None, image_input: None, config }
+        Self { settings: Settings::new(endpoint, source) }
     }
 
     /// What the server runs on every frame. Must be set.
     pub fn workflow(mut self, workflow: Workflow) -> Self {
-        self.workflow = Some(workflow);
+        self.settings.workflow = Some(workflow);
         self
     }
 
     /// Name of the workflow's input that takes the frame. Default is `image`.
     pub fn image_input(mut self, name: impl Into<String>) -> Self {
-        self.image_input = Some(name.into());
+        self.settings.image_input = name.into();
         self
     }
 
     /// What is asked of the server. Default is [`StreamConfig::default`].
     pub fn config(mut self, config: StreamConfig) -> Self {
-        self.config = config;
+        self.settings.config = config;
         self
     }
 
@@ -55,7 +51,7 @@ impl StreamBuilder {
             let what = "a session needs tokio's runtime: call `start` in it";
             return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
         }
-        let Plan { connector, source, context, retry, frames_as_data } = Plan::new(self)?;
+        let Plan { connector, source, context, retry, frames_as_data } = Plan::new(self.settings)?;
         let control = Control::new(&context, frames_as_data);
         let (queue, tracker) = (Arc::clone(&context.queue), Arc::clone(&context.tracker));
         let mut run = SessionRun { connector, source, context, retry };
@@ -67,6 +63,8 @@ impl StreamBuilder {
 
 impl std::fmt::Debug for StreamBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamBuilder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("StreamBuilder")
+            .field("config", &self.settings.config)
+            .finish_non_exhaustive()
     }
 }

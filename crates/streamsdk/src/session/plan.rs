@@ -6,7 +6,6 @@ use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::PeerConfig;
 use tokio_util::sync::CancellationToken;
 
-use super::builder::StreamBuilder;
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -17,6 +16,28 @@ use crate::retry::{Retry, RetryPolicy};
 use crate::source::{AfterBreak, ConnectionRequirements, StreamSource};
 use crate::stage::Stage;
 use crate::stats::{SessionTracker, VideoTracker};
+use crate::workflow::Workflow;
+
+/// What the caller has set.
+pub(super) struct Settings {
+    endpoint: Endpoint,
+    source: Box<dyn StreamSource>,
+    pub(super) workflow: Option<Workflow>,
+    pub(super) image_input: String,
+    pub(super) config: StreamConfig,
+}
+
+impl Settings {
+    pub(super) fn new(endpoint: Endpoint, source: Box<dyn StreamSource>) -> Self {
+        Self {
+            endpoint,
+            source,
+            workflow: None,
+            image_input: "image".to_owned(),
+            config: StreamConfig::default(),
+        }
+    }
+}
 
 pub(super) struct Plan {
     pub(super) connector: PeerConnector,
@@ -27,9 +48,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(builder: StreamBuilder) -> Result<Self, Error> {
-        let request = request(&builder)?;
-        let StreamBuilder { endpoint, source, config, .. } = builder;
+    pub(super) fn new(settings: Settings) -> Result<Self, Error> {
+        let request = request(&settings)?;
+        let Settings { endpoint, source, config, .. } = settings;
         let requirements = source.requirements(&config);
         let peer_config = peer_config(&endpoint, &config, &requirements)?;
         let frames_as_data = frames_as_data(&request, &requirements, &config);
@@ -61,20 +82,19 @@ impl Plan {
 }
 
 /// Turns the settings into a request that lacks only the offer.
-fn request(builder: &StreamBuilder) -> Result<InitRequest, Error> {
-    let workflow = builder.workflow.as_ref().ok_or_else(|| {
+fn request(settings: &Settings) -> Result<InitRequest, Error> {
+    let workflow = settings.workflow.as_ref().ok_or_else(|| {
         let what = "no workflow was given: call StreamBuilder::workflow";
         Error::new(ErrorKind::Config, Stage::Preparing, what)
     })?;
     let mut request = InitRequest::default();
     workflow.clone().configure(&mut request.workflow_configuration);
-    let image_input = builder.image_input.as_deref().unwrap_or("image");
-    image_input.clone_into(&mut request.workflow_configuration.image_input_name);
-    builder.config.fill(&mut request);
-    if builder.endpoint.is_local {
+    request.workflow_configuration.image_input_name = settings.image_input.clone();
+    settings.config.fill(&mut request);
+    if settings.endpoint.is_local {
         request.webrtc_config = None;
     }
-    builder.source.init_parameters(&builder.config, &mut request);
+    settings.source.init_parameters(&settings.config, &mut request);
     Ok(request)
 }
 

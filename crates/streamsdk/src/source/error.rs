@@ -103,3 +103,18 @@ pub struct UrlError {
     /// The scheme that was given; empty if there was none.
     pub found: String,
 }
+
+/// A frame that was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FrameSendError {
+    /// The session did not come up in time.
+    #[error("the session is not up yet")]
+    NotReady,
+    /// The frames or the session have ended.
+    #[error("the frames or the session have ended")]
+    Ended,
+    /// Frames come faster than they are encoded. The frame was left out.
+    #[error("the queue of frames is full")]
+    Full,
+}

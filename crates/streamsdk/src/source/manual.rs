@@ -6,10 +6,12 @@ use streamsdk_capture::{ManualSendError as QueueError, ManualSender, WhenFull, m
 use streamsdk_media::Frame;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
-use thiserror::Error;
 use tokio::sync::Notify;
 
-use super::{AfterBreak, ConnectionRequirements, FrameFeed, SourceError, SourceIo, StreamSource};
+use super::{
+    AfterBreak, ConnectionRequirements, FrameFeed, FrameSendError, SourceError, SourceIo,
+    StreamSource,
+};
 use crate::config::StreamConfig;
 
 /// Frames that wait to be encoded, unless another number is asked for.
@@ -190,21 +192,6 @@ impl FrameSender {
     pub fn end(&self) {
         self.queue.end();
     }
-}
-
-/// A frame that was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum FrameSendError {
-    /// The session did not come up in time.
-    #[error("the session is not up yet")]
-    NotReady,
-    /// The frames or the session have ended.
-    #[error("the frames or the session have ended")]
-    Ended,
-    /// Frames come faster than they are encoded. The frame was left out.
-    #[error("the queue of frames is full")]
-    Full,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is streamed.
 
-mod error;
+pub(crate) mod error;
 mod feed;
 #[cfg(feature = "file")]
 mod file;
@@ -20,13 +20,13 @@ use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::{Channel, VideoCodec, VideoDirection};
 use tokio_util::sync::CancellationToken;
 
-pub use error::{FileError, SourceError, UrlError};
+pub use error::{FileError, FrameSendError, SourceError, UrlError};
 pub use feed::FrameFeed;
 #[cfg(feature = "file")]
 pub use file::VideoFileSource;
 #[cfg(feature = "local-stream")]
 pub use local_stream::{LocalStreamSource, Transcode};
-pub use manual::{FrameSendError, FrameSender, ManualSource};
+pub use manual::{FrameSender, ManualSource};
 pub use producer::ProducerSource;
 pub use server_pull::{MjpegSource, RtspSource};
 pub use video_out::VideoOut;
