@@ -1,23 +1,14 @@
 //! What the end-to-end tests share: clips, a worker, a client that talks to it, and a server that
 //! plays whatever a test needs.
 
-mod fake_server;
-mod lossy_server;
-
 use std::path::PathBuf;
-use std::time::Duration;
 
-use streamsdk::{
-    Client, Ended, Error, Event, FrameData, Session, StreamConfig, StreamSource, Summary,
-    VideoFileSource, Workflow,
-};
+use streamsdk::{Ended, Error, Session, StreamConfig, Summary, VideoFileSource};
 use streamsdk_worker::{Worker, WorkerConfig};
 
-pub use fake_server::{FakeServer, Script};
-pub use lossy_server::LossyServer;
-
-/// A test that waits longer than this has failed.
-pub const MAX_WAIT: Duration = Duration::from_secs(60);
+pub use streamsdk_testkit::{
+    FakeServer, LossyServer, MAX_WAIT, Script, drain, failure, next, start_source,
+};
 
 /// A clip of the test data.
 pub fn clip(name: &str) -> PathBuf {
@@ -44,57 +35,11 @@ pub async fn start(
     start_source(url, VideoFileSource::open(clip(clip_name)).unwrap(), processor, config).await
 }
 
-/// Starts a session of any source.
-pub async fn start_source(
-    url: &str,
-    source: impl StreamSource,
-    processor: &str,
-    config: StreamConfig,
-) -> Result<Session, Error> {
-    let client = Client::builder(url).interfaces(streamsdk::transport::Interfaces::Loopback);
-    client
-        .build()?
-        .stream(source)
-        .workflow(Workflow::id("local", processor))
-        .config(config)
-        .start()
-        .await
-}
-
-/// The next event, or a failed test when it does not come.
-pub async fn next(session: &mut Session) -> Option<Result<Event, Error>> {
-    tokio::time::timeout(MAX_WAIT, session.next()).await.expect("no event came")
-}
-
-/// Takes every event; returns what was said about each frame, and the summary.
-pub async fn drain(mut session: Session) -> Result<(Vec<FrameData>, Summary), Error> {
-    let mut results = Vec::new();
-    while let Some(event) = next(&mut session).await {
-        match event? {
-            Event::Frame(frame) => results.push(frame.data().clone()),
-            Event::Data(data) => results.push(data),
-            _ => {}
-        }
-    }
-    Ok((results, session.close().await))
-}
-
 /// How a session ends whose frames were all promised. A live source drops some on a busy machine, and then the
 /// session has to say so.
 pub fn honest_end(summary: &Summary) -> Option<Ended> {
     let is_complete = summary.dropped.not_encoded + summary.dropped.not_returned == 0;
     Some(if is_complete { Ended::Complete } else { Ended::Incomplete })
-}
-
-/// Takes events until the session fails; returns the error.
-pub async fn failure(mut session: Session) -> Error {
-    loop {
-        match next(&mut session).await {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return error,
-            None => panic!("the session ended well: {}", session.summary()),
-        }
-    }
 }
 
 /// An HTTP answer.

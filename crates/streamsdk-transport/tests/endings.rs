@@ -3,9 +3,6 @@
 
 mod common;
 
-#[path = "common/relay.rs"]
-mod relay;
-
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -14,7 +11,7 @@ use streamsdk_transport::{
     Peer, PeerState, SendError,
 };
 
-use relay::Relay;
+use streamsdk_testkit::Relay;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_tells_the_peer_at_once() {

@@ -2,13 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
-#[path = "common/relay.rs"]
-mod relay;
 
 use bytes::BytesMut;
 use streamsdk_transport::{Answer, ConnectError, Connected, Offer, PeerConfig};
 
-use relay::Relay;
+use streamsdk_testkit::Relay;
 
 /// What a path carries of UDP whose links all have the MTU of IPv6's narrowest.
 const NARROWEST: u32 = 1280 - 48;

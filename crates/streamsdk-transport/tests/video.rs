@@ -3,13 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 
 mod common;
-#[path = "common/relay.rs"]
-mod relay;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use relay::Relay;
+use streamsdk_testkit::Relay;
 use streamsdk_transport::{
     Answer, Connected, IncomingChannels, IncomingFrame, Offer, Peer, PeerConfig, Video, VideoCodec,
     VideoDirection, VideoReceiver, VideoSender,

@@ -79,7 +79,7 @@ mod tests {
             (99, "alert 99"),
         ] {
             let handshake = Handshake::default();
-            handshake.arrives(&fatal(description));
+            handshake.on_receive(&fatal(description));
             assert_eq!(handshake.failure(), HandshakeFailure::GivenUpByPeer(said.to_owned()));
             assert!(handshake.failure().to_string().contains(said), "{}", handshake.failure());
             assert_eq!(handshake.why_closed(), EndReason::HandshakeFailed);
@@ -89,19 +89,19 @@ mod tests {
     #[test]
     fn what_this_side_gives_it_up_for_is_told() {
         let handshake = Handshake::default();
-        handshake.leaves(&fatal(40));
+        handshake.on_send(&fatal(40));
         let said = "no common parameters".to_owned();
         assert_eq!(handshake.failure(), HandshakeFailure::GivenUpHere(said));
         let handshake = Handshake::default();
-        handshake.leaves(&fatal(42));
+        handshake.on_send(&fatal(42));
         assert_eq!(handshake.failure(), HandshakeFailure::WrongFingerprint);
     }
 
     #[test]
     fn the_answer_to_an_alert_says_nothing_new() {
         let handshake = Handshake::default();
-        handshake.leaves(&fatal(42));
-        handshake.arrives(&fatal(80));
+        handshake.on_send(&fatal(42));
+        handshake.on_receive(&fatal(80));
         assert_eq!(handshake.failure(), HandshakeFailure::WrongFingerprint);
     }
 
@@ -112,12 +112,12 @@ mod tests {
         encrypted[4] = 1;
         hello[0] = 22;
         for packet in [&encrypted[..], &hello, &[]] {
-            handshake.arrives(packet);
-            handshake.leaves(packet);
+            handshake.on_receive(packet);
+            handshake.on_send(packet);
         }
         assert_eq!(handshake.failure(), HandshakeFailure::Unfinished);
         assert_eq!(handshake.why_closed(), EndReason::ClosedByPeer);
-        handshake.arrives(&fatal(40));
+        handshake.on_receive(&fatal(40));
         handshake.failed().await;
     }
 }

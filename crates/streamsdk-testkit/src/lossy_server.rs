@@ -1,16 +1,14 @@
 //! A server that is reached over a path that loses packets.
 
-#[path = "../../crates/streamsdk-transport/tests/common/relay.rs"]
-mod relay;
-
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use relay::Relay;
-use streamsdk::protocol::init::{InitRequest, InitResponse};
-use streamsdk::signaling::{HttpSignaling, Signaling};
+use streamsdk_protocol::init::{InitRequest, InitResponse};
+use streamsdk_signaling::{HttpSignaling, Signaling};
+
+use crate::Relay;
 
 /// Stands in front of a server: takes one session, and puts a lossy path under it.
 pub struct LossyServer {

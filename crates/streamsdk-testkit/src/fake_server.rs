@@ -4,8 +4,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use streamsdk::protocol::init::{InitRequest, InitResponse};
-use streamsdk::transport::{
+use streamsdk_protocol::init::{InitRequest, InitResponse};
+use streamsdk_transport::{
     Answer, Channel, IncomingChannels, Interfaces, Peer, PeerConfig, VideoSender,
 };
 use tokio::net::TcpListener;

@@ -1,12 +1,23 @@
 //! What a server can send to the client, and what the caller learns.
+#![cfg(feature = "file")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+use std::io::Write;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use streamsdk::protocol::chunk::split;
-use streamsdk::protocol::output::{OutgoingMessage, OutgoingValue, VideoMetadata};
-use streamsdk::{Ended, ErrorKind, Stage, StreamConfig, Timeouts};
-use streamsdk_tests::{FakeServer, drain, failure, start};
+use streamsdk::{Ended, Error, ErrorKind, Session, Stage, StreamConfig, Timeouts, VideoFileSource};
+use streamsdk_protocol::chunk::split;
+use streamsdk_protocol::output::{OutgoingMessage, OutgoingValue, VideoMetadata};
+use streamsdk_testkit::{FakeServer, drain, failure, start_source};
+
+/// Uploads something that the servers here take for a video.
+async fn upload(url: &str, config: StreamConfig) -> Result<Session, Error> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&[7; 100_000]).unwrap();
+    let source = VideoFileSource::open(file.path()).unwrap();
+    start_source(url, source, "any", config).await
+}
 
 fn message(frame_id: u32) -> OutgoingMessage {
     OutgoingMessage {
@@ -56,12 +67,12 @@ async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
         message(7).encode(true),
     ];
     let server = serving(payloads).await;
-    let limits = streamsdk::protocol::Limits {
+    let limits = streamsdk_protocol::Limits {
         inflated_bytes: 1 << 20,
-        ..streamsdk::protocol::Limits::default()
+        ..streamsdk_protocol::Limits::default()
     };
     let config = StreamConfig::default().limits(limits);
-    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let session = upload(server.url(), config).await.unwrap();
     let (results, summary) = drain(session).await.unwrap();
     let ids: Vec<u32> = results.iter().map(|data| data.frame_id()).collect();
     assert_eq!(ids, [1, 7]);
@@ -92,8 +103,7 @@ async fn chunks_of_nonsense_are_counted_and_the_rest_arrives() {
         while channel.recv().await.is_some() {}
     })
     .await;
-    let session =
-        start(server.url(), "plain_160x120.mp4", "any", StreamConfig::default()).await.unwrap();
+    let session = upload(server.url(), StreamConfig::default()).await.unwrap();
     let (results, summary) = drain(session).await.unwrap();
     assert_eq!((results.len(), summary.dropped.unreadable), (1, 4));
 }
@@ -108,7 +118,7 @@ async fn a_server_that_sends_nothing_is_given_up_at_the_limit_for_the_first_resu
     let mut timeouts = Timeouts::default();
     timeouts.first_frame = Duration::from_millis(400);
     let config = StreamConfig::default().timeouts(timeouts);
-    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let session = upload(server.url(), config).await.unwrap();
     let error = failure(session).await;
     assert!(error.is_timeout(), "{error}");
     assert_eq!(error.stage(), Stage::FirstFrame);
@@ -127,7 +137,7 @@ async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
     let mut timeouts = Timeouts::default();
     timeouts.idle = Duration::from_millis(400);
     let config = StreamConfig::default().timeouts(timeouts);
-    let session = start(server.url(), "plain_160x120.mp4", "any", config).await.unwrap();
+    let session = upload(server.url(), config).await.unwrap();
     let error = failure(session).await;
     assert!(error.is_timeout() && error.stage() == Stage::Streaming, "{error}");
 }
@@ -141,8 +151,7 @@ async fn a_server_that_closes_before_the_end_is_a_lost_connection() {
         peer.close().await;
     })
     .await;
-    let session =
-        start(server.url(), "plain_160x120.mp4", "any", StreamConfig::default()).await.unwrap();
+    let session = upload(server.url(), StreamConfig::default()).await.unwrap();
     let error = failure(session).await;
     assert_eq!(error.kind(), ErrorKind::ConnectionLost);
     assert!(error.to_string().contains("the peer closed the connection"), "{error}");

@@ -1,6 +1,5 @@
 //! A network path that loses packets: stands between two peers on loopback.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where it fails")]
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 /// Passes packets between two peers; ends when it is dropped.
-pub(crate) struct Relay {
+pub struct Relay {
     loss: Arc<Loss>,
     doors: Arc<Doors>,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
@@ -104,7 +103,11 @@ impl Path {
 }
 
 impl Relay {
-    pub(crate) fn new() -> Self {
+    #[allow(
+        clippy::new_without_default,
+        reason = "it has threads: nobody is to get one by accident"
+    )]
+    pub fn new() -> Self {
         let relay = Self {
             loss: Arc::default(),
             doors: Arc::new(Doors([0, 1].map(|_| Mutex::new(Arc::new(door()))))),
@@ -125,57 +128,50 @@ impl Relay {
     }
 
     /// The second peer's description as the first must see it.
-    pub(crate) fn for_first(&self, second: &str) -> String {
+    pub fn for_first(&self, second: &str) -> String {
         self.peers[1].set(address(second)).unwrap();
         through(second, self.doors.address(0))
     }
 
     /// The first peer's description as the second must see it.
-    pub(crate) fn for_second(&self, first: &str) -> String {
+    pub fn for_second(&self, first: &str) -> String {
         self.peers[0].set(address(first)).unwrap();
         through(first, self.doors.address(1))
     }
 
     /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_one_in(&self, count: u32) {
+    pub fn lose_one_in(&self, count: u32) {
         self.loss.one_in.store(count, Ordering::Relaxed);
     }
 
     /// Loses packets of more than `size` bytes from now on, each way.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_larger_than(&self, size: u32) {
+    pub fn lose_larger_than(&self, size: u32) {
         self.loss.larger_than.store(size, Ordering::Relaxed);
     }
 
     /// Loses the next `count` packets of media on the way to the first peer, however often they are sent.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_media_to_first(&self, count: u32) {
+    pub fn lose_media_to_first(&self, count: u32) {
         self.loss.media_to[0].lock().unwrap().left = count;
     }
 
     /// Loses the next `count` packets of media on the way to the second peer, however often they are sent.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_media_to_second(&self, count: u32) {
+    pub fn lose_media_to_second(&self, count: u32) {
         self.loss.media_to[1].lock().unwrap().left = count;
     }
 
     /// Loses everything on the way to the first peer from now on.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_all_to_first(&self) {
+    pub fn lose_all_to_first(&self) {
         self.loss.all_to[0].store(true, Ordering::Relaxed);
     }
 
     /// Loses everything on the way to the second peer from now on.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn lose_all_to_second(&self) {
+    pub fn lose_all_to_second(&self) {
         self.loss.all_to[1].store(true, Ordering::Relaxed);
     }
 
     /// Has the second peer see the first at another port from now on, as when a router forgets an
     /// address: nothing that is sent to the port before arrives.
-    #[allow(dead_code, reason = "each test program uses a part")]
-    pub(crate) fn rebind_first(&self) {
+    pub fn rebind_first(&self) {
         *self.doors.0[1].lock().unwrap() = Arc::new(door());
     }
 }

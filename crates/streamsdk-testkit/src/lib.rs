@@ -1,0 +1,20 @@
+//! What the tests of several crates share: servers that play whatever a test needs, and a path that loses
+//! packets. Not published.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
+mod fake_server;
+mod lossy_server;
+mod relay;
+#[cfg(feature = "client")]
+mod session;
+
+pub use fake_server::{FakeServer, Script};
+pub use lossy_server::LossyServer;
+pub use relay::Relay;
+#[cfg(feature = "client")]
+pub use session::{MAX_WAIT, drain, failure, next, start_source};
