@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use streamsdk_protocol::output::VideoMetadata;
 use streamsdk_protocol::pairing::{
     Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, PairingStatistics,
-    SenderReport, pts_to_90khz,
+    ReportStamp, pts_to_90khz,
 };
 
 const FRAMES: u32 = 300;
@@ -51,7 +51,7 @@ proptest! {
         for (random, pts, time_base, kind) in events {
             let arrived = Duration::from_millis(random.into());
             match kind {
-                0 => run.pairing.push_report(SenderReport {
+                0 => run.pairing.push_report(ReportStamp {
                     rtp_time: random % 7,
                     ntp_time: pts.to_bits(),
                 }),
@@ -140,7 +140,7 @@ struct Delay {
 enum Sent {
     Data(VideoMetadata),
     Frame(FrameStamp),
-    Report(SenderReport),
+    Report(ReportStamp),
 }
 
 impl Server {
@@ -188,7 +188,7 @@ impl Server {
                 events.push((arrived, number, Sent::Frame(stamp)));
                 if reports && now >= reported + self.report_after {
                     reported = now;
-                    let report = SenderReport { rtp_time, ntp_time: self.ntp_time(now) };
+                    let report = ReportStamp { rtp_time, ntp_time: self.ntp_time(now) };
                     events.push((arrived, number, Sent::Report(report)));
                 }
             }
@@ -308,7 +308,7 @@ impl Run {
         self.drain();
     }
 
-    fn report(&mut self, report: SenderReport) {
+    fn report(&mut self, report: ReportStamp) {
         self.pairing.push_report(report);
         self.drain();
     }

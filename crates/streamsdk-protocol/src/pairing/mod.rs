@@ -4,7 +4,7 @@
 //! channel. The message says the frame's presentation time (`pts`); the picture has an RTP time
 //! that is `pts` in 90 kHz plus an offset, a random number that the server draws once and tells
 //! nobody. [`Pairing`] finds the offset and puts the two together. It reads no clock: the caller
-//! says what it saw and when ([`FrameStamp`], [`DataStamp`], [`SenderReport`]), and takes what is
+//! says what it saw and when ([`FrameStamp`], [`DataStamp`], [`ReportStamp`]), and takes what is
 //! done with [`Pairing::pop`].
 //!
 //! # What the server does, and what follows
@@ -51,7 +51,7 @@ use serde::Serialize;
 
 pub use offset::Evidence;
 use offset::OffsetEstimator;
-pub use stamp::{Continuity, DataStamp, FrameStamp, SenderReport};
+pub use stamp::{Continuity, DataStamp, FrameStamp, ReportStamp};
 use time::ticks_between;
 pub use time::{ServerTime, pts_to_90khz};
 
@@ -63,8 +63,8 @@ pub use time::{ServerTime, pts_to_90khz};
 pub struct Pairing<F, D> {
     config: PairingConfig,
     offset: OffsetEstimator,
-    frames: VecDeque<Waiting<F>>,
-    data: VecDeque<Waiting<D>>,
+    frames: VecDeque<WaitingItem<F>>,
+    data: VecDeque<WaitingItem<D>>,
     done: VecDeque<Paired<F, D>>,
     statistics: PairingStatistics,
 }
@@ -116,14 +116,14 @@ pub struct PairingStatistics {
     pub data_without_frame: u64,
     /// Frames and messages, of those that came out alone, that left because the window was full.
     pub evicted: u64,
-    /// How often the offset turned out to be another one than was believed.
+    /// How often the offset turned out to be another one than was current_offset.
     pub corrected: u64,
     /// What the present offset rests on; `None` while it is sought.
     pub evidence: Option<Evidence>,
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
+struct WaitingItem<T> {
     /// A frame's RTP time, or a message's `pts` in 90 kHz, modulo 2³².
     time: u32,
     item: T,
@@ -148,7 +148,7 @@ impl<F, D> Pairing<F, D> {
 
     /// Takes the next frame of the track.
     pub fn push_frame(&mut self, stamp: FrameStamp, frame: F) {
-        let waiting = Waiting { time: stamp.rtp_time, item: frame };
+        let waiting = WaitingItem { time: stamp.rtp_time, item: frame };
         insert(&mut self.frames, waiting, self.config.reordering);
         self.offset.see_frame(stamp);
         self.settle();
@@ -161,13 +161,13 @@ impl<F, D> Pairing<F, D> {
             self.done.push_back(Paired::DataOnly(data));
             return;
         };
-        insert(&mut self.data, Waiting { time, item: data }, self.config.reordering);
+        insert(&mut self.data, WaitingItem { time, item: data }, self.config.reordering);
         self.offset.see_data(stamp, time);
         self.settle();
     }
 
     /// Takes a sender report of the track.
-    pub fn push_report(&mut self, report: SenderReport) {
+    pub fn push_report(&mut self, report: ReportStamp) {
         self.offset.see_report(report);
         self.settle();
     }
@@ -268,7 +268,7 @@ impl<F, D> Pairing<F, D> {
 }
 
 /// Puts `new` at its place in time among the newest `reordering`, and after all others.
-fn insert<T>(queue: &mut VecDeque<Waiting<T>>, new: Waiting<T>, reordering: usize) {
+fn insert<T>(queue: &mut VecDeque<WaitingItem<T>>, new: WaitingItem<T>, reordering: usize) {
     let newest = queue.iter().rev().take(reordering);
     let overtaken = newest.take_while(|other| ticks_between(new.time, other.time) > 0).count();
     queue.insert(queue.len() - overtaken, new);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::time::{ServerTime, ticks_between};
-use super::{Continuity, DataStamp, FrameStamp, PairingConfig, SenderReport};
+use super::{Continuity, DataStamp, FrameStamp, PairingConfig, ReportStamp};
 
 /// What an offset between RTP time and `pts` rests on, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,16 +27,16 @@ pub(super) struct OffsetEstimator {
     window: usize,
     tolerance: u32,
     hold: Duration,
-    frames: VecDeque<Frame>,
-    messages: VecDeque<Message>,
-    reports: VecDeque<SenderReport>,
+    frames: VecDeque<FrameSample>,
+    messages: VecDeque<MessageSample>,
+    reports: VecDeque<ReportStamp>,
     found: Option<(u32, Evidence)>,
-    believed: Option<u32>,
+    current_offset: Option<u32>,
     corrected: u64,
 }
 
 #[derive(Debug)]
-struct Frame {
+struct FrameSample {
     rtp_time: u32,
     /// Number of the frame at the server, from 1, while it can be told by counting.
     number: Option<u32>,
@@ -44,14 +44,14 @@ struct Frame {
 }
 
 #[derive(Debug)]
-struct Message {
+struct MessageSample {
     frame_id: u32,
     pts: u32,
     received_at: Option<ServerTime>,
     arrived: Duration,
 }
 
-impl Message {
+impl MessageSample {
     fn was_taken_before(&self, time: ServerTime) -> Option<bool> {
         Some(time.is_at_or_after(self.received_at?))
     }
@@ -78,7 +78,7 @@ impl OffsetEstimator {
             messages: VecDeque::new(),
             reports: VecDeque::new(),
             found: None,
-            believed: None,
+            current_offset: None,
             corrected: 0,
         }
     }
@@ -103,18 +103,18 @@ impl OffsetEstimator {
             Continuity::AfterGap => None,
         };
         let FrameStamp { rtp_time, arrived, .. } = stamp;
-        remember(&mut self.frames, Frame { rtp_time, number, arrived }, self.window);
+        remember(&mut self.frames, FrameSample { rtp_time, number, arrived }, self.window);
         self.update_estimate();
     }
 
     pub(super) fn see_data(&mut self, stamp: DataStamp, pts: u32) {
         let DataStamp { frame_id, received_at, arrived, .. } = stamp;
-        let message = Message { frame_id, pts, received_at, arrived };
+        let message = MessageSample { frame_id, pts, received_at, arrived };
         remember(&mut self.messages, message, self.window);
         self.update_estimate();
     }
 
-    pub(super) fn see_report(&mut self, report: SenderReport) {
+    pub(super) fn see_report(&mut self, report: ReportStamp) {
         if report.ntp_time != 0 {
             remember(&mut self.reports, report, MAX_WAITING_REPORTS);
             self.update_estimate();
@@ -146,10 +146,10 @@ impl OffsetEstimator {
 
     fn set_offset(&mut self, offset: u32, evidence: Evidence) {
         let differs = |known| ticks_between(known, offset).unsigned_abs() > self.tolerance;
-        if self.believed.is_some_and(differs) {
+        if self.current_offset.is_some_and(differs) {
             self.corrected += 1;
         }
-        self.believed = Some(offset);
+        self.current_offset = Some(offset);
         self.found = Some((offset, evidence));
     }
 
@@ -161,7 +161,7 @@ impl OffsetEstimator {
         Some(offset)
     }
 
-    fn offset_by(&self, report: &SenderReport) -> Option<u32> {
+    fn offset_by(&self, report: &ReportStamp) -> Option<u32> {
         let frame = self.frame_of(report)?;
         let sent = ServerTime::from_ntp(report.ntp_time);
         let next = self.messages.iter().skip(1);
@@ -174,11 +174,11 @@ impl OffsetEstimator {
         Some(report.rtp_time.wrapping_sub(message.pts))
     }
 
-    fn frame_of(&self, report: &SenderReport) -> Option<&Frame> {
+    fn frame_of(&self, report: &ReportStamp) -> Option<&FrameSample> {
         self.frames.iter().rfind(|frame| frame.rtp_time == report.rtp_time)
     }
 
-    /// The offset by the frames whose number is known and that all agree. Frame 1 is enough by
+    /// The offset by the frames whose number is known and that all agree. FrameSample 1 is enough by
     /// itself; without it, servers that do not count as expected have to be noticed.
     fn counted(&self) -> Option<u32> {
         let mut numbered = self.frames.iter().filter_map(|frame| {
@@ -217,7 +217,7 @@ impl OffsetEstimator {
             return None;
         }
         let vote = Vote::count(self.frames.iter().filter_map(|frame| {
-            let before = |message: &&Message| message.arrived <= frame.arrived;
+            let before = |message: &&MessageSample| message.arrived <= frame.arrived;
             let message = self.messages.iter().rfind(before)?;
             Some(frame.rtp_time.wrapping_sub(message.pts))
         }))?;
