@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use streamsdk_protocol::upload::{Received, UploadAssembler};
+use streamsdk_protocol::upload::{UploadEvent, UploadAssembler};
 use streamsdk_protocol::{MAX_CHUNK_PAYLOAD, Limits};
 
 #[derive(Debug, Arbitrary)]
@@ -33,11 +33,11 @@ fuzz_target!(|inputs: (u8, Vec<Input>)| {
     let mut handed_out = 0;
     for input in inputs {
         match upload.push(message(input, total.into())) {
-            Ok(Received::Next(parts)) => {
+            Ok(UploadEvent::Next(parts)) => {
                 assert!(!parts.is_empty());
                 handed_out += parts.iter().map(|part| part.len() as u64).sum::<u64>();
             }
-            Ok(Received::Ping | Received::Waiting) => {}
+            Ok(UploadEvent::Ping | UploadEvent::Waiting) => {}
             Err(_) => return,
         }
         assert!(upload.received_bytes() <= limits.upload_bytes);

@@ -49,8 +49,8 @@ impl ControlMessage {
     /// # Errors
     ///
     /// If it is no JSON object, or a field has another type.
-    pub fn parse(text: &str) -> Result<Self, ControlError> {
-        serde_json::from_str(text).map_err(ControlError)
+    pub fn parse(text: &str) -> Result<Self, MalformedControl> {
+        serde_json::from_str(text).map_err(MalformedControl)
     }
 }
 
@@ -63,7 +63,7 @@ fn list(names: &[String]) -> String {
 /// Text that is not a control message.
 #[derive(Debug, Error)]
 #[error("not a control message: {0}")]
-pub struct ControlError(serde_json::Error);
+pub struct MalformedControl(serde_json::Error);
 
 #[cfg(test)]
 mod tests {

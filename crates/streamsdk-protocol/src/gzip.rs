@@ -25,7 +25,8 @@ pub(crate) enum InflateError {
 /// Memory is proportional to what arrived, and to what comes out of it: a claimed size is not
 /// believed.
 pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> {
-    let Member { mut deflated, trailer } = Member::find(data).ok_or(InflateError::Corrupt)?;
+    let GzipMember { mut deflated, trailer } =
+        GzipMember::find(data).ok_or(InflateError::Corrupt)?;
     let claimed = trailer.size as usize;
     let room = claimed.min(data.len().saturating_mul(MAX_TRUSTED_RATIO)).min(limit);
     let mut out = pool::take(room);
@@ -63,7 +64,7 @@ fn corrupt(_: fdeflate::DecompressionError) -> InflateError {
 }
 
 /// The one member that a message is (RFC 1952).
-struct Member<'a> {
+struct GzipMember<'a> {
     /// With the trailer behind it.
     deflated: &'a [u8],
     trailer: Trailer,
@@ -75,7 +76,7 @@ struct Trailer {
     size: u32,
 }
 
-impl<'a> Member<'a> {
+impl<'a> GzipMember<'a> {
     fn find(data: &'a [u8]) -> Option<Self> {
         let (header, mut deflated) = data.split_first_chunk::<10>()?;
         let [_, _, method, flags, ..] = *header;

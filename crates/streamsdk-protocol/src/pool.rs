@@ -25,20 +25,20 @@ pub(crate) fn take(bytes: usize) -> Vec<u8> {
 /// The bytes in the buffer, which comes back when nobody holds them any more.
 pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
     match is_worth_keeping(&buffer) {
-        true => Bytes::from_owner(Lent(buffer)),
+        true => Bytes::from_owner(PooledBuffer(buffer)),
         false => buffer.into(),
     }
 }
 
-struct Lent(Vec<u8>);
+struct PooledBuffer(Vec<u8>);
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for PooledBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let mut free = free();
         if free.len() < MAX_KEPT_BUFFERS {

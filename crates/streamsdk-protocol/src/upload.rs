@@ -85,7 +85,7 @@ pub enum PlanError {
 
 /// What one message on the upload channel meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Received {
+pub enum UploadEvent {
     /// A ping: send the same bytes back.
     Ping,
     /// Nothing can be written yet: the chunk waits for an earlier one, or was there already.
@@ -131,9 +131,9 @@ impl UploadAssembler {
     /// # Errors
     ///
     /// When the chunk is not one of this upload, or too large. Every further one is refused then.
-    pub fn push(&mut self, message: Bytes) -> Result<Received, UploadError> {
+    pub fn push(&mut self, message: Bytes) -> Result<UploadEvent, UploadError> {
         if message.len() <= 1 {
-            return Ok(Received::Ping);
+            return Ok(UploadEvent::Ping);
         }
         if self.failed {
             return Err(UploadError::Failed);
@@ -153,11 +153,11 @@ impl UploadAssembler {
         self.received_bytes
     }
 
-    fn accept(&mut self, message: Bytes) -> Result<Received, UploadError> {
+    fn accept(&mut self, message: Bytes) -> Result<UploadEvent, UploadError> {
         let (index, total, payload) = parse(message)?;
         self.check_total(index, total)?;
         if index < self.next || self.waiting.contains_key(&index) {
-            return Ok(Received::Waiting);
+            return Ok(UploadEvent::Waiting);
         }
         self.count(payload.len())?;
         if index > self.next {
@@ -174,7 +174,7 @@ impl UploadAssembler {
         if self.total == Some(self.next) && self.received_bytes == 0 {
             return Err(UploadError::Empty);
         }
-        Ok(Received::Next(ready))
+        Ok(UploadEvent::Next(ready))
     }
 
     fn check_total(&mut self, index: u32, total: u32) -> Result<(), UploadError> {
@@ -200,7 +200,7 @@ impl UploadAssembler {
         Ok(())
     }
 
-    fn hold(&mut self, index: u32, payload: Bytes) -> Result<Received, UploadError> {
+    fn hold(&mut self, index: u32, payload: Bytes) -> Result<UploadEvent, UploadError> {
         self.waiting_bytes += waiting_cost(&payload);
         if self.waiting_bytes > self.limits.upload_reorder_bytes {
             return Err(UploadError::TooFarAhead {
@@ -210,7 +210,7 @@ impl UploadAssembler {
             });
         }
         self.waiting.insert(index, payload);
-        Ok(Received::Waiting)
+        Ok(UploadEvent::Waiting)
     }
 }
 
@@ -311,12 +311,12 @@ mod tests {
     #[test]
     fn chunks_out_of_order_are_handed_out_in_order() {
         let mut upload = UploadAssembler::new(Limits::default());
-        assert_eq!(upload.push(chunk(1, 3, b"b")), Ok(Received::Waiting));
-        let ready = Received::Next(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+        assert_eq!(upload.push(chunk(1, 3, b"b")), Ok(UploadEvent::Waiting));
+        let ready = UploadEvent::Next(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
         assert_eq!(upload.push(chunk(0, 3, b"a")), Ok(ready));
-        assert_eq!(upload.push(chunk(0, 3, b"a")), Ok(Received::Waiting));
+        assert_eq!(upload.push(chunk(0, 3, b"a")), Ok(UploadEvent::Waiting));
         assert!(!upload.is_complete());
-        assert!(matches!(upload.push(chunk(2, 3, b"c")), Ok(Received::Next(_))));
+        assert!(matches!(upload.push(chunk(2, 3, b"c")), Ok(UploadEvent::Next(_))));
         assert!(upload.is_complete());
         assert_eq!(upload.received_bytes(), 3);
     }
@@ -324,8 +324,8 @@ mod tests {
     #[test]
     fn pings_are_recognised_by_their_length() {
         let mut upload = UploadAssembler::new(Limits::default());
-        assert_eq!(upload.push(Bytes::new()), Ok(Received::Ping));
-        assert_eq!(upload.push(Bytes::from_static(b"x")), Ok(Received::Ping));
+        assert_eq!(upload.push(Bytes::new()), Ok(UploadEvent::Ping));
+        assert_eq!(upload.push(Bytes::from_static(b"x")), Ok(UploadEvent::Ping));
         assert_eq!(upload.push(Bytes::from_static(b"xy")), Err(UploadError::TooShort { len: 2 }));
     }
 
@@ -343,7 +343,7 @@ mod tests {
         let mut upload = UploadAssembler::new(Limits::default());
         assert_eq!(upload.push(chunk(0, 0, b"")), Err(UploadError::Empty));
         let mut upload = UploadAssembler::new(Limits::default());
-        assert_eq!(upload.push(chunk(1, 2, b"")), Ok(Received::Waiting));
+        assert_eq!(upload.push(chunk(1, 2, b"")), Ok(UploadEvent::Waiting));
         assert_eq!(upload.push(chunk(0, 2, b"")), Err(UploadError::Empty));
         assert!(!upload.is_complete());
     }
@@ -352,8 +352,8 @@ mod tests {
     fn what_waits_is_bounded() {
         let limits = Limits { upload_reorder_bytes: 130, ..Limits::default() };
         let mut upload = UploadAssembler::new(limits);
-        assert_eq!(upload.push(chunk(1, 9, b"b")), Ok(Received::Waiting));
-        assert_eq!(upload.push(chunk(2, 9, b"c")), Ok(Received::Waiting));
+        assert_eq!(upload.push(chunk(1, 9, b"b")), Ok(UploadEvent::Waiting));
+        assert_eq!(upload.push(chunk(2, 9, b"c")), Ok(UploadEvent::Waiting));
         assert!(matches!(upload.push(chunk(3, 9, b"d")), Err(UploadError::TooFarAhead { .. })));
         assert_eq!(upload.push(chunk(0, 9, b"a")), Err(UploadError::Failed));
     }

@@ -20,7 +20,7 @@ use streamsdk_protocol::output::{
 };
 use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::sdp::{check_answer, check_offer};
-use streamsdk_protocol::upload::{Received, UploadAssembler, UploadPlan, WAITING_OVERHEAD};
+use streamsdk_protocol::upload::{UploadAssembler, UploadEvent, UploadPlan, WAITING_OVERHEAD};
 use streamsdk_protocol::{
     ApiKey, Limits, MAX_CHUNK_PAYLOAD, MAX_TEXT_CHARS, REDACTED, Redactor, redact_url,
 };
@@ -206,7 +206,7 @@ proptest! {
         let mut handed_out = 0;
         for message in messages {
             match upload.push(message) {
-                Ok(Received::Next(parts)) => handed_out += parts.concat().len() as u64,
+                Ok(UploadEvent::Next(parts)) => handed_out += parts.concat().len() as u64,
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -242,7 +242,7 @@ proptest! {
         let mut upload = UploadAssembler::new(limits);
         let mut received = Vec::new();
         for chunk in shuffled {
-            if let Received::Next(parts) = upload.push(chunk).unwrap() {
+            if let UploadEvent::Next(parts) = upload.push(chunk).unwrap() {
                 received.extend(parts.concat());
             }
         }

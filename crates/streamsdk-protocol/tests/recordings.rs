@@ -14,7 +14,7 @@ use streamsdk_protocol::init::{InitRequest, InitResponse};
 use streamsdk_protocol::output::OutputMessage;
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
 use streamsdk_protocol::sdp::{SdpError, check_answer, check_offer};
-use streamsdk_protocol::upload::{HEADER_LEN, Received, UploadAssembler, UploadPlan};
+use streamsdk_protocol::upload::{HEADER_LEN, UploadAssembler, UploadEvent, UploadPlan};
 use streamsdk_protocol::{ApiKey, Limits, MAX_CHUNK_PAYLOAD, Redactor};
 
 /// The key that stands in the recordings.
@@ -164,7 +164,7 @@ fn recorded_upload_chunks_are_what_the_plan_makes_and_what_the_assembler_takes()
             chunk.extend_from_slice(&payload);
             assert_eq!(chunk, recorded, "{session:?}");
             assert_eq!(plan.payload_len(index), payload.len(), "{session:?}");
-            assert_eq!(upload.push(recorded), Ok(Received::Next(vec![payload])), "{session:?}");
+            assert_eq!(upload.push(recorded), Ok(UploadEvent::Next(vec![payload])), "{session:?}");
             seen += 1;
         }
         assert!(!upload.is_complete());

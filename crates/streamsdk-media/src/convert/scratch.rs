@@ -27,23 +27,23 @@ impl Scratch {
         let mut target = Target::over(data, to, frame.width(), frame.height(), space);
         fill(frame, &mut target)?;
         let home = Arc::clone(&self.0);
-        let lent = |data| Bytes::from_owner(Lent { data, home });
+        let lent = |data| Bytes::from_owner(ScratchBuffer { data, home });
         Ok(target.into_frame_of(lent)?.at(frame.timestamp()))
     }
 }
 
-struct Lent {
+struct ScratchBuffer {
     data: Vec<u8>,
     home: Arc<Mutex<Vec<u8>>>,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for ScratchBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
 }
 
-impl Drop for Lent {
+impl Drop for ScratchBuffer {
     fn drop(&mut self) {
         *lock(&self.home) = mem::take(&mut self.data);
     }

@@ -31,12 +31,12 @@ struct Walk<'a, 'o> {
     copied: usize,
     out: Vec<u8>,
     /// Where the walk is, for the names of what is odd.
-    path: Vec<Step<'a>>,
+    path: Vec<MendStep<'a>>,
     name: &'o str,
     odd: &'o mut OddFields,
 }
 
-enum Step<'a> {
+enum MendStep<'a> {
     /// What stands between the quotes.
     Member(&'a [u8]),
     Element(usize),
@@ -73,7 +73,7 @@ impl<'a> Walk<'a, '_> {
                 return Err(Malformed);
             }
             let name = self.string()?;
-            self.path.push(Step::Member(name));
+            self.path.push(MendStep::Member(name));
             self.expect(b':')?;
             self.value()?;
             self.path.pop();
@@ -90,7 +90,7 @@ impl<'a> Walk<'a, '_> {
             return Ok(());
         }
         for place in 0.. {
-            self.path.push(Step::Element(place));
+            self.path.push(MendStep::Element(place));
             self.value()?;
             self.path.pop();
             if self.takes(b']') {
@@ -179,10 +179,10 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-fn place_name(name: &str, path: &[Step<'_>]) -> String {
+fn place_name(name: &str, path: &[MendStep<'_>]) -> String {
     path.iter().fold(name.to_owned(), |name, step| match step {
-        Step::Member(member) => format!("{name}.{}", string::read(member).0),
-        Step::Element(place) => format!("{name}[{place}]"),
+        MendStep::Member(member) => format!("{name}.{}", string::read(member).0),
+        MendStep::Element(place) => format!("{name}[{place}]"),
     })
 }
 

@@ -15,15 +15,15 @@ use super::string;
 /// An object that is cut off or has something behind it gives an error. Values are checked for where
 /// they end, and for nothing else.
 pub(super) fn members(json: &[u8]) -> Members<'_> {
-    Members { text: Text { rest: json }, state: State::Before }
+    Members { text: Text { rest: json }, state: OutlineState::Before }
 }
 
 pub(super) struct Members<'a> {
     text: Text<'a>,
-    state: State,
+    state: OutlineState,
 }
 
-enum State {
+enum OutlineState {
     Before,
     Between,
     Over,
@@ -41,11 +41,12 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let member = match self.state {
-            State::Before => self.first(),
-            State::Between => self.another(),
-            State::Over => return None,
+            OutlineState::Before => self.first(),
+            OutlineState::Between => self.another(),
+            OutlineState::Over => return None,
         };
-        self.state = if matches!(member, Ok(Some(_))) { State::Between } else { State::Over };
+        self.state =
+            if matches!(member, Ok(Some(_))) { OutlineState::Between } else { OutlineState::Over };
         member.transpose()
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use streamsdk_protocol::Limits;
-use streamsdk_protocol::upload::{Received, UploadAssembler, UploadError};
+use streamsdk_protocol::upload::{UploadAssembler, UploadError, UploadEvent};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, Message};
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -50,9 +50,9 @@ pub(crate) async fn receive(
         };
         match assembler.push(chunk.clone())? {
             // A client that is gone is noticed at the next message.
-            Received::Ping => drop(progress.limit(echo.send(BytesMut::from(&chunk[..]))).await?),
-            Received::Waiting => {}
-            Received::Next(parts) => {
+            UploadEvent::Ping => drop(progress.limit(echo.send(BytesMut::from(&chunk[..]))).await?),
+            UploadEvent::Waiting => {}
+            UploadEvent::Next(parts) => {
                 for part in parts {
                     if disk.send(part).await.is_err() {
                         return finish(written).await;
