@@ -116,7 +116,7 @@ pub struct PairingStatistics {
     pub data_without_frame: u64,
     /// Frames and messages, of those that came out alone, that left because the window was full.
     pub evicted: u64,
-    /// How often the offset turned out to be another one than was current_offset.
+    /// How often the offset turned out to be another one than was believed.
     pub corrected: u64,
     /// What the present offset rests on; `None` while it is sought.
     pub evidence: Option<Evidence>,

@@ -178,7 +178,7 @@ impl OffsetEstimator {
         self.frames.iter().rfind(|frame| frame.rtp_time == report.rtp_time)
     }
 
-    /// The offset by the frames whose number is known and that all agree. FrameSample 1 is enough by
+    /// The offset by the frames whose number is known and that all agree. Frame 1 is enough by
     /// itself; without it, servers that do not count as expected have to be noticed.
     fn counted(&self) -> Option<u32> {
         let mut numbered = self.frames.iter().filter_map(|frame| {
