@@ -5,7 +5,7 @@ use super::{Codec, DecodeError, DecoderConfig, OpenError, VideoDecoder};
 use crate::{Frame, TimeBase, Timestamp};
 
 /// A decoder that is given nothing that cannot be decoded.
-pub(super) trait Engine: Send + Sized {
+pub(super) trait DecoderEngine: Send + Sized {
     /// What it decodes.
     const CODEC: Codec;
 
@@ -20,7 +20,7 @@ pub(super) trait Engine: Send + Sized {
 }
 
 /// The decoder that callers see: an engine, and what it may be given next.
-pub(super) struct Live<E> {
+pub(super) struct ActiveDecoder<E> {
     engine: E,
     config: DecoderConfig,
     /// What came without a picture, for a new engine.
@@ -31,7 +31,7 @@ pub(super) struct Live<E> {
     is_damaged: bool,
 }
 
-impl<E: Engine> Live<E> {
+impl<E: DecoderEngine> ActiveDecoder<E> {
     pub(super) fn new(config: DecoderConfig) -> Result<Self, OpenError> {
         let engine =
             E::open(&config).map_err(|reason| OpenError::NoDecoder { codec: E::CODEC, reason })?;
@@ -82,7 +82,7 @@ impl<E: Engine> Live<E> {
     }
 }
 
-impl<E: Engine> VideoDecoder for Live<E> {
+impl<E: DecoderEngine> VideoDecoder for ActiveDecoder<E> {
     fn codec(&self) -> Codec {
         E::CODEC
     }

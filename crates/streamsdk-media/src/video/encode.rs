@@ -8,7 +8,7 @@ use crate::convert::Scratch;
 use crate::{ColorSpace, Frame, PixelFormat};
 
 /// An encoder for pictures of one shape.
-pub(super) trait Engine: Send + Sized {
+pub(super) trait EncoderEngine: Send + Sized {
     /// What it encodes to.
     const CODEC: Codec;
     /// Largest width and height.
@@ -24,7 +24,11 @@ pub(super) trait Engine: Send + Sized {
     fn set_rates(&mut self, config: &EncoderConfig) -> Result<bool, String>;
 
     /// Encodes a picture in I420 of the shape that was opened; `None` if it was left out.
-    fn encode(&mut self, picture: &Frame, kind: Kind) -> Result<Option<Packet>, String>;
+    fn encode(
+        &mut self,
+        picture: &Frame,
+        kind: PictureKind,
+    ) -> Result<Option<EncodedPicture>, String>;
 }
 
 /// What the pictures of one engine have in common.
@@ -37,7 +41,7 @@ pub(super) struct Shape {
 
 /// What a picture must become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PictureKind {
     /// Whatever the engine likes.
     Any,
     /// A key frame.
@@ -47,13 +51,13 @@ pub(super) enum Kind {
 }
 
 /// What an engine makes of a picture.
-pub(super) struct Packet {
+pub(super) struct EncodedPicture {
     pub(super) data: Bytes,
     pub(super) key_frame: bool,
 }
 
 /// The encoder that callers see: an engine for the current shape, and when its frames must be key frames.
-pub(super) struct Live<E> {
+pub(super) struct ActiveEncoder<E> {
     config: EncoderConfig,
     rates_changed: bool,
     engine: Option<(E, Shape)>,
@@ -62,7 +66,7 @@ pub(super) struct Live<E> {
     scratch: Scratch,
 }
 
-impl<E: Engine> Live<E> {
+impl<E: EncoderEngine> ActiveEncoder<E> {
     pub(super) fn new(config: EncoderConfig) -> Self {
         Self {
             config,
@@ -74,8 +78,8 @@ impl<E: Engine> Live<E> {
         }
     }
 
-    fn encode_picture(&mut self, picture: &Frame) -> Result<Option<Packet>, String> {
-        let kind = if self.is_key_frame_due() { Kind::Key } else { Kind::Any };
+    fn encode_picture(&mut self, picture: &Frame) -> Result<Option<EncodedPicture>, String> {
+        let kind = if self.is_key_frame_due() { PictureKind::Key } else { PictureKind::Any };
         let limit = self.config.max_key_frame_bytes as usize;
         let engine = self.prepare(Shape::of(picture))?;
         match engine.encode(picture, kind)? {
@@ -105,7 +109,7 @@ impl<E: Engine> Live<E> {
         self.key_frame_owed || interval.is_some_and(|it| self.frames_since_key >= it.get())
     }
 
-    fn count(&mut self, packet: &Packet) {
+    fn count(&mut self, packet: &EncodedPicture) {
         if packet.key_frame {
             self.key_frame_owed = false;
             self.frames_since_key = 0;
@@ -121,7 +125,7 @@ impl Shape {
     }
 }
 
-impl<E: Engine> VideoEncoder for Live<E> {
+impl<E: EncoderEngine> VideoEncoder for ActiveEncoder<E> {
     fn codec(&self) -> Codec {
         E::CODEC
     }
@@ -162,18 +166,18 @@ impl<E: Engine> VideoEncoder for Live<E> {
 
 /// Replaces a packet that is too large by a key frame: the receiver will not have seen the packet, so
 /// nothing may refer to it.
-fn shrink<E: Engine>(
+fn shrink<E: EncoderEngine>(
     engine: &mut E,
     picture: &Frame,
-    mut packet: Packet,
+    mut packet: EncodedPicture,
     limit: usize,
-) -> Result<Option<Packet>, String> {
+) -> Result<Option<EncodedPicture>, String> {
     let mut picture = picture.clone();
     for block in COARSER {
         if block > 1 {
             picture = coarse(&picture, block).map_err(|error| error.to_string())?;
         }
-        if let Some(smaller) = engine.encode(&picture, Kind::SmallestKey)? {
+        if let Some(smaller) = engine.encode(&picture, PictureKind::SmallestKey)? {
             packet = smaller;
         }
         if packet.data.len() <= limit {

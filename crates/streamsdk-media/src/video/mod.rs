@@ -144,10 +144,10 @@ pub trait VideoDecoder: Send {
 pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(encode::Live::<vp8::Encoding>::new(config))),
+        Codec::Vp8 => Ok(Box::new(encode::ActiveEncoder::<vp8::Vp8Encoding>::new(config))),
         #[cfg(feature = "h264")]
         Codec::H264 if h264::is_available() => {
-            Ok(Box::new(encode::Live::<h264::Encoding>::new(config)))
+            Ok(Box::new(encode::ActiveEncoder::<h264::H264Encoding>::new(config)))
         }
         #[cfg(feature = "h264")]
         Codec::H264 => Err(OpenError::NoEncoder { codec }),
@@ -165,9 +165,9 @@ pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncod
 pub fn decoder(codec: Codec, config: DecoderConfig) -> Result<Box<dyn VideoDecoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(decode::Live::<vp8::Decoding>::new(config)?)),
+        Codec::Vp8 => Ok(Box::new(decode::ActiveDecoder::<vp8::Vp8Decoding>::new(config)?)),
         #[cfg(feature = "h264")]
-        Codec::H264 => Ok(Box::new(decode::Live::<h264::Decoding>::new(config)?)),
+        Codec::H264 => Ok(Box::new(decode::ActiveDecoder::<h264::H264Decoding>::new(config)?)),
         #[cfg(not(all(feature = "vp8", feature = "h264")))]
         _ => Err(OpenError::NotBuilt { codec }),
     }

@@ -2,17 +2,17 @@ use ffmpeg_next::decoder::Video as VideoDecoding;
 use ffmpeg_next::util::frame::Video;
 use ffmpeg_next::{Dictionary, Error, Packet, codec, decoder};
 
-use crate::video::decode::Engine;
+use crate::video::decode::DecoderEngine;
 use crate::video::{Codec, DecodeError, DecoderConfig, picture};
 use crate::{ColorMatrix, Frame, Timestamp};
 
 /// FFmpeg's decoder.
-pub(in crate::video) struct Decoding {
+pub(in crate::video) struct H264Decoding {
     decoder: VideoDecoding,
     untagged: Option<ColorMatrix>,
 }
 
-impl Engine for Decoding {
+impl DecoderEngine for H264Decoding {
     const CODEC: Codec = Codec::H264;
 
     fn open(config: &DecoderConfig) -> Result<Self, String> {
@@ -38,7 +38,7 @@ impl Engine for Decoding {
     }
 }
 
-impl Decoding {
+impl H264Decoding {
     fn run(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Video>, Error> {
         let mut packet = Packet::copy(data);
         packet.set_pts(Some(at.pts));

@@ -8,12 +8,12 @@ use ffmpeg_next::util::picture;
 use ffmpeg_next::{Codec as FfmpegCodec, Dictionary, Error, Rational, codec, encoder};
 
 use super::raw;
-use crate::video::encode::{Engine, Kind, Packet, Shape};
+use crate::video::encode::{EncodedPicture, EncoderEngine, PictureKind, Shape};
 use crate::video::{Codec, EncoderConfig, picture::padded};
 use crate::{ColorSpace, Frame, ffmpeg};
 
 /// An encoder of FFmpeg's.
-pub(in crate::video) struct Encoding {
+pub(in crate::video) struct H264Encoding {
     encoder: Encoder,
     codec: FfmpegCodec,
     /// What the encoder believes. It counts frames, not time.
@@ -40,7 +40,7 @@ fn find() -> Option<FfmpegCodec> {
     encoder::find_by_name(name.as_ref()?)
 }
 
-impl Engine for Encoding {
+impl EncoderEngine for H264Encoding {
     const CODEC: Codec = Codec::H264;
     /// libx264's; FFmpeg takes a little less when both are as large.
     const LIMIT: u32 = 16_384;
@@ -70,19 +70,23 @@ impl Engine for Encoding {
         Ok(true)
     }
 
-    fn encode(&mut self, picture: &Frame, kind: Kind) -> Result<Option<Packet>, String> {
+    fn encode(
+        &mut self,
+        picture: &Frame,
+        kind: PictureKind,
+    ) -> Result<Option<EncodedPicture>, String> {
         let mut picture = raw::lend(&padded(picture)?)?;
         picture.set_pts(Some(self.frames));
         self.frames += 1;
-        if kind != Kind::Any {
+        if kind != PictureKind::Any {
             picture.set_kind(picture::Type::I);
         }
         self.run(&picture).map_err(|error| error.to_string())
     }
 }
 
-impl Encoding {
-    fn run(&mut self, picture: &Video) -> Result<Option<Packet>, Error> {
+impl H264Encoding {
+    fn run(&mut self, picture: &Video) -> Result<Option<EncodedPicture>, Error> {
         self.encoder.send_frame(picture)?;
         let mut packet = codec::packet::Packet::empty();
         match self.encoder.receive_packet(&mut packet) {
@@ -91,7 +95,7 @@ impl Encoding {
             Err(error) => return Err(error),
         }
         let data = Bytes::copy_from_slice(packet.data().unwrap_or_default());
-        Ok(Some(Packet { data, key_frame: packet.is_key() }))
+        Ok(Some(EncodedPicture { data, key_frame: packet.is_key() }))
     }
 }
 

@@ -4,5 +4,5 @@ mod decoding;
 mod encoding;
 pub(super) mod raw;
 
-pub(super) use self::decoding::Decoding;
-pub(super) use self::encoding::{Encoding, is_available};
+pub(super) use self::decoding::H264Decoding;
+pub(super) use self::encoding::{H264Encoding, is_available};

@@ -1,16 +1,16 @@
-use super::libvpx::Decoder;
-use crate::video::decode::Engine;
+use super::libvpx::VpxDecoder;
+use crate::video::decode::DecoderEngine;
 use crate::video::{Codec, DecodeError, DecoderConfig};
 use crate::{Frame, Timestamp};
 
 /// libvpx's decoder, which shows every picture at once.
-pub(in crate::video) struct Decoding(Decoder);
+pub(in crate::video) struct Vp8Decoding(VpxDecoder);
 
-impl Engine for Decoding {
+impl DecoderEngine for Vp8Decoding {
     const CODEC: Codec = Codec::Vp8;
 
     fn open(_config: &DecoderConfig) -> Result<Self, String> {
-        Decoder::open().map(Self)
+        VpxDecoder::open().map(Self)
     }
 
     fn decode(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Frame>, DecodeError> {

@@ -1,17 +1,17 @@
-use super::libvpx::{Encoder, Settings};
-use crate::video::encode::{Engine, Kind, Packet, Shape};
+use super::libvpx::{VpxEncoder, VpxSettings};
+use crate::video::encode::{EncodedPicture, EncoderEngine, PictureKind, Shape};
 use crate::video::{Codec, EncoderConfig};
 use crate::{ColorSpace, Frame};
 
 /// libvpx, set for live video at the least CPU time whose quality is that of its common settings.
-pub(in crate::video) struct Encoding {
-    libvpx: Encoder,
+pub(in crate::video) struct Vp8Encoding {
+    libvpx: VpxEncoder,
     /// Ticks that are over, and the length of a frame.
     clock: i64,
     frame_ticks: u32,
 }
 
-impl Engine for Encoding {
+impl EncoderEngine for Vp8Encoding {
     const CODEC: Codec = Codec::Vp8;
     /// A key frame has 14 bits for each.
     const LIMIT: u32 = 16_383;
@@ -22,7 +22,7 @@ impl Engine for Encoding {
     }
 
     fn open(config: &EncoderConfig, shape: Shape) -> Result<Self, String> {
-        let libvpx = Encoder::open(for_live_video(config, shape))?;
+        let libvpx = VpxEncoder::open(for_live_video(config, shape))?;
         let mut encoding = Self { libvpx, clock: 0, frame_ticks: 0 };
         encoding.libvpx.set_speed(SPEED, STATIC_THRESHOLD)?;
         encoding.limit_key_frames(config)?;
@@ -35,20 +35,24 @@ impl Engine for Encoding {
         Ok(true)
     }
 
-    fn encode(&mut self, picture: &Frame, kind: Kind) -> Result<Option<Packet>, String> {
-        if kind == Kind::SmallestKey {
+    fn encode(
+        &mut self,
+        picture: &Frame,
+        kind: PictureKind,
+    ) -> Result<Option<EncodedPicture>, String> {
+        if kind == PictureKind::SmallestKey {
             return self.encode_smallest(picture);
         }
         let start = self.clock;
         self.clock += i64::from(self.frame_ticks);
-        self.libvpx.encode(picture, start, self.frame_ticks, kind == Kind::Key)
+        self.libvpx.encode(picture, start, self.frame_ticks, kind == PictureKind::Key)
     }
 }
 
-impl Encoding {
-    fn encode_smallest(&mut self, picture: &Frame) -> Result<Option<Packet>, String> {
+impl Vp8Encoding {
+    fn encode_smallest(&mut self, picture: &Frame) -> Result<Option<EncodedPicture>, String> {
         self.libvpx.configure(|settings| settings.min_quantizer = MAX_QUANTIZER)?;
-        let packet = self.encode(picture, Kind::Key);
+        let packet = self.encode(picture, PictureKind::Key);
         self.libvpx.configure(|settings| settings.min_quantizer = MIN_QUANTIZER)?;
         packet
     }
@@ -62,8 +66,8 @@ impl Encoding {
     }
 }
 
-fn for_live_video(config: &EncoderConfig, shape: Shape) -> Settings {
-    Settings {
+fn for_live_video(config: &EncoderConfig, shape: Shape) -> VpxSettings {
+    VpxSettings {
         width: shape.width,
         height: shape.height,
         threads: config.threads,

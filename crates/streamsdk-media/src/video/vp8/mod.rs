@@ -4,5 +4,5 @@ mod decoding;
 mod encoding;
 mod libvpx;
 
-pub(super) use self::decoding::Decoding;
-pub(super) use self::encoding::Encoding;
+pub(super) use self::decoding::Vp8Decoding;
+pub(super) use self::encoding::Vp8Encoding;

@@ -7,9 +7,9 @@ use crate::convert::Target;
 use crate::{ColorSpace, Frame, PixelFormat};
 
 /// An open decoder.
-pub(in super::super) struct Decoder(Context);
+pub(in super::super) struct VpxDecoder(Context);
 
-impl Decoder {
+impl VpxDecoder {
     pub(in super::super) fn open() -> Result<Self, String> {
         // SAFETY: the codec is new.
         Context::open(|codec| unsafe { shim::open_decoder(codec) }).map(Self)
@@ -44,7 +44,7 @@ impl Decoder {
 /// # Safety
 ///
 /// The picture must be one that libvpx has just given out.
-unsafe fn copy(picture: &shim::Picture) -> Result<Frame, String> {
+unsafe fn copy(picture: &shim::VpxPicture) -> Result<Frame, String> {
     let (width, height) = (picture.width, picture.height);
     let mut target = Target::new(PixelFormat::I420, width, height, ColorSpace::BT601);
     let row_bytes = [0, 1, 2].map(|plane| target.stride(plane));

@@ -4,18 +4,18 @@ use std::mem::MaybeUninit;
 use bytes::Bytes;
 
 use super::Context;
-use super::shim::{self, Settings};
-use crate::video::encode::Packet;
+use super::shim::{self, VpxSettings};
+use crate::video::encode::EncodedPicture;
 use crate::{Frame, PixelFormat};
 
 /// An open encoder.
-pub(in super::super) struct Encoder {
+pub(in super::super) struct VpxEncoder {
     context: Context,
-    settings: Settings,
+    settings: VpxSettings,
 }
 
-impl Encoder {
-    pub(in super::super) fn open(settings: Settings) -> Result<Self, String> {
+impl VpxEncoder {
+    pub(in super::super) fn open(settings: VpxSettings) -> Result<Self, String> {
         // SAFETY: the codec is new, and libvpx has copied the settings when it returns.
         let context = Context::open(|codec| unsafe { shim::open_encoder(codec, &settings) })?;
         Ok(Self { context, settings })
@@ -24,7 +24,7 @@ impl Encoder {
     /// Changes settings while running.
     pub(in super::super) fn configure(
         &mut self,
-        adjust: impl FnOnce(&mut Settings),
+        adjust: impl FnOnce(&mut VpxSettings),
     ) -> Result<(), String> {
         adjust(&mut self.settings);
         // SAFETY: the codec is open, and libvpx copies the settings.
@@ -57,14 +57,14 @@ impl Encoder {
         start: i64,
         ticks: u32,
         key_frame: bool,
-    ) -> Result<Option<Packet>, String> {
+    ) -> Result<Option<EncodedPicture>, String> {
         if picture.format() != PixelFormat::I420
             || (picture.width(), picture.height()) != (self.settings.width, self.settings.height)
         {
             return Err("the picture is not what the encoder was opened for".to_owned());
         }
         let planes = picture.planes();
-        let wrapped = shim::Picture {
+        let wrapped = shim::VpxPicture {
             planes: [0, 1, 2].map(|index| planes[index].data.as_ptr()),
             strides: [0, 1, 2].map(|index| planes[index].stride as c_int),
             width: picture.width(),
@@ -80,8 +80,8 @@ impl Encoder {
         Ok(self.take_packet())
     }
 
-    fn take_packet(&mut self) -> Option<Packet> {
-        let mut packet = MaybeUninit::<shim::Packet>::uninit();
+    fn take_packet(&mut self) -> Option<EncodedPicture> {
+        let mut packet = MaybeUninit::<shim::VpxPacket>::uninit();
         // SAFETY: the codec is open. A packet is filled if it says so, and its bytes stay as they are
         // until the codec is used again.
         unsafe {
@@ -90,7 +90,10 @@ impl Encoder {
             }
             let packet = packet.assume_init();
             let data = std::ptr::slice_from_raw_parts(packet.data, packet.length);
-            Some(Packet { data: Bytes::copy_from_slice(&*data), key_frame: packet.key_frame != 0 })
+            Some(EncodedPicture {
+                data: Bytes::copy_from_slice(&*data),
+                key_frame: packet.key_frame != 0,
+            })
         }
     }
 }

@@ -9,19 +9,19 @@ mod shim;
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::NonNull;
 
-pub(super) use self::decoder::Decoder;
-pub(super) use self::encoder::Encoder;
-pub(super) use self::shim::Settings;
+pub(super) use self::decoder::VpxDecoder;
+pub(super) use self::encoder::VpxEncoder;
+pub(super) use self::shim::VpxSettings;
 
 /// An open encoder or decoder.
-struct Context(NonNull<shim::Codec>);
+struct Context(NonNull<shim::VpxCodec>);
 
 // SAFETY: the codec belongs to this value alone, and libvpx ties nothing to the thread that made it.
 unsafe impl Send for Context {}
 
 impl Context {
     /// What `open` opens.
-    fn open(open: impl FnOnce(*mut shim::Codec) -> c_int) -> Result<Self, String> {
+    fn open(open: impl FnOnce(*mut shim::VpxCodec) -> c_int) -> Result<Self, String> {
         // SAFETY: nothing is asked of the caller.
         let codec = NonNull::new(unsafe { shim::create() }).ok_or("there is no memory for it")?;
         let mut context = Self(codec);
@@ -30,7 +30,7 @@ impl Context {
         Ok(context)
     }
 
-    fn as_ptr(&mut self) -> *mut shim::Codec {
+    fn as_ptr(&mut self) -> *mut shim::VpxCodec {
         self.0.as_ptr()
     }
 
