@@ -6,7 +6,7 @@ use crate::{TimeBase, Timestamp};
 use ffmpeg_next::Rational;
 
 /// Gives out ticks that always grow.
-pub(super) struct Clock {
+pub(super) struct SampleClock {
     base: TimeBase,
     by_timestamp: bool,
     /// Tick of the first timestamp.
@@ -15,7 +15,7 @@ pub(super) struct Clock {
     step: i64,
 }
 
-impl Clock {
+impl SampleClock {
     pub(super) fn new(timing: FrameTiming) -> Result<Self, Mp4Error> {
         let (base, by_timestamp) = match timing {
             FrameTiming::Rate(rate) => (frame_length(rate)?, false),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn ticks_start_at_zero_and_always_grow() {
-        let mut clock = Clock::new(TimeBase::MILLISECONDS.into()).unwrap();
+        let mut clock = SampleClock::new(TimeBase::MILLISECONDS.into()).unwrap();
         let mut tick = |pts| clock.next(Some(Timestamp::new(pts, TimeBase::RTP_VIDEO)));
         assert_eq!(tick(900_000), Ok(0));
         assert_eq!(tick(909_000), Ok(100));

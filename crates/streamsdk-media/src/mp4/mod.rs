@@ -20,7 +20,7 @@ use ffmpeg_next::format::{context::Output, flag::Flags, output_as};
 use ffmpeg_next::{Codec, Dictionary, Packet, Rational, codec, encoder, format::Pixel};
 use thiserror::Error;
 
-use self::clock::Clock;
+use self::clock::SampleClock;
 pub use self::cut::drop_cut_index;
 use self::picture::FrameScaler;
 use crate::{
@@ -42,20 +42,20 @@ pub struct Mp4Writer {
     encoder: encoder::video::Encoder,
     encoder_base: Rational,
     pictures: FrameScaler,
-    clock: Clock,
+    clock: SampleClock,
     finished: bool,
 }
 
 /// Where a file says what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
+enum IndexLayout {
     /// At its end, once.
     Whole,
     /// With every second of video.
     Fragmented,
 }
 
-impl Layout {
+impl IndexLayout {
     /// What the muxer is told.
     fn options(self) -> Dictionary<'static> {
         let mut options = Dictionary::new();
@@ -109,7 +109,7 @@ impl Mp4Writer {
         height: u32,
         timing: impl Into<FrameTiming>,
     ) -> Result<Self, Mp4Error> {
-        Self::open(path.as_ref(), (width, height), timing.into(), Layout::Whole)
+        Self::open(path.as_ref(), (width, height), timing.into(), IndexLayout::Whole)
     }
 
     /// As [`Mp4Writer::create`], for recordings that must survive whatever happens to the program: the
@@ -126,18 +126,18 @@ impl Mp4Writer {
         height: u32,
         timing: impl Into<FrameTiming>,
     ) -> Result<Self, Mp4Error> {
-        Self::open(path.as_ref(), (width, height), timing.into(), Layout::Fragmented)
+        Self::open(path.as_ref(), (width, height), timing.into(), IndexLayout::Fragmented)
     }
 
     fn open(
         path: &Path,
         (width, height): (u32, u32),
         timing: FrameTiming,
-        layout: Layout,
+        layout: IndexLayout,
     ) -> Result<Self, Mp4Error> {
         crate::ffmpeg::init();
         check_size(width, height)?;
-        let clock = Clock::new(timing)?;
+        let clock = SampleClock::new(timing)?;
         let codec = encoder::find_by_name("libx264")
             .or_else(|| encoder::find(codec::Id::MPEG4))
             .ok_or(Mp4Error::NoEncoder)?;
@@ -196,7 +196,11 @@ impl Mp4Writer {
         self.output.write_trailer().map_err(|error| self.failed(error))
     }
 
-    fn write_header(&mut self, codec: Codec, layout: Layout) -> Result<(), ffmpeg_next::Error> {
+    fn write_header(
+        &mut self,
+        codec: Codec,
+        layout: IndexLayout,
+    ) -> Result<(), ffmpeg_next::Error> {
         let mut stream = self.output.add_stream(codec)?;
         stream.set_parameters(&self.encoder);
         stream.set_time_base(self.encoder_base);
@@ -237,8 +241,8 @@ fn open_encoder(
     codec: Codec,
     output: &Output,
     pictures: &FrameScaler,
-    clock: &Clock,
-    layout: Layout,
+    clock: &SampleClock,
+    layout: IndexLayout,
 ) -> Result<encoder::video::Encoder, ffmpeg_next::Error> {
     let mut encoder = codec::Context::new_with_codec(codec).encoder().video()?;
     encoder.set_width(pictures.width());
@@ -251,7 +255,7 @@ fn open_encoder(
     if output.format().flags().contains(Flags::GLOBAL_HEADER) {
         encoder.set_flags(codec::Flags::GLOBAL_HEADER);
     }
-    if layout == Layout::Fragmented {
+    if layout == IndexLayout::Fragmented {
         // A frame that waits for later ones is lost with them, and the first one would not be at zero.
         encoder.set_max_b_frames(0);
     }

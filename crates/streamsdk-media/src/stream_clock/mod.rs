@@ -6,7 +6,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use self::rule::Rule;
+use self::rule::ClockRule;
 use crate::{TimeBase, Timestamp};
 
 /// Gives the frames of a stream the times at which they are presented.
@@ -55,7 +55,7 @@ use crate::{TimeBase, Timestamp};
 #[derive(Debug, Clone)]
 pub struct StreamClock {
     base: TimeBase,
-    rule: Rule,
+    rule: ClockRule,
     begins_at_zero: bool,
     last: Option<Last>,
     /// The newest timestamp of the stream's own; `None` if there was none since the stream began.
@@ -90,18 +90,18 @@ impl StreamClock {
     /// For a camera, whose frames come when they are taken. Times are in `base` and begin with the
     /// stream's own.
     pub fn live(base: TimeBase) -> Self {
-        Self::new(base, Rule::live(base))
+        Self::new(base, ClockRule::live(base))
     }
 
     /// For frames of a sender that keeps time. Times are in `base` and begin with the sender's own.
     pub fn relayed(base: TimeBase) -> Self {
-        Self::new(base, Rule::relayed(base))
+        Self::new(base, ClockRule::relayed(base))
     }
 
     /// For a file, a frame of which is shown for `frame_time` if nothing else is known. Times are in
     /// `base` and begin with the file's own; when frames come makes no difference.
     pub fn recorded(base: TimeBase, frame_time: Duration) -> Self {
-        Self::new(base, Rule::recorded(base, frame_time))
+        Self::new(base, ClockRule::recorded(base, frame_time))
     }
 
     /// How far timestamps may go forward without being taken for a step. Default is 2 seconds for
@@ -205,7 +205,7 @@ impl StreamClock {
         pts
     }
 
-    fn new(base: TimeBase, rule: Rule) -> Self {
+    fn new(base: TimeBase, rule: ClockRule) -> Self {
         Self { base, rule, begins_at_zero: false, last: None, own: None, shift: 0, behind: 0 }
     }
 }

@@ -7,15 +7,15 @@ use crate::TimeBase;
 
 /// What is known about when frames come, in ticks.
 #[derive(Debug, Clone)]
-pub(super) enum Rule {
-    Live(Live),
+pub(super) enum ClockRule {
+    Live(LiveRule),
     Relayed(Relayed),
     Recorded(Recorded),
 }
 
 /// Times keep to arrival.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
+pub(super) struct LiveRule {
     second: i64,
     /// The time of a frame that comes when the first one came.
     first: i64,
@@ -52,10 +52,10 @@ pub(super) struct Recorded {
     repetitions: u32,
 }
 
-impl Rule {
+impl ClockRule {
     pub(super) fn live(base: TimeBase) -> Self {
         let second = ticks(base, Duration::from_secs(1));
-        Self::Live(Live { second, first: 0, lead: 0, opened: None, late: None })
+        Self::Live(LiveRule { second, first: 0, lead: 0, opened: None, late: None })
     }
 
     pub(super) fn relayed(base: TimeBase) -> Self {
@@ -151,7 +151,7 @@ impl Rule {
     }
 }
 
-impl Live {
+impl LiveRule {
     fn on_time(&self, arrival: i64) -> i64 {
         self.first.saturating_add(arrival).saturating_add(self.lead)
     }
