@@ -9,13 +9,13 @@ use streamsdk_protocol::sdp;
 use crate::WorkerConfig;
 use crate::error_response::ErrorResponse;
 use crate::source_plan::SourcePlan;
-use crate::workflow::{DataSelection, Selection, StreamOutput, Workflow};
+use crate::workflow::{DataSelection, ResolvedWorkflow, Selection, StreamOutput};
 
 /// What a client wants, checked.
 #[derive(Debug)]
 pub(crate) struct SessionPlan {
     pub(crate) offer: String,
-    pub(crate) workflow: Workflow,
+    pub(crate) workflow: ResolvedWorkflow,
     pub(crate) parameters: Map<String, Value>,
     pub(crate) realtime: bool,
     pub(crate) source: SourcePlan,
@@ -46,7 +46,7 @@ impl SessionPlan {
         sdp::check_offer(&request.webrtc_offer.sdp).map_err(|error| {
             ErrorResponse::configuration(format!("The offer cannot be used: {error}."))
         })?;
-        let workflow = Workflow::find(&request.workflow_configuration, &config.processors)?;
+        let workflow = ResolvedWorkflow::find(&request.workflow_configuration, &config.processors)?;
         let source = SourcePlan::of(&request)?;
         let stream = StreamOutput::new(request.stream_output);
         if let StreamOutput::Named(name) = &stream

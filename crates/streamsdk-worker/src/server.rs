@@ -28,7 +28,7 @@ use crate::access;
 use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
 use crate::private_sources;
-use crate::session::{self, Session, StopOnDrop};
+use crate::session::{self, StopOnDrop, WorkerSession};
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
@@ -67,7 +67,7 @@ impl Worker {
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let endpoint = Arc::new(Endpoint {
+        let endpoint = Arc::new(WorkerEndpoint {
             sessions: Arc::new(Semaphore::new(config.max_sessions)),
             interfaces: match address.ip().is_loopback() {
                 true => Interfaces::ThisMachine,
@@ -116,7 +116,7 @@ impl Drop for Worker {
     }
 }
 
-struct Endpoint {
+struct WorkerEndpoint {
     config: Arc<WorkerConfig>,
     interfaces: Interfaces,
     sessions: Arc<Semaphore>,
@@ -124,7 +124,7 @@ struct Endpoint {
     tasks: TaskTracker,
 }
 
-fn router(endpoint: Arc<Endpoint>) -> Router {
+fn router(endpoint: Arc<WorkerEndpoint>) -> Router {
     let cors = cors(&endpoint.config.allowed_origins);
     let token = from_fn_with_state(Arc::clone(&endpoint.config), access::require_token);
     Router::new()
@@ -161,14 +161,14 @@ async fn elsewhere(method: Method) -> ErrorResponse {
     })
 }
 
-async fn initialise(State(endpoint): State<Arc<Endpoint>>, body: Bytes) -> Response {
+async fn initialise(State(endpoint): State<Arc<WorkerEndpoint>>, body: Bytes) -> Response {
     match endpoint.open_session(&body).await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
         Err(error_response) => error_response.into_response(),
     }
 }
 
-impl Endpoint {
+impl WorkerEndpoint {
     async fn open_session(&self, body: &[u8]) -> Result<InitResponse, ErrorResponse> {
         let mut plan = SessionPlan::read(body, &self.config)?;
         let place = Arc::clone(&self.sessions)
@@ -188,7 +188,7 @@ impl Endpoint {
         let response = InitResponse::answer(answer.sdp());
         let (peer, channels, video) = answer.into_parts();
         let (config, stop) = (Arc::clone(&self.config), self.stop.child_token());
-        match Session::new(plan, config, peer.clone(), video, camera, stop) {
+        match WorkerSession::new(plan, config, peer.clone(), video, camera, stop) {
             Ok(session) => {
                 self.run(session, channels, peer, place);
                 Ok(response)
@@ -228,7 +228,7 @@ impl Endpoint {
 
     fn run(
         &self,
-        session: Session,
+        session: WorkerSession,
         channels: IncomingChannels,
         peer: Peer,
         place: OwnedSemaphorePermit,

@@ -8,7 +8,7 @@ use crate::processor::{OutputKind, ProcessorEntry, Processors};
 
 /// A processor and the outputs that the workflow makes of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Workflow {
+pub(crate) struct ResolvedWorkflow {
     pub(crate) processor: ProcessorEntry,
     pub(crate) outputs: Vec<WorkflowOutput>,
     /// Properties that the step sets; the request's parameters go over them.
@@ -32,7 +32,7 @@ pub(crate) enum OutputSource {
     Processor(String),
 }
 
-impl Workflow {
+impl ResolvedWorkflow {
     pub(crate) fn find(
         configuration: &WorkflowConfiguration,
         processors: &Processors,
@@ -65,14 +65,14 @@ impl Workflow {
     }
 }
 
-fn from_id(id: &str, processors: &Processors) -> Result<Workflow, ErrorResponse> {
+fn from_id(id: &str, processors: &Processors) -> Result<ResolvedWorkflow, ErrorResponse> {
     let processor = processors.find(id).ok_or_else(|| {
         ErrorResponse::workflow(format!(
             "There is no workflow '{id}'. Available: {}.",
             processors.names().join(", ")
         ))
     })?;
-    Ok(Workflow {
+    Ok(ResolvedWorkflow {
         outputs: own_outputs(processor),
         processor: processor.clone(),
         step_parameters: Map::new(),
@@ -93,7 +93,7 @@ fn from_specification(
     specification: &Value,
     image_input: &str,
     processors: &Processors,
-) -> Result<Workflow, ErrorResponse> {
+) -> Result<ResolvedWorkflow, ErrorResponse> {
     let steps = specification.get("steps").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [step] = steps else {
         return Err(ErrorResponse::workflow_syntax(
@@ -122,7 +122,11 @@ fn from_specification(
             .map(|output| select(output, name, image_input, processor))
             .collect::<Result<_, _>>()?
     };
-    Ok(Workflow { processor: processor.clone(), outputs, step_parameters: parameters_of(step) })
+    Ok(ResolvedWorkflow {
+        processor: processor.clone(),
+        outputs,
+        step_parameters: parameters_of(step),
+    })
 }
 
 /// Reads one entry of `outputs`: a name, and a selector of an input or of a step's output.

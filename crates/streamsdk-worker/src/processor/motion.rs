@@ -17,24 +17,24 @@ const BOX_COLOUR: [u8; 3] = [57, 255, 20];
 /// Finds what moves against a slowly adapting background.
 #[derive(Default)]
 pub(super) struct Motion {
-    background: Option<Background>,
+    background: Option<BackgroundModel>,
 }
 
 /// The mean of the past, in 1/256 of a step of each colour.
-struct Background {
+struct BackgroundModel {
     width: usize,
     height: usize,
     means: Vec<[i32; 3]>,
 }
 
-struct Settings {
+struct MotionSettings {
     /// Least difference in any of the three colours that counts.
     threshold: i32,
     /// Least area of a box, as a share of the picture.
     min_area: f64,
 }
 
-impl Settings {
+impl MotionSettings {
     fn read(parameters: &Map<String, Value>) -> Result<Self, ProcessorError> {
         let share = (0.0, 1.0);
         let expected = "a number from 0 to 1";
@@ -50,7 +50,7 @@ impl Processor for Motion {
         frame: &Frame,
         parameters: &Map<String, Value>,
     ) -> Result<Outputs, ProcessorError> {
-        let settings = Settings::read(parameters)?;
+        let settings = MotionSettings::read(parameters)?;
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
         let factor = (width.max(height) / MAX_WORKING_SIDE).max(1);
@@ -69,12 +69,12 @@ impl Processor for Motion {
 }
 
 impl Motion {
-    fn find(&mut self, small: &Rgb, settings: &Settings) -> Vec<Blob> {
-        let same_size = |background: &Background| {
+    fn find(&mut self, small: &Rgb, settings: &MotionSettings) -> Vec<Blob> {
+        let same_size = |background: &BackgroundModel| {
             (background.width, background.height) == (small.width, small.height)
         };
         let Some(background) = self.background.as_mut().filter(|b| same_size(b)) else {
-            self.background = Some(Background {
+            self.background = Some(BackgroundModel {
                 width: small.width,
                 height: small.height,
                 means: small.pixels.iter().map(|pixel| pixel.map(|p| i32::from(p) << 8)).collect(),

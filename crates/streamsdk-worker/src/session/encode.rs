@@ -6,13 +6,13 @@ use crate::processor::{OutputValue, Outputs};
 use crate::workflow::{DataSelection, OutputSource, WorkflowOutput};
 
 /// Turns what a processor made into what travels.
-pub(super) struct Encoder {
+pub(super) struct ResultEncoder {
     outputs: Vec<WorkflowOutput>,
     jpeg: jpeg::Encoder,
     comes_from_file: bool,
 }
 
-impl Encoder {
+impl ResultEncoder {
     pub(super) fn new(
         outputs: Vec<WorkflowOutput>,
         jpeg_quality: u8,

@@ -33,9 +33,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use self::pace::{Limits, Pace};
+use self::pace::{PaceLimits, SessionPace};
 pub(crate) use self::source::StopOnDrop;
-use self::source::{Origin, Source};
+use self::source::{Origin, SessionSource};
 pub(crate) use self::spool::remove_orphans;
 use self::upload::UploadFailure;
 use self::work::Work;
@@ -57,7 +57,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 const MAX_SHUTDOWN_NOTICE_TIME: Duration = Duration::from_secs(2);
 
 /// What a session is made of.
-pub(crate) struct Session {
+pub(crate) struct WorkerSession {
     plan: SessionPlan,
     config: Arc<WorkerConfig>,
     peer: Peer,
@@ -66,7 +66,7 @@ pub(crate) struct Session {
     stop: CancellationToken,
 }
 
-impl Session {
+impl WorkerSession {
     /// Puts together what the plan wants and what was agreed on with the client.
     pub(crate) fn new(
         plan: SessionPlan,
@@ -125,7 +125,10 @@ impl From<SendError> for SessionError {
 }
 
 /// Runs a session to its end; returns the number of frames. The caller closes the connection.
-pub(crate) async fn run(session: Session, channels: IncomingChannels) -> Result<u32, SessionError> {
+pub(crate) async fn run(
+    session: WorkerSession,
+    channels: IncomingChannels,
+) -> Result<u32, SessionError> {
     let (stop, peer) = (session.stop.clone(), session.peer.clone());
     let threads = TaskTracker::new();
     // Whichever ends first drops the others, and that tells the threads to end.
@@ -166,13 +169,13 @@ async fn shutdown_notice_is_over(stop: &CancellationToken) {
 }
 
 async fn serve(
-    session: Session,
+    session: WorkerSession,
     mut channels: IncomingChannels,
     threads: &TaskTracker,
 ) -> Result<u32, SessionError> {
-    let Session { plan, config, origin, track, stop, .. } = session;
+    let WorkerSession { plan, config, origin, track, stop, .. } = session;
     // Before the channels are open, so that a lossless session has the frames that come meanwhile.
-    let live = Source::live(origin, plan.realtime);
+    let live = SessionSource::live(origin, plan.realtime);
     let uploads = live.is_none();
     let (inference, upload) = tokio::select! {
         taken = take_channels(&mut channels, uploads, config.connect_timeout) => taken?,
@@ -180,10 +183,10 @@ async fn serve(
     };
     let (sender, control) = inference.split();
     let has_track = track.is_some();
-    let pace = Pace::new(
+    let pace = SessionPace::new(
         plan.selection(),
         has_track,
-        Limits {
+        PaceLimits {
             ack_window: config.ack_window,
             ack_timeout: config.progress_timeout,
             time: plan.time_limit,
@@ -206,7 +209,7 @@ async fn serve(
 }
 
 /// Has the pipeline end, and leaves it the time to say so: never returns.
-async fn shut_down_when_told(stop: &CancellationToken, pace: &Pace) {
+async fn shut_down_when_told(stop: &CancellationToken, pace: &SessionPace) {
     stop.cancelled().await;
     pace.shut_down();
     std::future::pending::<()>().await;
@@ -238,7 +241,7 @@ async fn take_channels(
 }
 
 /// Takes the client's control messages until it closes the channel.
-async fn obey(mut control: ChannelReceiver, pace: &Pace) -> SessionError {
+async fn obey(mut control: ChannelReceiver, pace: &SessionPace) -> SessionError {
     while let Some(message) = control.recv().await {
         let Message::Text(text) = message else { continue };
         match ControlMessage::parse(&text) {

@@ -12,8 +12,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the client says about the pace and the outputs, for the pipeline to follow.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    state: Mutex<State>,
+pub(crate) struct SessionPace {
+    state: Mutex<PaceState>,
     changed: Condvar,
     has_track: bool,
     ack_timeout: Duration,
@@ -22,7 +22,7 @@ pub(crate) struct Pace {
 
 /// How far and how long a session may go.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct PaceLimits {
     /// Frames that may be sent ahead of the last one acked.
     pub(crate) ack_window: u32,
     /// How long a frame may wait for an ack.
@@ -32,7 +32,7 @@ pub(crate) struct Limits {
 }
 
 #[derive(Debug)]
-struct State {
+struct PaceState {
     window: AckWindow,
     selection: Selection,
     /// What has been said from outside.
@@ -52,11 +52,15 @@ pub(crate) enum Stop {
     NoAck(Duration),
 }
 
-impl Pace {
-    pub(crate) fn new(selection: Selection, has_track: bool, limits: Limits) -> Self {
-        let Limits { ack_window, ack_timeout, time } = limits;
+impl SessionPace {
+    pub(crate) fn new(selection: Selection, has_track: bool, limits: PaceLimits) -> Self {
+        let PaceLimits { ack_window, ack_timeout, time } = limits;
         Self {
-            state: Mutex::new(State { window: AckWindow::new(ack_window), selection, stop: None }),
+            state: Mutex::new(PaceState {
+                window: AckWindow::new(ack_window),
+                selection,
+                stop: None,
+            }),
             changed: Condvar::new(),
             has_track,
             ack_timeout,
@@ -134,7 +138,7 @@ impl Pace {
         self.changed.notify_all();
     }
 
-    fn reason_to_stop(&self, state: &State) -> Option<Stop> {
+    fn reason_to_stop(&self, state: &PaceState) -> Option<Stop> {
         if state.stop.is_some() {
             return state.stop;
         }
@@ -142,14 +146,14 @@ impl Pace {
         is_over.then_some(Stop::TimeLimit)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// See [`Pace::cancel_on_drop`].
 #[derive(Debug)]
-pub(crate) struct CancelOnDrop(Arc<Pace>);
+pub(crate) struct CancelOnDrop(Arc<SessionPace>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -161,11 +165,11 @@ impl Drop for CancelOnDrop {
 mod tests {
     use super::*;
 
-    fn pace(has_track: bool, time_limit: Option<Duration>) -> Arc<Pace> {
+    fn pace(has_track: bool, time_limit: Option<Duration>) -> Arc<SessionPace> {
         let selection = Selection { data: DataSelection::Metadata, image: Some("image".into()) };
         let ack_timeout = Duration::from_secs(60);
-        let limits = Limits { ack_window: 1, ack_timeout, time: time_limit };
-        Arc::new(Pace::new(selection, has_track, limits))
+        let limits = PaceLimits { ack_window: 1, ack_timeout, time: time_limit };
+        Arc::new(SessionPace::new(selection, has_track, limits))
     }
 
     #[test]
@@ -208,8 +212,8 @@ mod tests {
     fn a_frame_waits_for_its_ack_within_a_limit_that_nothing_else_puts_off() {
         let ack_timeout = Duration::from_millis(100);
         let selection = Selection { data: DataSelection::Metadata, image: None };
-        let limits = Limits { ack_window: 1, ack_timeout, time: None };
-        let pace = Arc::new(Pace::new(selection, false, limits));
+        let limits = PaceLimits { ack_window: 1, ack_timeout, time: None };
+        let pace = Arc::new(SessionPace::new(selection, false, limits));
         pace.obey(ControlMessage::ack(1));
         let waiting = std::thread::spawn({
             let pace = Arc::clone(&pace);

@@ -5,20 +5,20 @@ use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, ManualSender
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
-use super::pace::{Pace, Stop};
+use super::pace::{SessionPace, Stop};
 use super::processing::Processing;
-use super::source::{Source, SourceKind};
+use super::source::{SessionSource, SourceKind};
 
 /// How long the source may be silent before the session's state is looked at. Its end is noticed at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Takes frames from a source, processes them one by one, and hands on what the client wants of them.
 pub(super) struct Pipeline {
-    pub(super) source: Source,
+    pub(super) source: SessionSource,
     pub(super) processing: Processing,
     /// Whether every frame is to be processed, at the pace of the client's acks.
     pub(super) lossless: bool,
-    pub(super) pace: Arc<Pace>,
+    pub(super) pace: Arc<SessionPace>,
     /// Takes payloads with the number of their frame.
     pub(super) outgoing: mpsc::Sender<(u32, Vec<u8>)>,
     /// Takes pictures for the video track. Waits while it is full: what is processed also goes back, and
@@ -63,7 +63,7 @@ impl PipelineEnd {
 /// Why there is no next frame.
 enum NoFrame {
     Stop(Stop),
-    Source(CaptureError),
+    SessionSource(CaptureError),
 }
 
 impl Pipeline {
@@ -102,7 +102,7 @@ impl Pipeline {
             match self.source.producer.next_frame(self.pace.at_most(POLL_INTERVAL)) {
                 Ok(captured) => return Ok(captured),
                 Err(error) if error.is_timeout() => {}
-                Err(error) => return Err(NoFrame::Source(error)),
+                Err(error) => return Err(NoFrame::SessionSource(error)),
             }
         }
     }
@@ -125,14 +125,16 @@ impl Pipeline {
         let is_time_limit = matches!(reason, NoFrame::Stop(Stop::TimeLimit));
         let mut end = match reason {
             NoFrame::Stop(stop) => PipelineEnd::stopped(frames, stop),
-            NoFrame::Source(CaptureError::Stopped) => PipelineEnd::stopped(frames, Stop::Cancelled),
-            NoFrame::Source(CaptureError::EndOfStream) if frames > 0 => {
+            NoFrame::SessionSource(CaptureError::Stopped) => {
+                PipelineEnd::stopped(frames, Stop::Cancelled)
+            }
+            NoFrame::SessionSource(CaptureError::EndOfStream) if frames > 0 => {
                 PipelineEnd::complete(frames)
             }
-            NoFrame::Source(CaptureError::EndOfStream) => {
+            NoFrame::SessionSource(CaptureError::EndOfStream) => {
                 self.failed(frames, "the source ended without a frame".to_owned())
             }
-            NoFrame::Source(error) => self.failed(frames, error.to_string()),
+            NoFrame::SessionSource(error) => self.failed(frames, error.to_string()),
         };
         if !is_time_limit {
             end.errors.extend(self.losses(left_out));

@@ -2,8 +2,8 @@ use serde_json::{Map, Value};
 use streamsdk_media::Frame;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 
-use super::encode::{Encoder, timestamp};
-use super::source::{Source, SourceKind};
+use super::encode::{ResultEncoder, timestamp};
+use super::source::{SessionSource, SourceKind};
 use crate::init::SessionPlan;
 use crate::processor::{Outputs, Processor};
 use crate::workflow::Selection;
@@ -12,7 +12,7 @@ use crate::workflow::Selection;
 pub(super) struct Processing {
     processor: Box<dyn Processor>,
     parameters: Map<String, Value>,
-    encoder: Encoder,
+    encoder: ResultEncoder,
     fps: Option<f64>,
     gzip: bool,
     /// Whether frames go back on a video track.
@@ -29,7 +29,7 @@ pub(super) struct Processed {
 impl Processing {
     pub(super) fn new(
         plan: &SessionPlan,
-        source: &Source,
+        source: &SessionSource,
         jpeg_quality: u8,
         returns_frames: bool,
     ) -> Self {
@@ -39,7 +39,11 @@ impl Processing {
         Self {
             processor: plan.workflow.processor.create(),
             parameters,
-            encoder: Encoder::new(plan.workflow.outputs.clone(), jpeg_quality, comes_from_file),
+            encoder: ResultEncoder::new(
+                plan.workflow.outputs.clone(),
+                jpeg_quality,
+                comes_from_file,
+            ),
             fps: plan.declared_fps.or_else(|| source.declared_fps()),
             gzip: plan.gzip,
             returns_frames,

@@ -41,7 +41,7 @@ pub(crate) async fn receive(
 ) -> Result<Spool, UploadFailure> {
     let (disk, written) = start_writer()?;
     let mut assembler = UploadAssembler::new(limits);
-    let mut progress = Progress::new(timeouts);
+    let mut progress = UploadDeadlines::new(timeouts);
     while !assembler.is_complete() {
         let message = progress.limit(chunks.recv()).await?.ok_or(UploadFailure::Closed)?;
         let chunk = match message {
@@ -76,14 +76,14 @@ pub(crate) struct UploadTimeouts {
 }
 
 /// Since when a client has been silent, and since when its upload has got no further.
-struct Progress {
+struct UploadDeadlines {
     timeouts: UploadTimeouts,
     heard: Instant,
     got_on: Instant,
     bytes: u64,
 }
 
-impl Progress {
+impl UploadDeadlines {
     fn new(timeouts: UploadTimeouts) -> Self {
         let now = Instant::now();
         Self { timeouts, heard: now, got_on: now, bytes: 0 }
@@ -141,7 +141,7 @@ fn on_disk(error: std::io::Error) -> UploadFailure {
 mod tests {
     use super::*;
 
-    async fn never(progress: &Progress) -> (UploadFailure, Duration) {
+    async fn never(progress: &UploadDeadlines) -> (UploadFailure, Duration) {
         let started = Instant::now();
         let failure = progress.limit(std::future::pending::<()>()).await.unwrap_err();
         (failure, started.elapsed())
@@ -150,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn signs_of_life_are_no_progress() {
         let (idle, limit) = (Duration::from_secs(60), Duration::from_secs(150));
-        let mut progress = Progress::new(UploadTimeouts { idle, progress: limit });
+        let mut progress = UploadDeadlines::new(UploadTimeouts { idle, progress: limit });
         progress.heard(7);
         let (failure, waited) = never(&progress).await;
         assert!(matches!(failure, UploadFailure::Silent(told) if told == idle), "{failure}");

@@ -11,11 +11,11 @@ use tokio_util::task::TaskTracker;
 
 use super::SessionError;
 use super::encode::timestamp;
-use super::pace::{Pace, Stop};
+use super::pace::{SessionPace, Stop};
 use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
-use super::source::{Playing, Source};
+use super::source::{Playing, SessionSource};
 use super::upload::{self, UploadFailure, UploadTimeouts};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
@@ -28,7 +28,7 @@ pub(super) struct Work<'a> {
     pub(super) plan: SessionPlan,
     pub(super) config: &'a WorkerConfig,
     pub(super) sender: &'a ChannelSender,
-    pub(super) pace: Arc<Pace>,
+    pub(super) pace: Arc<SessionPace>,
     pub(super) threads: &'a TaskTracker,
     /// Cancelled when the worker shuts down.
     pub(super) stop: &'a CancellationToken,
@@ -39,7 +39,7 @@ impl Work<'_> {
     /// client has been told that the stream is complete.
     pub(super) async fn run(
         self,
-        live: Option<Source>,
+        live: Option<SessionSource>,
         upload: Option<Channel>,
         track: Option<VideoSender>,
     ) -> Result<u32, SessionError> {
@@ -60,7 +60,7 @@ impl Work<'_> {
     async fn receive_file(
         &self,
         upload: Option<Channel>,
-    ) -> Result<Result<Source, PipelineEnd>, SessionError> {
+    ) -> Result<Result<SessionSource, PipelineEnd>, SessionError> {
         let upload = upload.ok_or(SessionError::NoChannel(UPLOAD_CHANNEL))?;
         let (echo, mut chunks) = upload.split();
         // A slow disk may take its time; nothing else is to be told to the client meanwhile.
@@ -86,7 +86,7 @@ impl Work<'_> {
             true => Playing::Realtime { max_wait: self.config.max_wait },
             false => Playing::EveryFrame,
         };
-        let opening = self.threads.spawn_blocking(move || Source::file(file, playing));
+        let opening = self.threads.spawn_blocking(move || SessionSource::file(file, playing));
         let opened = opening.await.map_err(|panic| panic.to_string());
         let opened = opened.and_then(|opened| opened.map_err(|error| error.to_string()));
         Ok(opened.map_err(|error| PipelineEnd::failed(0, "video_decode_failed", error)))
@@ -95,7 +95,7 @@ impl Work<'_> {
     /// Runs the pipeline, and sends what it makes.
     async fn process(
         &self,
-        source: Source,
+        source: SessionSource,
         track: Option<VideoSender>,
     ) -> Result<PipelineEnd, SessionError> {
         let track = track.map(|track| ReturnTrack::start(track, self.threads));

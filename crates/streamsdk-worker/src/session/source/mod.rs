@@ -23,7 +23,7 @@ pub(crate) enum Origin {
 }
 
 /// The frames of a session.
-pub(super) struct Source {
+pub(super) struct SessionSource {
     pub(super) producer: Box<dyn FrameProducer>,
     pub(super) kind: SourceKind,
 }
@@ -35,7 +35,7 @@ pub(super) enum SourceKind {
     Live,
 }
 
-impl Source {
+impl SessionSource {
     /// An uploaded file, which is deleted when the source is dropped. Blocks.
     pub(super) fn file(file: Spool, playing: Playing) -> Result<Self, CaptureError> {
         let file = UploadedFile::open(file, playing)?;

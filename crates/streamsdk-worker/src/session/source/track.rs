@@ -32,7 +32,7 @@ pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameP
 /// Decodes on the caller's thread.
 struct Track {
     receiver: VideoReceiver,
-    decoding: Result<Decoding, CaptureError>,
+    decoding: Result<TrackDecoding, CaptureError>,
     runtime: Handle,
     stop_handle: StopHandle,
     stopped: CancellationToken,
@@ -48,7 +48,7 @@ impl Track {
         let (stop_handle, stopped) = (StopHandle::default(), CancellationToken::new());
         let cancel = stopped.clone();
         stop_handle.on_stop(move || cancel.cancel());
-        let decoding = Decoding::new(receiver.codec());
+        let decoding = TrackDecoding::new(receiver.codec());
         let runtime = Handle::current();
         Self {
             receiver,
@@ -114,14 +114,14 @@ impl FrameProducer for Track {
     }
 }
 
-struct Decoding {
+struct TrackDecoding {
     decoder: Box<dyn VideoDecoder>,
-    clock: Clock,
+    clock: TrackClock,
     /// When a key frame was last asked for.
     asked: Option<Instant>,
 }
 
-impl Decoding {
+impl TrackDecoding {
     fn new(codec: VideoCodec) -> Result<Self, CaptureError> {
         let codec = match codec {
             VideoCodec::H264 => Codec::H264,
@@ -130,7 +130,7 @@ impl Decoding {
         let config =
             DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
         let decoder = video::decoder(codec, config).map_err(unusable)?;
-        Ok(Self { decoder, clock: Clock::new(), asked: None })
+        Ok(Self { decoder, clock: TrackClock::new(), asked: None })
     }
 
     /// # Errors
@@ -175,13 +175,13 @@ fn unusable(error: impl std::error::Error) -> CaptureError {
 
 /// Turns RTP times, which begin anywhere and wrap, into times that begin at 0 and grow. What is said about
 /// a frame and the frame that goes back have one time, or nobody could tell that they belong together.
-struct Clock {
+struct TrackClock {
     rtp_time: Option<u32>,
     unwrapped: i64,
     stream: StreamClock,
 }
 
-impl Clock {
+impl TrackClock {
     fn new() -> Self {
         let stream = StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero();
         Self { rtp_time: None, unwrapped: 0, stream }
@@ -202,7 +202,7 @@ mod tests {
 
     /// The times of frames that come every 40 ms.
     fn times(rtp_times: impl IntoIterator<Item = u32>) -> Vec<i64> {
-        let (mut clock, start) = (Clock::new(), Instant::now());
+        let (mut clock, start) = (TrackClock::new(), Instant::now());
         let frames = (0..).zip(rtp_times);
         frames.map(|(n, time)| clock.time_of(time, start + FRAME_TIME * n).pts).collect()
     }
