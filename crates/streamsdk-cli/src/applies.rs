@@ -6,37 +6,37 @@ use clap::parser::ValueSource;
 
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::Kind::{self, File, Local, Mjpeg, Pattern, Rtsp, Webcam};
-use crate::source::Source;
+use crate::source::SourceArgument;
+use crate::source::SourceType::{self, File, Local, Mjpeg, Pattern, Rtsp, Webcam};
 
 /// An option that not every source can obey.
-struct Rule {
+struct OptionRule {
     /// Its name, without dashes.
     option: &'static str,
-    applies_to: &'static [Kind],
+    applies_to: &'static [SourceType],
     /// What it is about, in the words of the refusal.
     about: &'static str,
 }
 
 /// Options that are not here apply to every source.
-const RULES: &[Rule] = &[
-    Rule {
+const RULES: &[OptionRule] = &[
+    OptionRule {
         option: "realtime",
         applies_to: &[File],
         about: "video files; live sources are realtime",
     },
-    Rule {
+    OptionRule {
         option: "every_frame",
         applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
         about: "live sources; every frame of a file is processed anyway",
     },
-    Rule { option: "frames_by_track", applies_to: &[File], about: "video files" },
-    Rule { option: "resolution", applies_to: &[Webcam], about: "webcams" },
-    Rule { option: "fps", applies_to: &[Webcam], about: "webcams" },
-    Rule { option: "reconnect", applies_to: &[Local], about: "local: streams" },
-    Rule { option: "transcode", applies_to: &[Local], about: "local: streams" },
-    Rule { option: "rtsp_transport", applies_to: &[Local], about: "local:rtsp:// streams" },
-    Rule {
+    OptionRule { option: "frames_by_track", applies_to: &[File], about: "video files" },
+    OptionRule { option: "resolution", applies_to: &[Webcam], about: "webcams" },
+    OptionRule { option: "fps", applies_to: &[Webcam], about: "webcams" },
+    OptionRule { option: "reconnect", applies_to: &[Local], about: "local: streams" },
+    OptionRule { option: "transcode", applies_to: &[Local], about: "local: streams" },
+    OptionRule { option: "rtsp_transport", applies_to: &[Local], about: "local:rtsp:// streams" },
+    OptionRule {
         option: "bitrate",
         applies_to: &[Local, Webcam, Pattern],
         about: "video that this program sends: local: streams, webcams and drawings",
@@ -49,10 +49,10 @@ const REMOTE: &[&str] =
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
-    let source = Source::parse(&arguments.source).map_err(Failure::Usage)?;
+    let source = SourceArgument::parse(&arguments.source).map_err(Failure::Usage)?;
     let given = |option: &str| is_given(matches, option);
     let refused = RULES.iter().find(|rule| given(rule.option) && !rule.takes(source.kind()));
-    if let Some(Rule { option, about, .. }) = refused {
+    if let Some(OptionRule { option, about, .. }) = refused {
         return Err(refusal(option, &format!("is for {about}")));
     }
     if let Some(reason) = pointless_codec(&source, arguments).filter(|_| given("codec")) {
@@ -71,8 +71,8 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     }
 }
 
-impl Rule {
-    fn takes(&self, kind: Kind) -> bool {
+impl OptionRule {
+    fn takes(&self, kind: SourceType) -> bool {
         self.applies_to.contains(&kind)
     }
 }
@@ -84,7 +84,7 @@ fn is_given(matches: &ArgMatches, option: &str) -> bool {
 }
 
 /// Why there is no video to have a codec.
-fn pointless_codec(source: &Source, arguments: &RunArguments) -> Option<&'static str> {
+fn pointless_codec(source: &SourceArgument, arguments: &RunArguments) -> Option<&'static str> {
     let nothing_returns = arguments.stream_output.is_empty();
     match source.kind() {
         File if !arguments.frames_by_track => {
@@ -97,10 +97,10 @@ fn pointless_codec(source: &Source, arguments: &RunArguments) -> Option<&'static
     }
 }
 
-fn is_local_rtsp(source: &Source) -> bool {
+fn is_local_rtsp(source: &SourceArgument) -> bool {
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     match source {
-        Source::Local(url) => matches!(scheme(url).as_deref(), Some("rtsp" | "rtsps")),
+        SourceArgument::Local(url) => matches!(scheme(url).as_deref(), Some("rtsp" | "rtsps")),
         _ => false,
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
 
-    const SOURCES: [(Kind, &str); 6] = [
+    const SOURCES: [(SourceType, &str); 6] = [
         (File, "a.mp4"),
         (Rtsp, "rtsp://h/1"),
         (Mjpeg, "http://h/1"),
@@ -127,7 +127,7 @@ mod tests {
     ];
 
     /// Every option that is not for every source, how it is written, and the sources that it is for.
-    const EXPECTED: &[(&[&str], &[Kind])] = &[
+    const EXPECTED: &[(&[&str], &[SourceType])] = &[
         (&["--realtime"], &[File]),
         (&["--every-frame"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
         (&["--frames-by-track", "--stream-output=a"], &[File]),

@@ -9,7 +9,7 @@ use streamsdk::protocol::redact_url;
 
 /// What is streamed.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Source {
+pub(crate) enum SourceArgument {
     File(PathBuf),
     Rtsp(String),
     Mjpeg(String),
@@ -20,7 +20,7 @@ pub(crate) enum Source {
 
 /// The sorts of sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SourceType {
     File,
     Rtsp,
     Mjpeg,
@@ -38,7 +38,7 @@ pub(crate) enum WebcamName {
     Text(String),
 }
 
-impl Source {
+impl SourceArgument {
     /// A file that exists comes before everything else that its name may mean.
     pub(crate) fn parse(text: &OsStr) -> Result<Self, String> {
         Self::parse_where(text, |path| path.exists() && !path.is_dir())
@@ -52,14 +52,14 @@ impl Source {
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> SourceType {
         match self {
-            Self::File(_) => Kind::File,
-            Self::Rtsp(_) => Kind::Rtsp,
-            Self::Mjpeg(_) => Kind::Mjpeg,
-            Self::Local(_) => Kind::Local,
-            Self::Webcam(_) => Kind::Webcam,
-            Self::Pattern(_) => Kind::Pattern,
+            Self::File(_) => SourceType::File,
+            Self::Rtsp(_) => SourceType::Rtsp,
+            Self::Mjpeg(_) => SourceType::Mjpeg,
+            Self::Local(_) => SourceType::Local,
+            Self::Webcam(_) => SourceType::Webcam,
+            Self::Pattern(_) => SourceType::Pattern,
         }
     }
 
@@ -99,7 +99,7 @@ pub(crate) struct Pattern {
     pub(crate) fps: f64,
 }
 
-impl FromStr for Source {
+impl FromStr for SourceArgument {
     type Err = String;
 
     /// Takes a name that is not one of a file that exists.
@@ -170,22 +170,22 @@ mod tests {
 
     #[test]
     fn sources_are_told_apart_by_how_they_begin() {
-        let parse = |text: &str| text.parse::<Source>();
-        assert_eq!(parse("a/b.mp4"), Ok(Source::File("a/b.mp4".into())));
-        assert_eq!(parse(" b.mp4"), Ok(Source::File(" b.mp4".into())));
+        let parse = |text: &str| text.parse::<SourceArgument>();
+        assert_eq!(parse("a/b.mp4"), Ok(SourceArgument::File("a/b.mp4".into())));
+        assert_eq!(parse(" b.mp4"), Ok(SourceArgument::File(" b.mp4".into())));
         for url in ["rtsp://u:p@h/1", "RTSP://u:p@h/1", " Rtsps://u:p@h/1"] {
-            assert!(matches!(parse(url), Ok(Source::Rtsp(_))), "{url}");
+            assert!(matches!(parse(url), Ok(SourceArgument::Rtsp(_))), "{url}");
         }
-        assert!(matches!(parse("http://h/1.mjpeg"), Ok(Source::Mjpeg(_))));
+        assert!(matches!(parse("http://h/1.mjpeg"), Ok(SourceArgument::Mjpeg(_))));
         let size = Size { width: 1280, height: 720 };
-        let pattern = |fps| Source::Pattern(Pattern { size, fps });
+        let pattern = |fps| SourceArgument::Pattern(Pattern { size, fps });
         assert_eq!(parse("pattern:1280x720@25"), Ok(pattern(25.0)));
         assert_eq!(parse("pattern:1280x720"), Ok(pattern(30.0)));
-        assert_eq!(parse("local:rtsp://h/1"), Ok(Source::Local("rtsp://h/1".to_owned())));
-        let number = |number| Ok(Source::Webcam(WebcamName::Number(number)));
+        assert_eq!(parse("local:rtsp://h/1"), Ok(SourceArgument::Local("rtsp://h/1".to_owned())));
+        let number = |number| Ok(SourceArgument::Webcam(WebcamName::Number(number)));
         assert_eq!((parse("webcam"), parse("webcam:2")), (number(0), number(2)));
         let path = WebcamName::Text("/dev/video1".to_owned());
-        assert_eq!(parse("webcam:/dev/video1"), Ok(Source::Webcam(path)));
+        assert_eq!(parse("webcam:/dev/video1"), Ok(SourceArgument::Webcam(path)));
         for wrong in
             ["webcam:", "pattern:", "pattern:0x1", "pattern:1x1@0", "pattern:99999x1", "ftp://h/1"]
         {
@@ -197,18 +197,19 @@ mod tests {
 
     #[test]
     fn a_file_that_exists_comes_first_and_its_name_can_be_written_otherwise() {
-        let parse = |text: &str, is_file| Source::parse_where(OsStr::new(text), |_| is_file);
+        let parse =
+            |text: &str, is_file| SourceArgument::parse_where(OsStr::new(text), |_| is_file);
         for name in ["webcam", "webcam:1", "pattern:16x16", "http://h/1"] {
             let file = parse(name, true).unwrap();
-            assert_eq!(file, Source::File(name.into()));
+            assert_eq!(file, SourceArgument::File(name.into()));
             let ambiguity = file.ambiguity().unwrap();
             assert!(ambiguity.contains(&format!("./{name}")), "{ambiguity}");
-            assert_ne!(parse(name, false).unwrap().kind(), Kind::File, "{name}");
+            assert_ne!(parse(name, false).unwrap().kind(), SourceType::File, "{name}");
         }
         for name in ["webcam_front_door.mp4", "webcams", "./webcam", "patterns.mp4", "a.mp4"] {
             for is_file in [true, false] {
                 let file = parse(name, is_file).unwrap();
-                assert_eq!((file.kind(), file.ambiguity()), (Kind::File, None), "{name}");
+                assert_eq!((file.kind(), file.ambiguity()), (SourceType::File, None), "{name}");
             }
         }
     }
@@ -218,6 +219,6 @@ mod tests {
     fn a_name_that_is_not_unicode_is_a_file() {
         use std::os::unix::ffi::OsStrExt;
         let name = OsStr::from_bytes(b"caf\xe9.mp4");
-        assert_eq!(Source::parse(name), Ok(Source::File(name.into())));
+        assert_eq!(SourceArgument::parse(name), Ok(SourceArgument::File(name.into())));
     }
 }

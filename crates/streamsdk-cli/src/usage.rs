@@ -2,13 +2,13 @@
 
 /// CPU time and memory of this process so far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
+pub(crate) struct ProcessUsage {
     pub(crate) cpu_s: f64,
     pub(crate) peak_rss_mb: f64,
 }
 
 #[cfg(all(unix, not(streamsdk_portable)))]
-impl Usage {
+impl ProcessUsage {
     /// `None` where the system does not tell.
     pub(crate) fn now() -> Option<Self> {
         use nix::sys::resource::{UsageWho, getrusage};
@@ -27,7 +27,7 @@ impl Usage {
 const PEAK_UNIT: f64 = if cfg!(target_vendor = "apple") { 1.0 } else { 1024.0 };
 
 #[cfg(not(all(unix, not(streamsdk_portable))))]
-impl Usage {
+impl ProcessUsage {
     /// `None`: this system is not asked.
     pub(crate) fn now() -> Option<Self> {
         None
@@ -38,6 +38,6 @@ impl Usage {
 mod tests {
     #[test]
     fn a_running_process_has_used_memory() {
-        assert!(super::Usage::now().unwrap().peak_rss_mb > 1.0);
+        assert!(super::ProcessUsage::now().unwrap().peak_rss_mb > 1.0);
     }
 }

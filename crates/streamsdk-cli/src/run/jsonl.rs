@@ -8,7 +8,7 @@ use streamsdk::media::PixelFormat;
 use streamsdk::protocol::output::Outputs;
 use streamsdk::{FrameData, ReceivedFrame};
 
-use super::target::{Place, Target};
+use super::target::{Destination, OutputTarget};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -22,7 +22,7 @@ pub(super) struct JsonLines {
 }
 
 struct Output {
-    target: Target,
+    target: OutputTarget,
     /// `None` for standard output.
     file: Option<File>,
     /// Whether it is there for this run only, and for nothing as yet.
@@ -34,7 +34,7 @@ struct Output {
 
 impl JsonLines {
     /// What is in the file stays there until [`JsonLines::begin`].
-    pub(super) fn open(target: Option<Target>, read_markers: bool) -> Result<Self, Failure> {
+    pub(super) fn open(target: Option<OutputTarget>, read_markers: bool) -> Result<Self, Failure> {
         Ok(Self { output: target.map(Output::open).transpose()?, read_markers })
     }
 
@@ -66,15 +66,15 @@ impl JsonLines {
 }
 
 impl Output {
-    fn open(target: Target) -> Result<Self, Failure> {
-        let is_unused = matches!(target.place(), Place::File(path) if !path.exists());
+    fn open(target: OutputTarget) -> Result<Self, Failure> {
+        let is_unused = matches!(target.destination(), Destination::File(path) if !path.exists());
         Ok(Self { file: target.open_as_it_comes()?, target, is_unused, lines: 0, bytes: 0 })
     }
 
     fn begin(&mut self) -> Result<(), Failure> {
         self.is_unused = false;
-        match (&self.file, self.target.place()) {
-            (Some(file), Place::File(_)) => {
+        match (&self.file, self.target.destination()) {
+            (Some(file), Destination::File(_)) => {
                 file.set_len(0).map_err(|error| self.target.unwritable(error))
             }
             _ => Ok(()),
@@ -93,7 +93,7 @@ impl Output {
     }
 
     fn broken(&self, error: io::Error) -> Failure {
-        if let (Some(file), Place::File(_)) = (&self.file, self.target.place()) {
+        if let (Some(file), Destination::File(_)) = (&self.file, self.target.destination()) {
             // Half a line is worse than none. Where this fails too, there is nothing more to be done.
             let _ = file.set_len(self.bytes);
         }
@@ -104,7 +104,7 @@ impl Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if let (true, Place::File(path)) = (self.is_unused, self.target.place()) {
+        if let (true, Destination::File(path)) = (self.is_unused, self.target.destination()) {
             // It was made by this run, which came to nothing.
             let _ = std::fs::remove_file(path);
         }

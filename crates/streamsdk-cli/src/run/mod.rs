@@ -19,26 +19,26 @@ use std::time::Duration;
 use streamsdk::{Control, Event, Session};
 use tokio::task::JoinHandle;
 
-use self::outputs::Outputs;
-use self::report::{Progress, Report};
-use self::setup::Server;
+use self::outputs::RunOutputs;
+use self::report::{ProgressBars, RunReport};
+use self::setup::RunServer;
 use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
-use crate::source::Source;
+use crate::source::SourceArgument;
 use crate::terminal;
 
 pub(crate) async fn run(
     arguments: RunArguments,
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
-    let source = Source::parse(&arguments.source).map_err(Failure::Usage)?;
+    let source = SourceArgument::parse(&arguments.source).map_err(Failure::Usage)?;
     if let Some(ambiguity) = source.ambiguity() {
         terminal::say(format_args!("note: {ambiguity}"));
     }
-    let outputs = Outputs::open(&arguments, &source)?;
+    let outputs = RunOutputs::open(&arguments, &source)?;
     let mut signals = Signals::listen()?;
-    let server = Server::find(&arguments).await?;
+    let server = RunServer::find(&arguments).await?;
     let ended = tokio::select! {
         session = setup::start(&arguments, &source, &server) => match session {
             Ok(session) => follow(session, &arguments, &source, outputs, signals, voice).await,
@@ -54,22 +54,22 @@ pub(crate) async fn run(
 async fn follow(
     mut session: Session,
     arguments: &RunArguments,
-    source: &Source,
-    mut outputs: Outputs,
+    source: &SourceArgument,
+    mut outputs: RunOutputs,
     signals: Signals,
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
     let limit = arguments.duration.map(|duration| duration + source.grace());
     let time_is_up = limit.map(|limit| end_after(session.control(), limit));
     let told = close_when_told(session.control(), signals);
-    let progress = Progress::new(session.control(), voice.quiet);
+    let progress = ProgressBars::new(session.control(), voice.quiet);
     let streamed = stream(&mut session, &mut outputs, progress).await;
     time_is_up.into_iter().for_each(|task| task.abort());
     let interrupted = told.load(Ordering::Acquire);
     let statistics = session.control().statistics();
     let summary = session.close().await;
     let is_complete = summary.is_complete();
-    let report = Report::new(summary, statistics.video);
+    let report = RunReport::new(summary, statistics.video);
     let finished = outputs.finish(&report, voice.quiet).await;
 
     match (streamed, interrupted) {
@@ -118,8 +118,8 @@ fn close_when_told(control: Control, mut signals: Signals) -> Arc<AtomicBool> {
 
 async fn stream(
     session: &mut Session,
-    outputs: &mut Outputs,
-    mut progress: Progress,
+    outputs: &mut RunOutputs,
+    mut progress: ProgressBars,
 ) -> Result<(), Failure> {
     outputs.begin()?;
     while let Some(event) = session.next().await {

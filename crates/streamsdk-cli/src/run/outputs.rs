@@ -1,7 +1,7 @@
 use streamsdk::{FrameData, ReceivedFrame};
 
 use super::jsonl::JsonLines;
-use super::report::Report;
+use super::report::RunReport;
 #[cfg(feature = "save")]
 use super::save::Saver;
 use super::summary::SummaryFile;
@@ -10,11 +10,11 @@ use super::target::Targets;
 use super::times::FrameTimes;
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::Source;
+use crate::source::SourceArgument;
 use crate::terminal;
 
 /// Where results are written.
-pub(super) struct Outputs {
+pub(super) struct RunOutputs {
     jsonl: JsonLines,
     #[cfg(feature = "save")]
     saver: Saver,
@@ -22,10 +22,10 @@ pub(super) struct Outputs {
     takes_stdout: bool,
 }
 
-impl Outputs {
+impl RunOutputs {
     /// Opens all of them first of all, so that a wrong path is found before anything is sent, and none
     /// before it is known that nothing is written onto what is needed.
-    pub(super) fn open(arguments: &RunArguments, source: &Source) -> Result<Self, Failure> {
+    pub(super) fn open(arguments: &RunArguments, source: &SourceArgument) -> Result<Self, Failure> {
         let targets = Targets::find(arguments, source)?;
         let takes_stdout = targets.take_stdout();
         Ok(Self {
@@ -34,7 +34,7 @@ impl Outputs {
             saver: Saver::open(
                 targets.save,
                 &arguments.stream_output,
-                FrameTimes::new(matches!(source, Source::File(_))),
+                FrameTimes::new(matches!(source, SourceArgument::File(_))),
             )?,
             summary: SummaryFile::open(targets.summary)?,
             takes_stdout,
@@ -61,7 +61,7 @@ impl Outputs {
 
     /// Puts everything in place, as far as it got, and says what the run came to. The first failure is
     /// returned, and hinders nothing else.
-    pub(super) async fn finish(self, report: &Report, quiet: bool) -> Result<(), Failure> {
+    pub(super) async fn finish(self, report: &RunReport, quiet: bool) -> Result<(), Failure> {
         #[cfg(feature = "save")]
         let saved = { self.saver }.finish().await;
         #[cfg(not(feature = "save"))]

@@ -7,12 +7,12 @@ use serde::Serialize;
 use streamsdk::{Control, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
 
 use crate::terminal;
-use crate::usage::Usage;
+use crate::usage::ProcessUsage;
 
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shows how far a run is: bars on a terminal, a line now and then elsewhere, nothing if it is to be quiet.
-pub(super) struct Progress {
+pub(super) struct ProgressBars {
     quiet: bool,
     bars: Option<Bars>,
     control: Control,
@@ -25,7 +25,7 @@ struct Bars {
     frames: ProgressBar,
 }
 
-impl Progress {
+impl ProgressBars {
     pub(super) fn new(control: Control, quiet: bool) -> Self {
         let bars = (!quiet && std::io::stderr().is_terminal()).then(Bars::new);
         Self { quiet, bars, control, frames: 0, last_line: Instant::now() }
@@ -111,15 +111,15 @@ impl Drop for Bars {
 }
 
 /// What a run came to.
-pub(super) struct Report {
+pub(super) struct RunReport {
     summary: Summary,
     video: Option<VideoStatistics>,
-    usage: Option<Usage>,
+    usage: Option<ProcessUsage>,
 }
 
-impl Report {
+impl RunReport {
     pub(super) fn new(summary: Summary, video: Option<VideoStatistics>) -> Self {
-        Self { summary, video, usage: Usage::now() }
+        Self { summary, video, usage: ProcessUsage::now() }
     }
 
     /// For people: the whole report in some lines.
@@ -129,7 +129,7 @@ impl Report {
             |error: &FrameError| format!("failed, {} frames: {}", error.frames, error.text);
         lines.extend(self.summary.errors.iter().map(failed));
         lines.extend(self.video.as_ref().and_then(describe));
-        let used = |Usage { cpu_s, peak_rss_mb }| {
+        let used = |ProcessUsage { cpu_s, peak_rss_mb }| {
             format!("CPU {cpu_s:.2} s, peak memory {peak_rss_mb:.0} MB")
         };
         lines.extend(self.usage.map(used));

@@ -8,7 +8,7 @@ use streamsdk::{FrameData, ReceivedFrame};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::target::{Part, Place, Remains, Reserved, Target};
+use super::target::{Destination, OutputTarget, Part, Remains, Reserved};
 use super::times::FrameTimes;
 use crate::failure::Failure;
 use crate::terminal;
@@ -51,7 +51,7 @@ struct WithoutImage {
 
 impl Saver {
     pub(super) fn open(
-        target: Option<Target>,
+        target: Option<OutputTarget>,
         stream_output: &[String],
         times: FrameTimes,
     ) -> Result<Self, Failure> {
@@ -89,10 +89,10 @@ impl Saver {
 }
 
 impl Writing {
-    fn start(target: Target, times: FrameTimes) -> Result<Self, Failure> {
-        let (part, held) = match target.place() {
-            Place::File(path) => (Some(reserve(&target, path)?), None),
-            Place::Stdout | Place::Stream(_) => (None, target.open_as_it_comes()?),
+    fn start(target: OutputTarget, times: FrameTimes) -> Result<Self, Failure> {
+        let (part, held) = match target.destination() {
+            Destination::File(path) => (Some(reserve(&target, path)?), None),
+            Destination::Stdout | Destination::Stream(_) => (None, target.open_as_it_comes()?),
         };
         let name = target.name().to_owned();
         let path = part.as_ref().map_or(name.as_path(), Part::path).to_owned();
@@ -135,7 +135,7 @@ impl Writing {
 }
 
 /// Makes the file for the recording, and says which were left by runs that were killed.
-fn reserve(target: &Target, path: &Path) -> Result<Part, Failure> {
+fn reserve(target: &OutputTarget, path: &Path) -> Result<Part, Failure> {
     let Reserved { part, found } = target.reserve(path, Remains::Kept)?;
     for left in found {
         let left = left.display();

@@ -18,20 +18,20 @@ use crate::args::{LimitArguments, RunArguments};
 use crate::failure::Failure;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use crate::source::WebcamName;
-use crate::source::{Pattern, Source};
+use crate::source::{Pattern, SourceArgument};
 
 /// What the embedded worker runs when nothing is asked for.
 #[cfg(feature = "worker")]
 const DEFAULT_WORKFLOW: &str = "motion";
 
 /// The server that a run talks to.
-pub(super) enum Server {
+pub(super) enum RunServer {
     Remote(String),
     #[cfg(feature = "worker")]
     Embedded(Worker),
 }
 
-impl Server {
+impl RunServer {
     pub(super) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
         if let Some(url) = &arguments.server {
             return Ok(Self::Remote(url.clone()));
@@ -67,8 +67,8 @@ impl Server {
 
 pub(super) async fn start(
     arguments: &RunArguments,
-    source: &Source,
-    server: &Server,
+    source: &SourceArgument,
+    server: &RunServer,
 ) -> Result<Session, Failure> {
     let client = client(arguments, server)?;
     let config = config(arguments);
@@ -86,7 +86,7 @@ pub(super) async fn start(
     Ok(session)
 }
 
-fn client(arguments: &RunArguments, server: &Server) -> Result<Client, Failure> {
+fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
     let mut client = Client::builder(server.url());
     if let Some(key) = &arguments.api_key {
         client = client.api_key(key.as_str());
@@ -167,25 +167,29 @@ fn ice_servers(arguments: &RunArguments) -> impl Iterator<Item = IceServer> {
 
 async fn stream(
     client: &Client,
-    source: &Source,
+    source: &SourceArgument,
     arguments: &RunArguments,
 ) -> Result<StreamBuilder, Failure> {
     Ok(match source {
-        Source::File(path) => {
+        SourceArgument::File(path) => {
             let file = VideoFileSource::open(path).map_err(SourceError::from)?;
             client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
         }
-        Source::Rtsp(url) => client.stream(RtspSource::new(url).map_err(SourceError::from)?),
-        Source::Mjpeg(url) => client.stream(MjpegSource::new(url).map_err(SourceError::from)?),
+        SourceArgument::Rtsp(url) => {
+            client.stream(RtspSource::new(url).map_err(SourceError::from)?)
+        }
+        SourceArgument::Mjpeg(url) => {
+            client.stream(MjpegSource::new(url).map_err(SourceError::from)?)
+        }
         #[cfg(feature = "local-stream")]
-        Source::Local(url) => client.stream(local_stream(url, arguments).await?),
+        SourceArgument::Local(url) => client.stream(local_stream(url, arguments).await?),
         #[cfg(not(feature = "local-stream"))]
-        Source::Local(_) => return Err(not_built("local streams", "local-stream")),
+        SourceArgument::Local(_) => return Err(not_built("local streams", "local-stream")),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
-        Source::Webcam(name) => client.stream(webcam(name, arguments)?),
+        SourceArgument::Webcam(name) => client.stream(webcam(name, arguments)?),
         #[cfg(not(all(feature = "webcam", target_os = "linux")))]
-        Source::Webcam(_) => return Err(not_built("webcams on Linux", "webcam")),
-        Source::Pattern(Pattern { size, fps }) => {
+        SourceArgument::Webcam(_) => return Err(not_built("webcams on Linux", "webcam")),
+        SourceArgument::Pattern(Pattern { size, fps }) => {
             let pattern = TestPattern::new(size.width, size.height, *fps);
             let frames = arguments.duration.map(|duration| duration.as_secs_f64() * fps);
             client.stream(ProducerSource::new(match frames {
@@ -242,7 +246,7 @@ fn data_output(arguments: &RunArguments) -> Vec<String> {
     }
 }
 
-fn workflow(arguments: &RunArguments, server: &Server) -> Result<Workflow, Failure> {
+fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Failure> {
     if let Some(path) = &arguments.workflow {
         return read_specification(path).map(Workflow::specification);
     }
@@ -250,8 +254,8 @@ fn workflow(arguments: &RunArguments, server: &Server) -> Result<Workflow, Failu
         let workspace = match (&arguments.workspace, server) {
             (Some(workspace), _) => workspace.as_str(),
             #[cfg(feature = "worker")]
-            (None, Server::Embedded(_)) => "local",
-            (None, Server::Remote(_)) => {
+            (None, RunServer::Embedded(_)) => "local",
+            (None, RunServer::Remote(_)) => {
                 return Err(Failure::Usage("--workflow-id needs --workspace".to_owned()));
             }
         };
@@ -259,8 +263,8 @@ fn workflow(arguments: &RunArguments, server: &Server) -> Result<Workflow, Failu
     }
     match server {
         #[cfg(feature = "worker")]
-        Server::Embedded(_) => Ok(Workflow::id("local", DEFAULT_WORKFLOW)),
-        Server::Remote(_) => Err(Failure::Usage(
+        RunServer::Embedded(_) => Ok(Workflow::id("local", DEFAULT_WORKFLOW)),
+        RunServer::Remote(_) => Err(Failure::Usage(
             "say what the server should run: --workflow FILE or --workflow-id ID --workspace NAME"
                 .to_owned(),
         )),

@@ -1,11 +1,11 @@
 use std::io::Write;
 
-use super::target::{Part, Place, Remains, Target};
+use super::target::{Destination, OutputTarget, Part, Remains};
 use crate::failure::Failure;
 use crate::terminal;
 
 /// Where the summary is written as JSON when all is over; or nowhere, when it was not asked for.
-pub(super) struct SummaryFile(Option<(Target, Sink)>);
+pub(super) struct SummaryFile(Option<(OutputTarget, Sink)>);
 
 enum Sink {
     Stdout,
@@ -14,7 +14,7 @@ enum Sink {
 }
 
 impl SummaryFile {
-    pub(super) fn open(target: Option<Target>) -> Result<Self, Failure> {
+    pub(super) fn open(target: Option<OutputTarget>) -> Result<Self, Failure> {
         let Some(target) = target else { return Ok(Self(None)) };
         let sink = Sink::open(&target)?;
         Ok(Self(Some((target, sink))))
@@ -35,8 +35,8 @@ impl SummaryFile {
 }
 
 impl Sink {
-    fn open(target: &Target) -> Result<Self, Failure> {
-        if let Place::File(path) = target.place() {
+    fn open(target: &OutputTarget) -> Result<Self, Failure> {
+        if let Destination::File(path) = target.destination() {
             return Ok(Self::File(target.reserve(path, Remains::Reused)?.part));
         }
         Ok(target.open_as_it_comes()?.map_or(Self::Stdout, Self::Stream))

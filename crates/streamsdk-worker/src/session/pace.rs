@@ -151,7 +151,7 @@ impl SessionPace {
     }
 }
 
-/// See [`Pace::cancel_on_drop`].
+/// See [`SessionPace::cancel_on_drop`].
 #[derive(Debug)]
 pub(crate) struct CancelOnDrop(Arc<SessionPace>);
 

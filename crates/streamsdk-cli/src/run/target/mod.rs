@@ -11,21 +11,21 @@ use self::identity::{Identity, behind_links};
 pub(super) use self::part::{Part, Remains, Reserved};
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::{Source, WebcamName};
+use crate::source::{SourceArgument, WebcamName};
 
 /// An output that was asked for.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct OutputTarget {
     option: &'static str,
     /// As it was given.
     name: PathBuf,
-    place: Place,
+    destination: Destination,
     identity: Option<Identity>,
 }
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Destination {
     /// Standard output.
     Stdout,
     /// A device or a pipe: written as it comes.
@@ -37,16 +37,16 @@ pub(super) enum Place {
 /// The outputs of a run, which were found to be harmless together.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    pub(super) save: Option<Target>,
-    pub(super) jsonl: Option<Target>,
-    pub(super) summary: Option<Target>,
+    pub(super) save: Option<OutputTarget>,
+    pub(super) jsonl: Option<OutputTarget>,
+    pub(super) summary: Option<OutputTarget>,
 }
 
 impl Targets {
     /// Looks at all of them and opens none.
-    pub(super) fn find(arguments: &RunArguments, source: &Source) -> Result<Self, Failure> {
+    pub(super) fn find(arguments: &RunArguments, source: &SourceArgument) -> Result<Self, Failure> {
         let target = |option, path: &Option<PathBuf>| {
-            path.as_deref().map(|path| Target::find(option, path)).transpose()
+            path.as_deref().map(|path| OutputTarget::find(option, path)).transpose()
         };
         let targets = Self {
             #[cfg(feature = "save")]
@@ -57,7 +57,7 @@ impl Targets {
             summary: target("--summary-json", &arguments.summary_json)?,
         };
         refuse_dash(targets.save.as_ref())?;
-        let outputs: Vec<&Target> =
+        let outputs: Vec<&OutputTarget> =
             [&targets.save, &targets.jsonl, &targets.summary].into_iter().flatten().collect();
         spare_inputs(&outputs, arguments, source)?;
         keep_apart(&outputs)?;
@@ -67,23 +67,23 @@ impl Targets {
     /// Whether results go to standard output, where words for people would be in their way.
     pub(super) fn take_stdout(&self) -> bool {
         let mut all = [&self.save, &self.jsonl, &self.summary].into_iter().flatten();
-        all.any(|target| target.place == Place::Stdout)
+        all.any(|target| target.destination == Destination::Stdout)
     }
 }
 
-impl Target {
+impl OutputTarget {
     fn find(option: &'static str, path: &Path) -> Result<Self, Failure> {
         let wrong = |error: io::Error| unwritable(path, error);
         let name = path.to_owned();
         if path == Path::new("-") {
-            return Ok(Self { option, name, place: Place::Stdout, identity: None });
+            return Ok(Self { option, name, destination: Destination::Stdout, identity: None });
         }
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = behind_links(path).map_err(wrong)?;
                 let identity = Some(Identity::of(&path).map_err(wrong)?);
-                return Ok(Self { option, name, place: Place::File(path), identity });
+                return Ok(Self { option, name, destination: Destination::File(path), identity });
             }
             Err(error) => return Err(wrong(error)),
         };
@@ -91,31 +91,31 @@ impl Target {
             return Err(wrong(io::ErrorKind::IsADirectory.into()));
         }
         let identity = Some(Identity::of(path).map_err(wrong)?);
-        let place = match () {
+        let destination = match () {
             // `/dev/stdout`, or the file that it leads to.
-            () if identity == stdout_identity() => Place::Stdout,
-            () if metadata.is_file() => Place::File(behind_links(path).map_err(wrong)?),
-            () => Place::Stream(path.to_owned()),
+            () if identity == stdout_identity() => Destination::Stdout,
+            () if metadata.is_file() => Destination::File(behind_links(path).map_err(wrong)?),
+            () => Destination::Stream(path.to_owned()),
         };
         // Whoever may read everything into one device may write everything there.
         let identity = identity.filter(|_| !is_device(&metadata));
-        Ok(Self { option, name, place, identity })
+        Ok(Self { option, name, destination, identity })
     }
 
     pub(super) fn name(&self) -> &Path {
         &self.name
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// Opens what is written as it comes. A file keeps what is in it for now.
     pub(super) fn open_as_it_comes(&self) -> Result<Option<File>, Failure> {
-        let (path, is_file) = match &self.place {
-            Place::Stdout => return Ok(None),
-            Place::Stream(path) => (path, false),
-            Place::File(path) => (path, true),
+        let (path, is_file) = match &self.destination {
+            Destination::Stdout => return Ok(None),
+            Destination::Stream(path) => (path, false),
+            Destination::File(path) => (path, true),
         };
         let file = OpenOptions::new().write(true).create(is_file).truncate(false).open(path);
         file.map(Some).map_err(|error| self.unwritable(error))
@@ -141,7 +141,7 @@ fn unwritable(path: &Path, error: io::Error) -> Failure {
 }
 
 /// A recording is no text, and not for a terminal.
-fn refuse_dash(save: Option<&Target>) -> Result<(), Failure> {
+fn refuse_dash(save: Option<&OutputTarget>) -> Result<(), Failure> {
     match save.is_some_and(|target| target.name == Path::new("-")) {
         true => Err(Failure::Usage(
             "--save - is not understood: write /dev/stdout for standard output, ./- for a file"
@@ -153,13 +153,13 @@ fn refuse_dash(save: Option<&Target>) -> Result<(), Failure> {
 
 /// What the run reads must not be written onto, under whatever name.
 fn spare_inputs(
-    outputs: &[&Target],
+    outputs: &[&OutputTarget],
     arguments: &RunArguments,
-    source: &Source,
+    source: &SourceArgument,
 ) -> Result<(), Failure> {
     let source = match source {
-        Source::File(path) => Some(path.as_path()),
-        Source::Webcam(WebcamName::Text(path)) => Some(Path::new(path)),
+        SourceArgument::File(path) => Some(path.as_path()),
+        SourceArgument::Webcam(WebcamName::Text(path)) => Some(Path::new(path)),
         _ => None,
     };
     let inputs = [("the source", source), ("the workflow", arguments.workflow.as_deref())];
@@ -167,7 +167,7 @@ fn spare_inputs(
         // An input that is not there is found out about later.
         let Some(identity) = input.and_then(|path| Identity::of(path).ok()) else { continue };
         let taken = outputs.iter().find(|output| output.identity.as_ref() == Some(&identity));
-        if let Some(Target { option, name, .. }) = taken {
+        if let Some(OutputTarget { option, name, .. }) = taken {
             let name = name.display();
             return Err(Failure::Usage(format!("{option} {name} would overwrite {what}")));
         }
@@ -176,10 +176,10 @@ fn spare_inputs(
 }
 
 /// No two outputs may be one file.
-fn keep_apart(outputs: &[&Target]) -> Result<(), Failure> {
+fn keep_apart(outputs: &[&OutputTarget]) -> Result<(), Failure> {
     for (index, one) in outputs.iter().enumerate() {
-        let is_same = |other: &&&Target| match (&one.place, &other.place) {
-            (Place::Stdout, Place::Stdout) => true,
+        let is_same = |other: &&&OutputTarget| match (&one.destination, &other.destination) {
+            (Destination::Stdout, Destination::Stdout) => true,
             _ => one.identity.is_some() && one.identity == other.identity,
         };
         if let Some(other) = outputs[index + 1..].iter().find(is_same) {
