@@ -9,7 +9,7 @@ use streamsdk_media::{Frame, PixelFormat, Rotation};
 use super::Address;
 use super::connection::{StreamConnection, TimestampSource, not_video};
 use super::options::NetworkStreamOptions;
-use super::reconnect::{ReceivedFrame, StreamReader};
+use super::reconnect::{StreamReader, TimedFrame};
 use crate::ffmpeg::{self, DecoderError, FrameConverter, MAX_FAILURES};
 use crate::{CaptureError, Damage, ProducerFormat};
 
@@ -60,7 +60,7 @@ impl StreamReader for DecodingReader {
         self.connection.losses.damage()
     }
 
-    fn next(&mut self) -> Result<ReceivedFrame<Frame>, CaptureError> {
+    fn next(&mut self) -> Result<TimedFrame<Frame>, CaptureError> {
         loop {
             let mut picture = frame::Video::empty();
             match self.decoder.receive_frame(&mut picture) {
@@ -131,14 +131,14 @@ impl DecodingReader {
         }
     }
 
-    fn deliver(&mut self, picture: frame::Video) -> Result<ReceivedFrame<Frame>, CaptureError> {
+    fn deliver(&mut self, picture: frame::Video) -> Result<TimedFrame<Frame>, CaptureError> {
         self.connection.losses.picture(&picture);
         let timestamp = self.connection.clock().timestamp(picture.timestamp());
         let frame = self.converter.frame(picture).map_err(|error| self.cannot_decode(error))?;
         self.failures = 0;
         self.has_frames = true;
         self.last_frame = Instant::now();
-        Ok(ReceivedFrame { frame, timestamp, waited: self.connection.take_waited() })
+        Ok(TimedFrame { frame, timestamp, waited: self.connection.take_waited() })
     }
 
     fn cannot_decode(&self, reason: impl ToString) -> CaptureError {

@@ -10,7 +10,7 @@ use streamsdk_media::{PixelFormat, Timestamp};
 use super::connection::{StreamConnection, TimestampSource};
 use super::h264::{AccessUnit, AnnexBConverter, profile};
 use super::options::NetworkStreamOptions;
-use super::reconnect::{ReceivedFrame, ReconnectingReader, StreamReader};
+use super::reconnect::{ReconnectingReader, StreamReader, TimedFrame};
 use super::{Address, H264Profile};
 use crate::ffmpeg;
 use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, StopHandle};
@@ -136,7 +136,7 @@ impl StreamReader for EncodedReader {
         self.connection.losses.damage()
     }
 
-    fn next(&mut self) -> Result<ReceivedFrame<AccessUnit>, CaptureError> {
+    fn next(&mut self) -> Result<TimedFrame<AccessUnit>, CaptureError> {
         loop {
             let packet = self.connection.next()?;
             let unit = packet.data().and_then(|data| self.annex_b.access_unit(data));
@@ -146,7 +146,7 @@ impl StreamReader for EncodedReader {
                 let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
                 self.check_order(timestamp)?;
                 let waited = self.connection.take_waited();
-                return Ok(ReceivedFrame { frame, timestamp, waited });
+                return Ok(TimedFrame { frame, timestamp, waited });
             }
             if self.must_begin.is_some_and(|limit| Instant::now() > limit) {
                 return Err(unsupported("H264 without key frames"));

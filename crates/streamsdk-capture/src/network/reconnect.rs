@@ -21,11 +21,11 @@ pub(super) trait StreamReader: Sized {
     fn damage(&self) -> Damage;
 
     /// The next frame. After an error there is none.
-    fn next(&mut self) -> Result<ReceivedFrame<Self::Frame>, CaptureError>;
+    fn next(&mut self) -> Result<TimedFrame<Self::Frame>, CaptureError>;
 }
 
 /// A frame, perhaps with a timestamp of the stream's.
-pub(super) struct ReceivedFrame<F> {
+pub(super) struct TimedFrame<F> {
     pub(super) frame: F,
     pub(super) timestamp: Option<Timestamp>,
     /// For how long it was waited for since the frame before.
@@ -61,7 +61,7 @@ impl<L: StreamReader> ReconnectingReader<L> {
                 }
                 Ok(received) => {
                     self.attempts = 0;
-                    let ReceivedFrame { frame, timestamp, waited } = received;
+                    let TimedFrame { frame, timestamp, waited } = received;
                     let time = self.clock.stamp_awaited(timestamp, Instant::now(), waited);
                     return Ok((frame, time));
                 }
@@ -76,7 +76,7 @@ impl<L: StreamReader> ReconnectingReader<L> {
         self.damage.and(newest.unwrap_or_default())
     }
 
-    fn attempt(&mut self) -> Result<ReceivedFrame<L::Frame>, CaptureError> {
+    fn attempt(&mut self) -> Result<TimedFrame<L::Frame>, CaptureError> {
         let reader = match &mut self.reader {
             Some(reader) => reader,
             None => self.reader.insert(L::open(&self.address, &self.options)?),

@@ -17,11 +17,11 @@ use crate::terminal;
 /// A line is written at once and whole, so that whoever follows the file sees whole lines, and the file
 /// has nothing else in it however the run ends.
 pub(super) struct JsonLines {
-    output: Option<Output>,
+    output: Option<JsonLinesFile>,
     read_markers: bool,
 }
 
-struct Output {
+struct JsonLinesFile {
     target: OutputTarget,
     /// `None` for standard output.
     file: Option<File>,
@@ -35,12 +35,12 @@ struct Output {
 impl JsonLines {
     /// What is in the file stays there until [`JsonLines::begin`].
     pub(super) fn open(target: Option<OutputTarget>, read_markers: bool) -> Result<Self, Failure> {
-        Ok(Self { output: target.map(Output::open).transpose()?, read_markers })
+        Ok(Self { output: target.map(JsonLinesFile::open).transpose()?, read_markers })
     }
 
     /// Empties the file: there is a session, and so there will be results.
     pub(super) fn begin(&mut self) -> Result<(), Failure> {
-        self.output.as_mut().map_or(Ok(()), Output::begin)
+        self.output.as_mut().map_or(Ok(()), JsonLinesFile::begin)
     }
 
     pub(super) fn write(&mut self, data: &FrameData) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ impl JsonLines {
     }
 }
 
-impl Output {
+impl JsonLinesFile {
     fn open(target: OutputTarget) -> Result<Self, Failure> {
         let is_unused = matches!(target.destination(), Destination::File(path) if !path.exists());
         Ok(Self { file: target.open_as_it_comes()?, target, is_unused, lines: 0, bytes: 0 })
@@ -102,7 +102,7 @@ impl Output {
     }
 }
 
-impl Drop for Output {
+impl Drop for JsonLinesFile {
     fn drop(&mut self) {
         if let (true, Destination::File(path)) = (self.is_unused, self.target.destination()) {
             // It was made by this run, which came to nothing.

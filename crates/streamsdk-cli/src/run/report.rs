@@ -138,7 +138,7 @@ impl RunReport {
 
     /// For programs: one JSON object.
     pub(super) fn json(&self) -> String {
-        let written = Written {
+        let written = SummaryJson {
             summary: &self.summary,
             fps: self.summary.fps(),
             upload_mb_per_s: self.summary.upload_mb_per_s(),
@@ -152,7 +152,7 @@ impl RunReport {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct SummaryJson<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
     fps: f64,

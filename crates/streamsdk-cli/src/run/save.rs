@@ -24,7 +24,7 @@ pub(super) struct Saver {
 
 struct Writing {
     frames: mpsc::Sender<(ReceivedFrame, Instant)>,
-    done: JoinHandle<Written>,
+    done: JoinHandle<SaveOutcome>,
     name: PathBuf,
     /// What the recording is written to until it is done; `None` for what is no file.
     part: Option<Part>,
@@ -33,7 +33,7 @@ struct Writing {
 }
 
 /// How far the thread that writes got.
-struct Written {
+struct SaveOutcome {
     frames: u64,
     /// Frames whose picture could not be had, and why not the first of them.
     unusable: Option<(u64, String)>,
@@ -159,8 +159,8 @@ fn write_all(
     path: PathBuf,
     mut times: FrameTimes,
     mut frames: mpsc::Receiver<(ReceivedFrame, Instant)>,
-) -> Written {
-    let mut written = Written { frames: 0, unusable: None, broken: None };
+) -> SaveOutcome {
+    let mut written = SaveOutcome { frames: 0, unusable: None, broken: None };
     let mut writer = None;
     while let Some((received, at)) = frames.blocking_recv() {
         let time = times.of(&received, at);
@@ -178,7 +178,7 @@ fn write_one(
     path: &Path,
     writer: &mut Option<Mp4Writer>,
     (received, time): (&ReceivedFrame, Timestamp),
-    written: &mut Written,
+    written: &mut SaveOutcome,
 ) -> Result<(), String> {
     let image = match received.image() {
         Ok(image) => image.at(time),

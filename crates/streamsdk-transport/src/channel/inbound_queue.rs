@@ -26,7 +26,7 @@ pub(crate) struct InboundLimits {
 #[derive(Debug)]
 pub(super) struct InboundQueue {
     limits: InboundLimits,
-    state: Mutex<QueueState>,
+    state: Mutex<InboundState>,
     /// Something arrived, or the channel opened or closed.
     changed: Notify,
     /// The reader took something, or is gone.
@@ -34,7 +34,7 @@ pub(super) struct InboundQueue {
 }
 
 #[derive(Debug)]
-struct QueueState {
+struct InboundState {
     messages: VecDeque<Message>,
     bytes: usize,
     stage: ChannelStage,
@@ -84,7 +84,7 @@ pub(super) enum Next {
 
 impl InboundQueue {
     pub(super) fn new(limits: InboundLimits) -> Self {
-        let state = QueueState {
+        let state = InboundState {
             messages: VecDeque::new(),
             bytes: 0,
             stage: ChannelStage::Opening,
@@ -207,12 +207,12 @@ impl InboundQueue {
         self.state().reader == Reader::GivenUp
     }
 
-    fn state(&self) -> MutexGuard<'_, QueueState> {
+    fn state(&self) -> MutexGuard<'_, InboundState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl QueueState {
+impl InboundState {
     /// A message that is larger than all the room there is may be the only one.
     fn has_room(&self, message: &Message, bytes: usize) -> bool {
         !self.is_bounded || self.messages.is_empty() || self.bytes + cost(message) <= bytes

@@ -22,7 +22,7 @@ const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 /// The frames of the client's track, decoded on a thread. Their times begin at 0 with the first frame that
 /// came.
 pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameProducer> {
-    let track = Track::new(receiver);
+    let track = ClientTrack::new(receiver);
     match realtime {
         true => Box::new(track.latest()),
         false => Box::new(track.buffered(MAX_LOSSLESS_FRAMES, WhenFull::Wait)),
@@ -30,7 +30,7 @@ pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameP
 }
 
 /// Decodes on the caller's thread.
-struct Track {
+struct ClientTrack {
     receiver: VideoReceiver,
     decoding: Result<TrackDecoding, CaptureError>,
     runtime: Handle,
@@ -43,7 +43,7 @@ struct Track {
     overflowed: u64,
 }
 
-impl Track {
+impl ClientTrack {
     fn new(receiver: VideoReceiver) -> Self {
         let (stop_handle, stopped) = (StopHandle::default(), CancellationToken::new());
         let cancel = stopped.clone();
@@ -84,7 +84,7 @@ impl Track {
     }
 }
 
-impl FrameProducer for Track {
+impl FrameProducer for ClientTrack {
     /// Known from the first frame on, by whoever takes it.
     fn format(&self) -> Option<&ProducerFormat> {
         None
