@@ -5,7 +5,7 @@ use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use streamsdk_protocol::sdp::signed;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType, RTCSessionDescription};
 
@@ -238,8 +238,9 @@ impl ConnectAttempt<'_> {
 
     async fn open(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
         for channel in channels {
+            let left = self.limit.saturating_sub(self.started.elapsed());
             let opened = tokio::select! {
-                opened = timeout_at(self.started + self.limit, channel.opened()) => opened,
+                opened = timeout(left, channel.opened()) => opened,
                 reason = self.peer.ended() => return Err(self.ended(reason)),
                 () = self.engine.tuning.handshake.failed() => return Err(self.not_connected()),
             };

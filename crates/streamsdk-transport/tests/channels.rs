@@ -153,6 +153,19 @@ async fn a_slow_reader_loses_nothing_and_the_other_channel_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn limits_past_all_clocks_are_none() {
+    let ((_peer, channels), (_answering, mut incoming)) = common::connected(&["a"], |config| {
+        config.connect_timeout = Duration::MAX;
+        config.close_timeout = Duration::MAX;
+        config.reader_timeout = Duration::MAX;
+    })
+    .await;
+    channels[0].send(BytesMut::from("x")).await.unwrap();
+    let mut channel = incoming.next().await.unwrap();
+    assert_eq!(channel.recv().await, Some(Message::Binary("x".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn text_goes_both_ways_on_several_channels() {
     let ((_peer, mut channels), (_answering, mut incoming)) =
         common::connected(&["one", "two"], |_| {}).await;

@@ -135,8 +135,9 @@ impl InboundQueue {
                         self.changed.notify_one();
                         return Delivery::Queued;
                     }
+                    // What no clock reaches is no limit.
                     Reader::Limited => {
-                        Some(state.last_taken.max(full_since) + self.limits.reader_timeout)
+                        state.last_taken.max(full_since).checked_add(self.limits.reader_timeout)
                     }
                     Reader::Unlimited => None,
                 }
@@ -281,6 +282,15 @@ mod tests {
     async fn a_reader_without_a_limit_may_pause_for_as_long_as_it_likes() {
         let inbound = full().await;
         inbound.lift_reader_timeout();
+        let max_wait = LIMITS.reader_timeout * 100;
+        let waiting = tokio::time::timeout(max_wait, inbound.deliver(message(200))).await;
+        assert!(waiting.is_err() && !inbound.reader_was_too_slow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_past_all_clocks_is_none() {
+        let mut inbound = full().await;
+        inbound.limits.reader_timeout = Duration::MAX;
         let max_wait = LIMITS.reader_timeout * 100;
         let waiting = tokio::time::timeout(max_wait, inbound.deliver(message(200))).await;
         assert!(waiting.is_err() && !inbound.reader_was_too_slow());
