@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_protocol::ApiKey;
-use streamsdk_signaling::{ApiKeyTransport, HttpSignaling};
+use streamsdk_signaling::{ApiKeyTransport, HttpSignaling, Signaling};
 use streamsdk_transport::Interfaces;
 
 use crate::endpoint::Endpoint;
@@ -26,6 +26,7 @@ impl Client {
             api_key_transport: ApiKeyTransport::Legacy,
             timeout: Duration::from_secs(90),
             interfaces: None,
+            signaling: None,
         }
     }
 
@@ -49,13 +50,15 @@ impl std::fmt::Debug for Client {
 }
 
 /// Settings of a [`Client`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[must_use]
 pub struct ClientBuilder {
     url: String,
     api_key: Option<ApiKey>,
     api_key_transport: ApiKeyTransport,
     timeout: Duration,
     interfaces: Option<Interfaces>,
+    signaling: Option<Arc<dyn Signaling>>,
 }
 
 impl ClientBuilder {
@@ -84,21 +87,46 @@ impl ClientBuilder {
         self
     }
 
+    /// Another way to exchange an offer for an answer. Default is Roboflow's, by one POST to the server.
+    ///
+    /// It is asked for each connection of a session. Of the settings here only the URL, for what it says of where
+    /// the server is, and [`ClientBuilder::interfaces`] are of use then.
+    pub fn signaling(mut self, signaling: Arc<dyn Signaling>) -> Self {
+        self.signaling = Some(signaling);
+        self
+    }
+
     /// Checks the settings. Nothing is sent.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] when the URL is not one of an HTTP server.
     pub fn build(self) -> Result<Client, Error> {
-        let config_error = |error| Error::new(ErrorKind::Config, Stage::Preparing, error);
+        let signaling = match &self.signaling {
+            Some(signaling) => Arc::clone(signaling),
+            None => self.roboflow_signaling()?,
+        };
+        Ok(Client { endpoint: Endpoint::new(&self.url, signaling, self.interfaces) })
+    }
+
+    fn roboflow_signaling(&self) -> Result<Arc<dyn Signaling>, Error> {
         let mut signaling = HttpSignaling::builder(&self.url)
             .api_key_transport(self.api_key_transport)
             .timeout(self.timeout);
-        if let Some(key) = self.api_key {
-            signaling = signaling.api_key(key);
+        if let Some(key) = &self.api_key {
+            signaling = signaling.api_key(key.clone());
         }
-        let signaling = Arc::new(signaling.build().map_err(config_error)?);
-        Ok(Client { endpoint: Endpoint::new(&self.url, signaling, self.interfaces) })
+        let config_error = |error| Error::new(ErrorKind::Config, Stage::Preparing, error);
+        Ok(Arc::new(signaling.build().map_err(config_error)?))
+    }
+}
+
+impl std::fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("timeout", &self.timeout)
+            .field("interfaces", &self.interfaces)
+            .finish_non_exhaustive()
     }
 }
 
