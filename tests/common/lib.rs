@@ -25,6 +25,53 @@ pub async fn worker_with(config: WorkerConfig) -> Worker {
     Worker::start("127.0.0.1:0", config).await.unwrap()
 }
 
+/// A worker in a runtime of its own, which goes as a process does that is killed: without a word.
+pub struct KillableWorker {
+    /// Until it is killed.
+    runtime: Option<tokio::runtime::Runtime>,
+    url: String,
+}
+
+impl KillableWorker {
+    /// Starts it at an address that is free.
+    pub async fn start(address: &str) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let address = address.to_owned();
+        let starting = runtime.spawn(async move {
+            let worker = Worker::start(&address, WorkerConfig::default()).await.unwrap();
+            let url = worker.url();
+            tokio::spawn(async move {
+                let _worker = worker;
+                std::future::pending::<()>().await;
+            });
+            url
+        });
+        let url = starting.await.unwrap();
+        Self { runtime: Some(runtime), url }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kills it, and starts another one at the same address.
+    pub async fn kill_and_start_again(self) -> Self {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        drop(self);
+        while std::net::TcpListener::bind(&address).is_err() {
+            tokio::task::yield_now().await;
+        }
+        Self::start(&address).await
+    }
+}
+
+impl Drop for KillableWorker {
+    fn drop(&mut self) {
+        self.runtime.take().into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
+    }
+}
+
 /// Starts a session that streams a clip through one of the worker's processors.
 pub async fn start(
     url: &str,

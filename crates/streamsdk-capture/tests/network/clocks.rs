@@ -8,7 +8,7 @@ use streamsdk_capture::{
     NetworkStreamOptions,
 };
 
-use crate::rtsp_camera::{Camera, Sent};
+use crate::rtsp_camera::{Camera, Served};
 use crate::support::{answering, http};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -29,7 +29,7 @@ fn pictures() -> Vec<Vec<u8>> {
     std::iter::from_fn(next).collect()
 }
 
-fn camera(frame_time: Duration, stamp: fn(u32) -> u32) -> (String, Sent) {
+fn camera(frame_time: Duration, stamp: fn(u32) -> u32) -> (String, Served) {
     Camera { pictures: pictures(), frame_time, stamp }.start()
 }
 
@@ -100,6 +100,6 @@ fn encoded_frames_go_on_whatever_the_camera_says() {
 fn a_camera_of_one_picture_a_second_is_not_silent() {
     let (url, sent) = camera(Duration::from_secs(1), |number| number * 90_000);
     let mut stream = options(&url).open().unwrap();
-    assert!(sent.load(Ordering::SeqCst) <= 5, "it was looked at for too long");
+    assert!(sent.pictures.load(Ordering::SeqCst) <= 5, "it was looked at for too long");
     stream.next_frame(LONG).unwrap();
 }

@@ -23,20 +23,27 @@ pub(crate) struct Camera {
     pub(crate) stamp: fn(u32) -> u32,
 }
 
-/// How many pictures have been sent.
-pub(crate) type Sent = Arc<AtomicUsize>;
+/// What a camera has done.
+#[derive(Clone, Default)]
+pub(crate) struct Served {
+    /// Pictures that have been sent.
+    pub(crate) pictures: Arc<AtomicUsize>,
+    /// How often it was asked to play.
+    pub(crate) plays: Arc<AtomicUsize>,
+}
 
 impl Camera {
     /// Serves every client from the first picture on, and closes after the last. Gives the address.
-    pub(crate) fn start(self) -> (String, Sent) {
-        let sent = Sent::default();
-        let counted = Arc::clone(&sent);
+    pub(crate) fn start(self) -> (String, Served) {
+        let served = Served::default();
+        let counted = served.clone();
         let address = server(move |mut client, _| {
             if answer_until_play(&mut client) {
-                self.play(&mut client, &counted);
+                counted.plays.fetch_add(1, Ordering::SeqCst);
+                self.play(&mut client, &counted.pictures);
             }
         });
-        (format!("rtsp://{address}/live"), sent)
+        (format!("rtsp://{address}/live"), served)
     }
 
     fn play(&self, client: &mut TcpStream, sent: &AtomicUsize) {

@@ -1,0 +1,67 @@
+//! Live sessions whose worker is killed, and started again at the same address.
+
+// The camera of the capture's own tests, and what it stands on.
+#[path = "../crates/streamsdk-capture/tests/network/rtsp_camera.rs"]
+mod rtsp_camera;
+#[allow(dead_code, reason = "the camera needs a part of it")]
+#[path = "../crates/streamsdk-capture/tests/network/support.rs"]
+mod support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rtsp_camera::Camera;
+use streamsdk::capture::{EncodedProducer, NetworkStream};
+use streamsdk::{Event, LocalStreamSource, Session, StreamConfig};
+use streamsdk_tests::{KillableWorker, clip, next, start_source};
+
+const KILLS: usize = 3;
+/// Results that come before each kill.
+const RESULTS: usize = 15;
+
+/// The pictures of a clip in baseline profile.
+fn pictures() -> Vec<Vec<u8>> {
+    let clip = std::fs::read(clip("numbered_baseline.mp4")).unwrap();
+    let server = support::answering(support::http("video/mp4", &clip));
+    let options = NetworkStream::options(format!("http://{server}/clip.mp4"));
+    let mut stream = options.open_encoded().unwrap();
+    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
+    std::iter::from_fn(next).collect()
+}
+
+/// Waits for the next result, past all that is said of connections.
+async fn next_result(session: &mut Session) {
+    while !matches!(next(session).await.unwrap().unwrap(), Event::Data(_) | Event::Frame(_)) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_opened_once_however_often_its_worker_is_killed() {
+    let pictures = tokio::task::spawn_blocking(pictures).await.unwrap();
+    let pictures: Vec<_> = pictures.iter().cycle().take(10_000).cloned().collect();
+    let frame_time = Duration::from_millis(33);
+    let (camera, served) = Camera { pictures, frame_time, stamp: |number| number * 2970 }.start();
+    let source = LocalStreamSource::open(camera).await.unwrap();
+    let looked_at = served.plays.load(Ordering::SeqCst);
+    let mut worker = KillableWorker::start("127.0.0.1:0").await;
+    let config = StreamConfig::default().data_output(["predictions"]);
+    let mut session = start_source(worker.url(), source, "motion", config).await.unwrap();
+    for _ in 0..KILLS {
+        for _ in 0..RESULTS {
+            next_result(&mut session).await;
+        }
+        worker = worker.kill_and_start_again().await;
+        let made = session.summary().links;
+        while session.summary().links == made {
+            next_result(&mut session).await;
+        }
+    }
+    next_result(&mut session).await;
+    let forwarded = session.control().statistics().video.unwrap().forwarded;
+    let summary = session.close().await;
+    assert_eq!(summary.links as usize, KILLS + 1);
+    assert_eq!(summary.frames_sent, forwarded, "never encoded anew");
+    assert_eq!(served.plays.load(Ordering::SeqCst), looked_at + 1);
+    let never_sent = summary.dropped.not_encoded + summary.dropped.disconnected;
+    let accounted = summary.frames_returned + summary.dropped.total() - never_sent;
+    assert_eq!(accounted, summary.frames_sent, "{summary:?}");
+}
