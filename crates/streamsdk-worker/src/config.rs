@@ -20,7 +20,8 @@ pub struct WorkerConfig {
     /// Default is [`Limits::default`].
     pub limits: Limits,
     /// Addresses to be reached at by media. Default is [`Interfaces::ThisMachine`] for a worker that
-    /// listens on a loopback address, and [`Interfaces::All`] otherwise.
+    /// listens on a loopback address, and [`Interfaces::All`] otherwise, also for an
+    /// [`EmbeddedWorker`](crate::EmbeddedWorker).
     ///
     /// A worker behind a backend that passes requests on to its loopback address, for browsers on other
     /// machines, needs [`Interfaces::All`].
@@ -144,9 +145,9 @@ impl FromStr for Gzip {
 }
 
 impl WorkerConfig {
-    pub(crate) fn peer(&self, interfaces: Interfaces) -> PeerConfig {
+    pub(crate) fn peer(&self) -> PeerConfig {
         let mut config = PeerConfig::default();
-        config.interfaces = self.interfaces.unwrap_or(interfaces);
+        config.interfaces = self.interfaces.unwrap_or(Interfaces::All);
         config.connect_timeout = self.connect_timeout;
         config.dead_after = self.dead_after;
         config.codecs = codecs();

@@ -51,4 +51,4 @@ pub use config::{Gzip, UnknownGzip, WorkerConfig};
 pub use processor::{
     OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError, Processors,
 };
-pub use server::{StartError, Worker};
+pub use server::{EmbeddedWorker, StartError, Worker};

@@ -42,8 +42,7 @@ const MAX_KEPT_BYTES: usize = 96 << 20;
 #[derive(Debug)]
 pub struct Worker {
     address: SocketAddr,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    embedded: EmbeddedWorker,
 }
 
 /// A worker that could not be started.
@@ -62,33 +61,35 @@ impl Worker {
     /// If the address cannot be listened on.
     pub async fn start(address: &str, config: WorkerConfig) -> Result<Self, StartError> {
         let failed = |error| StartError { address: address.to_owned(), error };
-        session::remove_orphans();
         let listener = TcpListener::bind(address).await.map_err(failed)?;
+        Self::start_on(listener, config)
+    }
+
+    /// Takes a listener that there is already, such as one that a supervisor of services has opened.
+    ///
+    /// # Errors
+    ///
+    /// If the listener does not know its address.
+    pub fn start_on(listener: TcpListener, mut config: WorkerConfig) -> Result<Self, StartError> {
+        let failed = |error| StartError { address: "the given listener".to_owned(), error };
         let address = listener.local_addr().map_err(failed)?;
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let endpoint = Arc::new(WorkerEndpoint {
-            sessions: Arc::new(Semaphore::new(config.max_sessions)),
-            interfaces: match address.ip().is_loopback() {
-                true => Interfaces::ThisMachine,
-                false => Interfaces::All,
-            },
-            config: Arc::new(config),
-            stop: stop.clone(),
-            tasks: tasks.clone(),
+        config.interfaces.get_or_insert(match address.ip().is_loopback() {
+            true => Interfaces::ThisMachine,
+            false => Interfaces::All,
         });
+        let embedded = EmbeddedWorker::new(config);
         // Clients put a slash and the path behind their URL, which may end in a slash itself.
-        let service = NormalizePath::trim_trailing_slash(router(endpoint));
+        let service = NormalizePath::trim_trailing_slash(embedded.router());
         let service = ServiceExt::<Request>::into_make_service(service);
-        let serve =
-            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move {
+        let stop = embedded.endpoint.stop.clone().cancelled_owned();
+        let serve = axum::serve(listener, service).with_graceful_shutdown(stop);
+        embedded.endpoint.tasks.spawn(async move {
             if let Err(error) = serve.await {
                 warn!(%error, "the worker stopped listening");
             }
         });
         info!(%address, "worker is listening");
-        Ok(Self { address, stop, tasks })
+        Ok(Self { address, embedded })
     }
 
     /// The address that it listens on.
@@ -104,21 +105,76 @@ impl Worker {
     /// Tells all clients that the worker is shutting down, ends their sessions and stops listening. Returns
     /// when nothing is left.
     pub async fn shutdown(self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.embedded.shutdown().await;
     }
 }
 
-impl Drop for Worker {
+/// A worker without a server of its own, for a web application that has one. Ends its sessions when it is dropped;
+/// [`EmbeddedWorker::shutdown`] also waits.
+///
+/// ```no_run
+/// use axum::Router;
+/// use axum::routing::get;
+/// use streamsdk_worker::{EmbeddedWorker, WorkerConfig};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let worker = EmbeddedWorker::new(WorkerConfig::default());
+/// let application = Router::new()
+///     .route("/", get(|| async { "an application" }))
+///     .nest("/inference", worker.router()); // clients take the URL http://…/inference
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// axum::serve(listener, application).await?;
+/// worker.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct EmbeddedWorker {
+    endpoint: Arc<WorkerEndpoint>,
+}
+
+impl EmbeddedWorker {
+    /// Prepares to take sessions. Default of [`WorkerConfig::interfaces`] is all: an application may be reached from
+    /// anywhere.
+    pub fn new(config: WorkerConfig) -> Self {
+        session::remove_orphans();
+        let endpoint = WorkerEndpoint {
+            sessions: Arc::new(Semaphore::new(config.max_sessions)),
+            config: Arc::new(config),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Self { endpoint: Arc::new(endpoint) }
+    }
+
+    /// What answers clients: `POST` to the path of the real server, and `/info`. It sets limits and headers of its own,
+    /// for its paths alone, and answers what it does not know as the real server does.
+    pub fn router(&self) -> Router {
+        router(Arc::clone(&self.endpoint))
+    }
+
+    /// Tells all clients that the worker is shutting down, and ends their sessions; new ones are refused. Returns
+    /// when nothing is left.
+    pub async fn shutdown(self) {
+        self.endpoint.stop.cancel();
+        self.endpoint.tasks.close();
+        self.endpoint.tasks.wait().await;
+    }
+}
+
+impl Drop for EmbeddedWorker {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.endpoint.stop.cancel();
+    }
+}
+
+impl std::fmt::Debug for EmbeddedWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmbeddedWorker")
     }
 }
 
 struct WorkerEndpoint {
     config: Arc<WorkerConfig>,
-    interfaces: Interfaces,
     sessions: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -170,13 +226,16 @@ async fn initialise(State(endpoint): State<Arc<WorkerEndpoint>>, body: Bytes) ->
 
 impl WorkerEndpoint {
     async fn open_session(&self, body: &[u8]) -> Result<InitResponse, ErrorResponse> {
+        if self.stop.is_cancelled() {
+            return Err(ErrorResponse::internal("The worker is shutting down."));
+        }
         let mut plan = SessionPlan::read(body, &self.config)?;
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| ErrorResponse::busy(self.config.max_sessions))?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
-        let config = self.config.peer(self.interfaces);
+        let config = self.config.peer();
         let returns_video = plan.stream != StreamOutput::None && !config.codecs.is_empty();
         let answer = Answer::create(config, &offer, returns_video).await;
         let answer = answer.map_err(|error| match error {
