@@ -199,9 +199,9 @@ fn a_producer_that_panics_is_an_error_and_not_a_wait_for_ever() {
 }
 
 /// Tells when it was woken.
-struct Bell(Sender<()>);
+struct ChannelWaker(Sender<()>);
 
-impl Wake for Bell {
+impl Wake for ChannelWaker {
     fn wake(self: std::sync::Arc<Self>) {
         let _ = self.0.send(());
     }
@@ -210,7 +210,7 @@ impl Wake for Bell {
 /// The next item, waiting only when the stream says so.
 fn next(stream: &mut FrameStream) -> Option<Result<CapturedFrame, CaptureError>> {
     let (sender, woken) = channel();
-    let waker = Waker::from(std::sync::Arc::new(Bell(sender)));
+    let waker = Waker::from(std::sync::Arc::new(ChannelWaker(sender)));
     let mut context = Context::from_waker(&waker);
     loop {
         match Pin::new(&mut *stream).poll_next(&mut context) {
