@@ -260,15 +260,16 @@ impl Feeding {
             return Ok(());
         };
         let ended = loop {
-            if every_frame {
-                self.tracks.wait();
-            }
-            let sent = match self.input.next(&tracker) {
-                Ok(item) => self.send(item, &tracker),
+            let item = match self.input.next(&tracker) {
+                Ok(item) => item,
                 Err(error) if error.is_end() => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
-            if let Err(error) = sent {
+            if every_frame {
+                // The producer waits, too: nobody asks it for the next one.
+                self.tracks.wait();
+            }
+            if let Err(error) = self.send(item, &tracker) {
                 break Err(error);
             }
         };
@@ -283,7 +284,7 @@ impl Feeding {
     fn send(&mut self, item: Item, tracker: &VideoTracker) -> Result<(), SendFramesError> {
         self.follow_track(tracker.encode_stats());
         let Some(OnTrack { number, sender }) = &mut self.sender else {
-            // What comes after the session is nobody's.
+            // What comes when the session is over is nobody's.
             if !self.stop_handle.is_stopped() {
                 tracker.left_out_disconnected(frames_in(&item));
             }
