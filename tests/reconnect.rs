@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtsp_camera::Camera;
-use streamsdk::capture::{EncodedProducer, NetworkStream};
-use streamsdk::{Event, LocalStreamSource, Session, StreamConfig};
-use streamsdk_tests::{KillableWorker, clip, next, start_source};
+use streamsdk::capture::{EncodedProducer, NetworkStream, TestPattern};
+use streamsdk::{Ended, Event, LocalStreamSource, ProducerSource, Session, StreamConfig};
+use streamsdk_tests::{KillableWorker, clip, next, start_source, worker};
+use streamsdk_worker::{Worker, WorkerConfig};
 
 const KILLS: usize = 3;
 /// Results that come before each kill.
@@ -64,4 +65,22 @@ async fn a_camera_is_opened_once_however_often_its_worker_is_killed() {
     let never_sent = summary.dropped.not_encoded + summary.dropped.disconnected;
     let accounted = summary.frames_returned + summary.dropped.total() - never_sent;
     assert_eq!(accounted, summary.frames_sent, "{summary:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_outlives_a_worker_that_is_stopped_and_started_again() {
+    let worker = worker().await;
+    let (url, address) = (worker.url(), worker.address().to_string());
+    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0));
+    let config = StreamConfig::default().data_output(["predictions"]);
+    let mut session = start_source(&url, source, "motion", config).await.unwrap();
+    next_result(&mut session).await;
+    worker.shutdown().await;
+    let _worker = Worker::start(&address, WorkerConfig::default()).await.unwrap();
+    while session.summary().links == 1 {
+        next_result(&mut session).await;
+    }
+    next_result(&mut session).await;
+    let summary = session.close().await;
+    assert_eq!((summary.ended, summary.links), (Some(Ended::ByCaller), 2));
 }

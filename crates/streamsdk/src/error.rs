@@ -28,6 +28,8 @@ struct Inner {
     waited: Option<Duration>,
     rejection: Option<Rejection>,
     gave_up: Option<GaveUp>,
+    /// What its kind does not tell: it may be otherwise later.
+    is_transient: bool,
     cause: Cause,
 }
 
@@ -81,7 +83,21 @@ impl Error {
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         let cause = Arc::from(cause.into());
-        Self(Box::new(Inner { kind, stage, waited: None, rejection: None, gave_up: None, cause }))
+        Self(Box::new(Inner {
+            kind,
+            stage,
+            waited: None,
+            rejection: None,
+            gave_up: None,
+            is_transient: false,
+            cause,
+        }))
+    }
+
+    /// The same, though its kind would last.
+    pub(crate) fn transient(mut self) -> Self {
+        self.0.is_transient = true;
+        self
     }
 
     /// The same, after so many more attempts to connect.
@@ -188,7 +204,7 @@ impl Error {
             | ErrorKind::Handshake
             | ErrorKind::Timeout
             | ErrorKind::ConnectionLost => true,
-            _ => self.rejection().is_some_and(Rejection::is_transient),
+            _ => self.0.is_transient || self.rejection().is_some_and(Rejection::is_transient),
         }
     }
 }

@@ -25,6 +25,10 @@ pub use odd::{OddField, OddFields, Oddity};
 pub use read::{Output, OutputError, OutputMessage, Outputs};
 pub use write::{OutgoingMessage, OutgoingValue};
 
+/// The `termination_reason` of a server that is itself being stopped. The streamsdk worker's: the real server closes
+/// without a word.
+pub const SERVER_STOPPED: &str = "worker_stopped";
+
 /// Name of the field that stands in for an output that the server could not serialise.
 pub(crate) const SERIALIZATION_ERROR: &str = "__serialization_error__";
 

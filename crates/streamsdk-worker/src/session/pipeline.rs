@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, ManualSender};
+use streamsdk_protocol::output::SERVER_STOPPED;
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
@@ -50,7 +51,7 @@ impl PipelineEnd {
         let termination_reason = match stop {
             Stop::Cancelled => None,
             Stop::TimeLimit => Some("timeout_reached".to_owned()),
-            Stop::ShutDown => return Self::failed(frames, "worker_stopped", SHUT_DOWN.to_owned()),
+            Stop::ShutDown => return Self::failed(frames, SERVER_STOPPED, SHUT_DOWN.to_owned()),
             Stop::NoAck(limit) => {
                 let error = format!("the client acknowledged no frame for {limit:?}");
                 return Self::failed(frames, "client_stalled", error);

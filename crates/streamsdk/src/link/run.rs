@@ -127,6 +127,9 @@ fn judged(end: ChannelEnd, tracker: &SessionTracker) -> LinkEnd {
             Err(failure @ Failure::NoFrame) => {
                 LinkEnd::Failed(Error::new(ErrorKind::Source, stage, failure))
             }
+            Err(failure @ Failure::ServerStopped(_)) => {
+                LinkEnd::Lost(Error::new(ErrorKind::Processing, stage, failure).transient())
+            }
             Err(failure) => LinkEnd::Failed(Error::new(ErrorKind::Processing, stage, failure)),
         },
         ChannelEnd::Closed(reason) => LinkEnd::Lost(Error::lost(stage, reason)),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use streamsdk_protocol::Redactor;
+use streamsdk_protocol::output::SERVER_STOPPED;
 
 use super::ledger::{Ledger, SentVideo};
 use crate::Ended;
@@ -18,6 +19,8 @@ pub(crate) enum StreamEnd {
     Stopped { reason: String },
     /// The server could not go on, and said why.
     Failed { errors: Vec<String> },
+    /// The server itself is being stopped; another one may take its place.
+    ServerStopped { errors: Vec<String> },
     /// Everything that this side sent was answered, as far as the server answers.
     Answered,
 }
@@ -26,6 +29,7 @@ impl StreamEnd {
     /// What a server's last message means.
     pub(crate) fn told(reason: Option<String>, errors: Vec<String>, ledger: &mut Ledger) -> Self {
         match reason {
+            Some(reason) if reason == SERVER_STOPPED => Self::ServerStopped { errors },
             Some(_) if !errors.is_empty() => Self::Failed { errors },
             Some(reason) => Self::Stopped { reason },
             None => {
@@ -42,6 +46,8 @@ pub(crate) enum Failure {
     // Each text is short already, and they may be many.
     #[error("the server could not go on: {}", Redactor::default().text(&.0.join("; ")))]
     Server(Vec<String>),
+    #[error("the server was stopped: {}", Redactor::default().text(&.0.join("; ")))]
+    ServerStopped(Vec<String>),
     #[error("the source ended without one frame")]
     NoFrame,
     #[error("the server sent no result")]
@@ -62,6 +68,7 @@ pub(crate) fn judge(
 ) -> Result<Ended, Failure> {
     match end {
         StreamEnd::Failed { errors } => return Err(Failure::Server(errors)),
+        StreamEnd::ServerStopped { errors } => return Err(Failure::ServerStopped(errors)),
         StreamEnd::Stopped { reason } => return Ok(Ended::ByServer(reason)),
         StreamEnd::Complete | StreamEnd::Answered => {}
     }
@@ -223,6 +230,8 @@ mod tests {
         assert_eq!(told(Some("timeout_reached"), &[]), Ok(by_server));
         let failure = Failure::Server(vec!["no video".to_owned()]);
         assert_eq!(told(Some("video_decode_failed"), &["no video"]), Err(failure));
+        let stopped = Failure::ServerStopped(vec!["bye".to_owned()]);
+        assert_eq!(told(Some(SERVER_STOPPED), &["bye"]), Err(stopped));
     }
 
     fn answers() -> Answers {
