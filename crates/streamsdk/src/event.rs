@@ -28,7 +28,7 @@ pub enum Event {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Reconnecting {
-    /// Which attempt comes next, from 1, since a connection stood.
+    /// Which attempt comes next, from 1, since a connection gave a result that was new.
     pub attempt: u32,
     /// Why there is no connection.
     pub cause: Error,

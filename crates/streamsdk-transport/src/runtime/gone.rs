@@ -70,6 +70,7 @@ async fn gone(state: &ConnectionState, tuning: &RuntimeTuning, credentials: &Ice
             }
         }
         sleep(CHECK_INTERVAL).await;
+        tuning.path.end_check();
     }
 }
 

@@ -127,7 +127,7 @@ impl PathMtu {
     }
 
     /// Asks the peer for a sign of life, which is for nobody else. Says from where to where, `None` where that
-    /// cannot be.
+    /// cannot be. Until [`PathMtu::end_check`] each packet that arrives is looked at for the answer.
     pub(crate) fn send_check(&self, credentials: &IceCredentials) -> Option<(IpAddr, SocketAddr)> {
         let (socket, to) = self.way.get()?;
         let local = socket.upgrade()?.local_addr().ok()?.ip();
@@ -135,6 +135,11 @@ impl PathMtu {
         lock(&self.probes).clear();
         self.send(socket, *to, credentials, 0)?;
         Some((local, *to))
+    }
+
+    pub(crate) fn end_check(&self) {
+        self.probing.store(false, Ordering::Relaxed);
+        lock(&self.probes).clear();
     }
 
     /// Why a connection ends that was never made: it is by this way that the handshake goes.

@@ -127,7 +127,7 @@ impl SessionTracker {
         if state.replay.is_some() {
             // What comes now is the same once more.
             state.link = Link::new(number, 0);
-            state.upload = None;
+            (state.upload, state.upload_ended) = (None, None);
             return (number, 0);
         }
         let numbers_before = state.link.number_in_session(state.ledger.highest_on_link());
