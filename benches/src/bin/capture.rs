@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 use streamsdk::media::video::VideoEncoder;
-use streamsdk::media::video::{self, Codec, EncodeOptions, EncodedFrame, EncoderConfig};
+use streamsdk::media::video::{self, EncodeOptions, EncodedFrame, EncoderConfig, VideoCodec};
 use streamsdk::media::{Frame, PixelFormat, TimeBase, Timestamp};
 use streamsdk_benches::{Moment, conclude, thread_cpu_time};
 
@@ -23,7 +23,7 @@ struct Options {
     height: u32,
     /// vp8 or h264
     #[arg(long, default_value = "vp8")]
-    codec: Codec,
+    codec: VideoCodec,
     /// In bits per second
     #[arg(long, default_value_t = 1_500_000)]
     bitrate: u32,

@@ -16,7 +16,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use streamsdk_media::video::{self, Codec, EncodeOptions, EncoderConfig};
+use streamsdk_media::video::{self, EncodeOptions, EncoderConfig, VideoCodec};
 use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,7 +43,7 @@ fn read(path: &Path) -> Result<Vec<Frame>, Box<dyn Error>> {
         .collect()
 }
 
-fn measure(codec: Codec, frames: &[Frame]) -> Result<(), Box<dyn Error>> {
+fn measure(codec: VideoCodec, frames: &[Frame]) -> Result<(), Box<dyn Error>> {
     let mut encoder = video::encoder(codec, EncoderConfig::default())?;
     let mut decoder = video::decoder(codec, Default::default())?;
     let (mut encoding, mut decoding) = (Vec::new(), Vec::new());

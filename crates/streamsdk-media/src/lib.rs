@@ -61,7 +61,6 @@ pub mod jpeg;
 pub mod mp4;
 mod rotate;
 mod stream_clock;
-mod time;
 pub mod video;
 
 pub use color::{ColorMatrix, ColorRange, ColorSpace};
@@ -70,4 +69,4 @@ pub use format::{PixelFormat, PlaneSize};
 pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};
 pub use rotate::Rotation;
 pub use stream_clock::StreamClock;
-pub use time::{TimeBase, Timestamp};
+pub use streamsdk_codec::{TimeBase, Timestamp};

@@ -56,7 +56,7 @@ fn a_frame_of_the_programs_own_is_bt601_at_every_size() {
 
 #[cfg(any(feature = "vp8", feature = "h264"))]
 mod live {
-    use streamsdk_media::video::{self, Codec, DecoderConfig, EncoderConfig};
+    use streamsdk_media::video::{self, DecoderConfig, EncoderConfig, VideoCodec};
     use streamsdk_media::{ColorMatrix, ColorRange};
 
     use super::support::bars::bars_in;
@@ -64,7 +64,7 @@ mod live {
     use super::*;
 
     /// The frame as it comes out of the decoder.
-    fn through(codec: Codec, config: EncoderConfig, frame: &Frame) -> Frame {
+    fn through(codec: VideoCodec, config: EncoderConfig, frame: &Frame) -> Frame {
         let mut encoder = video::encoder(codec, config.bitrate(4_000_000)).unwrap();
         let mut decoder = open_decoder(codec);
         let mut last = None;
@@ -86,7 +86,7 @@ mod live {
                     let decoded = through(codec, EncoderConfig::default(), &frame);
                     let what = format!("{codec}: {format} in {space:?}");
                     assert_bars(&decoded, &what);
-                    let says_it = codec == Codec::H264;
+                    let says_it = codec == VideoCodec::H264;
                     let expected = if says_it { frame.color_space() } else { ColorSpace::BT601 };
                     assert_eq!(decoded.color_space(), expected, "{what}");
                 }
@@ -119,7 +119,7 @@ mod live {
                 let decoded = decoder.decode(&encoded.data, at(index)).unwrap().unwrap();
                 assert_bars(&decoded, &format!("{codec}, {space:?}"));
             }
-            assert_eq!(key_frames, [true, false, codec == Codec::H264], "{codec}");
+            assert_eq!(key_frames, [true, false, codec == VideoCodec::H264], "{codec}");
         }
     }
 
@@ -134,7 +134,7 @@ mod live {
             write_video(&path, &bars_in(space, lines), &["-y", "-c:v", "libx264", "-bf", "0"]);
             let data = std::fs::read(&path).unwrap();
             let decode = |config| {
-                let mut decoder = video::decoder(Codec::H264, config).unwrap();
+                let mut decoder = video::decoder(VideoCodec::H264, config).unwrap();
                 decoder.decode(&data, at(0)).unwrap().unwrap()
             };
             let frame = decode(DecoderConfig::default());

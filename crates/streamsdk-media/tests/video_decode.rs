@@ -5,7 +5,7 @@
 mod support;
 
 use streamsdk_media::ColorSpace;
-use streamsdk_media::video::{self, Codec, DecodeError, DecoderConfig, VideoDecoder};
+use streamsdk_media::video::{self, DecodeError, DecoderConfig, VideoCodec, VideoDecoder};
 
 use self::support::{Random, at, likeness, open_decoder, scene, stream};
 
@@ -73,11 +73,11 @@ fn assert_recovers(decoder: &mut dyn VideoDecoder, key_frame: &[u8]) {
 #[cfg(feature = "h264")]
 #[test]
 fn headers_that_came_once_on_their_own_outlive_damage() {
-    let key_frame = &stream(Codec::H264, 96, 64, 1)[0].data;
+    let key_frame = &stream(VideoCodec::H264, 96, 64, 1)[0].data;
     let is_picture = |window: &[u8]| window == [0, 0, 1, 0x65];
     let split = key_frame.windows(4).position(is_picture).unwrap();
     let (headers, picture) = key_frame.split_at(split);
-    let mut decoder = open_decoder(Codec::H264);
+    let mut decoder = open_decoder(VideoCodec::H264);
     assert!(decoder.decode(headers, at(0)).unwrap().is_none());
     assert!(decoder.decode(picture, at(0)).unwrap().is_some());
     assert!(decoder.decode(b"rubbish", at(0)).is_err());
@@ -128,9 +128,9 @@ fn a_picture_beyond_the_limit_is_refused_by_its_header() {
 }
 
 /// The beginning of a key frame of 16383 by 16383, or as near to that as the codec has.
-fn huge(codec: Codec) -> Vec<u8> {
+fn huge(codec: VideoCodec) -> Vec<u8> {
     match codec {
-        Codec::Vp8 => vec![0x10, 0, 0, 0x9d, 1, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0],
+        VideoCodec::Vp8 => vec![0x10, 0, 0, 0x9d, 1, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0],
         // Baseline, level 6.2; 1024 macroblocks in each direction, progressive.
         _ => [0, 0, 0, 1, 0x67, 66, 0, 62].into_iter().chain(bits(&HUGE_PARAMETERS)).collect(),
     }
@@ -161,7 +161,7 @@ fn bits(values: &[(u32, usize)]) -> Vec<u8> {
 #[test]
 fn full_range_is_left_as_it_is() {
     let white = foreign_h264("full_range.h264", &["-pix_fmt", "yuvj420p", "-bf", "0"]);
-    let frame = open_decoder(Codec::H264).decode(&white, at(0)).unwrap().unwrap();
+    let frame = open_decoder(VideoCodec::H264).decode(&white, at(0)).unwrap().unwrap();
     let middle = |plane| frame.rows(plane).nth(20).unwrap()[20];
     assert!(middle(0).abs_diff(255) <= 2, "{}", middle(0));
     assert!(middle(1).abs_diff(128) <= 2, "{}", middle(1));
@@ -177,7 +177,7 @@ fn video_that_is_not_decoded_is_refused_by_its_header() {
         ("high_chroma.h264", &["-pix_fmt", "yuv444p"]),
     ] {
         let data = foreign_h264(name, arguments);
-        let error = open_decoder(Codec::H264).decode(&data, at(0)).unwrap_err();
+        let error = open_decoder(VideoCodec::H264).decode(&data, at(0)).unwrap_err();
         assert!(matches!(error, DecodeError::Unsupported { .. }), "{name}: {error}");
         assert!(!error.needs_key_frame());
     }

@@ -5,7 +5,7 @@
 mod support;
 
 use bytes::Bytes;
-use streamsdk_media::video::{self, Codec, EncodeError, EncoderConfig, VideoEncoder};
+use streamsdk_media::video::{self, EncodeError, EncoderConfig, VideoCodec, VideoEncoder};
 use streamsdk_media::{Frame, PixelFormat, Plane};
 
 use self::support::{
@@ -15,7 +15,7 @@ use self::support::{
 #[test]
 fn what_was_built_is_available() {
     let built: Vec<_> =
-        [(Codec::Vp8, cfg!(feature = "vp8")), (Codec::H264, cfg!(feature = "h264"))]
+        [(VideoCodec::Vp8, cfg!(feature = "vp8")), (VideoCodec::H264, cfg!(feature = "h264"))]
             .into_iter()
             .filter_map(|(codec, is_built)| is_built.then_some(codec))
             .collect();
@@ -53,7 +53,7 @@ fn odd_sizes_are_kept_by_vp8_and_rounded_up_by_h264() {
     for codec in video::encoders() {
         let encoded = &stream(codec, 641, 359, 1)[0];
         let decoded = open_decoder(codec).decode(&encoded.data, at(0)).unwrap().unwrap();
-        let expected = if codec == Codec::H264 { (642, 360) } else { (641, 359) };
+        let expected = if codec == VideoCodec::H264 { (642, 360) } else { (641, 359) };
         assert_eq!((decoded.width(), decoded.height()), expected);
     }
 }
@@ -202,7 +202,7 @@ fn frames_that_cannot_be_encoded_are_typed_errors_and_do_no_harm() {
         assert!(!encoder.encode(&scene(64, 64, 3), &options(false)).unwrap().unwrap().key_frame);
     }
     if cfg!(feature = "vp8") {
-        let error = open_encoder(Codec::Vp8).encode(&scene(16_384, 2, 0), &options(false));
+        let error = open_encoder(VideoCodec::Vp8).encode(&scene(16_384, 2, 0), &options(false));
         assert!(matches!(error, Err(EncodeError::TooLarge { limit: 16_383, .. })));
     }
 }

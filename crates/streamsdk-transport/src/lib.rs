@@ -60,7 +60,8 @@ pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferE
 pub use offer::{Connected, Offer};
 pub use peer::{Closed, Peer, TransportStats};
 pub use runtime::UnknownInterfaces;
+pub use streamsdk_codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 pub use video::{
-    IncomingFrame, SenderReport, UnknownVideoCodec, VIDEO_CLOCK_RATE, Video, VideoCodec,
-    VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver, VideoSendStats, VideoSender,
+    IncomingFrame, SenderReport, Video, VideoDirection, VideoMonitor, VideoReceiveStats,
+    VideoReceiver, VideoSendStats, VideoSender,
 };

@@ -17,8 +17,6 @@ use streamsdk_media::{Frame, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec};
 use thiserror::Error;
 
-use crate::off_track;
-
 /// Frames that are kept undecoded: five seconds at 30 a second.
 const MAX_WAITING_FRAMES: usize = 150;
 const MAX_WAITING_BYTES: usize = 16 << 20;
@@ -100,7 +98,7 @@ impl LazyDecoder {
     ) -> Result<Self, OpenError> {
         let config = DecoderConfig::default().untagged(TRACK_COLOR_SPACE.matrix);
         let chain = Chain {
-            decoder: video::decoder(off_track(codec), config)?,
+            decoder: video::decoder(codec, config)?,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             added: 0,

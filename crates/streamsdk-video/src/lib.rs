@@ -23,29 +23,11 @@ pub use rate::{BitrateLimits, RateControl};
 pub use send::{Forwarded, SendFramesError, SendOptions, SentFrame, TrackSender};
 pub use stats::EncodeStats;
 
-use streamsdk_media::video::{self, Codec};
-use streamsdk_transport::VideoCodec;
+use streamsdk_codec::VideoCodec;
+use streamsdk_media::video;
 
 /// The codecs that can be both encoded and decoded here, the preferred one first.
 pub fn codecs() -> Vec<VideoCodec> {
     let decoders = video::decoders();
-    let both = video::encoders().into_iter().filter(|codec| decoders.contains(codec));
-    both.filter_map(on_track).collect()
-}
-
-/// The codec's name on a track.
-fn on_track(codec: Codec) -> Option<VideoCodec> {
-    match codec {
-        Codec::Vp8 => Some(VideoCodec::Vp8),
-        Codec::H264 => Some(VideoCodec::H264),
-        _ => None,
-    }
-}
-
-/// The codec that does what a track asks for.
-fn off_track(codec: VideoCodec) -> Codec {
-    match codec {
-        VideoCodec::H264 => Codec::H264,
-        _ => Codec::Vp8,
-    }
+    video::encoders().into_iter().filter(|codec| decoders.contains(codec)).collect()
 }

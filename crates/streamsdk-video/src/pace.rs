@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use streamsdk_codec::VIDEO_CLOCK_RATE;
+
 /// Share of the time from one frame to the next that has to pass between them: so much faster than it
 /// was taken does video leave that comes faster than it was taken, until it is on time again.
 const SHARE: f64 = 0.8;
@@ -18,7 +20,8 @@ impl Pace {
     /// How long a frame of that time, in ticks of 90 kHz, has to wait at `now`.
     pub(crate) fn wait(&mut self, time: i64, now: Instant) -> Duration {
         let due = self.last.map_or(now, |(last_time, left)| {
-            let interval = time.saturating_sub(last_time).max(0) as f64 / 90_000.0;
+            let interval =
+                time.saturating_sub(last_time).max(0) as f64 / f64::from(VIDEO_CLOCK_RATE);
             left + Duration::from_secs_f64((interval * SHARE).min(MAX_PAUSE.as_secs_f64()))
         });
         let leaves = due.max(now);

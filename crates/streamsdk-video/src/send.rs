@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, StopHandle};
+use streamsdk_codec::VIDEO_CLOCK_RATE;
 use streamsdk_media::video::{
     self, EncodeOptions, EncodedFrame, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
 };
@@ -11,7 +12,7 @@ use streamsdk_transport::{SendError, VideoCodec, VideoSender};
 use thiserror::Error;
 
 use crate::pace::Pace;
-use crate::{BitrateLimits, EncodeStats, RateControl, off_track, on_track};
+use crate::{BitrateLimits, EncodeStats, RateControl};
 
 /// How long a producer may be silent before the connection is looked at.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -196,8 +197,7 @@ impl TrackSender {
         stop: &StopHandle,
         on_sent: impl FnOnce(SentFrame),
     ) -> Result<Forwarded, SendError> {
-        if on_track(frame.codec) != Some(self.sender.codec()) || frame.data.len() > MAX_FRAME_BYTES
-        {
+        if frame.codec != self.sender.codec() || frame.data.len() > MAX_FRAME_BYTES {
             return Ok(Forwarded::Unsuitable);
         }
         if !matches!(self.mode, Mode::Forwarding(_)) {
@@ -274,7 +274,7 @@ impl Encoding {
             .bitrate(bitrate.start)
             .threads(threads.unwrap_or(1))
             .color_space(TRACK_COLOR_SPACE);
-        let encoder = video::encoder(off_track(codec), config)?;
+        let encoder = video::encoder(codec, config)?;
         let rate = RateControl::new(bitrate);
         stats.count(|figures| figures.target = rate.target());
         Ok(Self { encoder, rate, frame_rate: FrameRate::default() })
@@ -302,7 +302,8 @@ struct FrameRate {
 impl FrameRate {
     /// Returns the rate if it is clearly another than before.
     fn update(&mut self, time: i64) -> Option<f64> {
-        let interval = time.saturating_sub(self.last.replace(time)?) as f64 / 90_000.0;
+        let interval =
+            time.saturating_sub(self.last.replace(time)?) as f64 / f64::from(VIDEO_CLOCK_RATE);
         // A pause is no rate.
         let interval = interval.clamp(1.0 / 240.0, 1.0);
         self.interval += (interval - self.interval) * if self.interval == 0.0 { 1.0 } else { 0.1 };

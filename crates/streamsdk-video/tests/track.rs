@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use streamsdk_capture::{StopHandle, TestPattern, WhenFull, manual_with, marker};
-use streamsdk_media::video::{Codec, EncodedFrame};
+use streamsdk_media::video::EncodedFrame;
 use streamsdk_media::{ColorSpace, Frame, TimeBase, Timestamp};
 use streamsdk_transport::{
     Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
@@ -157,7 +157,7 @@ async fn what_nobody_asks_for_is_let_go_and_a_key_frame_asked_for_when_somebody_
 
 fn frame_of(bytes: usize, number: i64, key_frame: bool) -> EncodedFrame {
     let timestamp = Timestamp::new(3000 * number, TimeBase::RTP_VIDEO);
-    EncodedFrame { codec: Codec::H264, data: vec![0; bytes].into(), key_frame, timestamp }
+    EncodedFrame { codec: VideoCodec::H264, data: vec![0; bytes].into(), key_frame, timestamp }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +168,7 @@ async fn only_what_the_track_can_take_is_forwarded_and_from_a_key_frame_on() {
     let mut track = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
     let forwarding = move || {
         let mut forward = |frame| track.forward(frame, &StopHandle::default(), |_| {}).unwrap();
-        let vp8 = EncodedFrame { codec: Codec::Vp8, ..frame_of(10, 0, true) };
+        let vp8 = EncodedFrame { codec: VideoCodec::Vp8, ..frame_of(10, 0, true) };
         [
             forward(frame_of(10, 0, false)),
             forward(frame_of(LARGEST, 1, true)),

@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Instant;
 
 use ffmpeg_next::codec::Id;
-use streamsdk_media::video::{Codec, EncodedFrame};
+use streamsdk_codec::h264::{AccessUnit, AnnexBConverter, profile};
+use streamsdk_codec::{EncodedFrame, VideoCodec};
 use streamsdk_media::{PixelFormat, Timestamp};
 
 use super::connection::{StreamConnection, TimestampSource};
-use super::h264::{AccessUnit, AnnexBConverter, profile};
 use super::options::NetworkStreamOptions;
 use super::reconnect::{ReconnectingReader, StreamReader, TimedFrame};
 use super::{Address, H264Profile};
@@ -74,7 +74,7 @@ impl EncodedProducer for EncodedStream {
         if key_frame {
             self.profile = profile(&data).or(self.profile);
         }
-        Ok(EncodedFrame { codec: Codec::H264, data, key_frame, timestamp })
+        Ok(EncodedFrame { codec: VideoCodec::H264, data, key_frame, timestamp })
     }
 
     fn stop_handle(&self) -> StopHandle {

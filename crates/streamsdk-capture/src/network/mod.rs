@@ -6,7 +6,6 @@ mod decoding;
 mod diagnosis;
 mod encoded;
 mod failure;
-mod h264;
 mod options;
 mod read_watchdog;
 mod reconnect;
@@ -17,7 +16,6 @@ use std::time::Duration;
 use self::address::Address;
 use self::decoding::DecodingReader;
 pub use self::encoded::EncodedStream;
-pub use self::h264::H264Profile;
 pub use self::options::{NetworkStreamOptions, ParseTransportError, Reconnect, Transport};
 use self::reconnect::{ReconnectingReader, StreamReader};
 use crate::producer_thread::ProducerThread;
@@ -25,6 +23,7 @@ use crate::queue::Queue;
 use crate::{
     Buffered, CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle,
 };
+pub use streamsdk_codec::h264::H264Profile;
 
 /// A video stream from the network: RTSP and RTMP cameras and servers, MJPEG and other video over HTTP,
 /// MPEG-TS over UDP, TCP and SRT.

@@ -1,13 +1,14 @@
 //! What both decoders have in common: what they are given, and how they find back into a stream.
 
-use super::bitstream::{Content, look};
-use super::{Codec, DecodeError, DecoderConfig, OpenError, VideoDecoder};
-use crate::{Frame, TimeBase, Timestamp};
+use streamsdk_codec::FrameContent;
+
+use super::{DecodeError, DecoderConfig, OpenError, VideoCodec, VideoDecoder};
+use crate::{Frame, MAX_DIMENSION, TimeBase, Timestamp};
 
 /// A decoder that is given nothing that cannot be decoded.
 pub(super) trait DecoderEngine: Send + Sized {
     /// What it decodes.
-    const CODEC: Codec;
+    const CODEC: VideoCodec;
 
     fn open(config: &DecoderConfig) -> Result<Self, String>;
 
@@ -40,13 +41,13 @@ impl<E: DecoderEngine> ActiveDecoder<E> {
     }
 
     fn try_decode(&mut self, data: &[u8], at: Timestamp) -> Result<Option<Frame>, DecodeError> {
-        match look(E::CODEC, data, self.config.max_pixels)? {
-            Content::OtherFrame if !self.is_in_step => {
+        match inspect(E::CODEC, data, self.config.max_pixels)? {
+            FrameContent::OtherFrame if !self.is_in_step => {
                 return Err(DecodeError::KeyFrameNeeded { codec: E::CODEC });
             }
-            Content::KeyFrame => self.come_into_step()?,
-            Content::OtherFrame => {}
-            Content::Headers => {
+            FrameContent::KeyFrame => self.come_into_step()?,
+            FrameContent::OtherFrame => {}
+            FrameContent::Headers => {
                 self.take_headers(data);
                 return Ok(None);
             }
@@ -83,7 +84,7 @@ impl<E: DecoderEngine> ActiveDecoder<E> {
 }
 
 impl<E: DecoderEngine> VideoDecoder for ActiveDecoder<E> {
-    fn codec(&self) -> Codec {
+    fn codec(&self) -> VideoCodec {
         E::CODEC
     }
 
@@ -98,3 +99,35 @@ impl<E: DecoderEngine> VideoDecoder for ActiveDecoder<E> {
 const MAX_HEADER_BYTES: usize = 4096;
 
 const NO_TIME: Timestamp = Timestamp::new(0, TimeBase::RTP_VIDEO);
+
+/// What belongs to one frame, if it may be decoded.
+fn inspect(codec: VideoCodec, data: &[u8], max_pixels: u32) -> Result<FrameContent, DecodeError> {
+    if data.len() > MAX_FRAME_BYTES {
+        let reason = format!("{} bytes for one frame", data.len());
+        return Err(DecodeError::Corrupt { codec, reason });
+    }
+    let info = streamsdk_codec::inspect(codec, data)?;
+    if let Some((width, height)) = info.size {
+        check_size(codec, width, height, max_pixels)?;
+    }
+    Ok(info.content)
+}
+
+fn check_size(
+    codec: VideoCodec,
+    width: u32,
+    height: u32,
+    max_pixels: u32,
+) -> Result<(), DecodeError> {
+    let pixels = u64::from(width) * u64::from(height);
+    match pixels {
+        0 => Err(DecodeError::Corrupt { codec, reason: "a picture without pixels".to_owned() }),
+        _ if pixels > max_pixels.into() || width.max(height) > MAX_DIMENSION => {
+            Err(DecodeError::TooLarge { codec, width, height, max_pixels })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// More than any frame takes, and less than FFmpeg can take, in bytes.
+const MAX_FRAME_BYTES: usize = 1 << 28;

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use super::coarse::coarse;
-use super::{Codec, EncodeError, EncodeOptions, EncodedFrame, EncoderConfig, VideoEncoder};
+use super::{EncodeError, EncodeOptions, EncodedFrame, EncoderConfig, VideoCodec, VideoEncoder};
 use crate::convert::Scratch;
 use crate::{ColorSpace, Frame, PixelFormat};
 
 /// An encoder for pictures of one shape.
 pub(super) trait EncoderEngine: Send + Sized {
     /// What it encodes to.
-    const CODEC: Codec;
+    const CODEC: VideoCodec;
     /// Largest width and height.
     const LIMIT: u32;
 
@@ -126,7 +126,7 @@ impl Shape {
 }
 
 impl<E: EncoderEngine> VideoEncoder for ActiveEncoder<E> {
-    fn codec(&self) -> Codec {
+    fn codec(&self) -> VideoCodec {
         E::CODEC
     }
 

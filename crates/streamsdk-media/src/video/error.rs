@@ -1,8 +1,8 @@
 //! What can go wrong.
 
+use streamsdk_codec::{BitstreamError, VideoCodec};
 use thiserror::Error;
 
-use super::Codec;
 use crate::ConvertError;
 
 /// Why there is no encoder or decoder.
@@ -10,22 +10,22 @@ use crate::ConvertError;
 #[non_exhaustive]
 pub enum OpenError {
     /// The crate was built without the codec.
-    #[error("{codec} was left out of this build: the feature \"{}\" is needed", codec.feature())]
+    #[error("{codec} was left out of this build: the feature \"{}\" is needed", feature(*codec))]
     NotBuilt {
         /// The codec that was asked for.
-        codec: Codec,
+        codec: VideoCodec,
     },
     /// The system's FFmpeg has no encoder for the codec.
     #[error("this FFmpeg has no encoder for {codec}")]
     NoEncoder {
         /// The codec that was asked for.
-        codec: Codec,
+        codec: VideoCodec,
     },
     /// The system's FFmpeg has no decoder for the codec, or cannot start it.
     #[error("no decoder for {codec}: {reason}")]
     NoDecoder {
         /// The codec that was asked for.
-        codec: Codec,
+        codec: VideoCodec,
         /// What FFmpeg said.
         reason: String,
     },
@@ -42,7 +42,7 @@ pub enum EncodeError {
     #[error("a frame of {width}x{height} is too large for {codec}: {limit} in each direction")]
     TooLarge {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
         /// Width of the frame.
         width: u32,
         /// Height of the frame.
@@ -57,7 +57,7 @@ pub enum EncodeError {
     #[error("encoding {width}x{height} as {codec} failed: {reason}")]
     Encoder {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
         /// Width of the frame.
         width: u32,
         /// Height of the frame.
@@ -76,13 +76,13 @@ pub enum DecodeError {
     #[error("decoding {codec} can only begin with a key frame")]
     KeyFrameNeeded {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
     },
     /// The stream says that its pictures are larger than allowed.
     #[error("{codec} pictures of {width}x{height} are larger than {max_pixels} pixels")]
     TooLarge {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
         /// The width that it claims.
         width: u32,
         /// The height that it claims.
@@ -94,7 +94,7 @@ pub enum DecodeError {
     #[error("{codec} video that is {what} is not decoded")]
     Unsupported {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
         /// What it is.
         what: String,
     },
@@ -102,10 +102,27 @@ pub enum DecodeError {
     #[error("the {codec} data is damaged: {reason}")]
     Corrupt {
         /// The codec.
-        codec: Codec,
+        codec: VideoCodec,
         /// What was found.
         reason: String,
     },
+}
+
+/// The crate's feature for a codec.
+fn feature(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::Vp8 => "vp8",
+        VideoCodec::H264 => "h264",
+    }
+}
+
+impl From<BitstreamError> for DecodeError {
+    fn from(error: BitstreamError) -> Self {
+        match error {
+            BitstreamError::Unsupported { codec, what } => Self::Unsupported { codec, what },
+            BitstreamError::Corrupt { codec, reason } => Self::Corrupt { codec, reason },
+        }
+    }
 }
 
 impl DecodeError {

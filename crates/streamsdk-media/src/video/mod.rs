@@ -1,11 +1,11 @@
 //! Video for live connections: encoders that follow a bitrate and decoders that add no delay.
 //!
 //! ```no_run
-//! use streamsdk_media::video::{self, Codec, EncodeOptions, EncoderConfig};
+//! use streamsdk_media::video::{self, VideoCodec, EncodeOptions, EncoderConfig};
 //! use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 //!
-//! let mut encoder = video::encoder(Codec::Vp8, EncoderConfig::default().bitrate(1_000_000))?;
-//! let mut decoder = video::decoder(Codec::Vp8, Default::default())?;
+//! let mut encoder = video::encoder(VideoCodec::Vp8, EncoderConfig::default().bitrate(1_000_000))?;
+//! let mut decoder = video::decoder(VideoCodec::Vp8, Default::default())?;
 //!
 //! let frame = Frame::packed(PixelFormat::Gray8, 640, 480, vec![128; 640 * 480])?
 //!     .at(Timestamp::new(0, TimeBase::RTP_VIDEO));
@@ -23,10 +23,7 @@
 //! missing, and [`encoders`] and [`decoders`] are empty.
 
 #[cfg(any(feature = "vp8", feature = "h264"))]
-mod bitstream;
-#[cfg(any(feature = "vp8", feature = "h264"))]
 mod coarse;
-mod codec;
 #[cfg_attr(not(any(feature = "vp8", feature = "h264")), allow(dead_code))]
 mod config;
 #[cfg(any(feature = "vp8", feature = "h264"))]
@@ -36,16 +33,15 @@ mod encode;
 mod error;
 #[cfg(feature = "h264")]
 mod h264;
-mod nal;
 #[cfg(feature = "h264")]
 mod picture;
 #[cfg(feature = "vp8")]
 mod vp8;
 
-pub use self::codec::{Codec, EncodedFrame, UnknownCodec};
 pub use self::config::{DecoderConfig, EncoderConfig};
 pub use self::error::{DecodeError, EncodeError, OpenError};
-pub use self::nal::nal_units;
+
+pub use streamsdk_codec::{EncodedFrame, UnknownVideoCodec, VideoCodec};
 
 use crate::{ColorSpace, Frame, Timestamp};
 
@@ -61,7 +57,7 @@ pub const TRACK_COLOR_SPACE: ColorSpace = ColorSpace::BT601;
 /// Turns frames into one stream of encoded video.
 pub trait VideoEncoder: Send {
     /// The codec of the stream.
-    fn codec(&self) -> Codec;
+    fn codec(&self) -> VideoCodec;
 
     /// Encodes a frame of any format. I420 of the video's colour space is read where it lies; all else
     /// is converted.
@@ -115,7 +111,7 @@ impl EncodeOptions {
 /// Turns one stream of encoded video into frames.
 pub trait VideoDecoder: Send {
     /// The codec of the stream.
-    fn codec(&self) -> Codec;
+    fn codec(&self) -> VideoCodec;
 
     /// Decodes what belongs to one frame: for H264 all NAL units, each behind a start code (Annex B).
     ///
@@ -141,16 +137,19 @@ pub trait VideoDecoder: Send {
 ///
 /// If the crate was built without the codec's feature, or if the system's FFmpeg cannot encode it.
 #[cfg_attr(not(any(feature = "vp8", feature = "h264")), allow(unused_variables))]
-pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncoder>, OpenError> {
+pub fn encoder(
+    codec: VideoCodec,
+    config: EncoderConfig,
+) -> Result<Box<dyn VideoEncoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(encode::ActiveEncoder::<vp8::Vp8Encoding>::new(config))),
+        VideoCodec::Vp8 => Ok(Box::new(encode::ActiveEncoder::<vp8::Vp8Encoding>::new(config))),
         #[cfg(feature = "h264")]
-        Codec::H264 if h264::is_available() => {
+        VideoCodec::H264 if h264::is_available() => {
             Ok(Box::new(encode::ActiveEncoder::<h264::H264Encoding>::new(config)))
         }
         #[cfg(feature = "h264")]
-        Codec::H264 => Err(OpenError::NoEncoder { codec }),
+        VideoCodec::H264 => Err(OpenError::NoEncoder { codec }),
         #[cfg(not(all(feature = "vp8", feature = "h264")))]
         _ => Err(OpenError::NotBuilt { codec }),
     }
@@ -162,27 +161,30 @@ pub fn encoder(codec: Codec, config: EncoderConfig) -> Result<Box<dyn VideoEncod
 ///
 /// If the crate was built without the codec's feature, or if the system's libraries cannot decode it.
 #[cfg_attr(not(any(feature = "vp8", feature = "h264")), allow(unused_variables))]
-pub fn decoder(codec: Codec, config: DecoderConfig) -> Result<Box<dyn VideoDecoder>, OpenError> {
+pub fn decoder(
+    codec: VideoCodec,
+    config: DecoderConfig,
+) -> Result<Box<dyn VideoDecoder>, OpenError> {
     match codec {
         #[cfg(feature = "vp8")]
-        Codec::Vp8 => Ok(Box::new(decode::ActiveDecoder::<vp8::Vp8Decoding>::new(config)?)),
+        VideoCodec::Vp8 => Ok(Box::new(decode::ActiveDecoder::<vp8::Vp8Decoding>::new(config)?)),
         #[cfg(feature = "h264")]
-        Codec::H264 => Ok(Box::new(decode::ActiveDecoder::<h264::H264Decoding>::new(config)?)),
+        VideoCodec::H264 => Ok(Box::new(decode::ActiveDecoder::<h264::H264Decoding>::new(config)?)),
         #[cfg(not(all(feature = "vp8", feature = "h264")))]
         _ => Err(OpenError::NotBuilt { codec }),
     }
 }
 
 /// The codecs for which [`encoder`] gives an encoder here, the preferred one first.
-pub fn encoders() -> Vec<Codec> {
-    let opens = |codec: &Codec| encoder(*codec, EncoderConfig::default()).is_ok();
-    Codec::ALL.iter().copied().filter(opens).collect()
+pub fn encoders() -> Vec<VideoCodec> {
+    let opens = |codec: &VideoCodec| encoder(*codec, EncoderConfig::default()).is_ok();
+    VideoCodec::ALL.iter().copied().filter(opens).collect()
 }
 
 /// The codecs for which [`decoder`] gives a decoder here, the preferred one first.
-pub fn decoders() -> Vec<Codec> {
-    let opens = |codec: &Codec| decoder(*codec, DecoderConfig::default()).is_ok();
-    Codec::ALL.iter().copied().filter(opens).collect()
+pub fn decoders() -> Vec<VideoCodec> {
+    let opens = |codec: &VideoCodec| decoder(*codec, DecoderConfig::default()).is_ok();
+    VideoCodec::ALL.iter().copied().filter(opens).collect()
 }
 
 #[cfg(all(test, not(feature = "vp8")))]
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_codec_that_was_left_out_is_a_typed_error() {
-        let codec = Codec::Vp8;
+        let codec = VideoCodec::Vp8;
         let error = OpenError::NotBuilt { codec };
         assert_eq!(encoder(codec, EncoderConfig::default()).err(), Some(error.clone()));
         assert_eq!(decoder(codec, DecoderConfig::default()).err(), Some(error));

@@ -4,7 +4,7 @@
 pub(crate) mod bars;
 
 use streamsdk_media::video::{
-    self, Codec, EncodeOptions, EncodedFrame, EncoderConfig, VideoDecoder, VideoEncoder,
+    self, EncodeOptions, EncodedFrame, EncoderConfig, VideoCodec, VideoDecoder, VideoEncoder,
 };
 use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
@@ -32,11 +32,11 @@ pub(crate) fn at(frame: usize) -> Timestamp {
     Timestamp::new(frame as i64 * 3000 + 7, TimeBase::RTP_VIDEO)
 }
 
-pub(crate) fn open_encoder(codec: Codec) -> Box<dyn VideoEncoder> {
+pub(crate) fn open_encoder(codec: VideoCodec) -> Box<dyn VideoEncoder> {
     video::encoder(codec, EncoderConfig::default()).unwrap()
 }
 
-pub(crate) fn open_decoder(codec: Codec) -> Box<dyn VideoDecoder> {
+pub(crate) fn open_decoder(codec: VideoCodec) -> Box<dyn VideoDecoder> {
     video::decoder(codec, Default::default()).unwrap()
 }
 
@@ -70,7 +70,12 @@ pub(crate) fn noisy(width: u32, height: u32, index: usize, strength: usize) -> F
 }
 
 /// A stream that begins with a key frame, all others not being one.
-pub(crate) fn stream(codec: Codec, width: u32, height: u32, frames: usize) -> Vec<EncodedFrame> {
+pub(crate) fn stream(
+    codec: VideoCodec,
+    width: u32,
+    height: u32,
+    frames: usize,
+) -> Vec<EncodedFrame> {
     let mut encoder = open_encoder(codec);
     let encode = |index| encoder.encode(&scene(width, height, index), &options(false)).unwrap();
     (0..frames).filter_map(encode).collect()

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-const TICKS_PER_SECOND: i128 = 90_000;
+use streamsdk_codec::VIDEO_CLOCK_RATE;
 
 /// A presentation time in ticks of 90 kHz, computed as the server does it: exactly, and rounded
 /// towards 0.
@@ -11,7 +11,7 @@ const TICKS_PER_SECOND: i128 = 90_000;
 /// when the result does not fit.
 pub fn pts_to_90khz(pts: i64, time_base: f64) -> Option<i64> {
     let (numerator, denominator) = fraction(time_base)?;
-    let ticks = i128::from(pts) * TICKS_PER_SECOND * i128::from(numerator);
+    let ticks = i128::from(pts) * i128::from(VIDEO_CLOCK_RATE) * i128::from(numerator);
     i64::try_from(ticks / i128::from(denominator)).ok()
 }
 

@@ -1,99 +1,44 @@
-//! The two codecs, as SDP and RTP name them.
-
-use std::fmt;
-use std::str::FromStr;
-
-use serde::Serialize;
+//! The codecs, as SDP describes them.
 
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_VP8};
-use rtc::rtp::codec::vp8::Vp8Payloader;
-use rtc::rtp::packetizer::Payloader;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
+use streamsdk_codec::{VIDEO_CLOCK_RATE, VideoCodec};
 use streamsdk_protocol::sdp::video_section;
 use webrtc::peer_connection::MediaEngine;
 
-use super::h264::H264Payloader;
-
-/// Ticks of an RTP clock for video in a second.
-pub const VIDEO_CLOCK_RATE: u32 = 90_000;
-
 pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 
-/// How video is encoded on a track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[non_exhaustive]
-pub enum VideoCodec {
-    /// VP8.
-    Vp8,
-    /// H264, constrained baseline or baseline, packetization mode 1.
-    H264,
-}
-
-impl fmt::Display for VideoCodec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Vp8 => "VP8",
-            Self::H264 => "H264",
-        })
-    }
-}
-
-/// A name that is none of a [`VideoCodec`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no video codec called {0:?}: it is VP8 or H264")]
-pub struct UnknownVideoCodec(String);
-
-impl FromStr for VideoCodec {
-    type Err = UnknownVideoCodec;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Vp8, Self::H264]
-            .into_iter()
-            .find(|codec| name.eq_ignore_ascii_case(&codec.to_string()))
-            .ok_or_else(|| UnknownVideoCodec(name.to_owned()))
-    }
-}
-
-impl VideoCodec {
-    pub(super) fn payloader(self) -> Box<dyn Payloader> {
-        match self {
-            Self::Vp8 => Box::new(Vp8Payloader::default()),
-            Self::H264 => Box::new(H264Payloader::default()),
+/// The variants of a codec that are offered, with their payload types. H264 is constrained baseline and
+/// baseline, in packetization mode 1.
+fn variants(codec: VideoCodec) -> Vec<RTCRtpCodecParameters> {
+    let h264 = |profile: &str| {
+        format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")
+    };
+    let variants = match codec {
+        VideoCodec::Vp8 => vec![(96, MIME_TYPE_VP8, String::new())],
+        VideoCodec::H264 => {
+            vec![(125, MIME_TYPE_H264, h264("42e01f")), (102, MIME_TYPE_H264, h264("42001f"))]
         }
-    }
-
-    /// The variants that are offered, with their payload types.
-    fn variants(self) -> Vec<RTCRtpCodecParameters> {
-        let h264 = |profile: &str| {
-            format!("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")
+    };
+    let parameters =
+        |(payload_type, mime_type, sdp_fmtp_line): (u8, &str, String)| RTCRtpCodecParameters {
+            rtp_codec: RTCRtpCodec {
+                mime_type: mime_type.to_owned(),
+                clock_rate: VIDEO_CLOCK_RATE,
+                channels: 0,
+                sdp_fmtp_line,
+                rtcp_feedback: feedback(),
+            },
+            payload_type,
         };
-        let variants = match self {
-            Self::Vp8 => vec![(96, MIME_TYPE_VP8, String::new())],
-            Self::H264 => {
-                vec![(125, MIME_TYPE_H264, h264("42e01f")), (102, MIME_TYPE_H264, h264("42001f"))]
-            }
-        };
-        let parameters =
-            |(payload_type, mime_type, sdp_fmtp_line): (u8, &str, String)| RTCRtpCodecParameters {
-                rtp_codec: RTCRtpCodec {
-                    mime_type: mime_type.to_owned(),
-                    clock_rate: VIDEO_CLOCK_RATE,
-                    channels: 0,
-                    sdp_fmtp_line,
-                    rtcp_feedback: feedback(),
-                },
-                payload_type,
-            };
-        variants.into_iter().map(parameters).collect()
-    }
+    variants.into_iter().map(parameters).collect()
+}
 
-    /// What a track is made of before the peer has chosen a variant.
-    pub(super) fn capability(self) -> RTCRtpCodec {
-        self.variants().swap_remove(0).rtp_codec
-    }
+/// What a track is made of before the peer has chosen a variant.
+pub(super) fn capability(codec: VideoCodec) -> RTCRtpCodec {
+    variants(codec).swap_remove(0).rtp_codec
 }
 
 fn feedback() -> Vec<RTCPFeedback> {
@@ -109,7 +54,7 @@ fn feedback() -> Vec<RTCPFeedback> {
 /// aiortc makes no estimate of the bandwidth.
 pub(crate) fn media_engine(codecs: &[VideoCodec]) -> Result<MediaEngine, webrtc::error::Error> {
     let mut engine = MediaEngine::default();
-    for codec in codecs.iter().flat_map(|codec| codec.variants()) {
+    for codec in codecs.iter().flat_map(|codec| variants(*codec)) {
         engine.register_codec(codec, RtpCodecKind::Video)?;
     }
     let abs_send_time = RTCRtpHeaderExtensionCapability { uri: ABS_SEND_TIME.to_owned() };
@@ -174,12 +119,5 @@ mod tests {
         let vp8 = Negotiated { codec: VideoCodec::Vp8, payload_type: 97 };
         assert_eq!(Negotiated::offered(sdp, &[VideoCodec::Vp8]), Some(vp8));
         assert_eq!(Negotiated::offered(sdp, &[]), None);
-    }
-
-    #[test]
-    fn codecs_are_found_by_name_in_any_case() {
-        assert_eq!("vp8".parse(), Ok(VideoCodec::Vp8));
-        assert_eq!("H264".parse(), Ok(VideoCodec::H264));
-        assert!("vp9".parse::<VideoCodec>().unwrap_err().to_string().contains("vp9"));
     }
 }

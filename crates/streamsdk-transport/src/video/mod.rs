@@ -3,10 +3,7 @@
 mod bandwidth;
 mod burst;
 mod codec;
-mod depacketize;
 mod feedback;
-mod frame_assembler;
-mod h264;
 mod receive;
 mod send;
 
@@ -20,7 +17,6 @@ use rtc::interceptor::{
 
 use burst::BurstQueue;
 pub(crate) use codec::{Negotiated, media_engine};
-pub use codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 use feedback::RtcpFeedback;
 pub use feedback::{SenderReport, VideoSendStats};
 pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};

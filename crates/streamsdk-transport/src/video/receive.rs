@@ -8,14 +8,15 @@ use bytes::Bytes;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use serde::Serialize;
+use streamsdk_codec::VideoCodec;
+use streamsdk_codec::rtp::{AssembledFrame, FrameAssembler, RtpPacket};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
+use super::VideoLink;
 use super::bandwidth::BandwidthEstimate;
 use super::feedback::{RtcpFeedback, SenderReport};
-use super::frame_assembler::{AssembledFrame, FrameAssembler, RtpPacket};
-use super::{VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 
 /// Frames that wait to be taken.
@@ -248,13 +249,14 @@ impl<'a> TrackReceiver<'a> {
 
     fn take(&mut self, packet: rtc::rtp::Packet) {
         self.ssrc = packet.header.ssrc;
-        self.assembler.push(RtpPacket {
-            sequence: packet.header.sequence_number,
-            rtp_time: packet.header.timestamp,
-            marker: packet.header.marker,
-            payload: packet.payload,
-            arrived: std::time::Instant::now(),
-        });
+        let rtc::rtp::Packet { header, payload } = packet;
+        let packet = RtpPacket {
+            sequence_number: header.sequence_number,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            payload,
+        };
+        self.assembler.push(packet, std::time::Instant::now());
     }
 
     fn deliver_frames(&mut self) {
@@ -313,7 +315,7 @@ impl FrameQueue {
     /// Adds a frame, if there is room for it and it builds on none that was dropped.
     fn push(&mut self, frame: AssembledFrame, begins_stream: bool) {
         self.stats.frames += 1;
-        let AssembledFrame { rtp_time, key_frame, continuous, arrived, data } = frame;
+        let AssembledFrame { timestamp: rtp_time, key_frame, continuous, arrived, data } = frame;
         if self.frames.len() >= MAX_QUEUED_FRAMES || self.broken && !key_frame {
             self.broken = true;
             self.stats.overflowed += 1;
@@ -339,7 +341,7 @@ mod tests {
     fn frame(key_frame: bool) -> AssembledFrame {
         let arrived = std::time::Instant::now();
         let data = Bytes::from_static(b"x");
-        AssembledFrame { rtp_time: 0, key_frame, continuous: true, arrived, data }
+        AssembledFrame { timestamp: 0, key_frame, continuous: true, arrived, data }
     }
 
     #[test]

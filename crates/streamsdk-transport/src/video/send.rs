@@ -6,18 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp;
-use rtc::rtp::packetizer::Payloader;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
+use streamsdk_codec::rtp::{Packetizer, RtpPacket};
+use streamsdk_codec::{VIDEO_CLOCK_RATE, VideoCodec};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use super::VideoLink;
 use super::burst::BurstQueue;
-use super::codec::Negotiated;
+use super::codec::{Negotiated, capability};
 use super::feedback::{RtcpFeedback, VideoSendStats};
-use super::{VIDEO_CLOCK_RATE, VideoCodec, VideoLink};
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::{EndReason, SendError};
@@ -46,7 +47,7 @@ impl OutgoingTrack {
                 ssrc: Some(ssrc),
                 ..RTCRtpCodingParameters::default()
             },
-            codec: codec.capability(),
+            codec: capability(codec),
             ..RTCRtpEncodingParameters::default()
         };
         let name = format!("video-{:08x}", random());
@@ -78,17 +79,13 @@ impl VideoSender {
         connection_state: ConnectionState,
     ) -> Self {
         let (sender, queue) = mpsc::channel(MAX_QUEUED_FRAMES);
-        let packetizer = Packetizer {
-            payloader: negotiated.codec.payloader(),
-            payload_type: negotiated.payload_type,
-            ssrc: track.ssrc,
-            sequence: random() as u16,
-            offset: random(),
-            newest: 0,
-        };
+        let packetizer = Packetizer::new(negotiated.codec, MAX_RTP_PAYLOAD)
+            .starting_at(random() as u16, random());
         let writer = TrackWriter {
             track: Arc::clone(&track.engine),
             burst_queue: Arc::clone(&link.burst_queue),
+            payload_type: negotiated.payload_type,
+            ssrc: track.ssrc,
         };
         tokio::spawn(send_frames(writer, packetizer, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
@@ -178,13 +175,29 @@ enum Outgoing {
 struct TrackWriter {
     track: Arc<TrackLocalStaticRTP>,
     burst_queue: Arc<BurstQueue>,
+    payload_type: u8,
+    ssrc: u32,
 }
 
 impl TrackWriter {
-    async fn send(&self, packets: impl Iterator<Item = rtp::Packet>) {
+    async fn send(&self, packets: impl Iterator<Item = RtpPacket>) {
+        let packets = packets.map(|packet| self.with_header(packet));
         if let Err(error) = self.burst_queue.send(&*self.track, packets).await {
             tracing::debug!(error = %EngineError::from(error), "packets were not sent");
         }
+    }
+
+    fn with_header(&self, packet: RtpPacket) -> rtp::Packet {
+        let header = rtp::header::Header {
+            version: 2,
+            marker: packet.marker,
+            payload_type: self.payload_type,
+            sequence_number: packet.sequence_number,
+            timestamp: packet.timestamp,
+            ssrc: self.ssrc,
+            ..rtp::header::Header::default()
+        };
+        rtp::Packet { header, payload: packet.payload }
     }
 }
 
@@ -201,13 +214,7 @@ async fn send_frames(
                 writer.send(std::iter::once(packetizer.end_of_frames())).await;
                 continue;
             };
-            let mut packets = match packetizer.packetize(rtp_time, &data) {
-                Ok(packets) => packets.into_iter(),
-                Err(error) => {
-                    tracing::warn!(%error, "a frame cannot be put into packets; dropped");
-                    continue;
-                }
-            };
+            let mut packets = packetizer.packetize(rtp_time, &data).into_iter();
             let started = Instant::now();
             let spread = pacer.spread(rtp_time, started);
             let bursts = packets.len().div_ceil(MAX_BURST_PACKETS) as u32;
@@ -244,50 +251,6 @@ impl Pacer {
     }
 }
 
-/// Puts frames into packets.
-struct Packetizer {
-    payloader: Box<dyn Payloader>,
-    payload_type: u8,
-    ssrc: u32,
-    sequence: u16,
-    offset: u32,
-    /// The time of the newest frame.
-    newest: u32,
-}
-
-impl Packetizer {
-    fn packetize(
-        &mut self,
-        rtp_time: u32,
-        frame: &Bytes,
-    ) -> rtc::shared::error::Result<Vec<rtp::Packet>> {
-        let payloads = self.payloader.payload(MAX_RTP_PAYLOAD, frame)?;
-        self.newest = rtp_time;
-        let last = payloads.len().saturating_sub(1);
-        let packet = |(index, payload)| self.packet(rtp_time, index == last, payload);
-        Ok(payloads.into_iter().enumerate().map(packet).collect())
-    }
-
-    /// A packet without anything in it, of another time than the newest frame.
-    fn end_of_frames(&mut self) -> rtp::Packet {
-        self.packet(self.newest.wrapping_add(1), false, Bytes::new())
-    }
-
-    fn packet(&mut self, rtp_time: u32, marker: bool, payload: Bytes) -> rtp::Packet {
-        let header = rtp::header::Header {
-            version: 2,
-            marker,
-            payload_type: self.payload_type,
-            sequence_number: self.sequence,
-            timestamp: rtp_time.wrapping_add(self.offset),
-            ssrc: self.ssrc,
-            ..rtp::header::Header::default()
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        rtp::Packet { header, payload }
-    }
-}
-
 /// Random enough that two streams do not meet.
 fn random() -> u32 {
     use std::hash::{BuildHasher, RandomState};
@@ -307,28 +270,5 @@ mod tests {
         assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
         assert_eq!(pacer.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
         assert_eq!(pacer.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
-    }
-
-    #[test]
-    fn only_the_last_packet_of_a_frame_is_marked_and_numbers_go_on() {
-        let mut packetizer = Packetizer {
-            payloader: VideoCodec::Vp8.payloader(),
-            payload_type: 96,
-            ssrc: 1,
-            sequence: u16::MAX,
-            offset: u32::MAX,
-            newest: 0,
-        };
-        let frame = Bytes::from(vec![0; MAX_RTP_PAYLOAD * 2]);
-        let made = packetizer.packetize(3000, &frame).unwrap();
-        let seen: Vec<_> = made
-            .iter()
-            .map(|packet| (packet.header.sequence_number, packet.header.marker))
-            .collect();
-        assert_eq!(seen, [(u16::MAX, false), (0, false), (1, true)]);
-        assert!(made.iter().all(|packet| packet.header.timestamp == 2999));
-        let end = packetizer.end_of_frames();
-        assert!(end.payload.is_empty() && !end.header.marker);
-        assert_eq!((end.header.sequence_number, end.header.timestamp), (2, 3000));
     }
 }

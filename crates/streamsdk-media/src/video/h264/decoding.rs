@@ -3,7 +3,7 @@ use ffmpeg_next::util::frame::Video;
 use ffmpeg_next::{Dictionary, Error, Packet, codec, decoder};
 
 use crate::video::decode::DecoderEngine;
-use crate::video::{Codec, DecodeError, DecoderConfig, picture};
+use crate::video::{DecodeError, DecoderConfig, VideoCodec, picture};
 use crate::{ColorMatrix, Frame, Timestamp};
 
 /// FFmpeg's decoder.
@@ -13,7 +13,7 @@ pub(in crate::video) struct H264Decoding {
 }
 
 impl DecoderEngine for H264Decoding {
-    const CODEC: Codec = Codec::H264;
+    const CODEC: VideoCodec = VideoCodec::H264;
 
     fn open(config: &DecoderConfig) -> Result<Self, String> {
         crate::ffmpeg::init();

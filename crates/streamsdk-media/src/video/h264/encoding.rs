@@ -9,7 +9,7 @@ use ffmpeg_next::{Codec as FfmpegCodec, Dictionary, Error, Rational, codec, enco
 
 use super::raw;
 use crate::video::encode::{EncodedPicture, EncoderEngine, PictureKind, Shape};
-use crate::video::{Codec, EncoderConfig, picture::padded};
+use crate::video::{EncoderConfig, VideoCodec, picture::padded};
 use crate::{ColorSpace, Frame, ffmpeg};
 
 /// An encoder of FFmpeg's.
@@ -41,7 +41,7 @@ fn find() -> Option<FfmpegCodec> {
 }
 
 impl EncoderEngine for H264Encoding {
-    const CODEC: Codec = Codec::H264;
+    const CODEC: VideoCodec = VideoCodec::H264;
     /// libx264's; FFmpeg takes a little less when both are as large.
     const LIMIT: u32 = 16_384;
 

@@ -1,13 +1,13 @@
 use super::libvpx::VpxDecoder;
 use crate::video::decode::DecoderEngine;
-use crate::video::{Codec, DecodeError, DecoderConfig};
+use crate::video::{DecodeError, DecoderConfig, VideoCodec};
 use crate::{Frame, Timestamp};
 
 /// libvpx's decoder, which shows every picture at once.
 pub(in crate::video) struct Vp8Decoding(VpxDecoder);
 
 impl DecoderEngine for Vp8Decoding {
-    const CODEC: Codec = Codec::Vp8;
+    const CODEC: VideoCodec = VideoCodec::Vp8;
 
     fn open(_config: &DecoderConfig) -> Result<Self, String> {
         VpxDecoder::open().map(Self)

@@ -1,6 +1,8 @@
+use streamsdk_codec::VIDEO_CLOCK_RATE;
+
 use super::libvpx::{VpxEncoder, VpxSettings};
 use crate::video::encode::{EncodedPicture, EncoderEngine, PictureKind, Shape};
-use crate::video::{Codec, EncoderConfig};
+use crate::video::{EncoderConfig, VideoCodec};
 use crate::{ColorSpace, Frame};
 
 /// libvpx, set for live video at the least CPU time whose quality is that of its common settings.
@@ -12,7 +14,7 @@ pub(in crate::video) struct Vp8Encoding {
 }
 
 impl EncoderEngine for Vp8Encoding {
-    const CODEC: Codec = Codec::Vp8;
+    const CODEC: VideoCodec = VideoCodec::Vp8;
     /// A key frame has 14 bits for each.
     const LIMIT: u32 = 16_383;
 
@@ -59,7 +61,7 @@ impl Vp8Encoding {
 
     /// Makes key frames aim at their largest size, which libvpx takes in percent of an average frame.
     fn limit_key_frames(&mut self, config: &EncoderConfig) -> Result<(), String> {
-        self.frame_ticks = (f64::from(TICKS_PER_SECOND) / config.frame_rate).round() as u32;
+        self.frame_ticks = (f64::from(VIDEO_CLOCK_RATE) / config.frame_rate).round() as u32;
         let average = f64::from(config.bitrate) / 8.0 / config.frame_rate;
         let percent = f64::from(config.max_key_frame_bytes) / average * 100.0;
         self.libvpx.limit_key_frames(percent.clamp(1.0, 1e6) as u32)
@@ -71,7 +73,7 @@ fn for_live_video(config: &EncoderConfig, shape: Shape) -> VpxSettings {
         width: shape.width,
         height: shape.height,
         threads: config.threads,
-        ticks_per_second: TICKS_PER_SECOND,
+        ticks_per_second: VIDEO_CLOCK_RATE,
         bitrate_kbit: kilobits(config),
         min_quantizer: MIN_QUANTIZER,
         max_quantizer: MAX_QUANTIZER,
@@ -87,9 +89,6 @@ fn for_live_video(config: &EncoderConfig, shape: Shape) -> VpxSettings {
 fn kilobits(config: &EncoderConfig) -> u32 {
     config.bitrate.div_ceil(1000)
 }
-
-/// Ticks of libvpx's clock, by which it shares out the bitrate.
-const TICKS_PER_SECOND: u32 = 90_000;
 
 /// `cpu-used`: -16 would be the fastest, but towards it the quality falls steeply.
 const SPEED: i32 = -10;

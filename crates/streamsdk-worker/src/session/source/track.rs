@@ -3,9 +3,7 @@ use std::time::{Duration, Instant};
 use streamsdk_capture::{
     CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle, WhenFull,
 };
-use streamsdk_media::video::{
-    self, Codec, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder,
-};
+use streamsdk_media::video::{self, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder};
 use streamsdk_media::{Frame, StreamClock, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
 use tokio::runtime::Handle;
@@ -123,10 +121,6 @@ struct TrackDecoding {
 
 impl TrackDecoding {
     fn new(codec: VideoCodec) -> Result<Self, CaptureError> {
-        let codec = match codec {
-            VideoCodec::H264 => Codec::H264,
-            _ => Codec::Vp8,
-        };
         let config =
             DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
         let decoder = video::decoder(codec, config).map_err(unusable)?;

@@ -1,4 +1,4 @@
-//! The codecs, and what comes out of an encoder.
+//! The codecs, and what is encoded with them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +10,15 @@ use crate::Timestamp;
 
 /// How video is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Codec {
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "UPPERCASE"))]
+pub enum VideoCodec {
     /// VP8: what every WebRTC peer has.
     Vp8,
     /// H264, also called AVC.
     H264,
 }
 
-impl Codec {
+impl VideoCodec {
     /// All codecs, the preferred one first.
     pub const ALL: &[Self] = &[Self::Vp8, Self::H264];
 
@@ -29,42 +29,34 @@ impl Codec {
             Self::H264 => "H264",
         }
     }
-
-    /// The crate's feature for the codec.
-    pub(super) const fn feature(self) -> &'static str {
-        match self {
-            Self::Vp8 => "vp8",
-            Self::H264 => "h264",
-        }
-    }
 }
 
-impl fmt::Display for Codec {
+impl fmt::Display for VideoCodec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Codec {
-    type Err = UnknownCodec;
+impl FromStr for VideoCodec {
+    type Err = UnknownVideoCodec;
 
-    /// Takes [`Codec::name`] in upper or lower case.
-    fn from_str(name: &str) -> Result<Self, UnknownCodec> {
+    /// Takes [`VideoCodec::name`] in upper or lower case.
+    fn from_str(name: &str) -> Result<Self, UnknownVideoCodec> {
         let has_name = |codec: &&Self| codec.name().eq_ignore_ascii_case(name);
-        Self::ALL.iter().find(has_name).copied().ok_or_else(|| UnknownCodec(name.to_owned()))
+        Self::ALL.iter().find(has_name).copied().ok_or_else(|| UnknownVideoCodec(name.to_owned()))
     }
 }
 
 /// The name is none of a codec that is known here.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is no known video codec: VP8 and H264 are")]
-pub struct UnknownCodec(pub String);
+pub struct UnknownVideoCodec(pub String);
 
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedFrame {
     /// How it is encoded.
-    pub codec: Codec,
+    pub codec: VideoCodec,
     /// The bytes. H264 is NAL units behind start codes (Annex B), with the parameter sets in front
     /// of every key frame.
     pub data: Bytes,
@@ -91,9 +83,9 @@ mod tests {
 
     #[test]
     fn a_codec_is_found_by_its_name_in_any_case() {
-        assert_eq!("vp8".parse(), Ok(Codec::Vp8));
-        assert_eq!("H264".parse(), Ok(Codec::H264));
-        assert_eq!("AV1".parse::<Codec>(), Err(UnknownCodec("AV1".to_owned())));
-        assert_eq!(Codec::H264.to_string(), "H264");
+        assert_eq!("vp8".parse(), Ok(VideoCodec::Vp8));
+        assert_eq!("H264".parse(), Ok(VideoCodec::H264));
+        assert_eq!("AV1".parse::<VideoCodec>(), Err(UnknownVideoCodec("AV1".to_owned())));
+        assert_eq!(VideoCodec::H264.to_string(), "H264");
     }
 }

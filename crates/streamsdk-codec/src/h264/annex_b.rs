@@ -2,10 +2,13 @@
 //! frame.
 
 use bytes::Bytes;
-use streamsdk_media::video::nal_units;
 
-/// Brings the packets of one stream into that form.
-pub(super) struct AnnexBConverter {
+use super::{H264Profile, NalKind, append, nal_units, profile};
+
+/// Brings the packets of one stream, as containers and cameras have them, into the form that live
+/// receivers want: behind start codes (Annex B), with the parameter sets in front of every key frame.
+#[derive(Debug, Clone)]
+pub struct AnnexBConverter {
     /// Those that the container has, behind start codes.
     parameters: Vec<u8>,
     /// How many bytes tell a unit's length, where units have lengths instead of start codes.
@@ -13,40 +16,21 @@ pub(super) struct AnnexBConverter {
 }
 
 /// What belongs to one frame.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct AccessUnit {
-    pub(super) data: Bytes,
-    pub(super) key_frame: bool,
-}
-
-/// Which of its tools H264 uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum H264Profile {
-    /// Baseline or constrained baseline: every WebRTC receiver has it.
-    Baseline,
-    /// Main.
-    Main,
-    /// High.
-    High,
-    /// Another one, by its number in the standard.
-    Other(u8),
-}
-
-impl H264Profile {
-    fn of(sequence_parameters: &[u8]) -> Option<Self> {
-        Some(match *sequence_parameters.get(1)? {
-            66 => Self::Baseline,
-            77 => Self::Main,
-            100 => Self::High,
-            other => Self::Other(other),
-        })
-    }
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// NAL units, each behind a start code.
+    pub data: Bytes,
+    /// Whether it can be decoded without the frames before it.
+    pub key_frame: bool,
 }
 
 impl AnnexBConverter {
-    /// Takes what the container says about the stream, which may be nothing.
-    pub(super) fn new(extra_data: &[u8]) -> Self {
+    /// Takes what the container says about the stream (FFmpeg's `extradata`): a configuration record
+    /// (`avcC`, ISO/IEC 14496-15), parameter sets behind start codes, or nothing.
+    ///
+    /// After a configuration record units have their lengths in front of them. What of it is damaged is
+    /// taken for nothing.
+    pub fn new(extra_data: &[u8]) -> Self {
         match extra_data.first() {
             Some(1) => Self {
                 parameters: configured_parameters(extra_data).unwrap_or_default(),
@@ -57,32 +41,27 @@ impl AnnexBConverter {
     }
 
     /// The profile, if the container tells it.
-    pub(super) fn profile(&self) -> Option<H264Profile> {
+    pub fn profile(&self) -> Option<H264Profile> {
         profile(&self.parameters)
     }
 
-    /// `None` if there is nothing in the packet that belongs to a frame.
-    pub(super) fn access_unit(&self, packet: &[u8]) -> Option<AccessUnit> {
+    /// The packet in that form; `None` if there is nothing in it that belongs to a picture. A unit that is
+    /// cut off is left out, and what follows it.
+    pub fn access_unit(&self, packet: &[u8]) -> Option<AccessUnit> {
         let mut data = match self.length_bytes {
             Some(bytes) => behind_start_codes(packet, bytes),
             None => packet.to_vec(),
         };
-        let kinds = nal_units(&data).map(kind).fold(0, |kinds, kind| kinds | kind);
-        if kinds & SLICES == 0 {
+        let has = |wanted: fn(NalKind) -> bool| nal_units(&data).map(NalKind::of).any(wanted);
+        if !has(NalKind::is_slice) {
             return None;
         }
-        let key_frame = kinds & KEY_SLICE != 0;
-        if key_frame && kinds & SEQUENCE_PARAMETERS == 0 {
+        let key_frame = has(|kind| kind == NalKind::IDR_SLICE);
+        if key_frame && !has(|kind| kind == NalKind::SEQUENCE_PARAMETERS) {
             data.splice(..0, self.parameters.iter().copied());
         }
         Some(AccessUnit { data: data.into(), key_frame })
     }
-}
-
-/// The profile that is named in the first parameter set.
-pub(super) fn profile(data: &[u8]) -> Option<H264Profile> {
-    let set = nal_units(data).find(|unit| kind(unit) == SEQUENCE_PARAMETERS)?;
-    H264Profile::of(set)
 }
 
 /// The parameter sets of a configuration record (ISO/IEC 14496-15, 5.3.3.1); `None` if it is cut off.
@@ -114,20 +93,6 @@ fn behind_start_codes(packet: &[u8], length_bytes: usize) -> Vec<u8> {
     }
     data
 }
-
-fn append(data: &mut Vec<u8>, unit: &[u8]) {
-    data.extend_from_slice(&[0, 0, 0, 1]);
-    data.extend_from_slice(unit);
-}
-
-/// The kind of a unit, as one bit of 32.
-fn kind(unit: &[u8]) -> u32 {
-    1 << (unit[0] & 0x1f)
-}
-
-const SLICES: u32 = 0b11_1110;
-const KEY_SLICE: u32 = 1 << 5;
-const SEQUENCE_PARAMETERS: u32 = 1 << 7;
 
 #[cfg(test)]
 mod tests {
@@ -182,14 +147,5 @@ mod tests {
             let key = cut.access_unit(&with_lengths(&[KEY]));
             assert!(key.is_none_or(|key| key.key_frame || key.data.is_empty()));
         }
-    }
-
-    #[test]
-    fn profiles_are_told_by_their_number() {
-        let of = |number| profile(&annex_b(&[&[0x67, number, 0, 31]]));
-        assert_eq!(of(77), Some(H264Profile::Main));
-        assert_eq!(of(100), Some(H264Profile::High));
-        assert_eq!(of(244), Some(H264Profile::Other(244)));
-        assert_eq!(profile(&annex_b(&[KEY])), None);
     }
 }

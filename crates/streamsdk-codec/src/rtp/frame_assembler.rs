@@ -9,41 +9,40 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::VideoCodec;
-use super::depacketize::{begins_key_frame, depacketize};
+use super::{RtpPacket, begins_key_frame, depacketize};
+use crate::VideoCodec;
 
-/// How long a packet may be missing. The engine asks for it every 20 ms meanwhile.
+/// How long a packet may be missing. Long enough for it to be asked for several times.
 const RETRANSMIT_WAIT: Duration = Duration::from_millis(250);
 /// Packets that may wait for a missing one: a second of 1080p at 20 Mbit/s.
 const MAX_WAITING_PACKETS: usize = 2048;
 
-/// One packet of video, with what the assembler wants to know.
-#[derive(Debug, Clone)]
-pub(super) struct RtpPacket {
-    pub(super) sequence: u16,
-    pub(super) rtp_time: u32,
-    pub(super) marker: bool,
-    pub(super) payload: Bytes,
-    pub(super) arrived: Instant,
-}
-
 /// A whole frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AssembledFrame {
-    pub(super) rtp_time: u32,
-    pub(super) key_frame: bool,
-    /// Nothing is missing between this frame and the one before it.
-    pub(super) continuous: bool,
+pub struct AssembledFrame {
+    /// The frame's time on the sender's clock; it wraps.
+    pub timestamp: u32,
+    /// Whether a decoder can begin here.
+    pub key_frame: bool,
+    /// Whether nothing is missing between this frame and the one before it.
+    pub continuous: bool,
     /// When the first of its packets came.
-    pub(super) arrived: Instant,
-    pub(super) data: Bytes,
+    pub arrived: Instant,
+    /// The frame: for VP8 as a decoder takes it, for H264 with start codes.
+    pub data: Bytes,
 }
 
+/// Puts the frames of one stream together from packets that come late, twice, in any order, or never.
+///
+/// A frame is given out when it is whole and everything before it was. A missing packet is waited for
+/// until the [deadline](Self::deadline); whoever receives asks the sender for it meanwhile. Has it not
+/// come then, all is dropped up to the next key frame, since nothing can be made of what builds on a
+/// lost frame. At most 2048 packets wait.
 #[derive(Debug)]
-pub(super) struct FrameAssembler {
+pub struct FrameAssembler {
     codec: VideoCodec,
     /// Packets by their number, which is extended so that it never wraps.
-    waiting: BTreeMap<u64, RtpPacket>,
+    waiting: BTreeMap<u64, WaitingPacket>,
     highest: Option<u64>,
     /// The packet that comes next; `None` while a key frame is waited for.
     next: Option<u64>,
@@ -55,8 +54,15 @@ pub(super) struct FrameAssembler {
     last_lost: Option<u32>,
 }
 
+#[derive(Debug)]
+struct WaitingPacket {
+    packet: RtpPacket,
+    arrived: Instant,
+}
+
 impl FrameAssembler {
-    pub(super) fn new(codec: VideoCodec) -> Self {
+    /// For a stream of which nothing has come yet.
+    pub fn new(codec: VideoCodec) -> Self {
         Self {
             codec,
             waiting: BTreeMap::new(),
@@ -72,32 +78,33 @@ impl FrameAssembler {
     }
 
     /// Frames that were dropped because a packet of theirs, or of one that they build on, was lost.
-    pub(super) fn lost_frames(&self) -> u64 {
+    pub fn lost_frames(&self) -> u64 {
         self.lost_frames
     }
 
     /// Packets that were sent as far as their numbers tell, and how many of them did not come in their turn.
-    pub(super) fn packets(&self) -> (u64, u64) {
+    pub fn packets(&self) -> (u64, u64) {
         (self.expected_packets, self.missing_packets)
     }
 
     /// Whether nothing can be given out before the peer sends a key frame.
-    pub(super) fn wants_key_frame(&self) -> bool {
+    pub fn wants_key_frame(&self) -> bool {
         self.next.is_none() && self.highest.is_some()
     }
 
     /// When [`FrameAssembler::give_up`] is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         self.missing_since.map(|since| since + RETRANSMIT_WAIT)
     }
 
-    pub(super) fn push(&mut self, packet: RtpPacket) {
-        let number = self.number(packet.sequence);
+    /// Takes a packet, and when it came.
+    pub fn push(&mut self, packet: RtpPacket, arrived: Instant) {
+        let number = self.number(packet.sequence_number);
         if self.next.is_some_and(|next| number < next) {
             return;
         }
         let begins = self.next.is_none() && begins_key_frame(self.codec, &packet.payload);
-        self.waiting.insert(number, packet);
+        self.waiting.insert(number, WaitingPacket { packet, arrived });
         if begins {
             self.start_at(number);
         }
@@ -107,7 +114,7 @@ impl FrameAssembler {
     }
 
     /// The next frame, if it is whole. To be called until there is none.
-    pub(super) fn next_frame(&mut self, now: Instant) -> Option<AssembledFrame> {
+    pub fn next_frame(&mut self, now: Instant) -> Option<AssembledFrame> {
         self.pass_over_empty();
         let next = self.next?;
         let Some(end) = self.end_of_frame(next) else {
@@ -136,7 +143,7 @@ impl FrameAssembler {
     /// them is whole.
     fn pass_over_empty(&mut self) {
         while let Some(next) = self.next
-            && self.waiting.get(&next).is_some_and(|packet| packet.payload.is_empty())
+            && self.waiting.get(&next).is_some_and(|waiting| waiting.packet.payload.is_empty())
         {
             self.waiting.remove(&next);
             self.next = Some(next + 1);
@@ -144,10 +151,11 @@ impl FrameAssembler {
     }
 
     /// Waits no longer for what is missing.
-    pub(super) fn give_up(&mut self) {
+    pub fn give_up(&mut self) {
         self.lose_all();
-        let key =
-            self.waiting.iter().find(|(_, packet)| begins_key_frame(self.codec, &packet.payload));
+        let begins =
+            |waiting: &WaitingPacket| begins_key_frame(self.codec, &waiting.packet.payload);
+        let key = self.waiting.iter().find(|(_, waiting)| begins(waiting));
         if let Some((&number, _)) = key {
             self.start_at(number);
         }
@@ -156,7 +164,7 @@ impl FrameAssembler {
     fn start_at(&mut self, number: u64) {
         let rest = self.waiting.split_off(&number);
         let skipped = std::mem::replace(&mut self.waiting, rest);
-        skipped.into_values().for_each(|packet| self.count_lost(packet.rtp_time));
+        skipped.into_values().for_each(|lost| self.count_lost(lost.packet.timestamp));
         self.next = Some(number);
     }
 
@@ -171,28 +179,28 @@ impl FrameAssembler {
             self.give_up();
         }
         while self.waiting.len() > MAX_WAITING_PACKETS {
-            if let Some((_, packet)) = self.waiting.pop_first() {
-                self.count_lost(packet.rtp_time);
+            if let Some((_, lost)) = self.waiting.pop_first() {
+                self.count_lost(lost.packet.timestamp);
             }
         }
     }
 
-    fn count_lost(&mut self, rtp_time: u32) {
-        if self.last_lost != Some(rtp_time) {
-            self.last_lost = Some(rtp_time);
+    fn count_lost(&mut self, timestamp: u32) {
+        if self.last_lost != Some(timestamp) {
+            self.last_lost = Some(timestamp);
             self.lost_frames += 1;
         }
     }
 
     /// The number after the last packet of the frame that begins at `next`, if all of it is there.
     fn end_of_frame(&self, next: u64) -> Option<u64> {
-        let rtp_time = self.waiting.get(&next)?.rtp_time;
-        for (number, (&found, packet)) in (next..).zip(&self.waiting) {
+        let timestamp = self.waiting.get(&next)?.packet.timestamp;
+        for (number, (&found, WaitingPacket { packet, .. })) in (next..).zip(&self.waiting) {
             if number != found {
                 return None;
             }
             // A frame whose last packet has no marker ends where the next begins.
-            if packet.rtp_time != rtp_time {
+            if packet.timestamp != timestamp {
                 return Some(number);
             }
             if packet.marker {
@@ -207,12 +215,13 @@ impl FrameAssembler {
             as u64
     }
 
-    fn assemble(&self, packets: impl Iterator<Item = RtpPacket>) -> Option<AssembledFrame> {
+    fn assemble(&self, packets: impl Iterator<Item = WaitingPacket>) -> Option<AssembledFrame> {
         let mut packets = packets.peekable();
-        let RtpPacket { rtp_time, mut arrived, .. } = *packets.peek()?;
+        let first = packets.peek()?;
+        let (timestamp, mut arrived) = (first.packet.timestamp, first.arrived);
         let (mut key_frame, mut frame) = (false, Vec::new());
-        for packet in packets {
-            arrived = arrived.min(packet.arrived);
+        for WaitingPacket { packet, arrived: came } in packets {
+            arrived = arrived.min(came);
             // What a bandwidth probe pads with is empty.
             if !packet.payload.is_empty() {
                 key_frame |= begins_key_frame(self.codec, &packet.payload);
@@ -221,7 +230,7 @@ impl FrameAssembler {
         }
         let (continuous, data) = (self.continuous, Bytes::from(frame));
         (!data.is_empty()).then_some(AssembledFrame {
-            rtp_time,
+            timestamp,
             key_frame,
             continuous,
             arrived,
@@ -261,11 +270,10 @@ mod tests {
                     _ => vec![0x00, part as u8],
                 };
                 packets.push(RtpPacket {
-                    sequence: first.wrapping_add((frame * 3 + part) as u16),
-                    rtp_time: (frame * 3000) as u32,
+                    sequence_number: first.wrapping_add((frame * 3 + part) as u16),
+                    timestamp: (frame * 3000) as u32,
                     marker: part == 2,
                     payload: payload.into(),
-                    arrived: Instant::now(),
                 });
             }
         }
@@ -279,9 +287,9 @@ mod tests {
         let now = Instant::now();
         let mut frames = Vec::new();
         for packet in packets {
-            assembler.push(packet);
+            assembler.push(packet, now);
             frames.extend(
-                std::iter::from_fn(|| assembler.next_frame(now)).map(|f| f.rtp_time / 3000),
+                std::iter::from_fn(|| assembler.next_frame(now)).map(|f| f.timestamp / 3000),
             );
         }
         frames
@@ -317,7 +325,7 @@ mod tests {
         let now = Instant::now();
         let rest: Vec<_> = std::iter::from_fn(|| assembler.next_frame(now)).collect();
         let seen: Vec<_> =
-            rest.iter().map(|f| (f.rtp_time / 3000, f.key_frame, f.continuous)).collect();
+            rest.iter().map(|f| (f.timestamp / 3000, f.key_frame, f.continuous)).collect();
         assert_eq!(seen, [(4, true, false), (5, false, true)]);
         assert_eq!(assembler.lost_frames(), 3);
     }
@@ -356,8 +364,8 @@ mod tests {
         let mut assembler = FrameAssembler::new(VideoCodec::Vp8);
         let mut all = packets(1, &[0], 3);
         all[8].marker = false;
-        let padding = |rtp_time| RtpPacket {
-            rtp_time,
+        let padding = |timestamp| RtpPacket {
+            timestamp,
             marker: false,
             payload: Bytes::new(),
             ..all[0].clone()
@@ -366,8 +374,8 @@ mod tests {
         padded.insert(3, padding(0));
         padded.insert(4, padding(0));
         padded.push(padding(6001));
-        for (sequence, packet) in (1..).zip(&mut padded) {
-            packet.sequence = sequence;
+        for (sequence_number, packet) in (1..).zip(&mut padded) {
+            packet.sequence_number = sequence_number;
         }
         assert_eq!(frames(&mut assembler, padded), [0, 1, 2]);
         assert_eq!((assembler.lost_frames(), assembler.deadline()), (0, None));
@@ -376,12 +384,11 @@ mod tests {
     #[test]
     fn a_broken_payload_costs_its_frame_and_no_panic() {
         let mut assembler = FrameAssembler::new(VideoCodec::H264);
-        let packet = |sequence, payload: &'static [u8]| RtpPacket {
-            sequence,
-            rtp_time: u32::from(sequence),
+        let packet = |sequence_number, payload: &'static [u8]| RtpPacket {
+            sequence_number,
+            timestamp: u32::from(sequence_number),
             marker: true,
             payload: Bytes::from_static(payload),
-            arrived: Instant::now(),
         };
         let all = [packet(1, &[0x65, 1]), packet(2, &[24, 0xff, 0xff, 0]), packet(3, &[0x41, 1])];
         assert_eq!(frames(&mut assembler, all).len(), 1);

@@ -1,45 +1,48 @@
-//! NAL units and sequence parameter sets (ITU-T H.264, sections 7.3.1 and 7.3.2.1).
+//! Sequence parameter sets (ITU-T H.264, section 7.3.2.1).
 
-use super::Content;
-use crate::video::{Codec, DecodeError, nal_units};
+use super::corrupt;
+use crate::{BitstreamError, VideoCodec};
 
-/// Tells key frames from others, and hands the size in parameter sets to `check`.
-pub(super) fn look(
-    data: &[u8],
-    check: impl Fn(u32, u32) -> Result<(), DecodeError>,
-) -> Result<Content, DecodeError> {
-    let mut content = None;
-    for unit in nal_units(data) {
-        match unit[0] & 0x1f {
-            IDR_SLICE => content = Some(Content::KeyFrame),
-            1..IDR_SLICE if content != Some(Content::KeyFrame) => {
-                content = Some(Content::OtherFrame);
-            }
-            SEQUENCE_PARAMETERS => {
-                let (width, height) = size(&unit[1..])?;
-                check(width, height)?;
-                content = content.or(Some(Content::Headers));
-            }
-            _ => content = content.or(Some(Content::Headers)),
+/// Which of its tools H264 uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum H264Profile {
+    /// Baseline or constrained baseline: every WebRTC receiver has it.
+    Baseline,
+    /// Main.
+    Main,
+    /// High.
+    High,
+    /// Another one, by its number in the standard.
+    Other(u8),
+}
+
+impl H264Profile {
+    /// By its number in the standard (`profile_idc`).
+    pub(super) fn of(number: u8) -> Self {
+        match number {
+            66 => Self::Baseline,
+            77 => Self::Main,
+            100 => Self::High,
+            other => Self::Other(other),
         }
     }
-    content.ok_or_else(|| corrupt(format!("no NAL unit in {} bytes", data.len())))
 }
 
 /// Width and height in whole macroblocks of a stream that can be decoded.
-fn size(parameters: &[u8]) -> Result<(u32, u32), DecodeError> {
+pub(super) fn size(parameters: &[u8]) -> Result<(u32, u32), BitstreamError> {
     let mut bits = Bits::new(parameters);
     read_size(&mut bits).unwrap_or_else(|| Err(corrupt("parameters that end early")))
 }
 
 /// Reads up to the size; `None` if the bits end before it.
-fn read_size(bits: &mut Bits) -> Option<Result<(u32, u32), DecodeError>> {
-    let profile = bits.take(8)?;
+fn read_size(bits: &mut Bits) -> Option<Result<(u32, u32), BitstreamError>> {
+    let profile = H264Profile::of(bits.take(8)? as u8);
     bits.take(16)?;
     bits.unsigned()?;
     match profile {
-        BASELINE | MAIN => {}
-        HIGH => {
+        H264Profile::Baseline | H264Profile::Main => {}
+        H264Profile::High => {
             let chroma_format = bits.unsigned()?;
             let (luma_bits, chroma_bits) = (bits.unsigned()?, bits.unsigned()?);
             if chroma_format > 1 || luma_bits > 0 || chroma_bits > 0 {
@@ -48,7 +51,9 @@ fn read_size(bits: &mut Bits) -> Option<Result<(u32, u32), DecodeError>> {
             bits.take(1)?;
             skip_scaling_lists(bits)?;
         }
-        _ => return Some(Err(unsupported(format!("of profile {profile}")))),
+        H264Profile::Other(number) => {
+            return Some(Err(unsupported(format!("of profile {number}"))));
+        }
     }
     bits.unsigned()?;
     skip_picture_order(bits)?;
@@ -154,20 +159,9 @@ impl Bits {
     }
 }
 
-fn corrupt(reason: impl Into<String>) -> DecodeError {
-    DecodeError::Corrupt { codec: Codec::H264, reason: reason.into() }
+fn unsupported(what: impl Into<String>) -> BitstreamError {
+    BitstreamError::Unsupported { codec: VideoCodec::H264, what: what.into() }
 }
-
-fn unsupported(what: impl Into<String>) -> DecodeError {
-    DecodeError::Unsupported { codec: Codec::H264, what: what.into() }
-}
-
-const IDR_SLICE: u8 = 5;
-const SEQUENCE_PARAMETERS: u8 = 7;
-
-const BASELINE: u32 = 66;
-const MAIN: u32 = 77;
-const HIGH: u32 = 100;
 
 const MAX_PICTURE_OFFSETS: u32 = 255;
 
@@ -192,18 +186,8 @@ mod tests {
     #[test]
     fn parameters_that_end_early_are_damaged() {
         for length in 0..9 {
-            assert!(matches!(size(&FULL_HD[..length]), Err(DecodeError::Corrupt { .. })));
+            assert!(matches!(size(&FULL_HD[..length]), Err(BitstreamError::Corrupt { .. })));
         }
-    }
-
-    #[test]
-    fn the_kind_of_the_slices_decides() {
-        let look = |data: &[u8]| look(data, |_, _| Ok(()));
-        let start = |kind: u8| [0, 0, 0, 1, kind, 0x80];
-        assert_eq!(look(&start(0x68)), Ok(Content::Headers));
-        assert_eq!(look(&[start(0x68), start(0x65)].concat()), Ok(Content::KeyFrame));
-        assert_eq!(look(&[start(0x06), start(0x41)].concat()), Ok(Content::OtherFrame));
-        assert!(look(&[0, 0, 0, 1]).is_err());
     }
 
     #[test]

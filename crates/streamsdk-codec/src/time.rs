@@ -2,6 +2,9 @@
 
 use std::num::NonZeroU32;
 
+/// Ticks of an RTP clock for video in a second.
+pub const VIDEO_CLOCK_RATE: u32 = 90_000;
+
 /// How long one tick of a [`Timestamp`] lasts: `num / den` seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimeBase {
@@ -10,8 +13,8 @@ pub struct TimeBase {
 }
 
 impl TimeBase {
-    /// The clock of video in RTP: 90,000 ticks per second.
-    pub const RTP_VIDEO: Self = Self::ticks_per_second(90_000);
+    /// The clock of video in RTP: [`VIDEO_CLOCK_RATE`] ticks per second.
+    pub const RTP_VIDEO: Self = Self::ticks_per_second(VIDEO_CLOCK_RATE);
 
     /// Milliseconds.
     pub const MILLISECONDS: Self = Self::ticks_per_second(1000);
@@ -72,7 +75,7 @@ impl Timestamp {
     /// `None` if the result does not fit.
     ///
     /// ```
-    /// use streamsdk_media::{TimeBase, Timestamp};
+    /// use streamsdk_codec::{TimeBase, Timestamp};
     ///
     /// let third = Timestamp::new(3, TimeBase::new(1, 30).unwrap());
     /// assert_eq!(third.rescale(TimeBase::RTP_VIDEO).unwrap().pts, 9000);
