@@ -1,6 +1,6 @@
 //! What stands between frames and a video track: a [`TrackSender`] encodes the frames of a producer onto
 //! a track, at a bitrate that follows the network, or passes on what is encoded already; a
-//! [`LazyDecoder`] decodes what comes back, when somebody asks for it.
+//! [`LazyDecoder`] decodes what comes back when somebody asks for it, a [`TrackDecoder`] as it comes.
 //!
 //! The client and the worker both stand on this crate; it knows neither.
 //!
@@ -17,11 +17,13 @@ mod pace;
 mod rate;
 mod send;
 mod stats;
+mod track_decoder;
 
 pub use decode::{DecodeStats, LazyDecoder, LazyPicture, PictureError};
 pub use rate::{BitrateLimits, RateControl};
 pub use send::{Forwarded, SendFramesError, SendOptions, SentFrame, TrackSender};
 pub use stats::EncodeStats;
+pub use track_decoder::TrackDecoder;
 
 use streamsdk_codec::VideoCodec;
 use streamsdk_media::video;

@@ -10,6 +10,7 @@ use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEs
 use serde::Serialize;
 use streamsdk_codec::VideoCodec;
 use streamsdk_codec::rtp::{AssembledFrame, FrameAssembler, RtpPacket};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
@@ -69,6 +70,7 @@ pub struct VideoReceiver {
     monitor: VideoMonitor,
     codec: VideoCodec,
     connection_state: ConnectionState,
+    runtime: Handle,
 }
 
 /// Looks at what a [`VideoReceiver`] receives, from anywhere. Clones look at the same one.
@@ -107,6 +109,7 @@ impl VideoReceiver {
             monitor: VideoMonitor { shared, feedback: Arc::clone(&link.feedback) },
             codec,
             connection_state,
+            runtime: Handle::current(),
         }
     }
 
@@ -139,6 +142,14 @@ impl VideoReceiver {
         }
     }
 
+    /// [`VideoReceiver::recv`] for a thread that is no task. Must not be called from one.
+    ///
+    /// [`VideoMonitor::close`] ends the wait.
+    pub fn blocking_recv(&mut self) -> Option<IncomingFrame> {
+        let runtime = self.runtime.clone();
+        runtime.block_on(self.recv())
+    }
+
     /// What was received, and the way to ask for a key frame.
     pub fn monitor(&self) -> VideoMonitor {
         self.monitor.clone()
@@ -164,6 +175,13 @@ impl VideoMonitor {
     /// Asks the peer for a key frame.
     pub fn request_key_frame(&self) {
         self.shared.key_frame_wanted.notify_one();
+    }
+
+    /// Ends the frames: [`VideoReceiver::recv`] gives none that waits, and none that comes. The connection
+    /// and what is sent on it go on.
+    pub fn close(&self) {
+        self.shared.queue().frames.clear();
+        self.shared.end();
     }
 
     /// What was received and what was lost.
@@ -314,6 +332,9 @@ async fn due(at: Option<Instant>) {
 impl FrameQueue {
     /// Adds a frame, if there is room for it and it builds on none that was dropped.
     fn push(&mut self, frame: AssembledFrame, begins_stream: bool) {
+        if self.ended {
+            return;
+        }
         self.stats.frames += 1;
         let AssembledFrame { timestamp: rtp_time, key_frame, continuous, arrived, data } = frame;
         if self.frames.len() >= MAX_QUEUED_FRAMES || self.broken && !key_frame {
@@ -342,6 +363,13 @@ mod tests {
         let arrived = std::time::Instant::now();
         let data = Bytes::from_static(b"x");
         AssembledFrame { timestamp: 0, key_frame, continuous: true, arrived, data }
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_not_kept() {
+        let mut queue = FrameQueue { ended: true, ..FrameQueue::default() };
+        queue.push(frame(true), true);
+        assert!(queue.frames.is_empty());
     }
 
     #[test]

@@ -2,14 +2,18 @@
 
 mod file;
 mod network;
-mod track;
 
-use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, StopHandle};
+use streamsdk_capture::{CaptureError, FrameProducer, NetworkStream, StopHandle, WhenFull};
 use streamsdk_transport::VideoReceiver;
+use streamsdk_video::TrackDecoder;
 
 pub(crate) use self::file::Playing;
 use self::file::UploadedFile;
 use super::spool::Spool;
+use crate::source_plan::MAX_LIVE_PIXELS;
+
+/// Decoded frames that a lossless session keeps; the connection keeps more, encoded.
+const MAX_LOSSLESS_FRAMES: usize = 8;
 
 /// What a session begins with, before there are frames.
 #[derive(Debug)]
@@ -47,7 +51,13 @@ impl SessionSource {
     pub(super) fn live(origin: Origin, realtime: bool) -> Option<Self> {
         let producer: Box<dyn FrameProducer> = match origin {
             Origin::Upload => return None,
-            Origin::Track(receiver) => track::receive(receiver, realtime),
+            Origin::Track(receiver) => {
+                let track = TrackDecoder::new(receiver, MAX_LIVE_PIXELS);
+                match realtime {
+                    true => Box::new(track.latest()),
+                    false => Box::new(track.buffered(MAX_LOSSLESS_FRAMES, WhenFull::Wait)),
+                }
+            }
             Origin::Network(camera) => Box::new(network::frames(camera)),
         };
         Some(Self { producer, kind: SourceKind::Live })

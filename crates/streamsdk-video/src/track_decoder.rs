@@ -1,39 +1,37 @@
+//! A track's frames, decoded as they come.
+
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle, WhenFull,
+    CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle,
 };
 use streamsdk_media::video::{self, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder};
 use streamsdk_media::{Frame, StreamClock, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::source_plan::MAX_LIVE_PIXELS;
-
-/// Decoded frames that a lossless session keeps; the connection keeps more, encoded.
-const MAX_LOSSLESS_FRAMES: usize = 8;
+/// What errors call the track.
+const ORIGIN: &str = "the peer's video track";
 /// A key frame takes a while to come: it is not asked for again in this time.
 const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The frames of the client's track, decoded on a thread. Their times begin at 0 with the first frame that
-/// came.
-pub(super) fn receive(receiver: VideoReceiver, realtime: bool) -> Box<dyn FrameProducer> {
-    let track = ClientTrack::new(receiver);
-    match realtime {
-        true => Box::new(track.latest()),
-        false => Box::new(track.buffered(MAX_LOSSLESS_FRAMES, WhenFull::Wait)),
-    }
-}
-
-/// Decodes on the caller's thread.
-struct ClientTrack {
+/// The frames that a peer sends on a track, decoded on the thread that asks for them.
+///
+/// Frames are I420 in [`TRACK_COLOR_SPACE`], unless the stream says otherwise. Their times are in ticks of
+/// [`TimeBase::RTP_VIDEO`], begin at 0 with the first frame that came, and grow whatever the sender's clock
+/// does. A frame that cannot be decoded is left out and counted in [`FrameProducer::damage`], and a key
+/// frame is asked for where that helps.
+///
+/// The connection keeps 128 frames, encoded; when more wait, frames are dropped up to the next key frame,
+/// and [`CapturedFrame::dropped`] counts them. Where a consumer is slow, put
+/// [`latest`](FrameProducer::latest) or [`buffered`](FrameProducer::buffered) in front of it.
+///
+/// [`next_frame`](FrameProducer::next_frame) waits for as long as it takes, whatever its time limit: the
+/// [`StopHandle`] or the connection ends the wait. It must not be called from a task.
+pub struct TrackDecoder {
     receiver: VideoReceiver,
     decoding: Result<TrackDecoding, CaptureError>,
-    runtime: Handle,
     stop_handle: StopHandle,
-    stopped: CancellationToken,
     next_sequence: u64,
     /// Frames that were whole and could not be decoded.
     undecodable: u64,
@@ -41,23 +39,14 @@ struct ClientTrack {
     overflowed: u64,
 }
 
-impl ClientTrack {
-    fn new(receiver: VideoReceiver) -> Self {
-        let (stop_handle, stopped) = (StopHandle::default(), CancellationToken::new());
-        let cancel = stopped.clone();
-        stop_handle.on_stop(move || cancel.cancel());
-        let decoding = TrackDecoding::new(receiver.codec());
-        let runtime = Handle::current();
-        Self {
-            receiver,
-            decoding,
-            runtime,
-            stop_handle,
-            stopped,
-            next_sequence: 0,
-            undecodable: 0,
-            overflowed: 0,
-        }
+impl TrackDecoder {
+    /// Of frames of at most `max_pixels`; a larger one ends the frames with an error. So does a codec that
+    /// cannot be decoded here.
+    pub fn new(receiver: VideoReceiver, max_pixels: u32) -> Self {
+        let (stop_handle, monitor) = (StopHandle::default(), receiver.monitor());
+        stop_handle.on_stop(move || monitor.close());
+        let decoding = TrackDecoding::new(receiver.codec(), max_pixels);
+        Self { receiver, decoding, stop_handle, next_sequence: 0, undecodable: 0, overflowed: 0 }
     }
 
     fn captured(&mut self, frame: Frame) -> CapturedFrame {
@@ -68,27 +57,24 @@ impl ClientTrack {
         CapturedFrame::new(frame, sequence).dropped(dropped)
     }
 
-    /// What comes next from the client, encoded.
+    /// What comes next from the peer, encoded.
     fn next_encoded(&mut self) -> Result<IncomingFrame, CaptureError> {
-        let next = self.stopped.run_until_cancelled(self.receiver.recv());
-        match self.runtime.block_on(next) {
-            Some(Some(incoming)) => Ok(incoming),
-            Some(None) => {
-                debug!(stats = ?self.receiver.stats(), "the client's video is over");
-                Err(CaptureError::EndOfStream)
+        self.receiver.blocking_recv().ok_or_else(|| {
+            if self.stop_handle.is_stopped() {
+                return CaptureError::Stopped;
             }
-            None => Err(CaptureError::Stopped),
-        }
+            debug!(stats = ?self.receiver.stats(), "the track is over");
+            CaptureError::EndOfStream
+        })
     }
 }
 
-impl FrameProducer for ClientTrack {
+impl FrameProducer for TrackDecoder {
     /// Known from the first frame on, by whoever takes it.
     fn format(&self) -> Option<&ProducerFormat> {
         None
     }
 
-    /// Waits for as long as it takes: the thread in front of the queue has nothing else to do.
     fn next_frame(&mut self, _timeout: Duration) -> Result<CapturedFrame, CaptureError> {
         loop {
             let incoming = self.next_encoded()?;
@@ -112,6 +98,15 @@ impl FrameProducer for ClientTrack {
     }
 }
 
+impl std::fmt::Debug for TrackDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrackDecoder")
+            .field("codec", &self.receiver.codec())
+            .field("undecodable", &self.undecodable)
+            .finish_non_exhaustive()
+    }
+}
+
 struct TrackDecoding {
     decoder: Box<dyn VideoDecoder>,
     clock: TrackClock,
@@ -120,17 +115,16 @@ struct TrackDecoding {
 }
 
 impl TrackDecoding {
-    fn new(codec: VideoCodec) -> Result<Self, CaptureError> {
+    fn new(codec: VideoCodec, max_pixels: u32) -> Result<Self, CaptureError> {
         let config =
-            DecoderConfig::default().max_pixels(MAX_LIVE_PIXELS).untagged(TRACK_COLOR_SPACE.matrix);
+            DecoderConfig::default().max_pixels(max_pixels).untagged(TRACK_COLOR_SPACE.matrix);
         let decoder = video::decoder(codec, config).map_err(unusable)?;
         Ok(Self { decoder, clock: TrackClock::new(), asked: None })
     }
 
     /// # Errors
     ///
-    /// Where no later frame can be decoded either: they are too large, or of another kind. The client has to
-    /// be told instead of being left without a result.
+    /// Where no later frame can be decoded either: they are too large, or of another kind.
     fn decode(
         &mut self,
         incoming: &IncomingFrame,
@@ -143,7 +137,7 @@ impl TrackDecoding {
                 Err(unusable(error))
             }
             Err(error) => {
-                debug!(%error, "a frame of the client's was not decoded");
+                debug!(%error, "a frame was not decoded");
                 if self.key_frame_is_due(&error) {
                     receiver.request_key_frame();
                 }
@@ -164,7 +158,7 @@ impl TrackDecoding {
 }
 
 fn unusable(error: impl std::error::Error) -> CaptureError {
-    CaptureError::Failed { origin: "the client's video".to_owned(), reason: error.to_string() }
+    CaptureError::Failed { origin: ORIGIN.to_owned(), reason: error.to_string() }
 }
 
 /// Turns RTP times, which begin anywhere and wrap, into times that begin at 0 and grow. What is said about
