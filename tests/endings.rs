@@ -13,7 +13,9 @@ use streamsdk::{
 use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
 };
-use streamsdk_worker::{OutputDeclaration, Outputs, Processor, ProcessorError, WorkerConfig};
+use streamsdk_worker::{
+    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, WorkerConfig,
+};
 
 /// Serves results with these numbers, and then a last message.
 async fn session_of(
@@ -126,7 +128,7 @@ impl Processor for Broken {
     fn process(
         &mut self,
         _: &streamsdk::media::Frame,
-        _: &serde_json::Map<String, serde_json::Value>,
+        _: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
         Err(ProcessorError::Other("the model is missing".into()))
     }
@@ -135,7 +137,9 @@ impl Processor for Broken {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_that_fails_on_every_frame_has_failed() {
     let mut config = WorkerConfig::default();
-    config.processors.register("broken", vec![OutputDeclaration::json("a")], || Box::new(Broken));
+    config
+        .processors
+        .register("broken", vec![OutputDeclaration::json("a")], |_| Ok(Box::new(Broken)));
     let worker = worker_with(config).await;
     let config = StreamConfig::default().data_output(["a"]);
     let session = start(&worker.url(), "plain_160x120.mp4", "broken", config).await.unwrap();

@@ -33,7 +33,9 @@ fn server() -> &'static str {
                 let mut config = WorkerConfig::default();
                 let motion = Processors::builtin().find("motion").unwrap().clone();
                 let outputs = motion.outputs().to_vec();
-                config.processors.register("count-cars", outputs, move || motion.create());
+                config
+                    .processors
+                    .register("count-cars", outputs, move |request| motion.create(request));
                 let worker = Worker::start("127.0.0.1:0", config).await.unwrap();
                 tell.send(worker.url()).unwrap();
                 std::future::pending::<()>().await;

@@ -8,6 +8,7 @@ use streamsdk_protocol::sdp;
 
 use crate::WorkerConfig;
 use crate::error_response::ErrorResponse;
+use crate::processor::SessionRequest;
 use crate::source_plan::SourcePlan;
 use crate::workflow::{DataSelection, ResolvedWorkflow, Selection, StreamOutput};
 
@@ -16,6 +17,7 @@ use crate::workflow::{DataSelection, ResolvedWorkflow, Selection, StreamOutput};
 pub(crate) struct SessionPlan {
     pub(crate) offer: String,
     pub(crate) workflow: ResolvedWorkflow,
+    /// Those of the request, over those that the workflow's step sets.
     pub(crate) parameters: Map<String, Value>,
     pub(crate) realtime: bool,
     pub(crate) source: SourcePlan,
@@ -36,6 +38,15 @@ impl SessionPlan {
             StreamOutput::Named(name) => Some(name.clone()),
         };
         Selection { data: self.data.clone(), image }
+    }
+
+    /// What a processor is told of the session.
+    pub(crate) fn request(&self) -> SessionRequest {
+        SessionRequest {
+            parameters: self.parameters.clone(),
+            realtime: self.realtime,
+            declared_fps: self.declared_fps,
+        }
     }
 
     pub(crate) fn read(body: &[u8], config: &WorkerConfig) -> Result<Self, ErrorResponse> {
@@ -66,11 +77,13 @@ impl SessionPlan {
                 workflow.listed_outputs()
             )));
         }
+        let mut parameters = workflow.step_parameters.clone();
+        parameters.extend(request.workflow_configuration.workflows_parameters);
         Ok(Self {
             gzip: config.gzip.compresses_for(&request.webrtc_offer.sdp),
             offer: request.webrtc_offer.sdp,
             workflow,
-            parameters: request.workflow_configuration.workflows_parameters,
+            parameters,
             realtime: request.webrtc_realtime_processing,
             source,
             stream,

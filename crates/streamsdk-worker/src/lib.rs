@@ -49,6 +49,7 @@ mod workflow;
 
 pub use config::{Gzip, UnknownGzip, WorkerConfig};
 pub use processor::{
-    OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError, Processors,
+    FrameContext, OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError,
+    Processors, SessionEnd, SessionRequest,
 };
 pub use server::{EmbeddedWorker, StartError, Worker};

@@ -28,7 +28,7 @@ use crate::access;
 use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
 use crate::private_sources;
-use crate::session::{self, StopOnDrop, WorkerSession};
+use crate::session::{self, ActiveProcessor, StopOnDrop, WorkerSession};
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
@@ -233,6 +233,8 @@ impl WorkerEndpoint {
         let place = Arc::clone(&self.sessions)
             .try_acquire_owned()
             .map_err(|_| ErrorResponse::busy(self.config.max_sessions))?;
+        let entry = plan.workflow.processor.clone();
+        let processor = ActiveProcessor::create(entry, plan.request(), &self.tasks).await?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
         let config = self.config.peer();
@@ -247,7 +249,7 @@ impl WorkerEndpoint {
         let response = InitResponse::answer(answer.sdp());
         let (peer, channels, video) = answer.into_parts();
         let (config, stop) = (Arc::clone(&self.config), self.stop.child_token());
-        match WorkerSession::new(plan, config, peer.clone(), video, camera, stop) {
+        match WorkerSession::new(plan, processor, config, peer.clone(), video, camera, stop) {
             Ok(session) => {
                 self.run(session, channels, peer, place);
                 Ok(response)

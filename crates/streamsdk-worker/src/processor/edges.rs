@@ -1,8 +1,7 @@
-use serde_json::{Map, Value};
 use streamsdk_media::{ConvertError, Frame, PixelFormat};
 
 use super::parameters::number;
-use super::{Outputs, Processor, ProcessorError};
+use super::{FrameContext, Outputs, Processor, ProcessorError};
 
 /// Marks where brightness changes: white on black, by Sobel's operator.
 pub(super) struct Edges;
@@ -11,10 +10,14 @@ impl Processor for Edges {
     fn process(
         &mut self,
         frame: &Frame,
-        parameters: &Map<String, Value>,
+        context: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
         let expected = "a number from 0 to 255";
-        let threshold = number(parameters, "threshold", (0.0, 255.0), expected, 64.0)? as i32;
+        let threshold =
+            number(context.parameters(), "threshold", (0.0, 255.0), expected, 64.0)? as i32;
+        if !context.wants("image") {
+            return Ok(Outputs::new());
+        }
         let gray = Gray::of(frame)?;
         let marked = mark(&gray, threshold);
         let image = Frame::packed(PixelFormat::Gray8, frame.width(), frame.height(), marked)?;

@@ -1,7 +1,6 @@
-use serde_json::{Map, Value};
 use streamsdk_media::{Frame, PixelFormat};
 
-use super::{Outputs, Processor, ProcessorError};
+use super::{FrameContext, Outputs, Processor, ProcessorError};
 
 /// Gives the frame back without its colours.
 pub(super) struct Grayscale;
@@ -10,8 +9,11 @@ impl Processor for Grayscale {
     fn process(
         &mut self,
         frame: &Frame,
-        _parameters: &Map<String, Value>,
+        context: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
+        if !context.wants("image") {
+            return Ok(Outputs::new());
+        }
         Ok(Outputs::new().image("image", frame.convert(PixelFormat::Gray8)?))
     }
 }

@@ -9,26 +9,26 @@
 //! | `motion` | `image`, `predictions` | `sensitivity` (0–1, default 0.5), `min_area` (share of the image, default 0.001) |
 //!
 //! ```
-//! use serde_json::{Map, Value};
 //! use streamsdk_media::Frame;
 //! use streamsdk_worker::{
-//!     OutputDeclaration, Outputs, Processor, ProcessorError, Processors,
+//!     FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors,
 //! };
 //!
 //! struct Size;
 //!
 //! impl Processor for Size {
-//!     fn process(&mut self, frame: &Frame, _: &Map<String, Value>) -> Result<Outputs, ProcessorError> {
+//!     fn process(&mut self, frame: &Frame, _: &FrameContext) -> Result<Outputs, ProcessorError> {
 //!         Ok(Outputs::new().json("pixels", frame.width() * frame.height()))
 //!     }
 //! }
 //!
 //! let mut processors = Processors::builtin();
-//! processors.register("size", vec![OutputDeclaration::json("pixels")], || Box::new(Size));
+//! processors.register("size", vec![OutputDeclaration::json("pixels")], |_| Ok(Box::new(Size)));
 //! assert!(processors.find("size").is_some());
 //! ```
 
 mod canvas;
+mod context;
 mod edges;
 mod grayscale;
 mod motion;
@@ -39,9 +39,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use streamsdk_media::{ConvertError, Frame, FrameError};
 use thiserror::Error;
+
+pub use self::context::{FrameContext, SessionEnd, SessionRequest};
 
 /// Something that is run on every frame of one session, in order.
 ///
@@ -49,8 +51,8 @@ use thiserror::Error;
 /// a thread of the session and may take its time: a lossless session waits for it, a realtime one
 /// drops frames meanwhile.
 pub trait Processor: Send {
-    /// Makes the outputs of one frame. `parameters` are those of the request, over those that the
-    /// workflow's step sets.
+    /// Makes the outputs of one frame: of those that it declared, at least those that the client
+    /// [wants](FrameContext::wants).
     ///
     /// # Errors
     ///
@@ -58,8 +60,14 @@ pub trait Processor: Send {
     fn process(
         &mut self,
         frame: &Frame,
-        parameters: &Map<String, Value>,
+        context: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError>;
+
+    /// Told once, after the last frame, however the session ended; not told after a panic. May take its time, as
+    /// [`Processor::process`] may. Default is to do nothing.
+    fn session_ended(&mut self, end: &SessionEnd) {
+        let _ = end;
+    }
 }
 
 /// What a processor made of one frame: values by name, in order.
@@ -156,7 +164,7 @@ pub enum ProcessorError {
     Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
-type Factory = dyn Fn() -> Box<dyn Processor> + Send + Sync;
+type Factory = dyn Fn(&SessionRequest) -> Result<Box<dyn Processor>, ProcessorError> + Send + Sync;
 
 /// The processors that clients can choose from, by name. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -170,10 +178,12 @@ impl Processors {
         let mut this = Self::empty();
         let image = || OutputDeclaration::image("image");
         let predictions = OutputDeclaration::json("predictions");
-        this.register("passthrough", vec![image()], || Box::new(passthrough::Passthrough));
-        this.register("grayscale", vec![image()], || Box::new(grayscale::Grayscale));
-        this.register("edges", vec![image()], || Box::new(edges::Edges));
-        this.register("motion", vec![image(), predictions], || Box::new(motion::Motion::default()));
+        this.register("passthrough", vec![image()], |_| Ok(Box::new(passthrough::Passthrough)));
+        this.register("grayscale", vec![image()], |_| Ok(Box::new(grayscale::Grayscale)));
+        this.register("edges", vec![image()], |_| Ok(Box::new(edges::Edges)));
+        this.register("motion", vec![image(), predictions], |_| {
+            Ok(Box::<motion::Motion>::default())
+        });
         this
     }
 
@@ -182,13 +192,18 @@ impl Processors {
         Self { entries: BTreeMap::new() }
     }
 
-    /// Adds a processor under `name`; one that had the name is replaced. `create` is called for each
-    /// session.
+    /// Adds a processor under `name`; one that had the name is replaced.
+    ///
+    /// `create` is called for each session, on a thread of its own, before the client is answered. An error
+    /// refuses the session, and the client is told the error's text.
     pub fn register(
         &mut self,
         name: impl Into<String>,
         outputs: Vec<OutputDeclaration>,
-        create: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static,
+        create: impl Fn(&SessionRequest) -> Result<Box<dyn Processor>, ProcessorError>
+        + Send
+        + Sync
+        + 'static,
     ) {
         let entry = ProcessorEntry { outputs, create: Arc::new(create) };
         self.entries.insert(name.into(), entry);
@@ -226,8 +241,12 @@ impl ProcessorEntry {
     }
 
     /// A new instance, for one session.
-    pub fn create(&self) -> Box<dyn Processor> {
-        (self.create)()
+    ///
+    /// # Errors
+    ///
+    /// What whoever registered it says.
+    pub fn create(&self, request: &SessionRequest) -> Result<Box<dyn Processor>, ProcessorError> {
+        (self.create)(request)
     }
 }
 
@@ -239,6 +258,7 @@ impl fmt::Debug for ProcessorEntry {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
     use streamsdk_media::PixelFormat;
 
     use super::*;
@@ -264,9 +284,11 @@ mod tests {
             let frame = Frame::packed(bytes, width, height, vec![90u8; size]).unwrap();
             for name in processors.names() {
                 let entry = processors.find(name).unwrap();
-                let mut processor = entry.create();
+                let mut processor = entry.create(&SessionRequest::default()).unwrap();
                 for _ in 0..2 {
-                    let outputs = processor.process(&frame, &Map::new()).unwrap();
+                    let parameters = Map::new();
+                    let context = FrameContext::new(1, &parameters);
+                    let outputs = processor.process(&frame, &context).unwrap();
                     for declared in entry.outputs() {
                         let made = outputs.get(&declared.name).unwrap();
                         let is_image = matches!(made, OutputValue::Image(_));

@@ -4,7 +4,7 @@ use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
 
 use super::canvas::{Area, Rgb, outline};
 use super::parameters::number;
-use super::{Outputs, Processor, ProcessorError};
+use super::{FrameContext, Outputs, Processor, ProcessorError};
 
 /// Pictures are looked at with at most about so many pixels a side.
 const MAX_WORKING_SIDE: usize = 320;
@@ -48,9 +48,9 @@ impl Processor for Motion {
     fn process(
         &mut self,
         frame: &Frame,
-        parameters: &Map<String, Value>,
+        context: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
-        let settings = MotionSettings::read(parameters)?;
+        let settings = MotionSettings::read(context.parameters())?;
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
         let factor = (width.max(height) / MAX_WORKING_SIDE).max(1);
@@ -61,10 +61,14 @@ impl Processor for Motion {
             (*right, *bottom) = ((*right * factor).min(width), (*bottom * factor).min(height));
         }
 
+        let outputs = Outputs::new().json("predictions", json!(report(frame, &found)));
+        if !context.wants("image") {
+            return Ok(outputs);
+        }
         let areas: Vec<Area> = found.iter().map(|blob| blob.area).collect();
         outline(&mut rgb, width, height, &areas, BOX_COLOUR);
         let image = Frame::packed(PixelFormat::Rgb24, frame.width(), frame.height(), rgb)?;
-        Ok(Outputs::new().image("image", image).json("predictions", json!(report(frame, &found))))
+        Ok(outputs.image("image", image))
     }
 }
 
@@ -195,7 +199,7 @@ mod tests {
     }
 
     fn run(motion: &mut Motion, frame: &Frame) -> Detections {
-        let outputs = motion.process(frame, &Map::new()).unwrap();
+        let outputs = motion.process(frame, &FrameContext::new(1, &Map::new())).unwrap();
         match outputs.get("predictions") {
             Some(OutputValue::Json(value)) => serde_json::from_value(value.clone()).unwrap(),
             other => panic!("{other:?}"),

@@ -1,7 +1,6 @@
-use serde_json::{Map, Value};
 use streamsdk_media::Frame;
 
-use super::{Outputs, Processor, ProcessorError};
+use super::{FrameContext, Outputs, Processor, ProcessorError};
 
 /// Gives the frame back.
 pub(super) struct Passthrough;
@@ -10,7 +9,7 @@ impl Processor for Passthrough {
     fn process(
         &mut self,
         frame: &Frame,
-        _parameters: &Map<String, Value>,
+        _context: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
         Ok(Outputs::new().image("image", frame.clone()))
     }

@@ -3,7 +3,7 @@ use streamsdk_media::{Frame, jpeg};
 use streamsdk_protocol::output::{OutgoingValue, VideoMetadata};
 
 use crate::processor::{OutputValue, Outputs};
-use crate::workflow::{DataSelection, OutputSource, WorkflowOutput};
+use crate::workflow::{DataSelection, OutputSource, Selection, WorkflowOutput};
 
 /// Turns what a processor made into what travels.
 pub(super) struct ResultEncoder {
@@ -27,6 +27,24 @@ impl ResultEncoder {
         selection: &'a DataSelection,
     ) -> impl Iterator<Item = String> + 'a {
         selection.unknown(&self.outputs).map(|name| format!("Output '{name}' not found"))
+    }
+
+    /// The processor's outputs, by its own names, of which something travels.
+    pub(super) fn wanted<'a>(
+        &'a self,
+        selection: &'a Selection,
+        returns_frames: bool,
+    ) -> impl Iterator<Item = &'a str> {
+        let returned = selection.image.as_deref().filter(|_| returns_frames);
+        let travels = move |output: &WorkflowOutput| {
+            selection.data.includes(output) || returned == Some(output.name.as_str())
+        };
+        self.outputs.iter().filter(move |output| travels(output)).filter_map(|output| match &output
+            .from
+        {
+            OutputSource::Processor(name) => Some(name.as_str()),
+            OutputSource::Frame => None,
+        })
     }
 
     /// The selected outputs under the workflow's names; `None` when there are none.

@@ -7,6 +7,7 @@
 //! the task and the pipeline share: acks and the selection of outputs go in, permission to produce comes
 //! out.
 
+mod active_processor;
 mod encode;
 mod pace;
 mod pipeline;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+pub(crate) use self::active_processor::ActiveProcessor;
 use self::pace::{PaceLimits, SessionPace};
 pub(crate) use self::source::StopOnDrop;
 use self::source::{Origin, SessionSource};
@@ -59,6 +61,7 @@ const MAX_SHUTDOWN_NOTICE_TIME: Duration = Duration::from_secs(2);
 /// What a session is made of.
 pub(crate) struct WorkerSession {
     plan: SessionPlan,
+    processor: ActiveProcessor,
     config: Arc<WorkerConfig>,
     peer: Peer,
     origin: Origin,
@@ -70,6 +73,7 @@ impl WorkerSession {
     /// Puts together what the plan wants and what was agreed on with the client.
     pub(crate) fn new(
         plan: SessionPlan,
+        processor: ActiveProcessor,
         config: Arc<WorkerConfig>,
         peer: Peer,
         video: Option<Video>,
@@ -86,7 +90,7 @@ impl WorkerSession {
         if matches!(plan.stream, StreamOutput::Named(_)) && sender.is_none() {
             return Err(no_track("takes no video, as stream_output needs it,"));
         }
-        Ok(Self { plan, config, peer, origin, track: sender, stop })
+        Ok(Self { plan, processor, config, peer, origin, track: sender, stop })
     }
 }
 
@@ -173,7 +177,7 @@ async fn serve(
     mut channels: IncomingChannels,
     threads: &TaskTracker,
 ) -> Result<u32, SessionError> {
-    let WorkerSession { plan, config, origin, track, stop, .. } = session;
+    let WorkerSession { plan, processor, config, origin, track, stop, .. } = session;
     // Before the channels are open, so that a lossless session has the frames that come meanwhile.
     let live = SessionSource::live(origin, plan.realtime);
     let uploads = live.is_none();
@@ -199,7 +203,7 @@ async fn serve(
     let (pace_of_work, stop) = (Arc::clone(&pace), &stop);
     let work = Work { plan, config: &config, sender: &sender, pace: pace_of_work, threads, stop };
     tokio::select! {
-        frames = work.run(live, upload, track) => match stop.is_cancelled() {
+        frames = work.run(processor, live, upload, track) => match stop.is_cancelled() {
             true => Err(SessionError::Stopped),
             false => frames,
         },

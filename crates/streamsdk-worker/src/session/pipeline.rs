@@ -9,6 +9,7 @@ use tracing::{debug, info};
 use super::pace::{SessionPace, Stop};
 use super::processing::Processing;
 use super::source::{SessionSource, SourceKind};
+use crate::processor::SessionEnd;
 
 /// How long the source may be silent before the session's state is looked at. Its end is noticed at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -94,6 +95,11 @@ impl Pipeline {
         } else {
             debug!(frames, left_out, %damage, "the frames have ended");
         }
+        self.processing.set_end(SessionEnd {
+            frames: end.frames,
+            reason: end.termination_reason.clone(),
+            errors: end.errors.clone(),
+        });
         end
     }
 

@@ -2,15 +2,16 @@ use serde_json::{Map, Value};
 use streamsdk_media::Frame;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 
+use super::ActiveProcessor;
 use super::encode::{ResultEncoder, timestamp};
 use super::source::{SessionSource, SourceKind};
 use crate::init::SessionPlan;
-use crate::processor::{Outputs, Processor};
+use crate::processor::{FrameContext, Outputs, SessionEnd};
 use crate::workflow::Selection;
 
 /// The processor of one session with its parameters, and the encoder behind it.
 pub(super) struct Processing {
-    processor: Box<dyn Processor>,
+    processor: ActiveProcessor,
     parameters: Map<String, Value>,
     encoder: ResultEncoder,
     fps: Option<f64>,
@@ -28,17 +29,16 @@ pub(super) struct Processed {
 
 impl Processing {
     pub(super) fn new(
+        processor: ActiveProcessor,
         plan: &SessionPlan,
         source: &SessionSource,
         jpeg_quality: u8,
         returns_frames: bool,
     ) -> Self {
-        let mut parameters = plan.workflow.step_parameters.clone();
-        parameters.extend(plan.parameters.clone());
         let comes_from_file = source.kind == SourceKind::File;
         Self {
-            processor: plan.workflow.processor.create(),
-            parameters,
+            processor,
+            parameters: plan.parameters.clone(),
             encoder: ResultEncoder::new(
                 plan.workflow.outputs.clone(),
                 jpeg_quality,
@@ -53,7 +53,9 @@ impl Processing {
     pub(super) fn run(&mut self, frame: &Frame, frame_id: u32, selection: &Selection) -> Processed {
         let metadata = self.metadata(frame, frame_id);
         let mut errors = Vec::new();
-        let made = self.processor.process(frame, &self.parameters);
+        let wanted = self.encoder.wanted(selection, self.returns_frames);
+        let context = FrameContext::new(frame_id, &self.parameters).wanted(wanted);
+        let made = self.processor.process(frame, &context);
         let made = made.map_err(|error| errors.push(error.to_string())).ok();
         let picture =
             self.returns_frames.then(|| self.picture(frame, made.as_ref(), selection, &mut errors));
@@ -62,6 +64,11 @@ impl Processing {
         errors.extend(self.encoder.unknown_outputs(&selection.data));
         let message = OutgoingMessage { outputs, metadata, errors, ..OutgoingMessage::default() };
         Processed { payload: message.encode(self.gzip), picture }
+    }
+
+    /// What the processor will be told of the session's end.
+    pub(super) fn set_end(&mut self, end: SessionEnd) {
+        self.processor.set_end(end);
     }
 
     fn metadata(&self, frame: &Frame, frame_id: u32) -> VideoMetadata {

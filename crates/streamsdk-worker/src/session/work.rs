@@ -9,7 +9,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::SessionError;
 use super::encode::timestamp;
 use super::pace::{SessionPace, Stop};
 use super::pipeline::{Pipeline, PipelineEnd};
@@ -17,6 +16,7 @@ use super::processing::Processing;
 use super::returned::ReturnTrack;
 use super::source::{Playing, SessionSource};
 use super::upload::{self, UploadFailure, UploadTimeouts};
+use super::{ActiveProcessor, SessionError};
 use crate::WorkerConfig;
 use crate::init::SessionPlan;
 
@@ -39,6 +39,7 @@ impl Work<'_> {
     /// client has been told that the stream is complete.
     pub(super) async fn run(
         self,
+        processor: ActiveProcessor,
         live: Option<SessionSource>,
         upload: Option<Channel>,
         track: Option<VideoSender>,
@@ -48,7 +49,7 @@ impl Work<'_> {
             None => self.receive_file(upload).await?,
         };
         let end = match opened {
-            Ok(source) => self.process(source, track).await?,
+            Ok(source) => self.process(processor, source, track).await?,
             Err(end) => end,
         };
         let frames = end.frames;
@@ -95,6 +96,7 @@ impl Work<'_> {
     /// Runs the pipeline, and sends what it makes.
     async fn process(
         &self,
+        processor: ActiveProcessor,
         source: SessionSource,
         track: Option<VideoSender>,
     ) -> Result<PipelineEnd, SessionError> {
@@ -104,7 +106,13 @@ impl Work<'_> {
         let quality = self.config.jpeg_quality;
         let (outgoing, mut messages) = mpsc::channel(MAX_OUTGOING_MESSAGES);
         let pipeline = Pipeline {
-            processing: Processing::new(&self.plan, &source, quality, returned.is_some()),
+            processing: Processing::new(
+                processor,
+                &self.plan,
+                &source,
+                quality,
+                returned.is_some(),
+            ),
             source,
             lossless: !self.plan.realtime,
             pace: Arc::clone(&self.pace),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use streamsdk_capture::{TestPattern, marker};
 use streamsdk_media::Frame;
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
 use streamsdk_transport::VideoCodec;
 use streamsdk_worker::{
-    OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
+    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
 };
 
 use crate::client::{Client, Wish, pattern, shut_down, worker, worker_with};
@@ -188,11 +188,7 @@ async fn frames_change_their_size_and_may_be_odd() {
 struct SlowAndFaulty(u32);
 
 impl Processor for SlowAndFaulty {
-    fn process(
-        &mut self,
-        frame: &Frame,
-        _: &Map<String, Value>,
-    ) -> Result<Outputs, ProcessorError> {
+    fn process(&mut self, frame: &Frame, _: &FrameContext<'_>) -> Result<Outputs, ProcessorError> {
         std::thread::sleep(Duration::from_millis(100));
         self.0 += 1;
         match self.0 % 2 {
@@ -207,7 +203,7 @@ async fn a_realtime_session_leaves_frames_out_before_counting_and_returns_what_f
     let mut config = WorkerConfig::default();
     config.processors = Processors::empty();
     let image = vec![OutputDeclaration::image("image")];
-    config.processors.register("slow", image, || Box::new(SlowAndFaulty(0)));
+    config.processors.register("slow", image, |_| Ok(Box::new(SlowAndFaulty(0))));
     let worker = worker_with(config).await;
     let wish = Wish::of("slow").ask(|request| request.webrtc_realtime_processing = true);
     let mut client = wish.connect(&worker).await.unwrap();

@@ -1,0 +1,98 @@
+//! A processor of one's own, from the request to the session's end.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use streamsdk::media::Frame;
+use streamsdk::{Error, ErrorKind, StreamConfig};
+use streamsdk_tests::{drain, next, start, worker_with};
+use streamsdk_worker::{
+    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, SessionEnd, Worker,
+    WorkerConfig,
+};
+
+const CLIP: &str = "plain_160x120.mp4";
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// What a processor was told.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Request { level: i64, realtime: bool },
+    Frame { id: u32, wants: [bool; 2] },
+    End(SessionEnd),
+}
+
+struct Listening(Sender<Told>);
+
+impl Processor for Listening {
+    fn process(
+        &mut self,
+        _: &Frame,
+        context: &FrameContext<'_>,
+    ) -> Result<Outputs, ProcessorError> {
+        let wants = ["a", "b"].map(|output| context.wants(output));
+        self.0.send(Told::Frame { id: context.frame_id(), wants }).unwrap();
+        Ok(Outputs::new().json("a", 1).json("b", 2))
+    }
+
+    fn session_ended(&mut self, end: &SessionEnd) {
+        self.0.send(Told::End(end.clone())).unwrap();
+    }
+}
+
+/// A worker with the processor `listening`, and what that is told.
+async fn listening_worker() -> (Worker, Receiver<Told>) {
+    let (tell, told) = channel();
+    let mut config = WorkerConfig::default();
+    let outputs = vec![OutputDeclaration::json("a"), OutputDeclaration::json("b")];
+    config.processors.register("listening", outputs, move |request| {
+        let level = request.parameters().get("level").and_then(|level| level.as_i64());
+        let level = level.ok_or_else(|| ProcessorError::Other("it needs a level".into()))?;
+        tell.send(Told::Request { level, realtime: request.is_realtime() }).unwrap();
+        Ok(Box::new(Listening(tell.clone())))
+    });
+    (worker_with(config).await, told)
+}
+
+fn config(outputs: &[&str]) -> StreamConfig {
+    StreamConfig::default().data_output(outputs.iter().copied()).parameter("level", 3)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_sees_the_request_is_told_what_is_wanted_and_how_the_session_ended() {
+    let (worker, told) = listening_worker().await;
+    let session = start(&worker.url(), CLIP, "listening", config(&["b"])).await.unwrap();
+    let (_, summary) = drain(session).await.unwrap();
+    worker.shutdown().await;
+
+    let told: Vec<_> = told.try_iter().collect();
+    assert_eq!(told[0], Told::Request { level: 3, realtime: false });
+    assert_eq!(told[1], Told::Frame { id: 1, wants: [false, true] });
+    let Some(Told::End(end)) = told.last() else { panic!("{told:?}") };
+    assert_eq!(u64::from(end.frames), summary.frames_sent);
+    assert_eq!((end.reason.as_deref(), end.errors.len()), (None, 0));
+    assert_eq!(told.len(), end.frames as usize + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_made_refuses_the_session_and_says_why() {
+    let (worker, _told) = listening_worker().await;
+    let refused = start(&worker.url(), CLIP, "listening", StreamConfig::default()).await;
+    let error: Error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("it needs a level"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_the_end_of_a_session_that_its_client_left() {
+    let (worker, told) = listening_worker().await;
+    let mut session = start(&worker.url(), CLIP, "listening", config(&["a"])).await.unwrap();
+    next(&mut session).await.unwrap().unwrap();
+    drop(session);
+    let end = tokio::task::spawn_blocking(move || {
+        let mut told = std::iter::from_fn(|| told.recv_timeout(MAX_WAIT).ok());
+        told.find(|told| matches!(told, Told::End(_)))
+    });
+    assert!(end.await.unwrap().is_some());
+    worker.shutdown().await;
+}
