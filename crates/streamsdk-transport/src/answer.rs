@@ -7,16 +7,13 @@ use webrtc::peer_connection::RTCSdpType;
 use crate::candidates::addresses;
 use crate::channel::Channel;
 use crate::connection::Connection;
-use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
-use crate::offer::description;
-use crate::runtime::gone;
-use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
-use crate::{AnswerError, Peer, PeerConfig, PeerState, Video, VideoReceiver, VideoSender};
+use crate::wiring::{Path, VideoSlot, remote_description};
+use crate::{AnswerError, Peer, PeerConfig, PeerState, Video};
 
 /// An answer to the peer's offer.
 #[derive(Debug)]
@@ -48,7 +45,7 @@ impl Answer {
             config.codecs.clear();
         }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
-        let description = description(RTCSdpType::Offer, offer).map_err(unusable)?;
+        let description = remote_description(RTCSdpType::Offer, offer).map_err(unusable)?;
         let mut connection =
             Connection::build(&config, addresses(offer)).await.map_err(AnswerError::Engine)?;
         let engine = Arc::clone(&connection.engine);
@@ -72,26 +69,17 @@ impl Answer {
         match answered.await {
             Ok(sdp) => {
                 give_up_after(&peer, &connection.tuning, config.connect_timeout);
-                let credentials = IceCredentials::of(&sdp, offer);
-                probe_path(
-                    &connection.tuning,
-                    peer.connection_state(),
-                    credentials,
-                    connection.full_packets,
-                );
-                let video = Negotiated::of(&sdp).map(|negotiated| {
-                    let (link, connection_state) = (connection.video, peer.connection_state());
-                    let sender = outgoing.map(|track| {
-                        VideoSender::start(&track, negotiated, &link, connection_state.clone())
-                    });
-                    let (tracks, codec) = (connection.tracks, negotiated.codec);
-                    let receiver = receive_video.then(|| {
-                        VideoReceiver::start(tracks, codec, &link, connection_state.clone())
-                    });
-                    Video { sender, receiver }
-                });
-                let incoming =
-                    IncomingChannels { peer: peer.clone(), channels: connection.incoming };
+                let Connection { tuning, full_packets, tracks, video, incoming, .. } = connection;
+                tokio::spawn(prove(Path {
+                    tuning,
+                    full_packets,
+                    connection_state: peer.connection_state().clone(),
+                    credentials: IceCredentials::of(&sdp, offer),
+                }));
+                let incoming_track = receive_video.then_some(tracks);
+                let slot = VideoSlot { outgoing, incoming: incoming_track, link: video };
+                let video = slot.start(&sdp, peer.connection_state());
+                let incoming = IncomingChannels { peer: peer.clone(), channels: incoming };
                 Ok(Self { sdp, peer, incoming, video })
             }
             Err(error) => {
@@ -131,23 +119,12 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
     });
 }
 
-/// Sees to it that full packets get to the peer, if they can.
-fn probe_path(
-    tuning: &Arc<RuntimeTuning>,
-    connection_state: &ConnectionState,
-    credentials: Option<IceCredentials>,
-    full: FullPackets,
-) {
-    let (tuning, connection_state) = (Arc::clone(tuning), connection_state.clone());
-    tokio::spawn(async move {
-        let proof = tuning.path.probe_for(&connection_state, credentials.clone(), full).await;
-        if proof == ProbeOutcome::Vanishes {
-            tracing::warn!(size = full.payload, "full packets do not get to the peer");
-        }
-        if connection_state.state() == PeerState::Connected {
-            gone::watch(&connection_state, &tuning, credentials);
-        }
-    });
+/// Warns of a path that full packets do not get through.
+async fn prove(path: Path) {
+    let size = path.full_packets.payload;
+    if path.prove_and_watch().await == ProbeOutcome::Vanishes {
+        tracing::warn!(size, "full packets do not get to the peer");
+    }
 }
 
 /// The channels that the peer opens, as they open.

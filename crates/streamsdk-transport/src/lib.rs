@@ -50,6 +50,7 @@ mod offer;
 mod peer;
 mod runtime;
 mod video;
+mod wiring;
 
 pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;

@@ -6,22 +6,20 @@ use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use streamsdk_protocol::sdp::signed;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use webrtc::media_stream::track_remote::TrackRemote;
-use webrtc::peer_connection::{PeerConnection, RTCSdpType, RTCSessionDescription};
+use webrtc::peer_connection::{PeerConnection, RTCSdpType};
 
 use crate::channel::Channel;
 use crate::connection::Connection;
-use crate::description::with_known_algorithms;
 use crate::error::EngineError;
-use crate::runtime::gone;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
-use crate::video::{Negotiated, OutgoingTrack, VideoLink};
+use crate::video::OutgoingTrack;
+use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
     CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
-    VideoDirection, VideoReceiver, VideoSender,
+    VideoDirection,
 };
 
 /// How long after its channels a connection that ends may still be called alive.
@@ -32,7 +30,7 @@ const MAX_CAUSE_LAG: Duration = Duration::from_secs(1);
 pub struct Offer {
     peer: Peer,
     channels: Vec<Channel>,
-    video: Option<OfferedVideo>,
+    video: Option<VideoSlot>,
     engine: EngineHandle,
     sdp: String,
     connect_timeout: Duration,
@@ -61,19 +59,6 @@ pub struct Connected {
     pub channels: Vec<Channel>,
     /// The video that was offered; `None` if none was, or if the peer refused it.
     pub video: Option<Video>,
-}
-
-/// A video slot that waits for its answer.
-struct OfferedVideo {
-    outgoing: Option<OutgoingTrack>,
-    incoming: mpsc::Receiver<Arc<dyn TrackRemote>>,
-    link: VideoLink,
-}
-
-impl std::fmt::Debug for OfferedVideo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OfferedVideo")
-    }
 }
 
 impl Offer {
@@ -106,8 +91,8 @@ impl Offer {
             Some(direction) => {
                 let outgoing = offer_video(&*engine, &config, direction).await?;
                 let Connection { tracks: incoming, video: link, .. } = &mut connection;
-                let incoming = std::mem::replace(incoming, mpsc::channel(1).1);
-                Some(OfferedVideo { outgoing, incoming, link: link.clone() })
+                let incoming = Some(std::mem::replace(incoming, mpsc::channel(1).1));
+                Some(VideoSlot { outgoing, incoming, link: link.clone() })
             }
             None => None,
         };
@@ -148,9 +133,7 @@ impl Offer {
         };
         match attempt.connect(&mut channels).await {
             Ok(()) => {
-                let credentials = IceCredentials::of(&sdp, answer);
-                gone::watch(peer.connection_state(), &engine.tuning, credentials);
-                let video = video.and_then(|video| video.answered(answer, &peer));
+                let video = video.and_then(|video| video.start(answer, peer.connection_state()));
                 Ok(Connected { peer, channels, video })
             }
             Err(error) => {
@@ -193,20 +176,6 @@ async fn offer_video(
     }
 }
 
-impl OfferedVideo {
-    fn answered(self, answer: &str, peer: &Peer) -> Option<Video> {
-        let negotiated = Negotiated::of(answer)?;
-        let connection_state = peer.connection_state();
-        let sender = self.outgoing.map(|track| {
-            VideoSender::start(&track, negotiated, &self.link, connection_state.clone())
-        });
-        let codec = negotiated.codec;
-        let receiver =
-            VideoReceiver::start(self.incoming, codec, &self.link, connection_state.clone());
-        Some(Video { sender, receiver: Some(receiver) })
-    }
-}
-
 /// An answer that is being followed.
 struct ConnectAttempt<'a> {
     engine: &'a EngineHandle,
@@ -221,7 +190,7 @@ impl ConnectAttempt<'_> {
     async fn connect(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
-        let description = description(RTCSdpType::Answer, answer).map_err(unusable)?;
+        let description = remote_description(RTCSdpType::Answer, answer).map_err(unusable)?;
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
@@ -274,11 +243,17 @@ impl ConnectAttempt<'_> {
     }
 
     async fn probe_path(&self) -> Result<(), ConnectError> {
-        let full = self.engine.full_packets;
-        let credentials = IceCredentials::of(self.offer, self.answer);
-        let path = &self.engine.tuning.path;
-        match path.probe_for(self.peer.connection_state(), credentials, full).await {
-            ProbeOutcome::Vanishes => Err(ConnectError::PathTooNarrow { size: full.payload }),
+        let EngineHandle { tuning, full_packets, .. } = self.engine;
+        let path = Path {
+            tuning: Arc::clone(tuning),
+            full_packets: *full_packets,
+            connection_state: self.peer.connection_state().clone(),
+            credentials: IceCredentials::of(self.offer, self.answer),
+        };
+        match path.prove_and_watch().await {
+            ProbeOutcome::Vanishes => {
+                Err(ConnectError::PathTooNarrow { size: full_packets.payload })
+            }
             ProbeOutcome::Arrives | ProbeOutcome::Unknown => Ok(()),
         }
     }
@@ -294,16 +269,5 @@ impl ConnectAttempt<'_> {
             local: CandidateCounts::of(self.offer),
             remote: CandidateCounts::of(self.answer),
         }
-    }
-}
-
-pub(crate) fn description(
-    kind: RTCSdpType,
-    sdp: &str,
-) -> Result<RTCSessionDescription, webrtc::error::Error> {
-    let sdp = with_known_algorithms(sdp);
-    match kind {
-        RTCSdpType::Offer => RTCSessionDescription::offer(sdp),
-        _ => RTCSessionDescription::answer(sdp),
     }
 }

@@ -18,8 +18,8 @@ use tracing::debug;
 
 use super::probe::IceCredentials;
 use super::tuning::RuntimeTuning;
-use crate::EndReason;
 use crate::connection_state::ConnectionState;
+use crate::{EndReason, PeerState};
 
 /// A peer is asked after it has said nothing for so long: with data or video under way it never is silent for
 /// that long, without them it says something every second or two.
@@ -34,7 +34,7 @@ const PROCESS_GRACE: Duration = Duration::from_millis(150);
 const BINDING_INDICATION: [u8; 20] =
     [0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Ends the connection when its peer is gone. To be called when it stands.
+/// Ends the connection when its peer is gone. Looks for that from when the connection stands.
 pub(crate) fn watch(
     connection_state: &ConnectionState,
     tuning: &Arc<RuntimeTuning>,
@@ -43,9 +43,14 @@ pub(crate) fn watch(
     let Some(credentials) = credentials else { return };
     let (state, tuning) = (connection_state.clone(), Arc::clone(tuning));
     tokio::spawn(async move {
+        let mut watch = state.watch();
+        let gone = async {
+            let _ = watch.wait_for(|state| *state == PeerState::Connected).await;
+            gone(&state, &tuning, &credentials).await;
+        };
         tokio::select! {
             _ = state.ended() => {}
-            () = gone(&state, &tuning, &credentials) => state.end(EndReason::PeerGone),
+            () = gone => state.end(EndReason::PeerGone),
         }
     });
 }

@@ -1,0 +1,78 @@
+//! What a connection has whichever side made the offer: descriptions read, the ends of its video, and a path
+//! that is proved and watched.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
+
+use crate::connection_state::ConnectionState;
+use crate::description::with_known_algorithms;
+use crate::runtime::gone;
+use crate::runtime::packet_size::FullPackets;
+use crate::runtime::path_mtu::ProbeOutcome;
+use crate::runtime::probe::IceCredentials;
+use crate::runtime::tuning::RuntimeTuning;
+use crate::video::{Negotiated, OutgoingTrack, VideoLink};
+use crate::{Video, VideoReceiver, VideoSender};
+
+/// The peer's description, for the engine.
+pub(crate) fn remote_description(
+    kind: RTCSdpType,
+    sdp: &str,
+) -> Result<RTCSessionDescription, webrtc::error::Error> {
+    let sdp = with_known_algorithms(sdp);
+    match kind {
+        RTCSdpType::Offer => RTCSessionDescription::offer(sdp),
+        _ => RTCSessionDescription::answer(sdp),
+    }
+}
+
+/// A video slot of which it is not known yet what the two sides agree on.
+pub(crate) struct VideoSlot {
+    /// What this side would send.
+    pub(crate) outgoing: Option<OutgoingTrack>,
+    /// Where the peer's track would come.
+    pub(crate) incoming: Option<mpsc::Receiver<Arc<dyn TrackRemote>>>,
+    pub(crate) link: VideoLink,
+}
+
+impl VideoSlot {
+    /// Starts what the two sides agreed on in the answer; `None` if that is nothing.
+    pub(crate) fn start(self, answer: &str, connection_state: &ConnectionState) -> Option<Video> {
+        let negotiated = Negotiated::of(answer)?;
+        let Self { outgoing, incoming, link } = self;
+        let state = || connection_state.clone();
+        let sender = outgoing.map(|track| VideoSender::start(&track, negotiated, &link, state()));
+        let receiver =
+            incoming.map(|tracks| VideoReceiver::start(tracks, negotiated.codec, &link, state()));
+        Some(Video { sender, receiver })
+    }
+}
+
+impl std::fmt::Debug for VideoSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VideoSlot")
+    }
+}
+
+/// The way to the peer, which is to carry full packets, and at whose end somebody is to be.
+pub(crate) struct Path {
+    pub(crate) tuning: Arc<RuntimeTuning>,
+    pub(crate) full_packets: FullPackets,
+    pub(crate) connection_state: ConnectionState,
+    /// `None` if a description does not have them: nothing is asked of the peer then.
+    pub(crate) credentials: Option<IceCredentials>,
+}
+
+impl Path {
+    /// Proves it, and then looks whether the peer is still there for as long as the connection stands.
+    pub(crate) async fn prove_and_watch(self) -> ProbeOutcome {
+        let Self { tuning, full_packets, connection_state, credentials } = self;
+        let proved = tuning.path.probe_for(&connection_state, credentials.clone(), full_packets);
+        let outcome = proved.await;
+        gone::watch(&connection_state, &tuning, credentials);
+        outcome
+    }
+}
