@@ -151,8 +151,8 @@ fn has_candidate_in_use(sdp: &str) -> bool {
     })
 }
 
-/// Whether a section has a port; 0 refuses it.
-fn is_in_use(section: &str) -> bool {
+/// Whether a section has a port; 0 refuses it. Takes its media line or all of it, with or without the `m=`.
+pub fn is_in_use(section: &str) -> bool {
     section.split_whitespace().nth(1).is_some_and(|port| port != "0")
 }
 

@@ -1,5 +1,7 @@
 //! Repairs of what the engine writes, and of what it does not understand.
 
+use streamsdk_protocol::sdp::is_in_use;
+
 /// Moves the candidates of a description to the first media section that is in use.
 ///
 /// The engine puts them into the first section even if that is one that it refuses, such as the
@@ -38,11 +40,6 @@ pub(crate) fn with_known_algorithms(sdp: &str) -> String {
         format!("{FINGERPRINT}{} {value}", algorithm.to_ascii_lowercase())
     });
     lines.collect()
-}
-
-/// Whether a media line has a port: 0 refuses the section.
-fn is_in_use(media_line: &str) -> bool {
-    media_line.split_whitespace().nth(1).is_some_and(|port| port != "0")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
 use streamsdk_codec::{VIDEO_CLOCK_RATE, VideoCodec};
-use streamsdk_protocol::sdp::video_section;
+use streamsdk_protocol::sdp::{is_in_use, video_section};
 use webrtc::peer_connection::MediaEngine;
 
 pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
@@ -97,10 +97,10 @@ impl Negotiated {
 
 /// The payload types of a video section; none if there is no such section, or if it is refused.
 fn payload_types(sdp: &str) -> impl Iterator<Item = u8> {
-    let line = video_section(sdp).and_then(|section| section.lines().next()).unwrap_or_default();
-    let mut words = line.split_whitespace().skip(1);
-    let in_use = words.next().is_some_and(|port| port != "0");
-    words.skip(1).map_while(|word| word.parse().ok()).take_while(move |_| in_use)
+    let section = video_section(sdp).filter(|section| is_in_use(section)).unwrap_or_default();
+    let line = section.lines().next().unwrap_or_default();
+    // After the kind of media, the port and the transport.
+    line.split_whitespace().skip(3).map_while(|word| word.parse().ok())
 }
 
 #[cfg(test)]
