@@ -17,9 +17,18 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// Without this the tests are not run anywhere, since they need cameras; one at a time, since there are so few.
 const TEST_OPTIONS: &str = "--ignored --test-threads=1";
 
+/// For each kill of a worker.
+const KILL_LIMIT: Duration = Duration::from_secs(30);
+
 const DEVICES: &str = "devices.json";
 const FRAMES: &str = "frames.jsonl";
 const SUMMARY: &str = "summary.json";
+/// How often the kernel has seen the camera opened: after the first result, and at the end.
+const OPENS: &str = "opens";
+/// From a worker listening again to the next result, in hundredths of a second.
+const WAITS: &str = "waits";
+/// The longest wait for a result.
+const MOST_HUNDREDTHS: u32 = 6000;
 
 /// Runs the tests of the crate that reads cameras. What they counted, and whether that is as it should be.
 pub fn tests(system: &System) -> Result<(Counts, Result<()>)> {
@@ -51,6 +60,66 @@ pub fn session(system: &System, cli: Option<&Path>) -> Result<String> {
     let frames = read_frames(&errand.brought_back(FRAMES))?;
     let summary = read_summary(&errand.brought_back(SUMMARY))?;
     frames_came_with_data(&frames, &summary)
+}
+
+/// Runs a session from a camera while the worker is killed, and started again at the same address, so many times.
+pub fn kills(system: &System, cli: Option<&Path>, kills: u32) -> Result<String> {
+    let cli = cli.map_or_else(project::build_cli, |cli| Ok(cli.into()))?;
+    let errand = Errand::new(system, "kills")?;
+    let program = errand.take_along(&cli)?;
+    let limit = LIMIT + KILL_LIMIT * kills;
+    errand.run(&kill_script(&program, kills), limit)?.check()?;
+    let frames = read_frames(&errand.brought_back(FRAMES))?;
+    let survived = survived(&frames, &read_summary(&errand.brought_back(SUMMARY))?, kills)?;
+    camera_stayed_open(&fs::read_to_string(errand.brought_back(OPENS))?)?;
+    let waits = fs::read_to_string(errand.brought_back(WAITS))?;
+    Ok(format!("{survived}, {}", waits_for_results(&waits)?))
+}
+
+/// Each kill waits for a new result, so that every connection gives one however slow the machine is. The kernel is
+/// asked to say when the camera is opened.
+fn kill_script(program: &str, kills: u32) -> String {
+    format!(
+        r#"
+        echo 4 > /sys/class/video4linux/video0/dev_debug
+        opens() {{ dmesg | grep -c 'video0: open' >> {SHARED_DIRECTORY}/{OPENS}; }}
+        now() {{ read -r up rest < /proc/uptime; now=${{up%.*}}${{up#*.}}; }}
+        worker() {{
+            {program} worker --listen 127.0.0.1:9100 > /tmp/said & worker=$!
+            until [ -s /tmp/said ]; do sleep 0.02; done
+        }}
+        result() {{
+            now; asked=$now
+            seen=$(wc -l < /tmp/{FRAMES})
+            while [ $(wc -l < /tmp/{FRAMES}) -le $seen ]; do
+                sleep 0.02
+                now; [ $((now - asked)) -lt {MOST_HUNDREDTHS} ] || {{ echo "no result came"; exit 1; }}
+            done
+        }}
+        touch /tmp/{FRAMES}
+        worker
+        {program} run webcam:0 --server http://127.0.0.1:9100 --workflow-id motion --workspace local             --data-output predictions --jsonl /tmp/{FRAMES}             --summary-json {SHARED_DIRECTORY}/{SUMMARY} & client=$!
+        result
+        opens
+        kills=0
+        while [ $kills -lt {kills} ]; do
+            result
+            kill -9 $worker
+            sleep 0.5
+            : > /tmp/said
+            worker
+            result
+            now; echo $((now - asked)) >> {SHARED_DIRECTORY}/{WAITS}
+            kills=$((kills + 1))
+        done
+        opens
+        kill -INT $client
+        wait $client
+        kill -9 $worker
+        cp /tmp/{FRAMES} {SHARED_DIRECTORY}/{FRAMES}
+        exit 0
+        "#
+    )
 }
 
 /// Runs a script of somebody's own, from which nothing is expected.
@@ -87,6 +156,40 @@ fn frames_came_with_data(frames: &[Value], summary: &Value) -> Result<String> {
     Ok(format!("{with_data} frames with predictions, {fps:.1} fps, ended: {ended}"))
 }
 
+/// Every frame of a session that lost its worker so often is accounted for.
+fn survived(frames: &[Value], summary: &Value, kills: u32) -> Result<String> {
+    ensure!(summary["ended"] == "by_caller", "the session ended otherwise: {summary}");
+    let links = summary["links"].as_u64().unwrap_or_default();
+    ensure!(links == u64::from(kills) + 1, "{links} connections for {kills} kills: {summary}");
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let dropped = &summary["dropped"];
+    let lost = ["not_returned", "queue_full", "unreadable", "not_taken"];
+    let lost: u64 = lost.iter().map(|cause| number(&dropped[*cause])).sum();
+    let (sent, returned) = (number(&summary["frames_sent"]), number(&summary["frames_returned"]));
+    ensure!(sent == returned + lost, "{sent} frames sent, {returned} returned: {summary}");
+    let ids: Vec<_> = frames.iter().filter_map(|frame| frame["frame_id"].as_u64()).collect();
+    ensure!(ids.is_sorted_by(|one, next| one < next), "frame numbers do not rise: {ids:?}");
+    Ok(format!("{kills} kills, {returned} of {sent} frames returned, all accounted for"))
+}
+
+fn camera_stayed_open(opens: &str) -> Result<()> {
+    let opens: Vec<_> = opens.split_whitespace().collect();
+    let [first, last] = opens[..] else { bail!("nobody counted: {opens:?}") };
+    ensure!(first != "0", "the kernel does not say when the camera is opened");
+    ensure!(first == last, "the camera was opened {first} times at first, {last} in the end");
+    Ok(())
+}
+
+fn waits_for_results(hundredths: &str) -> Result<String> {
+    let waits: Result<Vec<f64>, _> = hundredths.split_whitespace().map(str::parse).collect();
+    let mut waits = waits?;
+    ensure!(!waits.is_empty(), "nothing was waited for");
+    waits.sort_by(f64::total_cmp);
+    let percentile = |percent: usize| waits[(waits.len() * percent).div_ceil(100) - 1] / 100.0;
+    let (p50, p95) = (percentile(50), percentile(95));
+    Ok(format!("from listening to the next result p50 {p50:.2} s, p95 {p95:.2} s"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -121,5 +224,39 @@ mod tests {
             assert!(frames_came_with_data(&frames, &ended(how)).is_err(), "{frames:?}");
         }
         assert!(frames_came_with_data(&[good], &ended("failed")).is_err());
+    }
+
+    #[test]
+    fn a_session_with_a_frame_unaccounted_for_has_not_survived() {
+        let summary = |sent: u64, links: u64| {
+            let dropped =
+                json!({ "not_returned": 2, "queue_full": 0, "unreadable": 0, "not_taken": 1 });
+            json!({
+                "ended": "by_caller", "links": links, "frames_sent": sent, "frames_returned": 7,
+                "dropped": dropped,
+            })
+        };
+        let frames = [json!({ "frame_id": 1 }), json!({ "frame_id": 4 })];
+        survived(&frames, &summary(10, 3), 2).unwrap();
+        survived(&frames, &summary(11, 3), 2).unwrap_err();
+        survived(&frames, &summary(10, 2), 2).unwrap_err();
+        survived(&[json!({ "frame_id": 4 }), json!({ "frame_id": 4 })], &summary(10, 3), 2)
+            .unwrap_err();
+    }
+
+    #[test]
+    fn a_camera_that_was_opened_again_is_noticed() {
+        camera_stayed_open("2\n2\n").unwrap();
+        for wrong in ["2\n3\n", "0\n0\n", "2\n", ""] {
+            assert!(camera_stayed_open(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn waits_are_told_by_their_percentiles() {
+        let waits: String = (1..=100).map(|wait| format!("{wait}\n")).collect();
+        let told = waits_for_results(&waits).unwrap();
+        assert_eq!(told, "from listening to the next result p50 0.50 s, p95 0.95 s");
+        assert!(waits_for_results("").is_err());
     }
 }

@@ -27,6 +27,9 @@ pub struct Options {
     /// Use this streamsdk instead of building it
     #[arg(long, value_name = "PROGRAM")]
     cli: Option<PathBuf>,
+    /// How often the worker of a camera's session is killed
+    #[arg(long, value_name = "TIMES", default_value_t = 3)]
+    kills: u32,
     /// Only run this shell script in the virtual machine, as root
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
@@ -65,6 +68,11 @@ fn check(options: &Options, system: &System) -> bool {
     steps.take("a session", || {
         let seen = checks::session(system, options.cli.as_deref())?;
         counts.insert("a session", Counts { passed: 1, failed: 0 });
+        Ok(Outcome::Done(seen))
+    });
+    steps.take("kills", || {
+        let seen = checks::kills(system, options.cli.as_deref(), options.kills)?;
+        counts.insert("kills", Counts { passed: 1, failed: 0 });
         Ok(Outcome::Done(seen))
     });
     steps.print_table();
