@@ -1,7 +1,7 @@
 //! A worker that is killed in the middle of a live session, and started again at the same address.
 //!
 //! `STREAMSDK_KILLS` says how often, where more than some are wanted.
-#![cfg(all(feature = "worker", feature = "video"))]
+#![cfg(all(feature = "worker", feature = "local-stream"))]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -9,18 +9,26 @@
 )]
 
 mod common;
+// The camera of the capture's own tests, and what it stands on.
+#[path = "../../streamsdk-capture/tests/network/rtsp_camera.rs"]
+mod rtsp_camera;
+#[allow(dead_code, reason = "the camera needs a part of it")]
+#[path = "../../streamsdk-capture/tests/network/support.rs"]
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{WorkerProcess, clip};
+use rtsp_camera::Camera;
 use streamsdk::capture::{
-    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle, TestPattern,
+    CaptureError, CapturedFrame, EncodedProducer, FrameProducer, NetworkStream, ProducerFormat,
+    StopHandle, TestPattern,
 };
 use streamsdk::{
-    Client, Drops, Ended, Event, ProducerSource, RetryPolicy, Session, StreamConfig,
-    VideoFileSource, Workflow,
+    Client, Ended, Event, LocalStreamSource, ProducerSource, RetryPolicy, Session, StreamConfig,
+    StreamSource, Summary, VideoFileSource, VideoStatistics, Workflow,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -29,6 +37,8 @@ const KILLS: usize = 5;
 const DOWN: Duration = Duration::from_millis(500);
 /// Results that come before each kill.
 const RESULTS: usize = 10;
+/// Frames that a camera may serve and a session not have.
+const SERVED_BESIDES: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_comes_back_once_and_in_order_over_two_kills_of_its_worker() {
@@ -89,23 +99,11 @@ async fn next_result(session: &mut Session) {
     tokio::time::timeout(LIMIT, next).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_live_session_outlives_every_kill_of_its_worker_and_accounts_for_every_frame() {
-    let kills = std::env::var("STREAMSDK_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
-    let mut worker = WorkerProcess::start();
+/// Kills the worker of a live session, and starts it again at the same address, as often as is asked for. Gives the
+/// session's summary and what its video comes to.
+async fn outlive(mut worker: WorkerProcess, mut session: Session) -> (Summary, VideoStatistics) {
+    let kills = kills();
     let address = worker.url.trim_start_matches("http://").to_owned();
-    let given = Arc::<AtomicU64>::default();
-    let pattern = TestPattern::new(320, 240, 30.0);
-    let source = ProducerSource::new(Counted { pattern, given: Arc::clone(&given) });
-    let client = Client::builder(&worker.url).build().unwrap();
-    let mut session = client
-        .stream(source)
-        .workflow(Workflow::id("local", "motion"))
-        .config(StreamConfig::default().data_output(["predictions"]))
-        .start()
-        .await
-        .unwrap();
-
     let mut waits = Vec::new();
     for _ in 0..kills {
         for _ in 0..RESULTS {
@@ -122,21 +120,79 @@ async fn a_live_session_outlives_every_kill_of_its_worker_and_accounts_for_every
         }
         waits.push(listening.elapsed());
     }
+    let control = session.control();
     let summary = session.close().await;
-    drop(worker);
+    let video = control.statistics().video.unwrap();
 
     waits.sort_unstable();
     let percentile = |percent: usize| waits[(waits.len() * percent).div_ceil(100) - 1];
     println!(
-        "from listening to the next result: p50 {:?}, p95 {:?}",
+        "{kills} kills, {} of {} frames returned; from listening to the next result: p50 {:?}, p95 {:?}",
+        summary.frames_returned,
+        summary.frames_sent,
         percentile(50),
         percentile(95)
     );
     assert_eq!(summary.links as usize, kills + 1);
-    let Drops { not_encoded, disconnected, .. } = summary.dropped;
-    assert_eq!(summary.frames_sent + not_encoded + disconnected, given.load(Ordering::Relaxed));
-    let never_sent = not_encoded + disconnected;
-    let accounted = summary.frames_returned + summary.dropped.total() - never_sent;
+    assert!(summary.dropped.disconnected > 0);
+    let accounted = summary.frames_returned + summary.dropped.total() - never_sent(&summary);
     assert_eq!(accounted, summary.frames_sent, "{summary:?}");
-    assert!(disconnected > 0);
+    (summary, video)
+}
+
+fn kills() -> usize {
+    std::env::var("STREAMSDK_KILLS").map_or(KILLS, |kills| kills.parse().unwrap())
+}
+
+/// Frames that were there and did not leave.
+fn never_sent(summary: &Summary) -> u64 {
+    summary.dropped.not_encoded + summary.dropped.disconnected
+}
+
+async fn start(worker: &WorkerProcess, source: impl StreamSource) -> Session {
+    let client = Client::builder(&worker.url).build().unwrap();
+    let stream = client.stream(source).workflow(Workflow::id("local", "motion"));
+    stream.config(StreamConfig::default().data_output(["predictions"])).start().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_outlives_every_kill_of_its_worker_and_accounts_for_every_frame() {
+    let worker = WorkerProcess::start();
+    let given = Arc::<AtomicU64>::default();
+    let pattern = TestPattern::new(320, 240, 30.0);
+    let source = ProducerSource::new(Counted { pattern, given: Arc::clone(&given) });
+    let session = start(&worker, source).await;
+    let (summary, _) = outlive(worker, session).await;
+    assert_eq!(summary.frames_sent + never_sent(&summary), given.load(Ordering::Relaxed));
+}
+
+/// The pictures of a clip in baseline profile, each of which is one that a camera can send.
+fn pictures() -> Vec<Vec<u8>> {
+    let clip = std::fs::read(clip("numbered_baseline.mp4")).unwrap();
+    let server = support::answering(support::http("video/mp4", &clip));
+    let mut stream =
+        NetworkStream::options(format!("http://{server}/clip.mp4")).open_encoded().unwrap();
+    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
+    std::iter::from_fn(next).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_opened_once_over_every_kill_and_each_of_its_frames_accounted_for() {
+    let pictures = tokio::task::spawn_blocking(pictures).await.unwrap();
+    // Ten seconds for each kill, and it is not there for ever if something goes wrong.
+    let frames = 300 * (kills() + 6);
+    let pictures = pictures.iter().cycle().take(frames).cloned().collect();
+    let frame_time = Duration::from_millis(33);
+    let (camera, served) = Camera { pictures, frame_time, stamp: |number| number * 2970 }.start();
+    let source = LocalStreamSource::open(camera).await.unwrap();
+    let worker = WorkerProcess::start();
+    let session = start(&worker, source).await;
+    let (summary, video) = outlive(worker, session).await;
+    // To look at it before the session, and for all of the session.
+    assert_eq!(served.plays.load(Ordering::SeqCst), 2);
+    assert_eq!(summary.frames_sent, video.forwarded, "never encoded anew");
+    // What it served for the look, and what was on its way at the end.
+    let served = served.pictures.load(Ordering::SeqCst) as u64;
+    let had = summary.frames_sent + never_sent(&summary);
+    assert!((had..had + SERVED_BESIDES).contains(&served), "{served} served: {summary:?}");
 }
