@@ -8,6 +8,7 @@ use streamsdk_protocol::Redactor;
 use streamsdk_protocol::output::SERVER_STOPPED;
 
 use super::ledger::{Ledger, SentVideo};
+use super::replay::Shortened;
 use crate::Ended;
 
 /// How the results ended.
@@ -56,6 +57,8 @@ pub(crate) enum Failure {
     NothingReadable(u64),
     #[error("all {frames} frames failed: {first}")]
     EveryFrameFailed { frames: u64, first: String },
+    #[error(transparent)]
+    Shortened(#[from] Shortened),
 }
 
 /// What the session comes to. `alone` is the number of frames that came without a result of their own.

@@ -13,6 +13,8 @@ const MAX_KEPT_TIMES: usize = 1024;
 pub(crate) struct Replay {
     /// The highest frame number that the caller has, or that was given up.
     done: u32,
+    /// The highest frame number of this pass.
+    reached: u32,
     /// Numbers and times of the newest frames up to that one, in order.
     times: VecDeque<(u32, i64)>,
 }
@@ -29,9 +31,34 @@ pub(crate) struct Renumbered {
     pub(crate) now: i64,
 }
 
+/// The server does not find as many frames in a video as it did before the connection broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the same video ended after frame {now}, though frame {before} of it had come before")]
+pub(crate) struct Shortened {
+    pub(crate) before: u32,
+    pub(crate) now: u32,
+}
+
 impl Replay {
+    /// Goes on with another pass.
+    pub(crate) fn next_pass(&mut self) {
+        self.reached = 0;
+    }
+
+    /// Notes that the server knows of a frame.
+    pub(crate) fn named(&mut self, frame: u32) {
+        self.reached = self.reached.max(frame);
+    }
+
+    /// Whether the video may end here.
+    pub(crate) fn ends(&self) -> Result<(), Shortened> {
+        let Self { done: before, reached: now, .. } = *self;
+        if now < before { Err(Shortened { before, now }) } else { Ok(()) }
+    }
+
     /// Whether the result about a frame is new. `time` is the frame's own, in whatever base.
     pub(crate) fn is_new(&mut self, frame: u32, time: Option<i64>) -> Result<bool, Renumbered> {
+        self.named(frame);
         if frame > self.done {
             self.done = frame;
             if let Some(time) = time {
@@ -62,6 +89,18 @@ mod tests {
         let delivered: Vec<_> =
             passes.into_iter().flatten().filter(|frame| new(*frame).unwrap()).collect();
         assert_eq!(delivered, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_pass_that_ends_before_what_came_already_is_an_error() {
+        let mut replay = Replay::default();
+        (1..=5).for_each(|frame| assert_eq!(replay.is_new(frame, None), Ok(true)));
+        assert_eq!(replay.ends(), Ok(()));
+        replay.next_pass();
+        (1..=3).for_each(|frame| assert_eq!(replay.is_new(frame, None), Ok(false)));
+        assert_eq!(replay.ends(), Err(Shortened { before: 5, now: 3 }));
+        replay.named(5);
+        assert_eq!(replay.ends(), Ok(()), "the rest of it was not sent, and is here");
     }
 
     #[test]

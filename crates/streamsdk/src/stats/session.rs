@@ -124,8 +124,9 @@ impl SessionTracker {
         self.video.iter().for_each(|video| video.next_link());
         let mut state = self.state();
         let number = state.link.number + 1;
-        if state.replay.is_some() {
+        if let Some(replay) = &mut state.replay {
             // What comes now is the same once more.
+            replay.next_pass();
             state.link = Link::new(number, 0);
             (state.upload, state.upload_ended) = (None, None);
             return (number, 0);
@@ -227,15 +228,19 @@ impl SessionTracker {
         reason: Option<String>,
         errors: Vec<String>,
     ) -> StreamEnd {
-        let ledger = &mut self.state().ledger;
+        let State { replay, ledger, .. } = &mut *self.state();
+        replay.iter_mut().for_each(|replay| replay.named(last_frame));
         ledger.named(last_frame);
         StreamEnd::told(reason, errors, ledger)
     }
 
     /// What the session comes to after it has run to its end.
     pub(crate) fn judge(&self, end: StreamEnd) -> Result<Ended, Failure> {
-        let ledger = &mut self.state().ledger;
+        let State { replay, ledger, .. } = &mut *self.state();
         self.video.iter().for_each(|video| ledger.damaged(video.take_damage()));
+        if let (StreamEnd::Complete, Some(replay)) = (&end, replay) {
+            replay.ends()?;
+        }
         ending::judge(end, ledger, self.sent_video(), self.frames_alone(), self.every_frame)
     }
 

@@ -61,8 +61,14 @@ impl Link for Script {
                     Wait(time) => sleep(time).await,
                     Break => return LinkEnd::Lost(error(ErrorKind::ConnectionLost)),
                     Complete => {
-                        let ended = context.tracker.judge(StreamEnd::Complete);
-                        return LinkEnd::Over(ended.expect("results came"));
+                        return match context.tracker.judge(StreamEnd::Complete) {
+                            Ok(ended) => LinkEnd::Over(ended),
+                            Err(failure) => LinkEnd::Failed(Error::new(
+                                ErrorKind::Processing,
+                                Stage::Streaming,
+                                failure,
+                            )),
+                        };
                     }
                     Fail => return LinkEnd::Failed(error(ErrorKind::Processing)),
                     Hang => std::future::pending().await,
@@ -233,6 +239,29 @@ async fn a_file_is_sent_again_and_each_frame_given_out_once() {
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!((summary.frames_sent, summary.dropped.total()), (5, 0));
     assert_eq!(summary.ended, Some(Ended::Complete));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_shorter_when_it_is_sent_again_is_an_error() {
+    let scripts = |second: Vec<Step>| [Ok(vec![Results(1..=5), Break]), Ok(second)];
+    for second in [vec![Results(1..=3), Complete], vec![Complete], vec![Named(4), Complete]] {
+        let links = scripts(second);
+        let policy = RetryPolicy::default();
+        let bed = Bed::start(AfterBreak::StartAgain, policy, links).await.unwrap();
+        let (_, failure, summary) = bed.run_to_the_end().await;
+        let failure = failure.unwrap();
+        assert_eq!(failure.kind(), ErrorKind::Processing);
+        assert!(failure.to_string().contains("though frame 5 of it had come before"), "{failure}");
+        assert_eq!(summary.ended, Some(Ended::Failed));
+    }
+    for second in [vec![Results(1..=5), Complete], vec![Named(5), Complete]] {
+        let policy = RetryPolicy::default();
+        let links = scripts(second);
+        let bed = Bed::start(AfterBreak::StartAgain, policy, links).await.unwrap();
+        let (_, failure, summary) = bed.run_to_the_end().await;
+        assert!(failure.is_none(), "{failure:?}");
+        assert_eq!((summary.ended, summary.frames_returned), (Some(Ended::Complete), 5));
+    }
 }
 
 #[tokio::test(start_paused = true)]
