@@ -151,6 +151,7 @@ impl Receiver<'_> {
     }
 
     async fn enqueue(&self, event: Event) {
+        self.note(&event);
         match self.context.policy {
             FramePolicy::Lossless => {
                 self.context.tracker.caller_is_late(true);
@@ -161,6 +162,12 @@ impl Receiver<'_> {
                 let dropped = self.context.queue.push_latest(event, most);
                 self.context.tracker.results_dropped(dropped);
             }
+        }
+    }
+
+    fn note(&self, event: &Event) {
+        if matches!(event, Event::Frame(frame) if !frame.has_data()) {
+            self.context.tracker.frame_alone();
         }
     }
 

@@ -61,12 +61,11 @@ pub(crate) enum Failure {
     Shortened(#[from] Shortened),
 }
 
-/// What the session comes to. `alone` is the number of frames that came without a result of their own.
+/// What the session comes to.
 pub(crate) fn judge(
     end: StreamEnd,
     ledger: &Ledger,
     video: Option<SentVideo>,
-    alone: u64,
     every_frame: bool,
 ) -> Result<Ended, Failure> {
     match end {
@@ -76,7 +75,7 @@ pub(crate) fn judge(
         StreamEnd::Complete | StreamEnd::Answered => {}
     }
     let (arrived, unreadable) = (ledger.arrived(), ledger.unreadable_results());
-    if arrived + alone == 0 {
+    if ledger.came_back(video) == 0 {
         let was_sent = video.is_none_or(|video| video.sent > 0);
         return Err(match (unreadable, ledger.damage()) {
             (1.., _) => Failure::NothingReadable(unreadable),
@@ -187,7 +186,7 @@ mod tests {
     }
 
     fn complete(ledger: &Ledger, every_frame: bool) -> Result<Ended, Failure> {
-        judge(StreamEnd::Complete, ledger, None, 0, every_frame)
+        judge(StreamEnd::Complete, ledger, None, every_frame)
     }
 
     #[test]
@@ -207,7 +206,7 @@ mod tests {
     fn a_session_that_got_nothing_has_failed() {
         assert_eq!(complete(&ledger(0, 0), false), Err(Failure::NoResult));
         let nothing_sent = Some(SentVideo::default());
-        let judged = judge(StreamEnd::Answered, &ledger(0, 0), nothing_sent, 0, false);
+        let judged = judge(StreamEnd::Answered, &ledger(0, 0), nothing_sent, false);
         assert_eq!(judged, Err(Failure::NoFrame));
         let mut unreadable = ledger(0, 0);
         unreadable.unreadable();
@@ -215,7 +214,9 @@ mod tests {
         let first = "broken".to_owned();
         let failed = Failure::EveryFrameFailed { frames: 3, first };
         assert_eq!(complete(&ledger(3, 3), false), Err(failed));
-        let alone = judge(StreamEnd::Answered, &ledger(0, 0), None, 5, false);
+        let mut alone = ledger(0, 0);
+        alone.frame_alone();
+        let alone = judge(StreamEnd::Answered, &alone, None, false);
         assert_eq!(alone, Ok(Ended::Complete), "frames of a track are results");
     }
 
@@ -225,7 +226,7 @@ mod tests {
             let mut ledger = ledger(3, 0);
             let errors = errors.iter().map(|text| (*text).to_owned()).collect();
             let end = StreamEnd::told(reason.map(str::to_owned), errors, &mut ledger);
-            judge(end, &ledger, None, 0, true)
+            judge(end, &ledger, None, true)
         };
         assert_eq!(told(None, &[]), Ok(Ended::Complete));
         assert_eq!(told(None, &["a hole"]), Ok(Ended::Incomplete));

@@ -17,6 +17,8 @@ pub(crate) struct Ledger {
     frames_before: u64,
     /// Those of them that the server said nothing about.
     lost_before: u64,
+    /// Those of them that came back without data.
+    alone_before: u64,
     /// Results that arrived and could be read.
     arrived: u64,
     unreadable: u64,
@@ -36,6 +38,8 @@ struct LinkFrames {
     highest: u32,
     /// Results that came, readable or not.
     came: u64,
+    /// Frames that came back on a track without data.
+    alone: u64,
     /// Frames that this side had sent as video before the link.
     sent_before: u64,
 }
@@ -60,6 +64,11 @@ impl Ledger {
         errors.iter().for_each(|text| self.note_error(text));
     }
 
+    /// Notes a frame that came back on a track, and nothing that was said about it.
+    pub(crate) fn frame_alone(&mut self) {
+        self.link.alone += 1;
+    }
+
     pub(crate) fn unreadable(&mut self) {
         self.link.came += 1;
         self.unreadable += 1;
@@ -69,6 +78,7 @@ impl Ledger {
     /// link before are lost with it.
     pub(crate) fn next_link(&mut self, video: Option<SentVideo>) -> u64 {
         let (frames, lost) = (self.frames_of_link(video), self.lost_on_link(video));
+        self.alone_before += self.alone_on_link(video);
         self.frames_before += frames;
         self.lost_before += lost;
         let sent_before = video.map_or(0, |video| video.sent);
@@ -84,14 +94,20 @@ impl Ledger {
     /// Frames that there were on this link: those that this side sent, or else those that the server has
     /// named.
     fn frames_of_link(&self, video: Option<SentVideo>) -> u64 {
-        let LinkFrames { highest, came, sent_before } = self.link;
+        let LinkFrames { highest, came, alone, sent_before } = self.link;
         let known =
             video.map_or(u64::from(highest), |video| video.sent.saturating_sub(sent_before));
-        known.max(came)
+        known.max(came).max(alone)
+    }
+
+    /// Frames of this link that came back without data. Where all frames have a result already, what came alone
+    /// is the picture of one that was not recognised as such.
+    fn alone_on_link(&self, video: Option<SentVideo>) -> u64 {
+        self.link.alone.min(self.frames_of_link(video) - self.link.came)
     }
 
     fn lost_on_link(&self, video: Option<SentVideo>) -> u64 {
-        self.frames_of_link(video) - self.link.came
+        self.frames_of_link(video) - self.link.came - self.alone_on_link(video)
     }
 
     /// Notes fields of results that are not as they should be, and cost nothing but themselves.
@@ -126,6 +142,16 @@ impl Ledger {
 
     pub(crate) fn arrived(&self) -> u64 {
         self.arrived
+    }
+
+    /// Frames that came back without data, over all links.
+    pub(crate) fn without_data(&self, video: Option<SentVideo>) -> u64 {
+        self.alone_before + self.alone_on_link(video)
+    }
+
+    /// Frames that came back, with data or without.
+    pub(crate) fn came_back(&self, video: Option<SentVideo>) -> u64 {
+        self.arrived + self.without_data(video)
     }
 
     pub(crate) fn failed(&self) -> u64 {
@@ -171,7 +197,8 @@ impl Ledger {
     pub(crate) fn has_loss(&self, video: Option<SentVideo>, every_frame: bool) -> bool {
         let Drops { not_encoded, disconnected, not_returned, unreadable, .. } =
             self.drops(video, 0);
-        let left_out = not_encoded + disconnected + not_returned;
+        // What was to be said about a frame was promised as well as the frame.
+        let left_out = not_encoded + disconnected + not_returned + self.without_data(video);
         unreadable + self.failed > 0 || !self.damage.is_empty() || every_frame && left_out > 0
     }
 }
@@ -209,6 +236,32 @@ mod tests {
         assert_eq!(ledger.next_link(None), 6, "the server named them");
         ledger.result(1, &[]);
         assert_eq!((ledger.frames(None), ledger.drops(None, 0).not_returned), (8, 6));
+    }
+
+    #[test]
+    fn a_frame_that_came_back_without_data_is_counted_as_that_and_nothing_else() {
+        let sent = Some(SentVideo { sent: 5, ..SentVideo::default() });
+        let mut ledger = Ledger::default();
+        (1..=3).for_each(|frame_id| ledger.result(frame_id, &[]));
+        ledger.frame_alone();
+        assert_eq!((ledger.came_back(sent), ledger.drops(sent, 0).not_returned), (4, 1));
+        assert_eq!((ledger.frames(sent), ledger.without_data(sent)), (5, 1));
+        assert!(ledger.has_loss(sent, true) && !ledger.has_loss(sent, false));
+        assert_eq!(ledger.next_link(sent), 1);
+        assert_eq!((ledger.came_back(sent), ledger.drops(sent, 0).not_returned), (4, 1));
+
+        let mut apart = Ledger::default();
+        for frame_id in 1..=5 {
+            apart.result(frame_id, &[]);
+            apart.frame_alone();
+        }
+        assert_eq!((apart.came_back(sent), apart.frames(sent)), (5, 5), "the same frames");
+        assert_eq!((apart.came_back(None), apart.frames(None)), (5, 5));
+        assert!(!apart.has_loss(sent, true));
+
+        let mut without = Ledger::default();
+        (0..5).for_each(|_| without.frame_alone());
+        assert_eq!((without.came_back(None), without.frames(None)), (5, 5), "nobody named them");
     }
 
     #[test]
@@ -252,6 +305,7 @@ mod tests {
     enum Step {
         Result(u32, bool),
         Unreadable,
+        Alone,
         Named(u32),
         /// So many frames were sent, and the connection broke.
         Break(u64),
@@ -262,6 +316,7 @@ mod tests {
             (any::<u32>(), any::<bool>()).prop_map(|(id, failed)| Step::Result(id, failed)),
             (0..500_u32, any::<bool>()).prop_map(|(id, failed)| Step::Result(id, failed)),
             Just(Step::Unreadable),
+            Just(Step::Alone),
             any::<u32>().prop_map(Step::Named),
             (0..500_u32).prop_map(Step::Named),
             (0..500_u64).prop_map(Step::Break),
@@ -283,6 +338,7 @@ mod tests {
                     Step::Result(id, true) => ledger.result(id, &["failed".to_owned()]),
                     Step::Result(id, false) => ledger.result(id, &[]),
                     Step::Unreadable => ledger.unreadable(),
+                    Step::Alone => ledger.frame_alone(),
                     Step::Named(id) => ledger.named(id),
                     Step::Break(sent) => {
                         video.iter_mut().for_each(|video| video.sent += sent);
@@ -291,7 +347,7 @@ mod tests {
                 }
             }
             let drops = ledger.drops(video, 0);
-            let found = ledger.arrived() + drops.unreadable + drops.not_returned;
+            let found = ledger.came_back(video) + drops.unreadable + drops.not_returned;
             prop_assert_eq!(found, ledger.frames(video));
             prop_assert!(ledger.failed() <= ledger.arrived());
             prop_assert!(lost <= drops.not_returned);

@@ -11,7 +11,7 @@ use super::upload::UploadProgress;
 use super::video::{VideoStatistics, VideoTracker};
 use crate::config::Timeouts;
 use crate::stage::Stage;
-use crate::stats::{Ended, Summary};
+use crate::stats::{Drops, Ended, Summary};
 
 /// How far a session is: what became of its frames, and since when nothing has happened. Counts over all
 /// links.
@@ -212,6 +212,11 @@ impl SessionTracker {
         }
     }
 
+    /// Notes a frame that came back on a track, and nothing that was said about it.
+    pub(crate) fn frame_alone(&self) {
+        self.state().ledger.frame_alone();
+    }
+
     pub(crate) fn odd_fields(&self, count: u64) {
         self.state().ledger.odd_fields(count);
     }
@@ -241,7 +246,7 @@ impl SessionTracker {
         if let (StreamEnd::Complete, Some(replay)) = (&end, replay) {
             replay.ends()?;
         }
-        ending::judge(end, ledger, self.sent_video(), self.frames_alone(), self.every_frame)
+        ending::judge(end, ledger, self.sent_video(), self.every_frame)
     }
 
     pub(crate) fn caller_is_late(&self, late: bool) {
@@ -301,31 +306,34 @@ impl SessionTracker {
         })
     }
 
-    /// Frames of a track about which nothing was said: they are results, too.
-    fn frames_alone(&self) -> u64 {
-        self.video.as_ref().map_or(0, |video| video.frames_without_data())
-    }
-
     pub(crate) fn summary(&self) -> Summary {
         let taken = self.taken.load(Ordering::Relaxed);
         let video = self.sent_video();
         let state = self.state();
         let ledger = &state.ledger;
-        let results = ledger.arrived() + self.frames_alone();
         let between = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
             (Some(from), Some(to)) => to.saturating_duration_since(from),
             _ => Duration::ZERO,
         };
+        // Data and picture of a frame may have come apart, and it is one frame.
+        let mut left = ledger.came_back(video);
+        let mut of_them = |events: u64| {
+            let frames = events.min(left);
+            left -= frames;
+            frames
+        };
+        let frames_returned = of_them(taken);
+        let queue_full = of_them(ledger.drops(video, 0).queue_full);
         // They wait in the queue, or for their frames.
-        let waiting = results.saturating_sub(taken + ledger.drops(video, 0).queue_full);
-        let not_taken = if state.ended.is_some() { waiting } else { 0 };
+        let not_taken = if state.ended.is_some() { left } else { 0 };
         let upload_end = state.upload_ended.or_else(|| state.upload.map(|_| state.link.since));
         Summary {
             frames_sent: ledger.frames(video),
-            frames_returned: taken,
+            frames_returned,
+            frames_without_data: ledger.without_data(video),
             frames_failed: ledger.failed(),
             every_frame: self.every_frame,
-            dropped: ledger.drops(video, not_taken),
+            dropped: Drops { queue_full, ..ledger.drops(video, not_taken) },
             errors: ledger.errors().to_vec(),
             odd_fields: ledger.odd(),
             damage: ledger.damage().to_vec(),

@@ -10,8 +10,10 @@ use streamsdk_protocol::seconds;
 pub struct Summary {
     /// Frames that were sent as video, or that the server took in elsewhere, as far as it has said.
     pub frames_sent: u64,
-    /// Frames, or data about frames, that the caller has taken.
+    /// Frames that the caller has taken, or the data about them; a frame whose data came apart from it once.
     pub frames_returned: u64,
+    /// Of the frames that came back on a video track, those of which the data did not: nothing is known about them.
+    pub frames_without_data: u64,
     /// Frames that came back with an error of the server's: what it says is in [`Summary::errors`].
     pub frames_failed: u64,
     /// Whether every frame was promised. Otherwise the server may leave out what is late
@@ -167,6 +169,9 @@ impl fmt::Display for Summary {
                 write!(f, ", {count} {cause}")?;
             }
         }
+        if self.frames_without_data > 0 {
+            write!(f, ", {} without data", self.frames_without_data)?;
+        }
         if self.frames_failed > 0 {
             write!(f, ", {} failed", self.frames_failed)?;
         }
@@ -202,6 +207,7 @@ mod tests {
             frames_sent: 300,
             frames_returned: 299,
             frames_failed: 2,
+            frames_without_data: 4,
             dropped: Drops { not_returned: 1, ..Drops::default() },
             damage: vec!["a hole in the file".to_owned()],
             upload_bytes: 2_000_000,
@@ -212,7 +218,8 @@ mod tests {
         };
         assert_eq!(
             summary.to_string(),
-            "299 of 300 frames returned, 149.0 fps, 1 not returned by the server, 2 failed; \
+            "299 of 300 frames returned, 149.0 fps, 1 not returned by the server, 4 without data, \
+             2 failed; \
              a hole in the file; uploaded 2.0 MB at 4.0 MB/s; incomplete"
         );
     }

@@ -234,12 +234,6 @@ impl VideoTracker {
         self.state().link.pairing = statistics;
     }
 
-    /// Frames that came back and were given out without data.
-    pub(crate) fn frames_without_data(&self) -> u64 {
-        let state = self.state();
-        state.before.pairing.frames_without_data + state.link.pairing.frames_without_data
-    }
-
     /// Whether this side sends video.
     pub(crate) fn is_sending(&self) -> bool {
         self.state().link.sender.is_some()

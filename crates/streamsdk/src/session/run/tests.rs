@@ -29,6 +29,8 @@ use crate::steering::Outputs;
 enum Step {
     /// The server answers the frames with these numbers.
     Results(std::ops::RangeInclusive<u32>),
+    /// A frame comes back, and nothing is said about it.
+    Alone,
     /// The server names a frame that it does not answer.
     Named(u32),
     Wait(Duration),
@@ -41,7 +43,7 @@ enum Step {
     /// Nothing more happens.
     Hang,
 }
-use Step::{Break, Complete, Fail, Hang, Named, Results, Wait};
+use Step::{Alone, Break, Complete, Fail, Hang, Named, Results, Wait};
 
 struct Script(Vec<Step>);
 
@@ -50,10 +52,11 @@ impl Link for Script {
         let play = async {
             for step in std::mem::take(&mut self.0) {
                 match step {
-                    Results(frames) => {
-                        for frame_id in frames {
-                            deliver(frame_id, context).await;
-                        }
+                    Results(frames) => deliver(frames, context).await,
+                    Alone => {
+                        context.tracker.frame_alone();
+                        let data = FrameData::new(OutputMessage::default(), Default::default());
+                        context.queue.push(Event::Data(data)).await;
                     }
                     Named(frame_id) => {
                         let _ = context.tracker.told_the_end(frame_id, None, Vec::new());
@@ -87,13 +90,15 @@ impl Link for Script {
     async fn abort(self, _context: &LinkContext) {}
 }
 
-async fn deliver(frame_id: u32, context: &LinkContext) {
-    let time = Some(i64::from(frame_id) * 40);
-    let number = context.tracker.result_arrived(frame_id, time, &[]).expect("numbered alike");
-    let Some(number) = number else { return };
-    let mut message = OutputMessage::default();
-    message.frame_id = frame_id;
-    context.queue.push(Event::Data(FrameData::new(message, number))).await;
+async fn deliver(frames: std::ops::RangeInclusive<u32>, context: &LinkContext) {
+    for frame_id in frames {
+        let time = Some(i64::from(frame_id) * 40);
+        let number = context.tracker.result_arrived(frame_id, time, &[]).expect("numbered alike");
+        let Some(number) = number else { continue };
+        let mut message = OutputMessage::default();
+        message.frame_id = frame_id;
+        context.queue.push(Event::Data(FrameData::new(message, number))).await;
+    }
 }
 
 fn error(kind: ErrorKind) -> Error {
@@ -239,6 +244,20 @@ async fn a_file_is_sent_again_and_each_frame_given_out_once() {
     assert!(failure.is_none(), "{failure:?}");
     assert_eq!((summary.frames_sent, summary.dropped.total()), (5, 0));
     assert_eq!(summary.ended, Some(Ended::Complete));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_came_back_without_data_is_returned_and_not_lost() {
+    let links = [
+        Ok(vec![Results(1..=2), Alone, Named(5), Break]),
+        Ok(vec![Results(1..=2), Alone, Named(3), Complete]),
+    ];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let (seen, _, summary) = bed.run_to_the_end().await;
+    assert!(seen.contains(&"Reconnected { link: 2, lost: 2 }".to_owned()), "{seen:?}");
+    assert_eq!((summary.frames_sent, summary.frames_returned), (8, 6));
+    assert_eq!((summary.dropped.not_returned, summary.dropped.total()), (2, 2));
+    assert_eq!((summary.frames_without_data, summary.ended), (2, Some(Ended::Complete)));
 }
 
 #[tokio::test(start_paused = true)]
