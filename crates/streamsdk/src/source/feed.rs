@@ -185,6 +185,12 @@ struct Attachment {
     is_stopped: bool,
 }
 
+impl Attachment {
+    fn numbered(&self) -> Option<(u64, Track)> {
+        self.track.clone().map(|track| (self.number, track))
+    }
+}
+
 impl Tracks {
     fn stop(&self) {
         self.lock().is_stopped = true;
@@ -200,14 +206,14 @@ impl Tracks {
     }
 
     fn newest(&self) -> Option<(u64, Track)> {
-        let state = self.lock();
-        state.track.clone().map(|track| (state.number, track))
+        self.lock().numbered()
     }
 
-    /// Waits until there is a track, or none will be.
-    fn wait(&self) {
+    /// The newest, which is waited for where there is none; `None` if none will be.
+    fn wait(&self) -> Option<(u64, Track)> {
         let none = |state: &mut Attachment| state.track.is_none() && !state.is_stopped;
-        drop(self.changed.wait_while(self.lock(), none));
+        let waited = self.changed.wait_while(self.lock(), none);
+        waited.unwrap_or_else(PoisonError::into_inner).numbered()
     }
 
     fn lock(&self) -> MutexGuard<'_, Attachment> {
@@ -265,11 +271,7 @@ impl Feeding {
                 Err(error) if error.is_end() => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
-            if every_frame {
-                // The producer waits, too: nobody asks it for the next one.
-                self.tracks.wait();
-            }
-            if let Err(error) = self.send(item, &tracker) {
+            if let Err(error) = self.send(item, &tracker, every_frame) {
                 break Err(error);
             }
         };
@@ -281,8 +283,15 @@ impl Feeding {
     }
 
     /// Sends on the newest track. That its connection is lost is no error: there may be another one.
-    fn send(&mut self, item: Item, tracker: &VideoTracker) -> Result<(), SendFramesError> {
-        self.follow_track(tracker.encode_stats());
+    fn send(
+        &mut self,
+        item: Item,
+        tracker: &VideoTracker,
+        every_frame: bool,
+    ) -> Result<(), SendFramesError> {
+        // The producer waits, too: nobody asks it for the next one.
+        let newest = if every_frame { self.tracks.wait() } else { self.tracks.newest() };
+        self.follow(newest, tracker.encode_stats());
         let Some(OnTrack { number, sender }) = &mut self.sender else {
             // What comes when the session is over is nobody's.
             if !self.stop_handle.is_stopped() {
@@ -311,8 +320,7 @@ impl Feeding {
         }
     }
 
-    fn follow_track(&mut self, stats: &EncodeStats) {
-        let newest = self.tracks.newest();
+    fn follow(&mut self, newest: Option<(u64, Track)>, stats: &EncodeStats) {
         let (now, before) = (newest.as_ref(), self.sender.as_ref());
         if now.map(|(number, _)| *number) == before.map(|on_track| on_track.number) {
             return;
