@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::stats::UploadProgress;
 
-/// Results that a lossless session holds for the caller; the server is held back beyond that.
+/// Results that a lossless session holds for the caller; the server is held back once there is one more.
 const LOSSLESS_QUEUE: usize = 8;
 
 /// News of connections that are kept for a caller who takes nothing.
@@ -42,20 +42,25 @@ impl EventQueue {
         Self { taken, ..Self::default() }
     }
 
-    /// Adds a result, waiting for room.
+    /// Adds a result, and waits until no more wait than may. It is in the queue from the first: when the waiting is
+    /// cut short, because the link is lost, nothing is lost.
     pub(crate) async fn push(&self, event: Event) {
-        let mut event = Some(event);
+        self.push_anyway(event);
         loop {
             let room = self.room.notified();
             {
-                let mut state = self.state();
-                if state.results < LOSSLESS_QUEUE || state.closed {
-                    event.take().into_iter().for_each(|event| state.push_result(event));
+                let state = self.state();
+                if state.results <= LOSSLESS_QUEUE || state.closed {
                     return;
                 }
             }
             room.await;
         }
+    }
+
+    /// Adds a result where nobody can wait for room.
+    pub(crate) fn push_anyway(&self, event: Event) {
+        self.state().push_result(event);
     }
 
     /// Adds a result, making room by dropping the oldest beyond `most`. Returns how many were dropped.
@@ -192,12 +197,25 @@ mod tests {
             }
         });
         tokio::task::yield_now().await;
-        assert_eq!((taken(&queue), queue.state().results), (0, LOSSLESS_QUEUE));
+        assert_eq!((taken(&queue), queue.state().results), (0, LOSSLESS_QUEUE + 1));
         for id in 0..100 {
             assert_eq!(pop_id(&queue).await, id);
         }
         assert!(pop(&queue).await.is_none());
         pusher.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_room_is_not_lost_with_whoever_waits() {
+        let queue = EventQueue::default();
+        let ids = 0..=LOSSLESS_QUEUE as u32;
+        for id in ids.clone() {
+            let waits = queue.push(result(id)).now_or_never().is_none();
+            assert_eq!(waits, id == LOSSLESS_QUEUE as u32);
+        }
+        for id in ids {
+            assert_eq!(pop_id(&queue).await, id);
+        }
     }
 
     #[tokio::test]

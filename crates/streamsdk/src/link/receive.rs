@@ -34,6 +34,20 @@ pub(super) enum ChannelEnd {
     Renumbered(Renumbered),
 }
 
+/// What has come outlives the link, however that ends.
+impl Drop for Receiver<'_> {
+    fn drop(&mut self) {
+        self.track.iter_mut().for_each(Track::give_up);
+        while let Some(event) = self.track.as_mut().and_then(Track::pop) {
+            self.note(&event);
+            match self.context.policy {
+                FramePolicy::Lossless => self.context.queue.push_anyway(event),
+                FramePolicy::Latest(most) => self.push_latest(event, most),
+            }
+        }
+    }
+}
+
 impl Receiver<'_> {
     pub(super) async fn run(mut self, channel: ChannelReceiver) -> ChannelEnd {
         let end = self.receive(channel).await;
@@ -158,11 +172,13 @@ impl Receiver<'_> {
                 self.context.queue.push(event).await;
                 self.context.tracker.caller_is_late(false);
             }
-            FramePolicy::Latest(most) => {
-                let dropped = self.context.queue.push_latest(event, most);
-                self.context.tracker.results_dropped(dropped);
-            }
+            FramePolicy::Latest(most) => self.push_latest(event, most),
         }
+    }
+
+    fn push_latest(&self, event: Event, most: usize) {
+        let dropped = self.context.queue.push_latest(event, most);
+        self.context.tracker.results_dropped(dropped);
     }
 
     fn note(&self, event: &Event) {

@@ -102,6 +102,11 @@ impl Track {
         };
         // A server may go on sending.
         let _ = timeout(MAX_LINGER, late_frames).await;
+        self.give_up();
+    }
+
+    /// Gives out everything that waits.
+    pub(super) fn give_up(&mut self) {
         self.pairing.finish();
     }
 

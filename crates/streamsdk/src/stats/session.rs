@@ -123,6 +123,8 @@ impl SessionTracker {
         let sent = self.sent_video();
         self.video.iter().for_each(|video| video.next_link());
         let mut state = self.state();
+        // What came last over the link before does not wait for the caller any longer.
+        state.caller_is_late = false;
         let number = state.link.number + 1;
         if let Some(replay) = &mut state.replay {
             // What comes now is the same once more.
@@ -415,6 +417,16 @@ mod tests {
         assert_eq!(number(1), FrameNumber { in_session: 5, link: 2 });
         let summary = progress.summary();
         assert_eq!((summary.links, summary.frames_sent, summary.dropped.not_returned), (2, 5, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_was_late_when_a_link_was_lost_takes_no_limit_from_the_next() {
+        let progress = SessionTracker::new(None, false);
+        progress.result_arrived(1, None, &[]).unwrap();
+        progress.caller_is_late(true);
+        progress.next_link();
+        progress.result_arrived(1, None, &[]).unwrap();
+        assert!(progress.deadline(&Timeouts::default()).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,6 +34,9 @@ enum Step {
     /// The server names a frame that it does not answer.
     Named(u32),
     Wait(Duration),
+    /// The server answers the frames with these numbers, and after that time the link is lost, also while a result
+    /// waits for room.
+    Cut(std::ops::RangeInclusive<u32>, Duration),
     /// The link is lost.
     Break,
     /// The server has processed everything.
@@ -43,7 +46,7 @@ enum Step {
     /// Nothing more happens.
     Hang,
 }
-use Step::{Alone, Break, Complete, Fail, Hang, Named, Results, Wait};
+use Step::{Alone, Break, Complete, Cut, Fail, Hang, Named, Results, Wait};
 
 struct Script(Vec<Step>);
 
@@ -53,6 +56,10 @@ impl Link for Script {
             for step in std::mem::take(&mut self.0) {
                 match step {
                     Results(frames) => deliver(frames, context).await,
+                    Cut(frames, after) => {
+                        let _ = tokio::time::timeout(after, deliver(frames, context)).await;
+                        return LinkEnd::Lost(error(ErrorKind::ConnectionLost));
+                    }
                     Alone => {
                         context.tracker.frame_alone();
                         let data = FrameData::new(OutputMessage::default(), Default::default());
@@ -258,6 +265,21 @@ async fn a_frame_that_came_back_without_data_is_returned_and_not_lost() {
     assert_eq!((summary.frames_sent, summary.frames_returned), (8, 6));
     assert_eq!((summary.dropped.not_returned, summary.dropped.total()), (2, 2));
     assert_eq!((summary.frames_without_data, summary.ended), (2, Some(Ended::Complete)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_waits_for_room_when_the_link_is_lost_is_given_out_nevertheless() {
+    for after_break in [AfterBreak::GoOn, AfterBreak::StartAgain] {
+        let links = [Ok(vec![Cut(1..=20, SECOND)]), Ok(vec![Results(1..=20), Complete])];
+        let bed = Bed::start(after_break, RetryPolicy::default(), links).await.unwrap();
+        // Nothing is taken until another link stands.
+        sleep(SECOND * 10).await;
+        let (seen, _, summary) = bed.run_to_the_end().await;
+        let ids: Vec<u32> = seen.iter().filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(ids.len() as u64, summary.frames_sent, "{seen:?}");
+        assert!(ids.iter().copied().eq(1..=*ids.last().unwrap()), "{seen:?}");
+        assert_eq!(summary.dropped.total(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
