@@ -166,8 +166,8 @@ async fn error_after(breaking: impl Fn(&LossyServer), frames: u64) -> Error {
     let worker = worker().await;
     let server = LossyServer::before(&worker.url()).await;
     let (source, sender) = ManualSource::new();
-    let mut timeouts = Timeouts::default();
-    (timeouts.dead_after, timeouts.idle) = (Duration::from_secs(6), Duration::from_secs(10));
+    let timeouts =
+        Timeouts::default().dead_after(Duration::from_secs(6)).idle(Duration::from_secs(10));
     let config = StreamConfig::default().data_output(["*"]).timeouts(timeouts);
     let config = config.retry(RetryPolicy::never());
     let mut session = start_source(server.url(), source, "passthrough", config).await.unwrap();

@@ -164,8 +164,7 @@ async fn an_answer_of_a_peer_that_is_not_there_is_an_ice_error() {
         axum::Json(InitResponse::answer(sdp)).into_response()
     })
     .await;
-    let mut timeouts = Timeouts::default();
-    timeouts.connect = Duration::from_millis(800);
+    let timeouts = Timeouts::default().connect(Duration::from_millis(800));
     let config = StreamConfig::default().timeouts(timeouts);
     let error = refused(&nobody, by_id("motion"), config).await;
     assert!(error.is_ice() && error.stage() == Stage::Connecting, "{error}");

@@ -20,6 +20,7 @@ use crate::retry::RetryPolicy;
 ///     .parameter("confidence", 0.4);
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct StreamConfig {
     pub(crate) stream_output: Vec<String>,
     pub(crate) data_output: Vec<String>,
@@ -226,19 +227,13 @@ pub enum FramePolicy {
 
 /// Time limits of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use]
 pub struct Timeouts {
-    /// From the answer to an open connection. Default is 30 s.
-    pub connect: Duration,
-    /// How long an upload may stand still. Default is 30 s.
-    pub upload_progress: Duration,
-    /// From the end of the upload, or from the connection when there is none, to the first result.
-    /// Default is 90 s: a server that starts cold is slow.
-    pub first_frame: Duration,
-    /// Between two results. Default is 60 s. Time in which the caller takes nothing does not count.
-    pub idle: Duration,
-    /// How long the server may be silent on the network before it counts as dead. Default is 15 s.
-    pub dead_after: Duration,
+    pub(crate) connect: Duration,
+    pub(crate) upload_progress: Duration,
+    pub(crate) first_frame: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) dead_after: Duration,
 }
 
 impl Default for Timeouts {
@@ -250,6 +245,39 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             dead_after: Duration::from_secs(15),
         }
+    }
+}
+
+impl Timeouts {
+    /// From the answer to an open connection. Default is 30 s.
+    pub fn connect(mut self, connect: Duration) -> Self {
+        self.connect = connect;
+        self
+    }
+
+    /// How long an upload may stand still. Default is 30 s.
+    pub fn upload_progress(mut self, upload_progress: Duration) -> Self {
+        self.upload_progress = upload_progress;
+        self
+    }
+
+    /// From the end of the upload, or from the connection when there is none, to the first result.
+    /// Default is 90 s: a server that starts cold is slow.
+    pub fn first_frame(mut self, first_frame: Duration) -> Self {
+        self.first_frame = first_frame;
+        self
+    }
+
+    /// Between two results. Default is 60 s. Time in which the caller takes nothing does not count.
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// How long the server may be silent on the network before it counts as dead. Default is 15 s.
+    pub fn dead_after(mut self, dead_after: Duration) -> Self {
+        self.dead_after = dead_after;
+        self
     }
 }
 

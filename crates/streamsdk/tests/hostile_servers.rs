@@ -115,8 +115,7 @@ async fn a_server_that_sends_nothing_is_given_up_at_the_limit_for_the_first_resu
             |_peer, mut channel| async move { while channel.recv().await.is_some() {} },
         )
         .await;
-    let mut timeouts = Timeouts::default();
-    timeouts.first_frame = Duration::from_millis(400);
+    let timeouts = Timeouts::default().first_frame(Duration::from_millis(400));
     let config = StreamConfig::default().timeouts(timeouts);
     let session = upload(server.url(), config).await.unwrap();
     let error = failure(session).await;
@@ -134,8 +133,7 @@ async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
         while channel.recv().await.is_some() {}
     })
     .await;
-    let mut timeouts = Timeouts::default();
-    timeouts.idle = Duration::from_millis(400);
+    let timeouts = Timeouts::default().idle(Duration::from_millis(400));
     let config = StreamConfig::default().timeouts(timeouts);
     let session = upload(server.url(), config).await.unwrap();
     let error = failure(session).await;

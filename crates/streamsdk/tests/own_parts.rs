@@ -22,9 +22,7 @@ struct Numbers(u32);
 #[async_trait]
 impl StreamSource for Numbers {
     fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
-        let mut requirements = ConnectionRequirements::default();
-        requirements.channels.push("numbers");
-        requirements
+        ConnectionRequirements::default().channels(["numbers"])
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {

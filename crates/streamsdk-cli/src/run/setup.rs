@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
@@ -137,17 +138,18 @@ fn config(arguments: &RunArguments) -> StreamConfig {
 }
 
 fn timeouts(limits: &LimitArguments) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    for (given, limit) in [
-        (limits.connect_timeout, &mut timeouts.connect),
-        (limits.upload_timeout, &mut timeouts.upload_progress),
-        (limits.first_result_timeout, &mut timeouts.first_frame),
-        (limits.idle_timeout, &mut timeouts.idle),
-        (limits.dead_after, &mut timeouts.dead_after),
-    ] {
-        *limit = given.unwrap_or(*limit);
-    }
-    timeouts
+    type Set = fn(Timeouts, Duration) -> Timeouts;
+    let given: [(Option<Duration>, Set); 5] = [
+        (limits.connect_timeout, Timeouts::connect),
+        (limits.upload_timeout, Timeouts::upload_progress),
+        (limits.first_result_timeout, Timeouts::first_frame),
+        (limits.idle_timeout, Timeouts::idle),
+        (limits.dead_after, Timeouts::dead_after),
+    ];
+    given.into_iter().fold(Timeouts::default(), |timeouts, (limit, set)| match limit {
+        Some(limit) => set(timeouts, limit),
+        None => timeouts,
+    })
 }
 
 fn has_ice_servers(arguments: &RunArguments) -> bool {

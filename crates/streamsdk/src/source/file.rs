@@ -83,11 +83,9 @@ impl VideoFileSource {
 impl StreamSource for VideoFileSource {
     fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
         let on_track = self.by_track && !config.stream_output.is_empty();
-        ConnectionRequirements {
-            channels: vec![UPLOAD_CHANNEL],
-            video: on_track.then_some(VideoDirection::ReceiveOnly),
-            ..ConnectionRequirements::default()
-        }
+        ConnectionRequirements::default()
+            .channels([UPLOAD_CHANNEL])
+            .video(on_track.then_some(VideoDirection::ReceiveOnly))
     }
 
     fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest) {

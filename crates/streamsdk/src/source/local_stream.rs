@@ -145,11 +145,9 @@ fn probe(options: NetworkStreamOptions) -> Result<Probed, CaptureError> {
 #[async_trait]
 impl StreamSource for LocalStreamSource {
     fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
-        ConnectionRequirements {
-            video: Some(VideoDirection::SendAndReceive),
-            codec: self.can_be_forwarded().then_some(VideoCodec::H264),
-            ..ConnectionRequirements::default()
-        }
+        ConnectionRequirements::default()
+            .video(VideoDirection::SendAndReceive)
+            .codec(self.can_be_forwarded().then_some(VideoCodec::H264))
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {

@@ -102,10 +102,7 @@ impl ManualSource {
 #[async_trait]
 impl StreamSource for ManualSource {
     fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
-        ConnectionRequirements {
-            video: Some(VideoDirection::SendAndReceive),
-            ..ConnectionRequirements::default()
-        }
+        ConnectionRequirements::default().video(VideoDirection::SendAndReceive)
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {

@@ -85,15 +85,32 @@ pub enum AfterBreak {
 
 /// What a source needs of the connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use]
 pub struct ConnectionRequirements {
-    /// Labels of data channels to be opened for the source.
-    pub channels: Vec<&'static str>,
+    pub(crate) channels: Vec<&'static str>,
+    pub(crate) video: Option<VideoDirection>,
+    pub(crate) codec: Option<VideoCodec>,
+}
+
+impl ConnectionRequirements {
+    /// Labels of data channels to be opened for the source. Default is none.
+    pub fn channels(mut self, channels: impl IntoIterator<Item = &'static str>) -> Self {
+        self.channels = channels.into_iter().collect();
+        self
+    }
+
     /// Which way video goes on a track. Default is that there is none.
-    pub video: Option<VideoDirection>,
+    pub fn video(mut self, video: impl Into<Option<VideoDirection>>) -> Self {
+        self.video = video.into();
+        self
+    }
+
     /// The codec that the source would like the track to have, if the caller does not say
     /// ([`StreamConfig::video_codec`]). Default is that it does not matter.
-    pub codec: Option<VideoCodec>,
+    pub fn codec(mut self, codec: impl Into<Option<VideoCodec>>) -> Self {
+        self.codec = codec.into();
+        self
+    }
 }
 
 /// The connection as a running source sees it.

@@ -35,10 +35,7 @@ impl ProducerSource {
 #[async_trait]
 impl StreamSource for ProducerSource {
     fn requirements(&self, _config: &StreamConfig) -> ConnectionRequirements {
-        ConnectionRequirements {
-            video: Some(VideoDirection::SendAndReceive),
-            ..ConnectionRequirements::default()
-        }
+        ConnectionRequirements::default().video(VideoDirection::SendAndReceive)
     }
 
     fn init_parameters(&self, _config: &StreamConfig, request: &mut InitRequest) {

@@ -92,10 +92,7 @@ impl StreamSource for MjpegSource {
 /// A track is of use only for outputs that are to come on it.
 fn requirements(config: &StreamConfig) -> ConnectionRequirements {
     let wanted = !config.stream_output.is_empty();
-    ConnectionRequirements {
-        video: wanted.then_some(VideoDirection::ReceiveOnly),
-        ..ConnectionRequirements::default()
-    }
+    ConnectionRequirements::default().video(wanted.then_some(VideoDirection::ReceiveOnly))
 }
 
 fn check_scheme(url: &str, known: &[&str], expected: &'static str) -> Result<(), UrlError> {

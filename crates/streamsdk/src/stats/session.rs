@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(due(), (timeouts.first_frame, Stage::FirstFrame));
         progress.result_arrived(1, None, &[]).unwrap();
         assert_eq!(due(), (timeouts.idle, Stage::Streaming));
-        let endless = Timeouts { idle: Duration::MAX, ..Timeouts::default() };
+        let endless = Timeouts::default().idle(Duration::MAX);
         assert!(progress.deadline(&endless).is_none());
         progress.caller_is_late(true);
         assert!(progress.deadline(&timeouts).is_none());
