@@ -16,8 +16,7 @@ use streamsdk_worker::{Worker, WorkerConfig};
 
 /// A client of nothing but a connection: it says what it likes.
 async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
     let request = InitRequest {
         workflow_configuration: WorkflowConfiguration {

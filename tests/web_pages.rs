@@ -14,8 +14,7 @@ type EditOffer = fn(&str) -> String;
 
 /// A client that hands in what `edit` makes of its offer.
 async fn connect(worker: &Worker, interfaces: Interfaces, edit: EditOffer) -> (Peer, Vec<Channel>) {
-    let mut config = PeerConfig::default();
-    config.interfaces = interfaces;
+    let config = PeerConfig::default().interfaces(interfaces);
     let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
     let request = InitRequest {
         workflow_configuration: WorkflowConfiguration {

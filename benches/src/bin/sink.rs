@@ -49,8 +49,7 @@ async fn answer(
     State(reports): State<Arc<mpsc::Sender<Value>>>,
     Json(request): Json<InitRequest>,
 ) -> Result<Json<InitResponse>, StatusCode> {
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let answer = Answer::create(config, &request.webrtc_offer.sdp, false)
         .await
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;

@@ -70,8 +70,7 @@ async fn answer(
     State((script, returns_video)): State<(Script, bool)>,
     Json(request): Json<InitRequest>,
 ) -> Json<InitResponse> {
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let answer = Answer::create(config, &request.webrtc_offer.sdp, returns_video).await.unwrap();
     let sdp = answer.sdp().to_owned();
     let (peer, channels, video) = answer.into_parts();

@@ -8,60 +8,21 @@ use crate::channel::InboundLimits;
 
 /// How a peer connects and how long it waits.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
+#[must_use]
 pub struct PeerConfig {
-    /// Addresses to be reached at. Default is [`Interfaces::All`].
-    pub interfaces: Interfaces,
-    /// Where the peer is to be expected, such as the server that the offer is sent to. Default is
-    /// none.
-    ///
-    /// Packets are made to fit what the kernel knows of the way there. An answer also looks at the
-    /// candidates of its offer. Where nothing is known they fit an Ethernet.
-    pub toward: Option<SocketAddr>,
-    /// Whether packets are small enough for every path from the beginning. Default is no.
-    ///
-    /// For another try after [`ConnectError::PathTooNarrow`](crate::ConnectError::PathTooNarrow).
-    pub narrow_path: bool,
-    /// STUN and TURN servers. Default is none.
-    pub ice_servers: Vec<IceServer>,
-    /// Time limit for gathering candidates. Default is 5 s.
-    pub gather_timeout: Duration,
-    /// Time limit from the answer to a connection with all its channels open. Default is 30 s.
-    pub connect_timeout: Duration,
-    /// How long a connected peer may be silent before it counts as dead. Default is 15 s.
-    ///
-    /// A living peer answers a check every 2 s, whatever else it does.
-    pub dead_after: Duration,
-    /// How long [`Peer::close`](crate::Peer::close) waits at most for what was sent to be acknowledged.
-    /// Default is 10 s.
-    ///
-    /// What is lost on the way is sent again after a second, then after two more, and so on.
-    pub close_timeout: Duration,
-    /// Most bytes per channel that the peer has not acknowledged. Default is 128 KiB.
-    ///
-    /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
-    pub send_buffer: usize,
-    /// Most bytes per channel that have arrived and wait for their reader. Default is 4 MiB.
-    ///
-    /// What happens beyond: see [`ChannelReceiver`](crate::ChannelReceiver).
-    pub receive_buffer: usize,
-    /// How long a reader may take nothing from a full receive buffer before it is given up, so that the other
-    /// channels go on. Default is 10 s.
-    pub reader_timeout: Duration,
-    /// Size of the kernel's receive buffer per socket, in bytes. Default is 4 MiB.
-    ///
-    /// The kernel may grant less (`net.core.rmem_max`).
-    pub socket_receive_buffer: usize,
-    /// Video codecs that this side can use, the preferred one first. Default is VP8, then H264.
-    ///
-    /// The side that makes the offer decides: the other uses the first of the offered that it knows.
-    pub codecs: Vec<VideoCodec>,
-}
-
-impl PeerConfig {
-    pub(crate) fn inbound_limits(&self) -> InboundLimits {
-        InboundLimits { bytes: self.receive_buffer, reader_timeout: self.reader_timeout }
-    }
+    pub(crate) interfaces: Interfaces,
+    pub(crate) toward: Option<SocketAddr>,
+    pub(crate) narrow_path: bool,
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) gather_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) dead_after: Duration,
+    pub(crate) close_timeout: Duration,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+    pub(crate) reader_timeout: Duration,
+    pub(crate) socket_receive_buffer: usize,
+    pub(crate) codecs: Vec<VideoCodec>,
 }
 
 impl Default for PeerConfig {
@@ -85,6 +46,110 @@ impl Default for PeerConfig {
 }
 
 impl PeerConfig {
+    /// Addresses to be reached at. Default is [`Interfaces::All`].
+    pub fn interfaces(mut self, interfaces: Interfaces) -> Self {
+        self.interfaces = interfaces;
+        self
+    }
+
+    /// Where the peer is to be expected, such as the server that the offer is sent to. Default is
+    /// none.
+    ///
+    /// Packets are made to fit what the kernel knows of the way there. An answer also looks at the
+    /// candidates of its offer. Where nothing is known they fit an Ethernet.
+    pub fn toward(mut self, toward: impl Into<Option<SocketAddr>>) -> Self {
+        self.toward = toward.into();
+        self
+    }
+
+    /// Whether packets are small enough for every path from the beginning. Default is no.
+    ///
+    /// For another try after [`ConnectError::PathTooNarrow`](crate::ConnectError::PathTooNarrow).
+    pub fn narrow_path(mut self, narrow_path: bool) -> Self {
+        self.narrow_path = narrow_path;
+        self
+    }
+
+    /// STUN and TURN servers. Default is none.
+    pub fn ice_servers(mut self, ice_servers: impl IntoIterator<Item = IceServer>) -> Self {
+        self.ice_servers = ice_servers.into_iter().collect();
+        self
+    }
+
+    /// Time limit for gathering candidates. Default is 5 s.
+    pub fn gather_timeout(mut self, gather_timeout: Duration) -> Self {
+        self.gather_timeout = gather_timeout;
+        self
+    }
+
+    /// Time limit from the answer to a connection with all its channels open. Default is 30 s.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// How long a connected peer may be silent before it counts as dead. Default is 15 s.
+    ///
+    /// A living peer answers a check every 2 s, whatever else it does.
+    pub fn dead_after(mut self, dead_after: Duration) -> Self {
+        self.dead_after = dead_after;
+        self
+    }
+
+    /// How long [`Peer::close`](crate::Peer::close) waits at most for what was sent to be acknowledged.
+    /// Default is 10 s.
+    ///
+    /// What is lost on the way is sent again after a second, then after two more, and so on.
+    pub fn close_timeout(mut self, close_timeout: Duration) -> Self {
+        self.close_timeout = close_timeout;
+        self
+    }
+
+    /// Most bytes per channel that the peer has not acknowledged. Default is 128 KiB.
+    ///
+    /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
+    pub fn send_buffer(mut self, send_buffer: usize) -> Self {
+        self.send_buffer = send_buffer;
+        self
+    }
+
+    /// Most bytes per channel that have arrived and wait for their reader. Default is 4 MiB.
+    ///
+    /// What happens beyond: see [`ChannelReceiver`](crate::ChannelReceiver).
+    pub fn receive_buffer(mut self, receive_buffer: usize) -> Self {
+        self.receive_buffer = receive_buffer;
+        self
+    }
+
+    /// How long a reader may take nothing from a full receive buffer before it is given up, so that the other
+    /// channels go on. Default is 10 s.
+    pub fn reader_timeout(mut self, reader_timeout: Duration) -> Self {
+        self.reader_timeout = reader_timeout;
+        self
+    }
+
+    /// Size of the kernel's receive buffer per socket, in bytes. Default is 4 MiB.
+    ///
+    /// The kernel may grant less (`net.core.rmem_max`).
+    pub fn socket_receive_buffer(mut self, socket_receive_buffer: usize) -> Self {
+        self.socket_receive_buffer = socket_receive_buffer;
+        self
+    }
+
+    /// Video codecs that this side can use, the preferred one first. Default is VP8, then H264.
+    ///
+    /// The side that makes the offer decides: the other uses the first of the offered that it knows.
+    pub fn codecs(mut self, codecs: impl IntoIterator<Item = VideoCodec>) -> Self {
+        self.codecs = codecs.into_iter().collect();
+        self
+    }
+}
+
+impl PeerConfig {
+    pub(crate) fn inbound_limits(&self) -> InboundLimits {
+        InboundLimits { bytes: self.receive_buffer, reader_timeout: self.reader_timeout }
+    }
+
     /// Whether packets may go by way of a TURN server.
     pub(crate) fn relays(&self) -> bool {
         let mut urls = self.ice_servers.iter().flat_map(|server| &server.urls);

@@ -19,7 +19,7 @@ fn numbered(number: u32, len: usize) -> BytesMut {
 async fn every_message_arrives_once_and_in_order() {
     const MESSAGES: u32 = 400;
     let ((peer, mut channels), (_answering, mut incoming)) =
-        common::connected(&["a"], |_| {}).await;
+        common::connected(&["a"], |config| config).await;
     let sender = channels.remove(0);
     let sending = tokio::spawn(async move {
         for number in 0..MESSAGES {
@@ -41,7 +41,8 @@ async fn every_message_arrives_once_and_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_waits_for_a_receiver_that_does_not_read() {
-    let ((_peer, channels), (_answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((_peer, channels), (_answering, mut incoming)) =
+        common::connected(&["a"], |config| config).await;
     let mut unread = incoming.next().await.unwrap();
     unread.hold_peer_back_without_limit();
     let mut sent = 0;
@@ -74,7 +75,7 @@ async fn passes(from: &Channel, to: &mut Channel) {
 
 /// The channels of one side, and those of the other in the same order.
 async fn two_channels(
-    configure: impl Fn(&mut PeerConfig),
+    configure: impl Fn(PeerConfig) -> PeerConfig,
 ) -> ([Channel; 2], [Channel; 2], (Peer, Peer)) {
     let ((peer, here), (answering, mut incoming)) =
         common::connected(&["unread", "other"], configure).await;
@@ -86,7 +87,7 @@ async fn two_channels(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_whose_receiver_is_dropped_stops_nobody() {
     for offering_side_reads in [true, false] {
-        let (here, there, (peer, answering)) = two_channels(|_| {}).await;
+        let (here, there, (peer, answering)) = two_channels(|config| config).await;
         let (sending, receiving, receiver) = match offering_side_reads {
             true => (there, here, peer),
             false => (here, there, answering),
@@ -101,7 +102,7 @@ async fn a_channel_whose_receiver_is_dropped_stops_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_nobody_reads_is_given_up_and_stops_nobody() {
-    let config = |config: &mut PeerConfig| config.reader_timeout = Duration::from_millis(300);
+    let config = |config: PeerConfig| config.reader_timeout(Duration::from_millis(300));
     for offering_side_reads in [true, false] {
         let (here, there, _peers) = two_channels(config).await;
         let (sending, receiving) = match offering_side_reads {
@@ -123,7 +124,7 @@ async fn a_channel_that_nobody_reads_is_given_up_and_stops_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_is_never_taken_stops_nobody() {
-    let config = |config: &mut PeerConfig| config.reader_timeout = Duration::from_millis(300);
+    let config = |config: PeerConfig| config.reader_timeout(Duration::from_millis(300));
     let ((_peer, channels), (_answering, mut incoming)) =
         common::connected(&["other", "never taken"], config).await;
     let mut other = incoming.next().await.unwrap();
@@ -138,7 +139,8 @@ async fn a_channel_that_is_never_taken_stops_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_loses_nothing_and_the_other_channel_goes_on() {
-    let ([slow, other], [mut slow_there, mut other_there], _peers) = two_channels(|_| {}).await;
+    let ([slow, other], [mut slow_there, mut other_there], _peers) =
+        two_channels(|config| config).await;
     let flooding = tokio::spawn(async move { flood(&slow).await });
     for number in 0..FLOOD {
         match slow_there.recv().await {
@@ -155,9 +157,8 @@ async fn a_slow_reader_loses_nothing_and_the_other_channel_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_past_all_clocks_are_none() {
     let ((_peer, channels), (_answering, mut incoming)) = common::connected(&["a"], |config| {
-        config.connect_timeout = Duration::MAX;
-        config.close_timeout = Duration::MAX;
-        config.reader_timeout = Duration::MAX;
+        let config = config.connect_timeout(Duration::MAX).close_timeout(Duration::MAX);
+        config.reader_timeout(Duration::MAX)
     })
     .await;
     channels[0].send(BytesMut::from("x")).await.unwrap();
@@ -168,7 +169,7 @@ async fn limits_past_all_clocks_are_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_goes_both_ways_on_several_channels() {
     let ((_peer, mut channels), (_answering, mut incoming)) =
-        common::connected(&["one", "two"], |_| {}).await;
+        common::connected(&["one", "two"], |config| config).await;
     for channel in &channels {
         channel.send_text(&format!("to {}", channel.label())).await.unwrap();
     }

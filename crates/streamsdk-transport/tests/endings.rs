@@ -15,7 +15,8 @@ use streamsdk_testkit::Relay;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_tells_the_peer_at_once() {
-    let ((peer, channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, channels), (answering, mut incoming)) =
+        common::connected(&["a"], |config| config).await;
     let mut channel = incoming.next().await.unwrap();
     let start = Instant::now();
     peer.close().await;
@@ -30,7 +31,7 @@ async fn closing_tells_the_peer_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_twice_and_from_several_places_is_fine() {
-    let ((peer, _channels), _answering) = common::connected(&["a"], |_| {}).await;
+    let ((peer, _channels), _answering) = common::connected(&["a"], |config| config).await;
     let other = peer.clone();
     tokio::join!(peer.close(), other.close());
     peer.close().await;
@@ -39,7 +40,8 @@ async fn closing_twice_and_from_several_places_is_fine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_before_closing_arrives() {
-    let ((peer, channels), (_answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, channels), (_answering, mut incoming)) =
+        common::connected(&["a"], |config| config).await;
     let mut channel = incoming.next().await.unwrap();
     for _ in 0..40 {
         channels[0].send(BytesMut::zeroed(49_152)).await.unwrap();
@@ -56,7 +58,8 @@ async fn what_was_sent_before_closing_arrives() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_close_after_what_was_sent_and_the_connection_stands() {
-    let ((peer, mut channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, mut channels), (answering, mut incoming)) =
+        common::connected(&["a"], |config| config).await;
     let channel = incoming.next().await.unwrap();
     for _ in 0..40 {
         channel.send(BytesMut::zeroed(49_152)).await.unwrap();
@@ -76,7 +79,8 @@ async fn channels_close_after_what_was_sent_and_the_connection_stands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_last_handle_closes() {
-    let ((peer, channels), (answering, _incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, channels), (answering, _incoming)) =
+        common::connected(&["a"], |config| config).await;
     drop(channels);
     drop(peer);
     let ended = tokio::time::timeout(Duration::from_secs(5), answering.ended()).await;
@@ -85,8 +89,7 @@ async fn dropping_the_last_handle_closes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_is_not_there_is_given_up_with_what_was_tried() {
-    let mut config = common::config();
-    config.connect_timeout = Duration::from_millis(500);
+    let config = common::config().connect_timeout(Duration::from_millis(500));
     let other = Offer::create(config.clone(), &["a"], None).await.unwrap();
     let offer = Offer::create(config.clone(), &["a"], None).await.unwrap();
     // An answer that is in order, from a peer that is gone.
@@ -130,7 +133,7 @@ async fn a_peer_that_is_killed_is_missed_long_before_a_silent_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_is_idle_is_not_missed() {
-    let ((peer, _channels), (other, _incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, _channels), (other, _incoming)) = common::connected(&["a"], |config| config).await;
     let idle = tokio::time::sleep(Duration::from_secs(5));
     tokio::select! {
         () = idle => {}
@@ -142,8 +145,7 @@ async fn a_peer_that_is_idle_is_not_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_one_is_refused() {
     for answer in ["", "garbage", "v=0\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
-        let mut config = common::config();
-        config.connect_timeout = Duration::from_millis(300);
+        let config = common::config().connect_timeout(Duration::from_millis(300));
         let offer = Offer::create(config, &["a"], None).await.unwrap();
         assert!(offer.accept(answer).await.is_err(), "{answer:?}");
     }
@@ -247,7 +249,8 @@ async fn closing_says_what_was_not_acknowledged_and_aborting_does_not_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_begins_after_the_close_notify_gets_everything() {
-    let ((peer, channels), (answering, mut incoming)) = common::connected(&["a"], |_| {}).await;
+    let ((peer, channels), (answering, mut incoming)) =
+        common::connected(&["a"], |config| config).await;
     let mut channel = incoming.next().await.unwrap();
     for _ in 0..20 {
         channels[0].send(BytesMut::zeroed(49_152)).await.unwrap();

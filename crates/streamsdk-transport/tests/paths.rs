@@ -41,8 +41,7 @@ async fn where_full_packets_vanish_the_connection_does_not_count_as_made() {
 async fn small_packets_get_through_where_full_ones_vanish() {
     let relay = Relay::new();
     relay.lose_larger_than(NARROWEST);
-    let mut config = common::config();
-    config.narrow_path = true;
+    let config = common::config().narrow_path(true);
     let Connected { peer, channels, .. } = connect(&relay, &config).await.unwrap();
     channels[0].send(BytesMut::zeroed(200_000)).await.unwrap();
     assert_eq!(peer.close().await.unacknowledged, 0);

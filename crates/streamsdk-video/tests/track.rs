@@ -33,9 +33,7 @@ struct Bed {
 }
 
 async fn bed(codec: VideoCodec) -> Bed {
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
-    config.codecs = vec![codec];
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback).codecs([codec]);
     let direction = Some(VideoDirection::SendAndReceive);
     let offer = Offer::create(config.clone(), &["data"], direction).await.unwrap();
     let answer = Answer::create(config, offer.sdp(), false).await.unwrap();

@@ -146,12 +146,11 @@ impl FromStr for Gzip {
 
 impl WorkerConfig {
     pub(crate) fn peer(&self) -> PeerConfig {
-        let mut config = PeerConfig::default();
-        config.interfaces = self.interfaces.unwrap_or(Interfaces::All);
-        config.connect_timeout = self.connect_timeout;
-        config.dead_after = self.dead_after;
-        config.codecs = codecs();
-        config
+        PeerConfig::default()
+            .interfaces(self.interfaces.unwrap_or(Interfaces::All))
+            .connect_timeout(self.connect_timeout)
+            .dead_after(self.dead_after)
+            .codecs(codecs())
     }
 }
 

@@ -25,6 +25,7 @@ use tracing::{info, warn};
 
 use crate::WorkerConfig;
 use crate::access;
+use crate::config::codecs;
 use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
 use crate::private_sources;
@@ -237,9 +238,8 @@ impl WorkerEndpoint {
         let processor = ActiveProcessor::create(entry, plan.request(), &self.tasks).await?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
-        let config = self.config.peer();
-        let returns_video = plan.stream != StreamOutput::None && !config.codecs.is_empty();
-        let answer = Answer::create(config, &offer, returns_video).await;
+        let returns_video = plan.stream != StreamOutput::None && !codecs().is_empty();
+        let answer = Answer::create(self.config.peer(), &offer, returns_video).await;
         let answer = answer.map_err(|error| match error {
             AnswerError::UnusableOffer(_) => {
                 ErrorResponse::configuration(format!("The offer cannot be used: {error}."))

@@ -10,8 +10,7 @@ use streamsdk_worker::Worker;
 /// The worker's words.
 async fn error_response(video: Option<VideoDirection>, request: InitRequest) -> String {
     let worker = Worker::start("127.0.0.1:0", Default::default()).await.unwrap();
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let offer = Offer::create(config, &["inference"], video).await.unwrap();
     let request = InitRequest {
         webrtc_offer: SessionDescription { kind: "offer".into(), sdp: offer.sdp().into() },

@@ -45,8 +45,7 @@ struct InProcess;
 #[async_trait]
 impl Signaling for InProcess {
     async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError> {
-        let mut config = PeerConfig::default();
-        config.interfaces = Interfaces::Loopback;
+        let config = PeerConfig::default().interfaces(Interfaces::Loopback);
         let answer = Answer::create(config, &request.webrtc_offer.sdp, false).await.unwrap();
         let response = InitResponse::answer(answer.sdp().to_owned());
         let (_peer, channels, _) = answer.into_parts();

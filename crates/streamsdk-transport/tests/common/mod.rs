@@ -6,19 +6,16 @@ use streamsdk_transport::{
 
 /// Loopback only, so that nothing leaves the machine.
 pub(crate) fn config() -> PeerConfig {
-    let mut config = PeerConfig::default();
-    config.interfaces = Interfaces::Loopback;
-    config
+    PeerConfig::default().interfaces(Interfaces::Loopback)
 }
 
 #[allow(dead_code, reason = "each test program uses a part")]
 /// Two connected peers: the offering one with its channels, the answering one.
 pub(crate) async fn connected(
     labels: &[&str],
-    configure: impl Fn(&mut PeerConfig),
+    configure: impl Fn(PeerConfig) -> PeerConfig,
 ) -> ((Peer, Vec<Channel>), (Peer, IncomingChannels)) {
-    let mut config = config();
-    configure(&mut config);
+    let config = configure(config());
     let offer = Offer::create(config.clone(), labels, None).await.unwrap();
     let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
     let sdp = answer.sdp().to_owned();

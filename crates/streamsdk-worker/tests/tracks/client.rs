@@ -62,9 +62,7 @@ impl Wish {
 
     pub(crate) async fn connect(self, worker: &Worker) -> Result<Client, SignalingError> {
         let Self { codec, video, channels, mut request } = self;
-        let mut config = PeerConfig::default();
-        config.interfaces = Interfaces::Loopback;
-        config.codecs = vec![codec];
+        let config = PeerConfig::default().interfaces(Interfaces::Loopback).codecs([codec]);
         let offer = Offer::create(config, channels, video).await.unwrap();
         request.webrtc_offer =
             SessionDescription { kind: "offer".into(), sdp: offer.sdp().to_owned() };

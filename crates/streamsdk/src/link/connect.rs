@@ -78,11 +78,11 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn connect(mut self) -> Result<Connected, Error> {
-        self.config.toward = self.endpoint.server_address().await;
+        self.config = self.config.toward(self.endpoint.server_address().await);
         match self.try_once().await? {
             Err(ConnectError::PathTooNarrow { size }) => {
                 tracing::info!(size, "connecting again with small packets");
-                self.config.narrow_path = true;
+                self.config = self.config.narrow_path(true);
                 Ok(self.try_once().await??)
             }
             connected => Ok(connected?),

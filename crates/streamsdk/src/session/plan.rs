@@ -103,19 +103,20 @@ fn peer_config(
     config: &StreamConfig,
     requirements: &ConnectionRequirements,
 ) -> Result<PeerConfig, Error> {
-    let mut peer = PeerConfig::default();
-    peer.interfaces = endpoint.interfaces;
-    if !endpoint.is_local {
-        peer.ice_servers = config.ice_servers.clone();
-    }
-    peer.connect_timeout = config.timeouts.connect;
-    peer.dead_after = config.timeouts.dead_after;
-    peer.codecs = config.codecs(requirements.codec);
-    if requirements.video.is_some() && peer.codecs.is_empty() {
+    let codecs = config.codecs(requirements.codec);
+    if requirements.video.is_some() && codecs.is_empty() {
         let what = "this build has no video codec: enable the feature `video`";
         return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
     }
-    Ok(peer)
+    let peer = PeerConfig::default()
+        .interfaces(endpoint.interfaces)
+        .connect_timeout(config.timeouts.connect)
+        .dead_after(config.timeouts.dead_after)
+        .codecs(codecs);
+    Ok(match endpoint.is_local {
+        true => peer,
+        false => peer.ice_servers(config.ice_servers.iter().cloned()),
+    })
 }
 
 fn frames_as_data(
