@@ -34,8 +34,7 @@ fn clip_in(space: ColorSpace) -> Clip {
 }
 
 async fn good_worker() -> Worker {
-    let mut config = WorkerConfig::default();
-    config.jpeg_quality = 90;
+    let config = WorkerConfig::default().jpeg_quality(90);
     worker_with(config).await
 }
 

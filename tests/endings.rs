@@ -14,7 +14,7 @@ use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
 };
 use streamsdk_worker::{
-    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, WorkerConfig,
+    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
 };
 
 /// Serves results with these numbers, and then a last message.
@@ -136,11 +136,9 @@ impl Processor for Broken {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processor_that_fails_on_every_frame_has_failed() {
-    let mut config = WorkerConfig::default();
-    config
-        .processors
-        .register("broken", vec![OutputDeclaration::json("a")], |_| Ok(Box::new(Broken)));
-    let worker = worker_with(config).await;
+    let output = OutputDeclaration::json("a");
+    let processors = Processors::builtin().register("broken", [output], |_| Ok(Box::new(Broken)));
+    let worker = worker_with(WorkerConfig::default().processors(processors)).await;
     let config = StreamConfig::default().data_output(["a"]);
     let session = start(&worker.url(), "plain_160x120.mp4", "broken", config).await.unwrap();
     let error = failure(session).await;

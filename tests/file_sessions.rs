@@ -219,12 +219,7 @@ async fn cancelling_the_upload_ends_the_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_in_the_middle_stops_both_sides() {
-    let config = {
-        let mut config = WorkerConfig::default();
-        config.max_sessions = 1;
-        config
-    };
-    let worker = worker_with(config).await;
+    let worker = worker_with(WorkerConfig::default().max_sessions(1)).await;
     let mut session =
         start(&worker.url(), "moving_300.mp4", "passthrough", images()).await.unwrap();
     while !matches!(next(&mut session).await, Some(Ok(Event::Frame(_)))) {}

@@ -92,8 +92,8 @@ async fn uploads_of_nonsense_are_answered_and_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
-    let mut config = WorkerConfig::default();
-    config.limits.upload_bytes = 100_000;
+    let limits = Limits { upload_bytes: 100_000, ..Limits::default() };
+    let config = WorkerConfig::default().limits(limits);
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 4, &[0; 49_152])).await.unwrap();
@@ -103,8 +103,7 @@ async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_stands_still_is_ended() {
-    let mut config = WorkerConfig::default();
-    config.idle_timeout = Duration::from_millis(300);
+    let config = WorkerConfig::default().idle_timeout(Duration::from_millis(300));
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 4, &[0; 100])).await.unwrap();
@@ -114,8 +113,7 @@ async fn an_upload_that_stands_still_is_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_of_pings_and_repeated_parts_is_ended() {
-    let mut config = WorkerConfig::default();
-    config.progress_timeout = Duration::from_millis(500);
+    let config = WorkerConfig::default().progress_timeout(Duration::from_millis(500));
     let worker = worker_with(config).await;
     let (_peer, mut inference, mut upload) = connect(&worker).await;
     let kept_alive = async {
@@ -137,8 +135,7 @@ async fn an_upload_of_pings_and_repeated_parts_is_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_acks_no_more_is_told_the_end() {
-    let mut config = WorkerConfig::default();
-    config.progress_timeout = Duration::from_millis(500);
+    let config = WorkerConfig::default().progress_timeout(Duration::from_millis(500));
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     inference.send_text("{\"ack\": 1}").await.unwrap();
@@ -178,8 +175,7 @@ async fn control_messages_of_nonsense_are_ignored_and_pings_echoed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_in_the_middle_leaves_nothing() {
-    let mut config = WorkerConfig::default();
-    config.max_sessions = 1;
+    let config = WorkerConfig::default().max_sessions(1);
     let worker = worker_with(config).await;
     let (peer, _inference, upload) = connect(&worker).await;
     upload.send(chunk(0, 100, &[0; 49_152])).await.unwrap();

@@ -7,8 +7,8 @@ use streamsdk::media::Frame;
 use streamsdk::{Error, ErrorKind, StreamConfig};
 use streamsdk_tests::{drain, next, start, worker_with};
 use streamsdk_worker::{
-    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, SessionEnd, Worker,
-    WorkerConfig,
+    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, SessionEnd,
+    Worker, WorkerConfig,
 };
 
 const CLIP: &str = "plain_160x120.mp4";
@@ -43,15 +43,14 @@ impl Processor for Listening {
 /// A worker with the processor `listening`, and what that is told.
 async fn listening_worker() -> (Worker, Receiver<Told>) {
     let (tell, told) = channel();
-    let mut config = WorkerConfig::default();
-    let outputs = vec![OutputDeclaration::json("a"), OutputDeclaration::json("b")];
-    config.processors.register("listening", outputs, move |request| {
+    let outputs = ["a", "b"].map(OutputDeclaration::json);
+    let processors = Processors::builtin().register("listening", outputs, move |request| {
         let level = request.parameters().get("level").and_then(|level| level.as_i64());
         let level = level.ok_or_else(|| ProcessorError::Other("it needs a level".into()))?;
         tell.send(Told::Request { level, realtime: request.is_realtime() }).unwrap();
         Ok(Box::new(Listening(tell.clone())))
     });
-    (worker_with(config).await, told)
+    (worker_with(WorkerConfig::default().processors(processors)).await, told)
 }
 
 fn config(outputs: &[&str]) -> StreamConfig {

@@ -30,12 +30,12 @@ fn server() -> &'static str {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
-                let mut config = WorkerConfig::default();
                 let motion = Processors::builtin().find("motion").unwrap().clone();
                 let outputs = motion.outputs().to_vec();
-                config
-                    .processors
+                let processors = Processors::builtin();
+                let processors = processors
                     .register("count-cars", outputs, move |request| motion.create(request));
+                let config = WorkerConfig::default().processors(processors);
                 let worker = Worker::start("127.0.0.1:0", config).await.unwrap();
                 tell.send(worker.url()).unwrap();
                 std::future::pending::<()>().await;

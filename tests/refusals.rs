@@ -94,8 +94,7 @@ async fn the_worker_says_what_is_wrong_with_a_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_worker_is_a_quota_error() {
-    let mut config = WorkerConfig::default();
-    config.max_sessions = 0;
+    let config = WorkerConfig::default().max_sessions(0);
     let worker = worker_with(config).await;
     let error = refused(&worker.url(), by_id("motion"), StreamConfig::default()).await;
     assert!(error.is_quota(), "{error}");
@@ -209,8 +208,7 @@ async fn a_session_without_a_workflow_is_a_config_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn web_pages_may_ask_unless_the_worker_is_told_otherwise() {
     let preflight = async |origins: &[&str]| {
-        let mut config = WorkerConfig::default();
-        config.allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let config = WorkerConfig::default().allowed_origins(origins.iter().copied());
         let worker = worker_with(config).await;
         let headers = "origin: http://page.example\r\naccess-control-request-method: POST\r\n\
             access-control-request-headers: content-type\r\n";

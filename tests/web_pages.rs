@@ -75,8 +75,7 @@ async fn results_are_compressed_for_those_who_are_known_to_read_that() {
         (Gzip::Never, of_this_project, false),
     ];
     for (gzip, offer, is_compressed) in cases {
-        let mut config = WorkerConfig::default();
-        config.gzip = gzip;
+        let config = WorkerConfig::default().gzip(gzip);
         let worker = worker_with(config).await;
         let (peer, channels) = connect(&worker, Interfaces::Loopback, offer).await;
         let payload = first_result(channels).await;

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use streamsdk::protocol::ApiKey;
+use streamsdk::protocol::{ApiKey, Limits};
 use streamsdk_worker::{Worker, WorkerConfig};
 
 use crate::args::WorkerArguments;
@@ -25,18 +25,18 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure>
 }
 
 fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
-    let mut config = WorkerConfig::default();
-    config.max_sessions = arguments.max_sessions;
-    config.interfaces = arguments.interfaces;
-    config.gzip = arguments.gzip;
+    let mut config = WorkerConfig::default()
+        .max_sessions(arguments.max_sessions)
+        .interfaces(arguments.interfaces)
+        .gzip(arguments.gzip)
+        .token(arguments.token_file.as_deref().map(read_token).transpose()?)
+        .allow_private_sources(arguments.allow_private_sources);
     if let Some(bytes) = arguments.max_upload {
-        config.limits.upload_bytes = bytes;
+        config = config.limits(Limits { upload_bytes: bytes, ..Limits::default() });
     }
     if !arguments.allow_origin.is_empty() {
-        config.allowed_origins.clone_from(&arguments.allow_origin);
+        config = config.allowed_origins(&arguments.allow_origin);
     }
-    config.token = arguments.token_file.as_deref().map(read_token).transpose()?;
-    config.allow_private_sources = arguments.allow_private_sources;
     Ok(config)
 }
 

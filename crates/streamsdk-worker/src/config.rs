@@ -10,60 +10,24 @@ use crate::Processors;
 
 /// How a worker behaves.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
+#[must_use]
 pub struct WorkerConfig {
-    /// What clients can have run. Default is [`Processors::builtin`].
-    pub processors: Processors,
-    /// Most sessions at a time; more are refused with status 429. Default is 16.
-    pub max_sessions: usize,
-    /// Bounds on what a client may make the worker hold, [`Limits::upload_bytes`] among them.
-    /// Default is [`Limits::default`].
-    pub limits: Limits,
-    /// Addresses to be reached at by media. Default is [`Interfaces::ThisMachine`] for a worker that
-    /// listens on a loopback address, and [`Interfaces::All`] otherwise, also for an
-    /// [`EmbeddedWorker`](crate::EmbeddedWorker).
-    ///
-    /// A worker behind a backend that passes requests on to its loopback address, for browsers on other
-    /// machines, needs [`Interfaces::All`].
-    pub interfaces: Option<Interfaces>,
-    /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
-    /// Default is `*`, as the real server has it. Programs are not affected.
-    pub allowed_origins: Vec<String>,
-    /// What clients have to show as `Authorization: Bearer …` to open a session; without it they are
-    /// refused with status 401. Default is none: everybody may.
-    pub token: Option<ApiKey>,
-    /// Whether cameras are pulled that are at a loopback, private or link-local address. Default is
-    /// `true`, since most cameras are in one's own network.
-    ///
-    /// Without it, names are looked up before they are connected to; a camera's server that sends on to
-    /// another address is not noticed. Where clients are strangers, give the worker a network of its own.
-    pub allow_private_sources: bool,
-    /// Time limit from the answer to a connection with its channels open. Default is 30 s.
-    pub connect_timeout: Duration,
-    /// How long a client's program may give no sign of life during an upload; a ping is one. Then the
-    /// session ends with the reason `upload_failed`. Default is 60 s.
-    pub idle_timeout: Duration,
-    /// How long a client that is alive may get no further: an upload without a new part, a frame without
-    /// the ack that it waits for, a result that the client does not take. Nothing else starts it anew, be
-    /// it pings, repeated parts or other messages. Then the session ends, with the reason `upload_failed`
-    /// or `client_stalled` where the client can still be told. Default is 10 min.
-    ///
-    /// A caller that pauses holds back the acks of a lossless session, and a camera or a webcam that
-    /// sends no frame is waited for as long as the connection stands.
-    pub progress_timeout: Duration,
-    /// How long a client may be silent on the network before it counts as dead. Default is 15 s.
-    pub dead_after: Duration,
-    /// How long a camera that the worker pulls may take to answer, and later be silent. Default is 5 s.
-    pub source_timeout: Duration,
-    /// How long a file that is played at its own speed may keep a client waiting for a frame; longer
-    /// pauses are shortened. Default is 2 s.
-    pub max_wait: Duration,
-    /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
-    pub jpeg_quality: u8,
-    /// Whether results are compressed. Default is [`Gzip::Auto`].
-    pub gzip: Gzip,
-    /// Frames that may be sent ahead of the last one acked. Default is 1, as the real server has it.
-    pub ack_window: u32,
+    pub(crate) processors: Processors,
+    pub(crate) max_sessions: usize,
+    pub(crate) limits: Limits,
+    pub(crate) interfaces: Option<Interfaces>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) token: Option<ApiKey>,
+    pub(crate) allow_private_sources: bool,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) progress_timeout: Duration,
+    pub(crate) dead_after: Duration,
+    pub(crate) source_timeout: Duration,
+    pub(crate) max_wait: Duration,
+    pub(crate) jpeg_quality: u8,
+    pub(crate) gzip: Gzip,
+    pub(crate) ack_window: u32,
 }
 
 impl Default for WorkerConfig {
@@ -86,6 +50,127 @@ impl Default for WorkerConfig {
             gzip: Gzip::Auto,
             ack_window: 1,
         }
+    }
+}
+
+impl WorkerConfig {
+    /// What clients can have run. Default is [`Processors::builtin`].
+    pub fn processors(mut self, processors: Processors) -> Self {
+        self.processors = processors;
+        self
+    }
+
+    /// Most sessions at a time; more are refused with status 429. Default is 16.
+    pub fn max_sessions(mut self, max_sessions: usize) -> Self {
+        self.max_sessions = max_sessions;
+        self
+    }
+
+    /// Bounds on what a client may make the worker hold, [`Limits::upload_bytes`] among them.
+    /// Default is [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Addresses to be reached at by media. Default is [`Interfaces::ThisMachine`] for a worker that
+    /// listens on a loopback address, and [`Interfaces::All`] otherwise, also for an
+    /// [`EmbeddedWorker`](crate::EmbeddedWorker).
+    ///
+    /// A worker behind a backend that passes requests on to its loopback address, for browsers on other
+    /// machines, needs [`Interfaces::All`].
+    pub fn interfaces(mut self, interfaces: impl Into<Option<Interfaces>>) -> Self {
+        self.interfaces = interfaces.into();
+        self
+    }
+
+    /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
+    /// Default is `*`, as the real server has it. Programs are not affected.
+    pub fn allowed_origins(
+        mut self,
+        allowed_origins: impl IntoIterator<Item: Into<String>>,
+    ) -> Self {
+        self.allowed_origins = allowed_origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What clients have to show as `Authorization: Bearer …` to open a session; without it they are
+    /// refused with status 401. Default is none: everybody may.
+    pub fn token(mut self, token: impl Into<Option<ApiKey>>) -> Self {
+        self.token = token.into();
+        self
+    }
+
+    /// Whether cameras are pulled that are at a loopback, private or link-local address. Default is
+    /// `true`, since most cameras are in one's own network.
+    ///
+    /// Without it, names are looked up before they are connected to; a camera's server that sends on to
+    /// another address is not noticed. Where clients are strangers, give the worker a network of its own.
+    pub fn allow_private_sources(mut self, allow_private_sources: bool) -> Self {
+        self.allow_private_sources = allow_private_sources;
+        self
+    }
+
+    /// Time limit from the answer to a connection with its channels open. Default is 30 s.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// How long a client's program may give no sign of life during an upload; a ping is one. Then the
+    /// session ends with the reason `upload_failed`. Default is 60 s.
+    pub fn idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.idle_timeout = idle_timeout;
+        self
+    }
+
+    /// How long a client that is alive may get no further: an upload without a new part, a frame without
+    /// the ack that it waits for, a result that the client does not take. Nothing else starts it anew, be
+    /// it pings, repeated parts or other messages. Then the session ends, with the reason `upload_failed`
+    /// or `client_stalled` where the client can still be told. Default is 10 min.
+    ///
+    /// A caller that pauses holds back the acks of a lossless session, and a camera or a webcam that
+    /// sends no frame is waited for as long as the connection stands.
+    pub fn progress_timeout(mut self, progress_timeout: Duration) -> Self {
+        self.progress_timeout = progress_timeout;
+        self
+    }
+
+    /// How long a client may be silent on the network before it counts as dead. Default is 15 s.
+    pub fn dead_after(mut self, dead_after: Duration) -> Self {
+        self.dead_after = dead_after;
+        self
+    }
+
+    /// How long a camera that the worker pulls may take to answer, and later be silent. Default is 5 s.
+    pub fn source_timeout(mut self, source_timeout: Duration) -> Self {
+        self.source_timeout = source_timeout;
+        self
+    }
+
+    /// How long a file that is played at its own speed may keep a client waiting for a frame; longer
+    /// pauses are shortened. Default is 2 s.
+    pub fn max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = max_wait;
+        self
+    }
+
+    /// Quality of the JPEG images that are sent, from 1 to 100. Default is 80.
+    pub fn jpeg_quality(mut self, jpeg_quality: u8) -> Self {
+        self.jpeg_quality = jpeg_quality;
+        self
+    }
+
+    /// Whether results are compressed. Default is [`Gzip::Auto`].
+    pub fn gzip(mut self, gzip: Gzip) -> Self {
+        self.gzip = gzip;
+        self
+    }
+
+    /// Frames that may be sent ahead of the last one acked. Default is 1, as the real server has it.
+    pub fn ack_window(mut self, ack_window: u32) -> Self {
+        self.ack_window = ack_window;
+        self
     }
 }
 

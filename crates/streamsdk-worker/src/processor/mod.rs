@@ -22,8 +22,8 @@
 //!     }
 //! }
 //!
-//! let mut processors = Processors::builtin();
-//! processors.register("size", vec![OutputDeclaration::json("pixels")], |_| Ok(Box::new(Size)));
+//! let pixels = OutputDeclaration::json("pixels");
+//! let processors = Processors::builtin().register("size", [pixels], |_| Ok(Box::new(Size)));
 //! assert!(processors.find("size").is_some());
 //! ```
 
@@ -168,6 +168,7 @@ type Factory = dyn Fn(&SessionRequest) -> Result<Box<dyn Processor>, ProcessorEr
 
 /// The processors that clients can choose from, by name. Cloning is cheap.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Processors {
     entries: BTreeMap<String, ProcessorEntry>,
 }
@@ -175,16 +176,13 @@ pub struct Processors {
 impl Processors {
     /// The processors that come with the worker.
     pub fn builtin() -> Self {
-        let mut this = Self::empty();
         let image = || OutputDeclaration::image("image");
         let predictions = OutputDeclaration::json("predictions");
-        this.register("passthrough", vec![image()], |_| Ok(Box::new(passthrough::Passthrough)));
-        this.register("grayscale", vec![image()], |_| Ok(Box::new(grayscale::Grayscale)));
-        this.register("edges", vec![image()], |_| Ok(Box::new(edges::Edges)));
-        this.register("motion", vec![image(), predictions], |_| {
-            Ok(Box::<motion::Motion>::default())
-        });
-        this
+        Self::empty()
+            .register("passthrough", [image()], |_| Ok(Box::new(passthrough::Passthrough)))
+            .register("grayscale", [image()], |_| Ok(Box::new(grayscale::Grayscale)))
+            .register("edges", [image()], |_| Ok(Box::new(edges::Edges)))
+            .register("motion", [image(), predictions], |_| Ok(Box::new(motion::Motion::default())))
     }
 
     /// None.
@@ -197,16 +195,18 @@ impl Processors {
     /// `create` is called for each session, on a thread of its own, before the client is answered. An error
     /// refuses the session, and the client is told the error's text.
     pub fn register(
-        &mut self,
+        mut self,
         name: impl Into<String>,
-        outputs: Vec<OutputDeclaration>,
+        outputs: impl IntoIterator<Item = OutputDeclaration>,
         create: impl Fn(&SessionRequest) -> Result<Box<dyn Processor>, ProcessorError>
         + Send
         + Sync
         + 'static,
-    ) {
+    ) -> Self {
+        let outputs = outputs.into_iter().collect();
         let entry = ProcessorEntry { outputs, create: Arc::new(create) };
         self.entries.insert(name.into(), entry);
+        self
     }
 
     /// The processor called `name`, or `streamsdk/name@v1` as block types are written.

@@ -32,8 +32,7 @@ async fn a_worker_shuts_down_in_the_middle_of_sessions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_frees_its_place() {
-    let mut config = WorkerConfig::default();
-    config.max_sessions = 1;
+    let config = WorkerConfig::default().max_sessions(1);
     let worker = worker_with(config).await;
     for leave_politely in [true, false, true] {
         let deadline = Instant::now() + MAX_WAIT;
@@ -69,8 +68,7 @@ async fn the_time_limit_ends_a_live_session_even_without_frames() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_no_results_is_left() {
-    let mut config = WorkerConfig::default();
-    config.progress_timeout = Duration::from_millis(500);
+    let config = WorkerConfig::default().progress_timeout(Duration::from_millis(500));
     let worker = worker_with(config).await;
     let wish = Wish::of("passthrough").ask(|request| {
         request.data_output = Some(vec!["image".to_owned()]);

@@ -200,11 +200,9 @@ impl Processor for SlowAndFaulty {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_realtime_session_leaves_frames_out_before_counting_and_returns_what_failed() {
-    let mut config = WorkerConfig::default();
-    config.processors = Processors::empty();
-    let image = vec![OutputDeclaration::image("image")];
-    config.processors.register("slow", image, |_| Ok(Box::new(SlowAndFaulty(0))));
-    let worker = worker_with(config).await;
+    let image = OutputDeclaration::image("image");
+    let slow = Processors::empty().register("slow", [image], |_| Ok(Box::new(SlowAndFaulty(0))));
+    let worker = worker_with(WorkerConfig::default().processors(slow)).await;
     let wish = Wish::of("slow").ask(|request| request.webrtc_realtime_processing = true);
     let mut client = wish.connect(&worker).await.unwrap();
     let sending = client.send(TestPattern::new(320, 180, 30.0));

@@ -92,8 +92,7 @@ async fn an_mjpeg_camera_is_pulled_until_it_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_cannot_be_opened_is_an_internal_error_without_its_credentials() {
-    let mut config = WorkerConfig::default();
-    config.source_timeout = std::time::Duration::from_millis(500);
+    let config = WorkerConfig::default().source_timeout(std::time::Duration::from_millis(500));
     let worker = worker_with(config).await;
     // Nobody listens, and somebody who never answers.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
