@@ -92,7 +92,7 @@ async fn uploads_of_nonsense_are_answered_and_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_over_the_limit_is_refused_at_the_first_chunk() {
-    let limits = Limits { upload_bytes: 100_000, ..Limits::default() };
+    let limits = Limits::default().upload_bytes(100_000);
     let config = WorkerConfig::default().limits(limits);
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;

@@ -15,7 +15,7 @@ use streamsdk_protocol::{Limits, Redactor};
 const INFLATED: usize = 1 << 20;
 
 fuzz_target!(|chunk: &[u8]| {
-    let limits = Limits { inflated_bytes: INFLATED, ..Limits::default() };
+    let limits = Limits::default().inflated_bytes(INFLATED);
     let message = Reassembler::new(limits).push(Bytes::copy_from_slice(chunk));
     let Ok(Some(message)) = message else { return };
     let redactor = Redactor::default();

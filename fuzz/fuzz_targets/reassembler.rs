@@ -19,19 +19,20 @@ enum Input {
     Raw(Vec<u8>),
 }
 
+const BYTES: usize = 200;
+const MESSAGES: usize = 3;
+
 fuzz_target!(|inputs: Vec<Input>| {
-    let limits = Limits {
-        message_bytes: 200,
-        message_chunks: 20,
-        messages_in_flight: 3,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message_bytes(BYTES)
+        .message_chunks(20)
+        .messages_in_flight(MESSAGES);
     let mut reassembler = Reassembler::new(limits);
     for input in inputs {
         if let Ok(Some(message)) = reassembler.push(chunk(input)) {
-            assert!(message.payload.len() <= limits.message_bytes);
+            assert!(message.payload.len() <= BYTES);
         }
-        assert!(reassembler.in_flight() <= limits.messages_in_flight);
+        assert!(reassembler.in_flight() <= MESSAGES);
     }
 });
 

@@ -22,13 +22,12 @@ enum Input {
     Raw(Vec<u8>),
 }
 
+const FILE: u64 = 16 * MAX_CHUNK_PAYLOAD as u64;
+const WAITING: usize = 100;
+
 fuzz_target!(|inputs: (u8, Vec<Input>)| {
     let (total, inputs) = inputs;
-    let limits = Limits {
-        upload_bytes: 16 * MAX_CHUNK_PAYLOAD as u64,
-        upload_reorder_bytes: 100,
-        ..Limits::default()
-    };
+    let limits = Limits::default().upload_bytes(FILE).upload_reorder_bytes(WAITING);
     let mut upload = UploadAssembler::new(limits);
     let mut handed_out = 0;
     for input in inputs {
@@ -40,8 +39,8 @@ fuzz_target!(|inputs: (u8, Vec<Input>)| {
             Ok(UploadEvent::Ping | UploadEvent::Waiting) => {}
             Err(_) => return,
         }
-        assert!(upload.received_bytes() <= limits.upload_bytes);
-        assert!(upload.received_bytes() - handed_out <= limits.upload_reorder_bytes as u64);
+        assert!(upload.received_bytes() <= FILE);
+        assert!(upload.received_bytes() - handed_out <= WAITING as u64);
         assert!(!upload.is_complete() || upload.received_bytes() == handed_out);
     }
 });

@@ -32,7 +32,7 @@ fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
         .token(arguments.token_file.as_deref().map(read_token).transpose()?)
         .allow_private_sources(arguments.allow_private_sources);
     if let Some(bytes) = arguments.max_upload {
-        config = config.limits(Limits { upload_bytes: bytes, ..Limits::default() });
+        config = config.limits(Limits::default().upload_bytes(bytes));
     }
     if !arguments.allow_origin.is_empty() {
         config = config.allowed_origins(&arguments.allow_origin);

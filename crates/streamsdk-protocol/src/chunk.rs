@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_message_over_the_byte_limit_is_forgotten_and_the_next_one_passes() {
-        let limits = Limits { message_bytes: MAX_CHUNK_PAYLOAD + 10, ..Limits::default() };
+        let limits = Limits::default().message_bytes(MAX_CHUNK_PAYLOAD + 10);
         let mut reassembler = Reassembler::new(limits);
         let payload = vec![1; MAX_CHUNK_PAYLOAD + 11];
         let mut chunks = split(1, &payload);
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_repeated_chunk_does_not_count_against_the_limit() {
-        let limits = Limits { message_bytes: MAX_CHUNK_PAYLOAD + 10, ..Limits::default() };
+        let limits = Limits::default().message_bytes(MAX_CHUNK_PAYLOAD + 10);
         let mut reassembler = Reassembler::new(limits);
         let payload = vec![1; MAX_CHUNK_PAYLOAD + 10];
         let first = split(1, &payload).next().unwrap();
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn the_stalest_message_makes_room_and_is_counted() {
-        let limits = Limits { messages_in_flight: 2, ..Limits::default() };
+        let limits = Limits::default().messages_in_flight(2);
         let mut reassembler = Reassembler::new(limits);
         let payload = vec![0; MAX_CHUNK_PAYLOAD * 2];
         let first_halves = (1..=3).map(|id| split(id, &payload).next().unwrap());

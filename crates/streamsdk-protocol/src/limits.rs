@@ -5,24 +5,18 @@
 /// ```
 /// use streamsdk_protocol::Limits;
 ///
-/// let limits = Limits { message_bytes: 8 << 20, ..Limits::default() };
-/// assert_eq!(limits.messages_in_flight, 8);
+/// let limits = Limits::default().message_bytes(8 << 20).messages_in_flight(4);
+/// # let _ = limits;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Limits {
-    /// Largest reassembled message, compressed as it travels. Default is 64 MiB.
-    pub message_bytes: usize,
-    /// Largest message after decompression. Default is 128 MiB.
-    pub inflated_bytes: usize,
-    /// Most chunks that one message may claim to have. Default is 4096.
-    pub message_chunks: u32,
-    /// Most messages that may be incomplete at a time. Default is 8.
-    pub messages_in_flight: usize,
-    /// Largest file that may be uploaded. Default is 8 GiB.
-    pub upload_bytes: u64,
-    /// Most bytes of an upload that may wait for an earlier chunk; each waiting chunk counts
-    /// [`WAITING_OVERHEAD`](crate::upload::WAITING_OVERHEAD) more. Default is 4 MiB.
-    pub upload_reorder_bytes: usize,
+    pub(crate) message_bytes: usize,
+    pub(crate) inflated_bytes: usize,
+    pub(crate) message_chunks: u32,
+    pub(crate) messages_in_flight: usize,
+    pub(crate) upload_bytes: u64,
+    pub(crate) upload_reorder_bytes: usize,
 }
 
 impl Default for Limits {
@@ -35,5 +29,44 @@ impl Default for Limits {
             upload_bytes: 8 << 30,
             upload_reorder_bytes: 4 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// Largest reassembled message, compressed as it travels. Default is 64 MiB.
+    pub fn message_bytes(mut self, message_bytes: usize) -> Self {
+        self.message_bytes = message_bytes;
+        self
+    }
+
+    /// Largest message after decompression. Default is 128 MiB.
+    pub fn inflated_bytes(mut self, inflated_bytes: usize) -> Self {
+        self.inflated_bytes = inflated_bytes;
+        self
+    }
+
+    /// Most chunks that one message may claim to have. Default is 4096.
+    pub fn message_chunks(mut self, message_chunks: u32) -> Self {
+        self.message_chunks = message_chunks;
+        self
+    }
+
+    /// Most messages that may be incomplete at a time. Default is 8.
+    pub fn messages_in_flight(mut self, messages_in_flight: usize) -> Self {
+        self.messages_in_flight = messages_in_flight;
+        self
+    }
+
+    /// Largest file that may be uploaded. Default is 8 GiB.
+    pub fn upload_bytes(mut self, upload_bytes: u64) -> Self {
+        self.upload_bytes = upload_bytes;
+        self
+    }
+
+    /// Most bytes of an upload that may wait for an earlier chunk; each waiting chunk counts
+    /// [`WAITING_OVERHEAD`](crate::upload::WAITING_OVERHEAD) more. Default is 4 MiB.
+    pub fn upload_reorder_bytes(mut self, upload_reorder_bytes: usize) -> Self {
+        self.upload_reorder_bytes = upload_reorder_bytes;
+        self
     }
 }

@@ -333,7 +333,7 @@ mod tests {
     fn claims_over_the_limit_are_refused_before_anything_is_kept() {
         let mut upload = UploadAssembler::new(Limits::default());
         assert!(matches!(upload.push(chunk(0, u32::MAX, b"x")), Err(UploadError::TooLarge { .. })));
-        let limits = Limits { upload_bytes: 10, ..Limits::default() };
+        let limits = Limits::default().upload_bytes(10);
         let mut upload = UploadAssembler::new(limits);
         assert!(matches!(upload.push(chunk(0, 1, &[0; 11])), Err(UploadError::TooLarge { .. })));
     }
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded() {
-        let limits = Limits { upload_reorder_bytes: 130, ..Limits::default() };
+        let limits = Limits::default().upload_reorder_bytes(130);
         let mut upload = UploadAssembler::new(limits);
         assert_eq!(upload.push(chunk(1, 9, b"b")), Ok(UploadEvent::Waiting));
         assert_eq!(upload.push(chunk(2, 9, b"c")), Ok(UploadEvent::Waiting));

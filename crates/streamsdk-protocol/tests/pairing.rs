@@ -14,6 +14,7 @@ use streamsdk_protocol::pairing::{
 };
 
 const FRAMES: u32 = 300;
+const WINDOW: usize = 150;
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -46,7 +47,7 @@ proptest! {
         events in vec((any::<u32>(), stamp(), stamp(), 0..6u8), 1..400),
         window in 0..20usize,
     ) {
-        let config = PairingConfig { window, ..PairingConfig::default() };
+        let config = PairingConfig::default().window(window);
         let mut run = Run::new(config);
         for (random, pts, time_base, kind) in events {
             let arrived = Duration::from_millis(random.into());
@@ -147,7 +148,7 @@ impl Server {
     fn run(&self, frame_delay: &Delay, data_delay: &Delay, reports: bool) -> Outcome {
         let mut events = self.session(frame_delay, data_delay, reports);
         events.sort_by_key(|(arrived, ..)| *arrived);
-        let mut run = Run::new(PairingConfig::default());
+        let mut run = Run::new(PairingConfig::default().window(WINDOW));
         for (arrived, number, sent) in events {
             match sent {
                 Sent::Data(metadata) => run.data(DataStamp::new(Some(&metadata), arrived), number),
@@ -271,7 +272,7 @@ struct Outcome {
 
 impl Outcome {
     fn is_right(&self) -> bool {
-        let bounded = self.most_waiting <= 2 * PairingConfig::default().window;
+        let bounded = self.most_waiting <= 2 * WINDOW;
         self.wrong.is_empty() && self.all_came_out_once && self.in_order && bounded
     }
 

@@ -68,15 +68,14 @@ proptest! {
             .collect();
         chunks.extend(doubles.iter().map(|at| at.get(&chunks).clone()).collect::<Vec<_>>());
 
-        let limits = Limits::default();
-        let mut reassembler = Reassembler::new(limits);
+        let mut reassembler = Reassembler::new(Limits::default().messages_in_flight(8));
         let mut joined = BTreeMap::new();
         for chunk in reorder(chunks, &order) {
             if let Some(message) = reassembler.push(chunk).unwrap() {
                 prop_assert_eq!(&message.payload, &messages[&message.frame_id]);
                 joined.insert(message.frame_id, message.payload.to_vec());
             }
-            prop_assert!(reassembler.in_flight() <= limits.messages_in_flight);
+            prop_assert!(reassembler.in_flight() <= 8);
         }
         prop_assert_eq!(joined, messages);
         prop_assert_eq!(reassembler.abandoned(), 0);
@@ -88,7 +87,7 @@ proptest! {
         order in vec(any::<u32>(), 1..40),
         in_flight in 1..4usize,
     ) {
-        let limits = Limits { messages_in_flight: in_flight, ..Limits::default() };
+        let limits = Limits::default().messages_in_flight(in_flight);
         let mut reassembler = Reassembler::new(limits);
         let mut model = InFlight { limit: in_flight, ..InFlight::default() };
         let cut = |(id, len): (u32, &usize)| split(id, &content(id, *len)).collect::<Vec<_>>();
@@ -162,12 +161,7 @@ proptest! {
     fn a_message_is_joined_of_chunks_that_agree_or_not_at_all(
         sent in vec(plausible_chunk(), 0..120),
     ) {
-        let limits = Limits {
-            message_bytes: 90,
-            message_chunks: 5,
-            messages_in_flight: 3,
-            ..Limits::default()
-        };
+        let limits = Limits::default().message_bytes(90).message_chunks(5).messages_in_flight(3);
         let mut reassembler = Reassembler::new(limits);
         for (at, (header, len)) in sent.iter().enumerate() {
             // Every payload is its own place in the list, as often as it is long.
@@ -175,7 +169,7 @@ proptest! {
             header.write(&mut chunk);
             chunk.extend_from_slice(&vec![at as u8; *len]);
             if let Ok(Some(message)) = reassembler.push(chunk.freeze()) {
-                prop_assert!(message.payload.len() <= limits.message_bytes);
+                prop_assert!(message.payload.len() <= 90);
                 let parts: Vec<_> = message.payload.chunk_by(|a, b| a == b).collect();
                 prop_assert_eq!(parts.len(), header.total as usize);
                 for (index, part) in (0..).zip(parts) {
@@ -184,7 +178,7 @@ proptest! {
                     prop_assert_eq!(part.len(), len);
                 }
             }
-            prop_assert!(reassembler.in_flight() <= limits.messages_in_flight);
+            prop_assert!(reassembler.in_flight() <= 3);
         }
     }
 
@@ -201,7 +195,7 @@ proptest! {
         messages in vec(prop_oneof![6 => plausible_part(), 1 => any_bytes(0..=20)], 0..40),
         upload_bytes in prop_oneof![Just(20), Just(8 * MAX_CHUNK_PAYLOAD as u64)],
     ) {
-        let limits = Limits { upload_bytes, upload_reorder_bytes: 60, ..Limits::default() };
+        let limits = Limits::default().upload_bytes(upload_bytes).upload_reorder_bytes(60);
         let mut upload = UploadAssembler::new(limits);
         let mut handed_out = 0;
         for message in messages {
@@ -238,7 +232,7 @@ proptest! {
 
         // Behind a part that is late by that much, one part less than that can have come.
         let waiting = displacement.saturating_sub(1) as usize * (part + WAITING_OVERHEAD);
-        let limits = Limits { upload_reorder_bytes: waiting, ..Limits::default() };
+        let limits = Limits::default().upload_reorder_bytes(waiting);
         let mut upload = UploadAssembler::new(limits);
         let mut received = Vec::new();
         for chunk in shuffled {
@@ -286,7 +280,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn small_limits() -> Limits {
-    Limits { inflated_bytes: 1 << 16, ..Limits::default() }
+    Limits::default().inflated_bytes(1 << 16)
 }
 
 fn parse(payload: impl Into<Bytes>) -> Option<OutputMessage> {

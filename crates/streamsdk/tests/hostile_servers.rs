@@ -67,10 +67,7 @@ async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
         message(7).encode(true),
     ];
     let server = serving(payloads).await;
-    let limits = streamsdk_protocol::Limits {
-        inflated_bytes: 1 << 20,
-        ..streamsdk_protocol::Limits::default()
-    };
+    let limits = streamsdk_protocol::Limits::default().inflated_bytes(1 << 20);
     let config = StreamConfig::default().limits(limits);
     let session = upload(server.url(), config).await.unwrap();
     let (results, summary) = drain(session).await.unwrap();

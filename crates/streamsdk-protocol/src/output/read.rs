@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn a_bomb_is_refused() {
         let message = ChunkedMessage { frame_id: 1, payload: deflate(&vec![b' '; 8 << 20]).into() };
-        let limits = Limits { inflated_bytes: 1 << 20, ..Limits::default() };
+        let limits = Limits::default().inflated_bytes(1 << 20);
         assert!(matches!(
             OutputMessage::parse(message, &limits, &Redactor::default()),
             Err(OutputError::TooLarge { limit }) if limit == 1 << 20

@@ -71,26 +71,49 @@ pub struct Pairing<F, D> {
 
 /// How [`Pairing`] weighs waiting against pairing.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct PairingConfig {
-    /// Most frames, and most messages, that wait; over it the oldest comes out alone. Default is
-    /// 150.
-    pub window: usize,
-    /// Largest difference between the times of a pair, in ticks of 90 kHz. Frames closer together
-    /// than twice this may be confused when one is lost. Default is 90, which is 1 ms.
-    pub tolerance: u32,
-    /// How long everything waits for good evidence of the offset before the best guess is used,
-    /// from when both a frame and a message have arrived. A report that does not tell yet, because
-    /// messages are slow or one is lost, starts it again, up to three times this in all. Two full
-    /// windows end it. Default is 1.6 s: the server sends a report at least every 1.5 s.
-    pub hold: Duration,
-    /// How many complete pairs wait for an earlier frame or message that may only be late.
-    /// Default is 1: neither path reorders by itself.
-    pub reordering: usize,
+    pub(crate) window: usize,
+    pub(crate) tolerance: u32,
+    pub(crate) hold: Duration,
+    pub(crate) reordering: usize,
 }
 
 impl Default for PairingConfig {
     fn default() -> Self {
         Self { window: 150, tolerance: 90, hold: Duration::from_millis(1600), reordering: 1 }
+    }
+}
+
+impl PairingConfig {
+    /// Most frames, and most messages, that wait; over it the oldest comes out alone. Default is
+    /// 150.
+    pub fn window(mut self, window: usize) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Largest difference between the times of a pair, in ticks of 90 kHz. Frames closer together
+    /// than twice this may be confused when one is lost. Default is 90, which is 1 ms.
+    pub fn tolerance(mut self, tolerance: u32) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// How long everything waits for good evidence of the offset before the best guess is used,
+    /// from when both a frame and a message have arrived. A report that does not tell yet, because
+    /// messages are slow or one is lost, starts it again, up to three times this in all. Two full
+    /// windows end it. Default is 1.6 s: the server sends a report at least every 1.5 s.
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// How many complete pairs wait for an earlier frame or message that may only be late.
+    /// Default is 1: neither path reorders by itself.
+    pub fn reordering(mut self, reordering: usize) -> Self {
+        self.reordering = reordering;
+        self
     }
 }
 
@@ -135,7 +158,8 @@ const MAX_UNPAIRED: usize = 30;
 impl<F, D> Pairing<F, D> {
     /// A pairing that has seen nothing. A window of 0 is taken as 1.
     pub fn new(config: PairingConfig) -> Self {
-        let config = PairingConfig { window: config.window.max(1), ..config };
+        let window = config.window.max(1);
+        let config = config.window(window);
         Self {
             offset: OffsetEstimator::new(&config),
             config,

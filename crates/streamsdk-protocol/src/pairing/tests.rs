@@ -196,7 +196,7 @@ fn an_offset_that_fits_nothing_is_sought_again() {
 
 #[test]
 fn no_more_than_the_window_waits() {
-    let mut pairing = Pairing::new(PairingConfig { window: 4, ..PairingConfig::default() });
+    let mut pairing = Pairing::new(PairingConfig::default().window(4));
     (1..=6).for_each(|number| frame(&mut pairing, number, Continuity::AfterGap));
     assert_eq!(popped(&mut pairing), [Paired::FrameOnly(1), Paired::FrameOnly(2)]);
     assert_eq!(pairing.statistics().evicted, 2);
