@@ -1,9 +1,10 @@
 //! `streamsdk devices`: this machine's cameras.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use streamsdk::SourceError;
 use streamsdk::capture::{
     WebcamFormatInfo, WebcamInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps, webcams,
@@ -16,7 +17,10 @@ use crate::terminal;
 pub(crate) fn run(arguments: &DevicesArguments) -> Result<ExitCode, Failure> {
     let cameras = webcams().map_err(SourceError::from)?;
     if arguments.json {
-        terminal::print(format_args!("{:#}", Value::from_iter(cameras.iter().map(as_json))))?;
+        let cameras: Vec<_> = cameras.iter().map(Camera::from).collect();
+        let text = serde_json::to_string_pretty(&cameras)
+            .map_err(|error| Failure::Internal(error.to_string()))?;
+        terminal::print(text)?;
     } else if cameras.is_empty() {
         terminal::print("no camera")?;
     } else {
@@ -78,36 +82,108 @@ fn decimal(rate: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn as_json(camera: &WebcamInfo) -> Value {
-    json!({
-        "index": camera.index,
-        "path": camera.path,
-        "name": camera.name,
-        "driver": camera.driver,
-        "bus": camera.bus,
-        "formats": Value::from_iter(camera.formats().iter().map(format_as_json)),
-    })
+/// A camera as `--json` has it.
+#[derive(Serialize)]
+struct Camera<'a> {
+    index: u32,
+    path: &'a Path,
+    name: &'a str,
+    driver: &'a str,
+    bus: &'a str,
+    formats: Vec<Format<'a>>,
 }
 
-fn format_as_json(format: &WebcamFormatInfo) -> Value {
-    json!({
-        "fourcc": format.fourcc,
-        "description": format.description,
-        "usable": format.format.is_some(),
-        "modes": Value::from_iter(format.modes.iter().map(mode_as_json)),
-    })
+#[derive(Serialize)]
+struct Format<'a> {
+    fourcc: &'a str,
+    description: &'a str,
+    usable: bool,
+    modes: Vec<Mode<'a>>,
 }
 
-fn mode_as_json(mode: &WebcamMode) -> Value {
-    let range =
-        |steps: WebcamSteps| json!({ "min": steps.min, "max": steps.max, "step": steps.step });
-    let (width, height) = match mode.size {
-        WebcamSize::Discrete { width, height } => (json!(width), json!(height)),
-        WebcamSize::Stepwise { width, height } => (range(width), range(height)),
-    };
-    let fps = match &mode.rates {
-        WebcamRates::Discrete(rates) => json!(rates),
-        WebcamRates::Range { slowest, fastest, .. } => json!({ "min": slowest, "max": fastest }),
-    };
-    json!({ "width": width, "height": height, "fps": fps })
+#[derive(Serialize)]
+struct Mode<'a> {
+    width: Extent,
+    height: Extent,
+    fps: Rates<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Extent {
+    One(u32),
+    Several { min: u32, max: u32, step: u32 },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Rates<'a> {
+    These(&'a [f64]),
+    Between { min: f64, max: f64 },
+}
+
+impl<'a> From<&'a WebcamInfo> for Camera<'a> {
+    fn from(camera: &'a WebcamInfo) -> Self {
+        Self {
+            index: camera.index,
+            path: &camera.path,
+            name: &camera.name,
+            driver: &camera.driver,
+            bus: &camera.bus,
+            formats: camera.formats().iter().map(Format::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a WebcamFormatInfo> for Format<'a> {
+    fn from(format: &'a WebcamFormatInfo) -> Self {
+        Self {
+            fourcc: &format.fourcc,
+            description: &format.description,
+            usable: format.format.is_some(),
+            modes: format.modes.iter().map(Mode::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a WebcamMode> for Mode<'a> {
+    fn from(mode: &'a WebcamMode) -> Self {
+        let (width, height) = match mode.size {
+            WebcamSize::Discrete { width, height } => (Extent::One(width), Extent::One(height)),
+            WebcamSize::Stepwise { width, height } => (width.into(), height.into()),
+        };
+        let fps = match &mode.rates {
+            WebcamRates::Discrete(rates) => Rates::These(rates),
+            WebcamRates::Range { slowest, fastest, .. } => {
+                Rates::Between { min: *slowest, max: *fastest }
+            }
+        };
+        Self { width, height, fps }
+    }
+}
+
+impl From<WebcamSteps> for Extent {
+    fn from(WebcamSteps { min, max, step }: WebcamSteps) -> Self {
+        Self::Several { min, max, step }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_stands_alone_and_a_range_says_its_ends() {
+        let steps = WebcamSteps { min: 16, max: 640, step: 8 };
+        let mode = Mode {
+            width: steps.into(),
+            height: Extent::One(480),
+            fps: Rates::Between { min: 1.0, max: 30.0 },
+        };
+        assert_eq!(
+            serde_json::to_string(&mode).unwrap(),
+            r#"{"width":{"min":16,"max":640,"step":8},"height":480,"fps":{"min":1.0,"max":30.0}}"#
+        );
+        assert_eq!(serde_json::to_string(&Rates::These(&[30.0, 15.0])).unwrap(), "[30.0,15.0]");
+    }
 }
