@@ -5,11 +5,11 @@ mod bars;
 
 use std::path::PathBuf;
 
-use streamsdk::capture::VideoFile;
-use streamsdk::media::{ColorMatrix, ColorRange, ColorSpace, Frame};
 use streamsdk::{
     BitrateLimits, Event, ProducerSource, Session, StreamConfig, VideoCodec, VideoFileSource,
 };
+use streamsdk_capture::VideoFile;
+use streamsdk_media::{ColorMatrix, ColorRange, ColorSpace, Frame};
 use streamsdk_tests::{next, start_source, worker_with};
 use streamsdk_worker::{Worker, WorkerConfig};
 

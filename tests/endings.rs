@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamsdk::capture::{FrameProducer, TestPattern};
-use streamsdk::protocol::chunk::split;
-use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk::{
     Ended, Error, ErrorKind, Event, ManualSource, ProducerSource, RetryPolicy, Session,
     StreamConfig, Summary, Timeouts,
 };
+use streamsdk_capture::{FrameProducer, TestPattern};
+use streamsdk_protocol::chunk::split;
+use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
 };
@@ -127,7 +127,7 @@ struct Broken;
 impl Processor for Broken {
     fn process(
         &mut self,
-        _: &streamsdk::media::Frame,
+        _: &streamsdk_media::Frame,
         _: &FrameContext<'_>,
     ) -> Result<Outputs, ProcessorError> {
         Err(ProcessorError::Other("the model is missing".into()))

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use serde_json::json;
-use streamsdk::protocol::chunk::Reassembler;
-use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
-use streamsdk::protocol::output::OutputMessage;
-use streamsdk::protocol::{Limits, Redactor};
-use streamsdk::signaling::{HttpSignaling, Signaling};
-use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk::{Ended, StreamConfig};
+use streamsdk_protocol::chunk::Reassembler;
+use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
+use streamsdk_protocol::output::OutputMessage;
+use streamsdk_protocol::{Limits, Redactor};
+use streamsdk_signaling::{HttpSignaling, Signaling};
 use streamsdk_tests::{drain, start, worker, worker_with};
+use streamsdk_transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk_worker::{Worker, WorkerConfig};
 
 /// A client of nothing but a connection: it says what it likes.

@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use streamsdk::capture::{CaptureError, NetworkStream, Reconnect, marker};
-use streamsdk::media::PixelFormat;
 use streamsdk::{
     ErrorKind, Event, LocalStreamSource, Session, SourceError, StreamConfig, Transcode, VideoCodec,
     VideoStatistics,
 };
+use streamsdk_capture::{CaptureError, NetworkStream, Reconnect, marker};
+use streamsdk_media::PixelFormat;
 use streamsdk_tests::{clip, honest_end, next, start_source, worker};
 
 const FRAMES: u64 = 90;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use streamsdk::protocol::chunk::split;
-use streamsdk::protocol::control::ControlMessage;
-use streamsdk::protocol::output::{OutgoingMessage, VideoMetadata};
-use streamsdk::transport::Message;
 use streamsdk::{Ended, Event, StreamConfig};
+use streamsdk_protocol::chunk::split;
+use streamsdk_protocol::control::ControlMessage;
+use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_tests::{FakeServer, drain, next, start, worker};
+use streamsdk_transport::Message;
 use tokio::sync::mpsc;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use streamsdk::media::Frame;
 use streamsdk::{Error, ErrorKind, StreamConfig};
+use streamsdk_media::Frame;
 use streamsdk_tests::{drain, next, start, worker_with};
 use streamsdk_worker::{
     FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, SessionEnd,

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use streamsdk::Client;
-use streamsdk::capture::{FrameProducer, TestPattern};
-use streamsdk::media::Frame;
+use streamsdk_capture::{FrameProducer, TestPattern};
+use streamsdk_media::Frame;
 use streamsdk_tests::clip;
 use streamsdk_worker::{Processors, Worker, WorkerConfig};
 

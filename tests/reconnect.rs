@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtsp_camera::Camera;
-use streamsdk::capture::{EncodedProducer, NetworkStream, TestPattern};
 use streamsdk::{Ended, Event, LocalStreamSource, ProducerSource, Session, StreamConfig};
+use streamsdk_capture::{EncodedProducer, NetworkStream, TestPattern};
 use streamsdk_tests::{KillableWorker, clip, next, start_source, worker};
 use streamsdk_worker::{Worker, WorkerConfig};
 

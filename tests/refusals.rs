@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse};
 use axum::routing::any;
 use serde_json::json;
-use streamsdk::protocol::init::InitResponse;
-use streamsdk::protocol::rejection::RejectionReason;
 use streamsdk::{
     Client, Error, ErrorKind, Stage, StreamConfig, Timeouts, VideoFileSource, Workflow,
 };
+use streamsdk_protocol::init::InitResponse;
+use streamsdk_protocol::rejection::RejectionReason;
 use streamsdk_tests::{clip, failure, start, worker, worker_with};
 use streamsdk_worker::WorkerConfig;
 use tokio::net::TcpListener;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use streamsdk::capture::{TestPattern, marker};
-use streamsdk::media::{Frame, PixelFormat};
 use streamsdk::{
     Ended, ErrorKind, Event, FramePolicy, FrameSendError, ManualSource, ProducerSource,
     ReceivedFrame, Session, StreamConfig, Summary, VideoCodec, VideoFileSource,
 };
+use streamsdk_capture::{TestPattern, marker};
+use streamsdk_media::{Frame, PixelFormat};
 use streamsdk_tests::{LossyServer, clip, drain, honest_end, next, start_source, worker};
 
 /// Every frame processed, none skipped as late.

@@ -1,13 +1,13 @@
 //! What web pages need of the worker, and programs that reach it as pages do.
 
 use bytes::BytesMut;
-use streamsdk::protocol::INIT_PATH;
-use streamsdk::protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
-use streamsdk::protocol::upload::UploadPlan;
-use streamsdk::signaling::{HttpSignaling, Signaling};
-use streamsdk::transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk::{Client, Ended, StreamConfig, VideoFileSource, Workflow};
+use streamsdk_protocol::INIT_PATH;
+use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
+use streamsdk_protocol::upload::UploadPlan;
+use streamsdk_signaling::{HttpSignaling, Signaling};
 use streamsdk_tests::{MAX_WAIT, clip, drain, http_post, worker, worker_with};
+use streamsdk_transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk_worker::{Gzip, Worker, WorkerConfig};
 
 type EditOffer = fn(&str) -> String;

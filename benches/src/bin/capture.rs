@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
-use streamsdk::media::video::VideoEncoder;
-use streamsdk::media::video::{self, EncodeOptions, EncodedFrame, EncoderConfig, VideoCodec};
-use streamsdk::media::{Frame, PixelFormat, TimeBase, Timestamp};
 use streamsdk_benches::{Moment, conclude, thread_cpu_time};
+use streamsdk_media::video::VideoEncoder;
+use streamsdk_media::video::{self, EncodeOptions, EncodedFrame, EncoderConfig, VideoCodec};
+use streamsdk_media::{Frame, PixelFormat, TimeBase, Timestamp};
 
 #[derive(Parser)]
 struct Options {

@@ -8,11 +8,11 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Parser;
 use serde_json::{Value, json};
-use streamsdk::protocol::init::{InitRequest, SessionDescription};
-use streamsdk::protocol::{INFERENCE_CHANNEL, UPLOAD_CHANNEL};
-use streamsdk::signaling::{HttpSignaling, Signaling};
-use streamsdk::transport::{Connected, Offer, PeerConfig};
 use streamsdk_benches::{conclude, read_json, runtime};
+use streamsdk_protocol::init::{InitRequest, SessionDescription};
+use streamsdk_protocol::{INFERENCE_CHANNEL, UPLOAD_CHANNEL};
+use streamsdk_signaling::{HttpSignaling, Signaling};
+use streamsdk_transport::{Connected, Offer, PeerConfig};
 
 #[derive(Parser)]
 struct Options {

@@ -11,13 +11,13 @@ use axum::routing::post;
 use axum::{Json, Router};
 use clap::Parser;
 use serde_json::{Value, json};
-use streamsdk::protocol::init::{InitRequest, InitResponse};
-use streamsdk::protocol::upload::HEADER_LEN;
-use streamsdk::protocol::{INIT_PATH, UPLOAD_CHANNEL};
-use streamsdk::transport::{
+use streamsdk_benches::{Moment, runtime};
+use streamsdk_protocol::init::{InitRequest, InitResponse};
+use streamsdk_protocol::upload::HEADER_LEN;
+use streamsdk_protocol::{INIT_PATH, UPLOAD_CHANNEL};
+use streamsdk_transport::{
     Answer, Channel, IncomingChannels, Interfaces, Message, Peer, PeerConfig,
 };
-use streamsdk_benches::{Moment, runtime};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::{Value, json};
-use streamsdk::capture::{FrameProducer, TestPattern};
-use streamsdk::media::{Frame, PixelFormat};
 use streamsdk::{
     BitrateLimits, Client, Event, FrameSender, Latency, ManualSource, StreamConfig, VideoCodec,
 };
 use streamsdk_benches::{Moment, Usage, conclude, runtime, workflow};
+use streamsdk_capture::{FrameProducer, TestPattern};
+use streamsdk_media::{Frame, PixelFormat};
 
 /// Frames that are drawn beforehand and sent over and over.
 const DRAWN: u64 = 2;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use streamsdk::SourceError;
-use streamsdk::capture::{
-    WebcamFormatInfo, WebcamInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps, webcams,
+use streamsdk::{
+    SourceError, WebcamFormatInfo, WebcamInfo, WebcamMode, WebcamRates, WebcamSize, WebcamSteps,
+    webcams,
 };
 
 use crate::args::DevicesArguments;

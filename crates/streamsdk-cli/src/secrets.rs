@@ -2,7 +2,8 @@
 
 use std::env;
 
-use streamsdk::protocol::{ApiKey, Redactor};
+use streamsdk::ApiKey;
+use streamsdk_protocol::Redactor;
 
 /// Options whose values are secrets.
 const OPTIONS: [&str; 2] = ["--api-key", "--turn-credential"];

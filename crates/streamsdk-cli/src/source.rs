@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use streamsdk::protocol::redact_url;
+use streamsdk_protocol::redact_url;
 
 /// What is streamed.
 #[derive(Debug, Clone, PartialEq)]

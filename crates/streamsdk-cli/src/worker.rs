@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use streamsdk::protocol::{ApiKey, Limits};
+use streamsdk::{ApiKey, Limits};
 use streamsdk_worker::{Worker, WorkerConfig};
 
 use crate::args::WorkerArguments;

@@ -16,7 +16,7 @@ use common::{
 use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use streamsdk::capture::VideoFile;
+use streamsdk_capture::VideoFile;
 
 /// Far more than anything here takes.
 const MAX_WAIT: Duration = Duration::from_secs(60);

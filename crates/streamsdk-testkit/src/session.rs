@@ -16,7 +16,7 @@ pub async fn start_source(
     processor: &str,
     config: StreamConfig,
 ) -> Result<Session, Error> {
-    let client = Client::builder(url).interfaces(streamsdk::transport::Interfaces::Loopback);
+    let client = Client::builder(url).interfaces(streamsdk::Interfaces::Loopback);
     client
         .build()?
         .stream(source)

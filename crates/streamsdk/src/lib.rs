@@ -60,7 +60,7 @@
 //! - `local-stream`: `LocalStreamSource`, for cameras and servers that this machine pulls. Needs what
 //!   `video` needs.
 //! - `webcam`: `WebcamSource`, for cameras of this machine (Linux). Needs what `video` needs.
-//! - `video-writer`: [`media`]'s `mp4`, which writes frames to a video file. Needs what `h264` needs.
+//! - `video-writer`: `mp4`, which writes frames to a video file. Needs what `h264` needs.
 //! - `turbojpeg`: received images are decoded by libjpeg-turbo, built from source with cmake and nasm.
 //! - `full`: all of these.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -105,14 +105,39 @@ pub use stats::{Drops, Ended, FrameError, Latency, Summary, UploadProgress, Vide
 pub use steering::ControlError;
 pub use workflow::Workflow;
 
+// What a caller names of the crates below. Who needs more of one depends on that crate.
+#[doc(hidden)]
 pub use streamsdk_capture as capture;
-pub use streamsdk_media as media;
-pub use streamsdk_protocol as protocol;
-pub use streamsdk_signaling as signaling;
-pub use streamsdk_signaling::ApiKeyTransport;
-pub use streamsdk_transport as transport;
-pub use streamsdk_transport::{VideoCodec, VideoDirection};
-pub use streamsdk_video::{BitrateLimits, DecodeStats, PictureError};
+pub use streamsdk_capture::{
+    CaptureError, CapturedFrame, Damage, EncodedProducer, FrameProducer, ProducerFormat,
+    StopHandle, TestPattern,
+};
+#[cfg(feature = "local-stream")]
+pub use streamsdk_capture::{NetworkStream, NetworkStreamOptions, Reconnect, Transport};
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub use streamsdk_capture::{
+    Webcam, WebcamFormat, WebcamFormatInfo, WebcamId, WebcamInfo, WebcamMode, WebcamOptions,
+    WebcamRates, WebcamSize, WebcamSteps, webcams,
+};
+pub use streamsdk_media::jpeg::JpegError;
+#[cfg(feature = "video-writer")]
+pub use streamsdk_media::mp4;
+pub use streamsdk_media::video::EncodedFrame;
+pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
+pub use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
+pub use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
+pub use streamsdk_protocol::output::{
+    EncodedImage, OddField, OddFields, Oddity, Output, OutputError, Outputs, VideoMetadata,
+};
+pub use streamsdk_protocol::pairing::{Evidence, PairingStatistics};
+pub use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection, RejectionReason};
+pub use streamsdk_protocol::{ApiKey, Limits};
+pub use streamsdk_signaling::{ApiKeyTransport, Signaling, SignalingError};
+pub use streamsdk_transport::{
+    Channel, ChannelReceiver, ChannelSender, EndReason, Interfaces, Message, SendError,
+    TransportStats, VideoCodec, VideoDirection, VideoReceiveStats, VideoSendStats,
+};
+pub use streamsdk_video::{BitrateLimits, DecodeStats, PictureError, SendFramesError};
 
 /// The examples of the project's README and of the package's compile.
 #[cfg(all(doctest, feature = "file"))]

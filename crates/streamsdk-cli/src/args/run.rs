@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
-use streamsdk::capture::Transport;
+use streamsdk::Transport;
 use streamsdk::{ApiKeyTransport, RetryPolicy, VideoCodec};
 
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use streamsdk::transport::Interfaces;
+use streamsdk::Interfaces;
 use streamsdk_worker::Gzip;
 
 use super::values::parse_bytes;

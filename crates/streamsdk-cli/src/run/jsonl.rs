@@ -3,10 +3,8 @@ use std::io::{self, Write};
 
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
-use streamsdk::capture::marker;
-use streamsdk::media::PixelFormat;
-use streamsdk::protocol::output::Outputs;
-use streamsdk::{FrameData, ReceivedFrame};
+use streamsdk::{FrameData, Outputs, PixelFormat, ReceivedFrame};
+use streamsdk_capture::marker;
 
 use super::target::{Destination, OutputTarget};
 use crate::failure::Failure;
@@ -154,9 +152,9 @@ impl Serialize for WithoutImages<'_> {
 
 #[cfg(test)]
 mod tests {
-    use streamsdk::protocol::chunk::ChunkedMessage;
-    use streamsdk::protocol::output::OutputMessage;
-    use streamsdk::protocol::{Limits, Redactor};
+    use streamsdk_protocol::chunk::ChunkedMessage;
+    use streamsdk_protocol::output::OutputMessage;
+    use streamsdk_protocol::{Limits, Redactor};
 
     use super::*;
 

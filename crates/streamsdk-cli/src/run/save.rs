@@ -2,9 +2,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use streamsdk::media::mp4::{Mp4Writer, drop_cut_index};
-use streamsdk::media::{TimeBase, Timestamp};
-use streamsdk::{FrameData, ReceivedFrame};
+use streamsdk::mp4::{Mp4Writer, drop_cut_index};
+use streamsdk::{FrameData, ReceivedFrame, TimeBase, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 

@@ -6,11 +6,9 @@ use serde_json::Value;
 use streamsdk::LocalStreamSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk::WebcamSource;
-use streamsdk::capture::TestPattern;
-use streamsdk::protocol::init::IceServer;
 use streamsdk::{
-    BitrateLimits, Client, MjpegSource, ProducerSource, RtspSource, Session, SourceError,
-    StreamBuilder, StreamConfig, Timeouts, VideoFileSource, Workflow,
+    BitrateLimits, Client, IceServer, MjpegSource, ProducerSource, RtspSource, Session,
+    SourceError, StreamBuilder, StreamConfig, TestPattern, Timeouts, VideoFileSource, Workflow,
 };
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
@@ -204,8 +202,7 @@ async fn stream(
 
 #[cfg(feature = "local-stream")]
 async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStreamSource, Failure> {
-    use streamsdk::Transcode;
-    use streamsdk::capture::{NetworkStream, Reconnect};
+    use streamsdk::{NetworkStream, Reconnect, Transcode};
 
     let reconnect = arguments.reconnect.map_or_else(Reconnect::always, Reconnect::attempts);
     let mut options = NetworkStream::options(url).reconnect(reconnect);
@@ -219,7 +216,7 @@ async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStream
 
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 fn webcam(name: &WebcamName, arguments: &RunArguments) -> Result<WebcamSource, Failure> {
-    use streamsdk::capture::Webcam;
+    use streamsdk::Webcam;
 
     let mut options = match name {
         WebcamName::Number(number) => Webcam::options(*number),

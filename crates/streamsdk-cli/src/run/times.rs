@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use streamsdk::ReceivedFrame;
-use streamsdk::media::{StreamClock, TimeBase, Timestamp};
-use streamsdk::protocol::output::VideoMetadata;
+use streamsdk::{ReceivedFrame, TimeBase, Timestamp, VideoMetadata};
+use streamsdk_media::StreamClock;
 
 /// For streams that do not say how fast they are.
 const DEFAULT_FPS: f64 = 30.0;

@@ -25,7 +25,7 @@ const MAX_KEPT_BYTES: usize = 192 << 20;
 /// # async fn example(client: streamsdk::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
 /// use streamsdk::LocalStreamSource;
-/// use streamsdk::capture::{NetworkStream, Reconnect, Transport};
+/// use streamsdk::{NetworkStream, Reconnect, Transport};
 ///
 /// let camera = LocalStreamSource::open("rtsp://user:password@192.168.1.20/stream1").await?;
 /// let session = client.stream(camera);

@@ -20,7 +20,7 @@ const QUEUE: usize = 10;
 /// Frames that the program makes itself, sent on a video track.
 ///
 /// ```no_run
-/// # async fn example(client: streamsdk::Client, frame: streamsdk::media::Frame) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example(client: streamsdk::Client, frame: streamsdk::Frame) -> Result<(), Box<dyn std::error::Error>> {
 /// use streamsdk::{ManualSource, Workflow};
 ///
 /// let (source, sender) = ManualSource::new();

@@ -14,7 +14,7 @@ use crate::config::StreamConfig;
 /// ```no_run
 /// # fn example(client: streamsdk::Client) {
 /// use streamsdk::ProducerSource;
-/// use streamsdk::capture::TestPattern;
+/// use streamsdk::TestPattern;
 ///
 /// let session = client.stream(ProducerSource::new(TestPattern::new(1280, 720, 30.0)));
 /// # }

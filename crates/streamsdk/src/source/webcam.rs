@@ -12,7 +12,7 @@ use crate::config::StreamConfig;
 /// ```no_run
 /// # fn example(client: streamsdk::Client) -> Result<(), Box<dyn std::error::Error>> {
 /// use streamsdk::WebcamSource;
-/// use streamsdk::capture::Webcam;
+/// use streamsdk::Webcam;
 ///
 /// let session = client.stream(WebcamSource::open(0)?);
 ///
