@@ -22,13 +22,13 @@ use std::time::{Duration, Instant};
 
 use common::{WorkerProcess, clip};
 use rtsp_camera::Camera;
-use streamsdk::capture::{
-    CaptureError, CapturedFrame, EncodedProducer, FrameProducer, NetworkStream, ProducerFormat,
-    StopHandle, TestPattern,
-};
 use streamsdk::{
     Client, Ended, Event, LocalStreamSource, ProducerSource, RetryPolicy, Session, StreamConfig,
     StreamSource, Summary, VideoFileSource, VideoStatistics, Workflow,
+};
+use streamsdk_capture::{
+    CaptureError, CapturedFrame, EncodedProducer, FrameProducer, NetworkStream, ProducerFormat,
+    StopHandle, TestPattern,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);

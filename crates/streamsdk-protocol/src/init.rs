@@ -141,17 +141,61 @@ pub struct IceConfiguration {
 }
 
 /// A STUN or TURN server. `Debug` hides the credential.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use streamsdk_protocol::init::IceServer;
+///
+/// let server = IceServer::new("turn:turn.example.org:3478").credentials("name", "password");
+/// assert!(!format!("{server:?}").contains("password"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
 pub struct IceServer {
-    /// `stun:` and `turn:` URLs of the server.
     #[serde(deserialize_with = "one_or_many")]
-    pub urls: Vec<String>,
+    urls: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
+}
+
+impl IceServer {
+    /// The server of a `stun:` or `turn:` URL.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { urls: vec![url.into()], username: None, credential: None }
+    }
+
+    /// Another URL of the same server; call it for each. Default is that there is one.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.urls.push(url.into());
+        self
+    }
+
+    /// User name and password for TURN. Default is none.
+    pub fn credentials(
+        mut self,
+        username: impl Into<String>,
+        credential: impl Into<String>,
+    ) -> Self {
+        self.username = Some(username.into());
+        self.credential = Some(credential.into());
+        self
+    }
+
+    /// All its URLs.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
     /// User name for TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
     /// Password for TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
+    pub fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
+    }
 }
 
 impl fmt::Debug for IceServer {
@@ -212,11 +256,7 @@ mod tests {
         let request = InitRequest {
             api_key: Some(ApiKey::new("k3y")),
             webrtc_config: Some(IceConfiguration {
-                ice_servers: vec![IceServer {
-                    urls: vec!["turn:host".into()],
-                    username: Some("us3r".into()),
-                    credential: Some("cr3d".into()),
-                }],
+                ice_servers: vec![IceServer::new("turn:host").credentials("us3r", "cr3d")],
             }),
             ..InitRequest::default()
         };

@@ -78,7 +78,7 @@ impl Redactor {
             self = self.url(url);
         }
         let servers = request.webrtc_config.iter().flat_map(|config| &config.ice_servers);
-        for password in servers.filter_map(|server| server.credential.as_deref()) {
+        for password in servers.filter_map(|server| server.credential()) {
             self = self.password(password);
         }
         self

@@ -152,7 +152,7 @@ impl PeerConfig {
 
     /// Whether packets may go by way of a TURN server.
     pub(crate) fn relays(&self) -> bool {
-        let mut urls = self.ice_servers.iter().flat_map(|server| &server.urls);
+        let mut urls = self.ice_servers.iter().flat_map(IceServer::urls);
         urls.any(|url| url.to_ascii_lowercase().starts_with("turn"))
     }
 }

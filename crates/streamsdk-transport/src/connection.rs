@@ -85,9 +85,9 @@ impl Connection {
             tracks: tracks_tx,
         };
         let ice_servers = config.ice_servers.iter().map(|server| RTCIceServer {
-            urls: server.urls.clone(),
-            username: server.username.clone().unwrap_or_default(),
-            credential: server.credential.clone().unwrap_or_default(),
+            urls: server.urls().to_vec(),
+            username: server.username().unwrap_or_default().to_owned(),
+            credential: server.credential().unwrap_or_default().to_owned(),
         });
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(

@@ -155,14 +155,13 @@ fn has_ice_servers(arguments: &RunArguments) -> bool {
 }
 
 fn ice_servers(arguments: &RunArguments) -> impl Iterator<Item = IceServer> {
-    let open = arguments.ice_server.iter().map(|url| (url, None, None));
-    let (user, credential) = (&arguments.turn_user, &arguments.turn_credential);
-    let turn = arguments.turn.iter().map(|url| (url, user.clone(), credential.clone()));
-    open.chain(turn).map(|(url, username, credential)| IceServer {
-        urls: vec![url.clone()],
-        username,
-        credential,
-    })
+    let open = arguments.ice_server.iter().map(IceServer::new);
+    let turn = arguments.turn.iter().map(IceServer::new);
+    let credentials = arguments.turn_user.as_ref().zip(arguments.turn_credential.as_ref());
+    open.chain(turn.map(move |server| match credentials {
+        Some((user, credential)) => server.credentials(user, credential),
+        None => server,
+    }))
 }
 
 async fn stream(
