@@ -50,6 +50,7 @@ pub struct VideoFile {
 /// # Ok::<(), streamsdk_capture::VideoFileError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct VideoFileOptions {
     decoding: DecoderOptions,
     pacing: Pacing,
@@ -59,21 +60,18 @@ pub struct VideoFileOptions {
 impl VideoFileOptions {
     /// How many threads decode, from 1 to 64; what lies outside is taken as the nearest of them. More
     /// threads are faster as long as cores are idle, and hold more frames in memory. Default is 1.
-    #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { decoding: self.decoding.threads(threads), ..self }
     }
 
     /// How many pixels a frame may have as it is stored, which is a little more than is shown. A small
     /// file can claim to hold huge frames. Default is 35,389,440, which is 8192 by 4320.
-    #[must_use]
     pub fn max_pixels(self, pixels: u64) -> Self {
         Self { decoding: self.decoding.max_pixels(pixels), ..self }
     }
 
     /// Whether [`FrameProducer::next_frame`] gives each frame at its time, counted from the first, or
     /// as fast as it is asked. [`VideoFile::next_frame`] never waits. Default is `false`.
-    #[must_use]
     pub fn paced(self, is_paced: bool) -> Self {
         Self { pacing: Pacing { is_paced, ..self.pacing }, ..self }
     }
@@ -81,20 +79,17 @@ impl VideoFileOptions {
     /// Whether a paced file leaves out frames that are taken too late: by more than 0.2 seconds and the
     /// time of a frame. [`CapturedFrame::dropped`] counts them. One a second or so is given, however late
     /// it is. Default is `false`: they are given one after the other.
-    #[must_use]
     pub fn drop_late(self, drops_late: bool) -> Self {
         Self { pacing: Pacing { drops_late, ..self.pacing }, ..self }
     }
 
     /// How long a paced file waits for one frame, whatever the file says. Longer pauses are shortened in
     /// playing; timestamps show them. Default is 2 seconds.
-    #[must_use]
     pub fn max_wait(self, max_wait: Duration) -> Self {
         Self { pacing: Pacing { max_wait, ..self.pacing }, ..self }
     }
 
     /// Whether the file is read again when it ends. Timestamps go on. Default is `false`.
-    #[must_use]
     pub fn looped(self, is_looped: bool) -> Self {
         Self { is_looped, ..self }
     }

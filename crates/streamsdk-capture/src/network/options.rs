@@ -13,6 +13,7 @@ use crate::{CaptureError, StopHandle, WhenFull};
 
 /// How a [`NetworkStream`] is opened; made by [`NetworkStream::options`].
 #[derive(Clone)]
+#[must_use]
 pub struct NetworkStreamOptions {
     pub(super) url: String,
     pub(super) connect_timeout: Duration,
@@ -102,21 +103,18 @@ impl NetworkStreamOptions {
 
     /// How long the server may take to answer that it has the stream. Looking up its name is the
     /// system's business and not counted. Default is 5 seconds.
-    #[must_use]
     pub fn connect_timeout(self, timeout: Duration) -> Self {
         Self { connect_timeout: timeout, ..self }
     }
 
     /// How long there may be no video, from the server's answer on; for nothing but video that cannot
     /// be decoded it is twice as long. Default is 5 seconds.
-    #[must_use]
     pub fn read_timeout(self, timeout: Duration) -> Self {
         Self { read_timeout: timeout, ..self }
     }
 
     /// What carries the video of an RTSP stream; others pay no regard to it. Default is
     /// [`Transport::Auto`].
-    #[must_use]
     pub fn transport(self, transport: Transport) -> Self {
         Self { transport, ..self }
     }
@@ -124,14 +122,12 @@ impl NetworkStreamOptions {
     /// Whether to start with as little looking ahead as possible and to decode each frame as soon as
     /// it is there. Without it FFmpeg looks at up to two seconds of video first, which can be needed
     /// where a stream says little about itself. Default is `true`.
-    #[must_use]
     pub fn low_latency(mut self, is_low_latency: bool) -> Self {
         self.is_low_latency = is_low_latency;
         self
     }
 
     /// What happens when the stream breaks off. Default is [`Reconnect::never`]: the error is given.
-    #[must_use]
     pub fn reconnect(self, reconnect: Reconnect) -> Self {
         Self { reconnect, ..self }
     }
@@ -139,7 +135,6 @@ impl NetworkStreamOptions {
     /// Keeps up to so many decoded frames, at least one, for a consumer that does not take them at once.
     /// With [`WhenFull::Wait`] the stream is not read meanwhile, which live servers take for a dead
     /// client sooner or later. Default is the newest frame only: one, of which the oldest makes room.
-    #[must_use]
     pub fn buffered(self, capacity: usize, when_full: WhenFull) -> Self {
         Self { keeping: Keeping::Buffered { capacity, when_full }, ..self }
     }
@@ -149,27 +144,23 @@ impl NetworkStreamOptions {
     /// kept, at least one, then the oldest makes room and is counted in
     /// [`CapturedFrame::dropped`](crate::CapturedFrame::dropped). Replaces
     /// [`NetworkStreamOptions::buffered`].
-    #[must_use]
     pub fn every_frame(self, max_bytes: usize) -> Self {
         Self { keeping: Keeping::EveryFrame { max_bytes }, ..self }
     }
 
     /// How many threads decode, from 1 to 64; what lies outside is taken as the nearest of them.
     /// Default is 1.
-    #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { decoding: self.decoding.threads(threads), ..self }
     }
 
     /// How many pixels a frame may have as it is sent. Default is 35,389,440, which is 8192 by 4320.
-    #[must_use]
     pub fn max_pixels(self, pixels: u64) -> Self {
         Self { decoding: self.decoding.max_pixels(pixels), ..self }
     }
 
     /// A stop handle of the caller's, which can end [`NetworkStreamOptions::open`] too. Default is one
     /// that [`stop_handle`](crate::FrameProducer::stop_handle) gives out afterwards.
-    #[must_use]
     pub fn stop_handle(self, stop_handle: StopHandle) -> Self {
         Self { stop_handle, ..self }
     }
@@ -224,6 +215,7 @@ impl fmt::Debug for NetworkStreamOptions {
 /// when the server asks for credentials, so that no account gets locked. A frame ends the counting of
 /// attempts.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[must_use]
 pub struct Reconnect {
     attempts: u32,
     first_delay: Duration,
@@ -253,19 +245,16 @@ impl Reconnect {
     }
 
     /// How long it waits before the first attempt. Default is half a second.
-    #[must_use]
     pub fn first_delay(self, delay: Duration) -> Self {
         Self { first_delay: delay, ..self }
     }
 
     /// By how much each wait is longer than the one before; at least 1. Default is 2.
-    #[must_use]
     pub fn factor(self, factor: f64) -> Self {
         Self { factor: factor.max(1.0), ..self }
     }
 
     /// The longest wait. Default is 30 seconds.
-    #[must_use]
     pub fn max_delay(self, delay: Duration) -> Self {
         Self { max_delay: delay, ..self }
     }

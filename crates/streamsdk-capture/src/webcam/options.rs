@@ -10,6 +10,7 @@ use crate::{CaptureError, StopHandle};
 /// Resolution and frame rate are wishes: a camera takes what comes closest, and
 /// [`format`](crate::FrameProducer::format) says what that is.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct WebcamOptions {
     pub(super) which: WebcamId,
     pub(super) resolution: (u32, u32),
@@ -32,13 +33,11 @@ impl WebcamOptions {
     }
 
     /// Width and height in pixels. Default is 640 by 480.
-    #[must_use]
     pub fn resolution(self, width: u32, height: u32) -> Self {
         Self { resolution: (width, height), ..self }
     }
 
     /// Frames per second; what is no rate is taken as the default. Default is 30.
-    #[must_use]
     pub fn frame_rate(self, frame_rate: f64) -> Self {
         let is_rate = frame_rate.is_finite() && frame_rate > 0.0;
         Self { frame_rate: if is_rate { frame_rate } else { DEFAULT_RATE }, ..self }
@@ -48,20 +47,17 @@ impl WebcamOptions {
     /// BGR3 and RGB3 in which the camera offers the rate at the resolution, or else MJPG, or what is
     /// fastest at that resolution. Pictures without colours are taken only from cameras that have no
     /// others.
-    #[must_use]
     pub fn format(self, format: WebcamFormat) -> Self {
         Self { format: Some(format), ..self }
     }
 
     /// How long there may be no picture that is whole. Default is 5 seconds.
-    #[must_use]
     pub fn read_timeout(self, timeout: Duration) -> Self {
         Self { read_timeout: timeout, ..self }
     }
 
     /// A stop handle of the caller's. Default is one that [`stop_handle`](crate::FrameProducer::stop_handle) gives
     /// out afterwards.
-    #[must_use]
     pub fn stop_handle(self, stop_handle: StopHandle) -> Self {
         Self { stop_handle, ..self }
     }
