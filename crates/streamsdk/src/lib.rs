@@ -106,8 +106,6 @@ pub use steering::ControlError;
 pub use workflow::Workflow;
 
 // What a caller names of the crates below. Who needs more of one depends on that crate.
-#[doc(hidden)]
-pub use streamsdk_capture as capture;
 pub use streamsdk_capture::{
     CaptureError, CapturedFrame, Damage, EncodedProducer, FrameProducer, ProducerFormat,
     StopHandle, TestPattern,
