@@ -18,16 +18,11 @@ use streamsdk_worker::{Worker, WorkerConfig};
 async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
     let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
-    let request = InitRequest {
-        workflow_configuration: WorkflowConfiguration {
-            workflow_id: Some("passthrough".into()),
-            ..WorkflowConfiguration::default()
-        },
-        webrtc_offer: SessionDescription { kind: "offer".into(), sdp: offer.sdp().into() },
-        stream_output: Some(Vec::new()),
-        data_output: Some(vec!["image".into()]),
-        ..InitRequest::default()
-    };
+    let workflow = WorkflowConfiguration::default().workflow_id("passthrough");
+    let request = InitRequest::new(workflow, SessionDescription::offer(offer.sdp()))
+        .webrtc_realtime_processing(false)
+        .stream_output(std::iter::empty::<String>())
+        .data_output(["image"]);
     let answer = HttpSignaling::builder(worker.url()).build().unwrap().exchange(request).await;
     let Connected { peer, mut channels, .. } = offer.accept(&answer.unwrap().sdp).await.unwrap();
     let upload = channels.pop().unwrap();

@@ -16,16 +16,11 @@ type EditOffer = fn(&str) -> String;
 async fn connect(worker: &Worker, interfaces: Interfaces, edit: EditOffer) -> (Peer, Vec<Channel>) {
     let config = PeerConfig::default().interfaces(interfaces);
     let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
-    let request = InitRequest {
-        workflow_configuration: WorkflowConfiguration {
-            workflow_id: Some("motion".into()),
-            ..WorkflowConfiguration::default()
-        },
-        webrtc_offer: SessionDescription { kind: "offer".into(), sdp: edit(offer.sdp()) },
-        stream_output: Some(Vec::new()),
-        data_output: Some(vec!["predictions".into()]),
-        ..InitRequest::default()
-    };
+    let workflow = WorkflowConfiguration::default().workflow_id("motion");
+    let request = InitRequest::new(workflow, SessionDescription::offer(edit(offer.sdp())))
+        .webrtc_realtime_processing(false)
+        .stream_output(std::iter::empty::<String>())
+        .data_output(["predictions"]);
     let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
     let answer = signaling.exchange(request).await.unwrap();
     let Connected { peer, channels, .. } = offer.accept(&answer.sdp).await.unwrap();

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use serde_json::{Value, json};
 use streamsdk_benches::{conclude, read_json, runtime};
-use streamsdk_protocol::init::{InitRequest, SessionDescription};
+use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
 use streamsdk_protocol::{INFERENCE_CHANNEL, UPLOAD_CHANNEL};
 use streamsdk_signaling::{HttpSignaling, Signaling};
 use streamsdk_transport::{Connected, Offer, PeerConfig};
@@ -50,22 +50,20 @@ async fn measure(options: &Options) -> Result<Value> {
 
 /// The request of a file session, without an offer.
 fn request(options: &Options) -> Result<InitRequest> {
-    let mut request = InitRequest {
-        stream_output: Some(Vec::new()),
-        data_output: Some(Vec::new()),
-        video_file_upload: true,
-        ..InitRequest::default()
-    };
-    request.workflow_configuration.workflow_specification = Some(read_json(&options.workflow)?);
-    request.workflow_configuration.image_input_name = "image".to_owned();
-    Ok(request)
+    let workflow = WorkflowConfiguration::default()
+        .workflow_specification(read_json(&options.workflow)?)
+        .image_input_name("image");
+    let nothing = || std::iter::empty::<String>();
+    Ok(InitRequest::new(workflow, SessionDescription::default())
+        .stream_output(nothing())
+        .data_output(nothing())
+        .video_file_upload(true))
 }
 
 async fn connect(signaling: &HttpSignaling, mut request: InitRequest) -> Result<f64> {
     let offer =
         Offer::create(PeerConfig::default(), &[INFERENCE_CHANNEL, UPLOAD_CHANNEL], None).await?;
-    request.webrtc_offer =
-        SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
+    request.webrtc_offer = SessionDescription::offer(offer.sdp());
     let answer = signaling.exchange(request).await?;
     let answered = Instant::now();
     let Connected { peer, channels, .. } = offer.accept(&answer.sdp).await?;

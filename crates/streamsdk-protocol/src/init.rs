@@ -8,7 +8,21 @@ use serde_json::{Map, Value};
 use crate::{ApiKey, REDACTED};
 
 /// The request, field by field as servers know it. Absent fields are not sent.
+///
+/// Made with [`InitRequest::new`] and methods that are named as the fields are:
+///
+/// ```
+/// use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
+///
+/// let workflow = WorkflowConfiguration::default().workflow_id("count-cars");
+/// let request = InitRequest::new(workflow, SessionDescription::offer("v=0 ..."))
+///     .data_output(["count"])
+///     .video_file_upload(true);
+/// assert_eq!(request.data_output.unwrap(), ["count"]);
+/// ```
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+#[must_use]
 pub struct InitRequest {
     /// The key, if it travels in the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +71,54 @@ pub struct InitRequest {
     pub manual_mode: bool,
 }
 
+/// Consuming setters with the name of the field that they set. An optional field takes the value itself.
+macro_rules! setters {
+    ($($field:ident: $type:ty),* $(,)?) => { $(
+        /// Sets the field of the same name.
+        pub fn $field(self, $field: $type) -> Self {
+            Self { $field: $field.into(), ..self }
+        }
+    )* };
+}
+
+impl InitRequest {
+    /// A request to run that workflow for whoever made the offer.
+    pub fn new(workflow: WorkflowConfiguration, offer: SessionDescription) -> Self {
+        Self {
+            workflow_configuration: workflow,
+            webrtc_offer: offer,
+            webrtc_realtime_processing: yes(),
+            ..Self::default()
+        }
+    }
+
+    setters! {
+        api_key: ApiKey,
+        workflow_configuration: WorkflowConfiguration,
+        webrtc_offer: SessionDescription,
+        webrtc_config: IceConfiguration,
+        webrtc_realtime_processing: bool,
+        declared_fps: f64,
+        requested_plan: String,
+        requested_region: String,
+        processing_timeout: u64,
+        rtsp_url: String,
+        mjpeg_url: String,
+        video_file_upload: bool,
+        manual_mode: bool,
+    }
+
+    /// Sets the field of the same name.
+    pub fn stream_output(self, outputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { stream_output: Some(outputs.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// Sets the field of the same name.
+    pub fn data_output(self, outputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { data_output: Some(outputs.into_iter().map(Into::into).collect()), ..self }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -65,8 +127,11 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// What is to be run on every frame.
+/// What is to be run on every frame. Made with [`WorkflowConfiguration::default`] and methods that are named as the
+/// fields are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[must_use]
 pub struct WorkflowConfiguration {
     /// Always `WorkflowConfiguration`.
     #[serde(rename = "type")]
@@ -86,6 +151,24 @@ pub struct WorkflowConfiguration {
     /// Workspace that the stored workflow belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_name: Option<String>,
+}
+
+impl WorkflowConfiguration {
+    setters! {
+        image_input_name: impl Into<String>,
+        workflows_parameters: Map<String, Value>,
+        workflow_specification: Value,
+    }
+
+    /// Sets the field of the same name.
+    pub fn workflow_id(self, id: impl Into<String>) -> Self {
+        Self { workflow_id: Some(id.into()), ..self }
+    }
+
+    /// Sets the field of the same name.
+    pub fn workspace_name(self, name: impl Into<String>) -> Self {
+        Self { workspace_name: Some(name.into()), ..self }
+    }
 }
 
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -124,6 +207,7 @@ pub enum WorkflowConfigurationKind {
 
 /// An SDP text and what it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SessionDescription {
     /// `offer` or `answer`.
     #[serde(rename = "type")]
@@ -132,12 +216,32 @@ pub struct SessionDescription {
     pub sdp: String,
 }
 
+impl SessionDescription {
+    /// An offer.
+    pub fn offer(sdp: impl Into<String>) -> Self {
+        Self { kind: "offer".to_owned(), sdp: sdp.into() }
+    }
+
+    /// An answer.
+    pub fn answer(sdp: impl Into<String>) -> Self {
+        Self { kind: "answer".to_owned(), sdp: sdp.into() }
+    }
+}
+
 /// A list of ICE servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct IceConfiguration {
     /// The servers.
     #[serde(rename = "iceServers")]
     pub ice_servers: Vec<IceServer>,
+}
+
+impl IceConfiguration {
+    /// These servers.
+    pub fn new(servers: impl IntoIterator<Item = IceServer>) -> Self {
+        Self { ice_servers: servers.into_iter().collect() }
+    }
 }
 
 /// A STUN or TURN server. `Debug` hides the credential.

@@ -21,12 +21,22 @@ const MAX_FRAME_BYTES: usize = 120_000;
 
 /// How frames are sent.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
+#[must_use]
 pub struct SendOptions {
+    bitrate: BitrateLimits,
+    threads: Option<u32>,
+}
+
+impl SendOptions {
     /// Between which bitrates. Default is [`BitrateLimits::default`].
-    pub bitrate: BitrateLimits,
+    pub fn bitrate(self, bitrate: BitrateLimits) -> Self {
+        Self { bitrate, ..self }
+    }
+
     /// Threads of the encoder. Default is 1: more pay only where as many cores are idle.
-    pub threads: Option<u32>,
+    pub fn threads(self, threads: u32) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
 }
 
 /// A frame that is on its way.

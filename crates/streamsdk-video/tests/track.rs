@@ -106,8 +106,7 @@ fn send_frames(sender: VideoSender, frames: Vec<Frame>) -> std::thread::JoinHand
             manual.send(frame.at(stamp)).unwrap();
         }
         manual.end();
-        let mut options = SendOptions::default();
-        options.bitrate = BitrateLimits::fixed(6_000_000);
+        let options = SendOptions::default().bitrate(BitrateLimits::fixed(6_000_000));
         let mut feed = TrackSender::new(sender, options, EncodeStats::default());
         feed.send_frames(&mut producer, |_| {}).unwrap();
     })

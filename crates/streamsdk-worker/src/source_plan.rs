@@ -71,7 +71,7 @@ mod tests {
     fn offer(direction: &str) -> SessionDescription {
         let sdp =
             format!("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na={direction}\r\nm=application 9");
-        SessionDescription { kind: "offer".into(), sdp }
+        SessionDescription::offer(sdp)
     }
 
     #[test]

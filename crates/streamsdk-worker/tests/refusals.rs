@@ -12,14 +12,9 @@ async fn error_response(video: Option<VideoDirection>, request: InitRequest) -> 
     let worker = Worker::start("127.0.0.1:0", Default::default()).await.unwrap();
     let config = PeerConfig::default().interfaces(Interfaces::Loopback);
     let offer = Offer::create(config, &["inference"], video).await.unwrap();
-    let request = InitRequest {
-        webrtc_offer: SessionDescription { kind: "offer".into(), sdp: offer.sdp().into() },
-        workflow_configuration: WorkflowConfiguration {
-            workflow_id: Some("passthrough".into()),
-            ..WorkflowConfiguration::default()
-        },
-        ..request
-    };
+    let request = request
+        .webrtc_offer(SessionDescription::offer(offer.sdp()))
+        .workflow_configuration(WorkflowConfiguration::default().workflow_id("passthrough"));
     let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
     let answer = signaling.exchange(request).await;
     offer.abandon().await;
@@ -34,10 +29,10 @@ async fn error_response(video: Option<VideoDirection>, request: InitRequest) -> 
 
 #[tokio::test]
 async fn a_stream_output_needs_a_video_slot_and_manual_mode_one_that_sends() {
-    let named = || InitRequest { stream_output: Some(vec!["image".into()]), ..Default::default() };
+    let named = || InitRequest::default().stream_output(["image"]);
     let words = error_response(None, named()).await;
     assert!(words.contains("takes no video"), "{words}");
-    let manual = InitRequest { manual_mode: true, ..InitRequest::default() };
+    let manual = InitRequest::default().manual_mode(true);
     let words = error_response(Some(VideoDirection::ReceiveOnly), manual).await;
     assert!(words.contains("sends no video"), "{words}");
 }
@@ -48,7 +43,7 @@ async fn a_build_without_video_refuses_tracks() {
     let request = InitRequest::default();
     let words = error_response(Some(VideoDirection::SendAndReceive), request).await;
     assert!(words.contains("it knows none"), "{words}");
-    let named = InitRequest { stream_output: Some(vec!["image".into()]), ..Default::default() };
+    let named = InitRequest::default().stream_output(["image"]);
     let words = error_response(Some(VideoDirection::ReceiveOnly), named).await;
     assert!(words.contains("it knows none"), "{words}");
 }

@@ -155,7 +155,7 @@ impl StreamConfig {
 
     /// Between which bitrates video is sent. Default is [`BitrateLimits::default`].
     pub fn bitrate(mut self, limits: BitrateLimits) -> Self {
-        self.video.bitrate = limits;
+        self.video = self.video.bitrate(limits);
         self
     }
 
@@ -179,8 +179,8 @@ impl StreamConfig {
 
     pub(crate) fn fill(&self, request: &mut InitRequest) {
         request.workflow_configuration.workflows_parameters = self.workflow_parameters.clone();
-        request.webrtc_config = (!self.ice_servers.is_empty())
-            .then(|| IceConfiguration { ice_servers: self.ice_servers.clone() });
+        request.webrtc_config =
+            (!self.ice_servers.is_empty()).then(|| IceConfiguration::new(self.ice_servers.clone()));
         request.webrtc_realtime_processing = self.realtime_processing.unwrap_or(true);
         request.stream_output = Some(self.streamed_outputs());
         request.data_output = Some(self.data_output.clone());

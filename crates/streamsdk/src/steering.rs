@@ -153,8 +153,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_wanted_while_there_is_no_link_holds_for_the_next() {
         let steering = Steering::default();
-        let mut request =
-            InitRequest { data_output: Some(names(&["a"])), ..InitRequest::default() };
+        let mut request = InitRequest::default().data_output(["a"]);
         steering.outputs().fill(&mut request);
         assert_eq!(request.data_output, Some(names(&["a"])));
         steering.set_data_output(names(&["b"])).await.unwrap();

@@ -43,14 +43,9 @@ pub(crate) struct Wish {
 impl Wish {
     /// Every frame through a processor.
     pub(crate) fn of(processor: &str) -> Self {
-        let request = InitRequest {
-            workflow_configuration: WorkflowConfiguration {
-                workflow_id: Some(processor.into()),
-                ..WorkflowConfiguration::default()
-            },
-            webrtc_realtime_processing: false,
-            ..InitRequest::default()
-        };
+        let workflow = WorkflowConfiguration::default().workflow_id(processor);
+        let request = InitRequest::new(workflow, SessionDescription::default())
+            .webrtc_realtime_processing(false);
         let video = Some(VideoDirection::SendAndReceive);
         Self { codec: VideoCodec::Vp8, video, channels: &["inference"], request }
     }
@@ -64,8 +59,7 @@ impl Wish {
         let Self { codec, video, channels, mut request } = self;
         let config = PeerConfig::default().interfaces(Interfaces::Loopback).codecs([codec]);
         let offer = Offer::create(config, channels, video).await.unwrap();
-        request.webrtc_offer =
-            SessionDescription { kind: "offer".into(), sdp: offer.sdp().to_owned() };
+        request.webrtc_offer = SessionDescription::offer(offer.sdp());
         let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
         let answer = match signaling.exchange(request).await {
             Ok(answer) => answer,

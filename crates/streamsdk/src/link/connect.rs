@@ -92,8 +92,7 @@ impl Attempt<'_> {
     async fn try_once(&self) -> Result<Result<Connected, ConnectError>, Error> {
         let offer = Offer::create(self.config.clone(), &self.labels, self.video).await?;
         let mut request = self.request.clone();
-        request.webrtc_offer =
-            SessionDescription { kind: "offer".to_owned(), sdp: offer.sdp().to_owned() };
+        request.webrtc_offer = SessionDescription::offer(offer.sdp());
         match self.endpoint.signaling.exchange(request).await {
             Ok(answer) => Ok(offer.accept(&answer.sdp).await),
             Err(error) => {

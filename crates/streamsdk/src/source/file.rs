@@ -286,11 +286,8 @@ mod tests {
     fn outputs_of_the_stream_become_data_in_order_and_once() {
         let source = VideoFileSource::open(file_of(1).path()).unwrap();
         let names = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect());
-        let mut request = InitRequest {
-            stream_output: names(&["image", "b"]),
-            data_output: names(&["b", "a"]),
-            ..InitRequest::default()
-        };
+        let mut request =
+            InitRequest::default().stream_output(["image", "b"]).data_output(["b", "a"]);
         source.init_parameters(&StreamConfig::default(), &mut request);
         assert_eq!(request.stream_output, names(&[]));
         assert_eq!(request.data_output, names(&["b", "a", "image"]));
