@@ -14,7 +14,7 @@ use crate::config::FramePolicy;
 use crate::error::{Error, ErrorKind};
 use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
 use crate::stage::Stage;
-use crate::stats::{Ended, Failure, SessionTracker};
+use crate::stats::{Ended, Failure, SessionTracker, VideoTracker};
 use crate::steering::Outputs;
 
 /// A connection to a server's peer.
@@ -64,49 +64,26 @@ impl PeerLink {
         source: &mut dyn StreamSource,
         context: &LinkContext,
     ) -> LinkEnd {
-        let peer = &self.peer;
-        let Ways { inference, source_channels, sender: video_sender, mut track } = ways;
         let LinkContext { tracker, config, close, .. } = context;
-        let (sender, mut receiver) = inference.split();
-        if context.policy == FramePolicy::Lossless {
-            receiver.hold_peer_back_without_limit();
-        }
+        let Ways { inference, source_channels, sender, mut track } = ways;
         let video = tracker.video().cloned().unwrap_or_default();
         track.iter_mut().for_each(|track| track.report_to(Arc::clone(&video)));
-        video_sender.iter().for_each(|sender| video.sends(sender));
-        let sends = video_sender.is_some();
+        sender.iter().for_each(|sender| video.sends(sender));
+        let sends = sender.is_some();
         let finish = CancellationToken::new();
-        let receive = Receiver {
-            context,
-            acks: context.every_frame.then(|| (sender, AckSender::new())),
-            track,
-            finish: finish.clone(),
-        };
         let answers = async {
             if sends {
-                answered(tracker, &video, peer, config.timeouts.dead_after).await?;
+                answered(tracker, &video, &self.peer, config.timeouts.dead_after).await?;
                 finish.cancel();
             }
             Ok(())
         };
-        let video = video_sender.map(|sender| VideoOut {
-            sender,
-            options: config.video.clone(),
-            tracker: Arc::clone(&video),
-            every_frame: context.every_frame,
-        });
-        let io = SourceIo {
-            channels: source_channels,
-            video,
-            queue: Arc::clone(&context.queue),
-            tracker: Arc::clone(tracker),
-            every_frame: context.every_frame,
-            cancel: context.upload.clone(),
-        };
+        let results = results(inference, track, finish.clone(), context);
+        let io = source_io(source_channels, sender, &video, context);
         tokio::select! {
             biased;
             () = close.cancelled() => LinkEnd::Over(Ended::ByCaller),
-            end = receive.run(receiver) => judged(end, tracker),
+            end = results => judged(end, tracker),
             end = run_source(source, io, answers) => match end {
                 // Closing cancels the upload as well, and may be seen there first.
                 LinkEnd::Over(Ended::UploadCancelled) if close.is_cancelled() => {
@@ -116,6 +93,44 @@ impl PeerLink {
             },
             error = overdue(tracker, &config.timeouts) => LinkEnd::Lost(error),
         }
+    }
+}
+
+/// Takes in what comes back, until it ends or `finish` says that no more is owed.
+async fn results(
+    inference: Channel,
+    track: Option<Track>,
+    finish: CancellationToken,
+    context: &LinkContext,
+) -> ChannelEnd {
+    let (sender, mut channel) = inference.split();
+    if context.policy == FramePolicy::Lossless {
+        channel.hold_peer_back_without_limit();
+    }
+    let acks = context.every_frame.then(|| (sender, AckSender::new()));
+    Receiver { context, acks, track, finish }.run(channel).await
+}
+
+/// What the source has of this link.
+fn source_io(
+    channels: Vec<Channel>,
+    sender: Option<VideoSender>,
+    video: &Arc<VideoTracker>,
+    context: &LinkContext,
+) -> SourceIo {
+    let video = sender.map(|sender| VideoOut {
+        sender,
+        options: context.config.video.clone(),
+        tracker: Arc::clone(video),
+        every_frame: context.every_frame,
+    });
+    SourceIo {
+        channels,
+        video,
+        queue: Arc::clone(&context.queue),
+        tracker: Arc::clone(&context.tracker),
+        every_frame: context.every_frame,
+        cancel: context.upload.clone(),
     }
 }
 
