@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use streamsdk::{Error, ErrorKind, SourceError};
 use thiserror::Error as ThisError;
 
-use crate::{secrets, terminal};
+use crate::secrets;
 
 /// What ends the program early.
 #[derive(Debug, ThisError)]
@@ -37,15 +37,15 @@ impl Failure {
         }
     }
 
-    /// `colored` is whether standard error takes colours.
-    pub(crate) fn print(&self, colored: bool) {
+    /// What people are told, if anything; `colored` is whether they see colours.
+    pub(crate) fn text(&self, colored: bool) -> Option<String> {
         let text = match self {
-            Self::ReaderGone => return,
+            Self::ReaderGone => return None,
             Self::CommandLine(text) => text.trim_end().to_owned(),
             _ if colored => format!("\x1b[1;31merror:\x1b[0m {}", with_causes(self)),
             _ => format!("error: {}", with_causes(self)),
         };
-        terminal::say(secrets::hide(&text));
+        Some(secrets::hide(&text))
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

@@ -1,6 +1,5 @@
 //! `streamsdk`: streams video to an inference server and shows what comes back.
 
-mod applies;
 mod args;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod devices;
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
         Err(failure) => (ColorChoice::Auto, Err(failure)),
     };
     done.unwrap_or_else(|failure| {
-        failure.print(terminal::colors_stderr(colors));
+        terminal::report(&failure, terminal::colors_stderr(colors));
         failure.exit_code()
     })
 }

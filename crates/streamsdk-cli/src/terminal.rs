@@ -27,6 +27,11 @@ pub(crate) fn say(line: impl Display) {
     let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
+/// Says why the program ends early.
+pub(crate) fn report(failure: &Failure, colored: bool) {
+    failure.text(colored).iter().for_each(say);
+}
+
 /// Whether what goes to standard error has colours.
 pub(crate) fn colors_stderr(choice: ColorChoice) -> bool {
     let is_wished = || std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

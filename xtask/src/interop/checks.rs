@@ -1,32 +1,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::bench::Bench;
 use super::{expect, pages, tracks};
 use crate::clip::SHAPES;
-use crate::peers::{CliRun, InferenceServer, Mode, Peers, PythonRun, Worker};
+use crate::peers::{CliRun, InferenceServer, Mode, Worker};
 use crate::tally::Tally;
 
 /// A session of the real server takes half a minute when the machine is busy with something else.
 const LIMIT: Duration = Duration::from_secs(150);
-
-/// What every check has at hand.
-pub struct Bench<'a> {
-    pub peers: &'a Peers,
-    pub clip: &'a Path,
-    /// A clip whose frames show their numbers.
-    pub marked_clip: &'a Path,
-    pub directory: &'a Path,
-}
-
-impl Bench<'_> {
-    fn python(&self, server: &str) -> PythonRun<'_> {
-        PythonRun::new(self.peers, server, self.clip)
-    }
-
-    fn our_client(&self, cli: &Path, server: &str, name: &str) -> CliRun {
-        CliRun::new(cli, server, self.clip, self.directory.join(name))
-    }
-}
 
 pub fn with_the_real_server(
     tally: &mut Tally,

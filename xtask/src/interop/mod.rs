@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: our client and our worker against the programs they have to work with.
 
+mod bench;
 mod checks;
 mod expect;
 mod expect_tracks;
@@ -73,7 +74,7 @@ fn check(options: &Options, peers: &Peers) -> Result<bool> {
     let (clip, marked_clip) = (clip_path()?, directory.join("marked.mp4"));
     write_marked_clip(peers, &marked_clip)?;
     let bench =
-        checks::Bench { peers, clip: &clip, marked_clip: &marked_clip, directory: &directory };
+        bench::Bench { peers, clip: &clip, marked_clip: &marked_clip, directory: &directory };
 
     let cli = tally.necessary("streamsdk is built", || {
         let cli = options.cli.clone().context("it could not be built")?;

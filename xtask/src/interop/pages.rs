@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::checks::Bench;
+use super::bench::Bench;
 use crate::clip::SHAPES;
 use crate::peers::{Browser, PageRun, PageSource, Worker, pages_can_be_run};
 use crate::tally::Tally;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::checks::Bench;
+use super::bench::Bench;
 use super::expect_tracks::{self as expect, Numbers};
 use crate::peers::{
     CliRun, InferenceServer, MARKED_FRAMES, PythonTracks, RtspServer, TrackSource, Worker,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::groups::Group;
-use super::job::last_lines;
+use super::text::last_lines;
 use super::usage::{Meter, Usage};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(50);

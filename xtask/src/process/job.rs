@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::background::Background;
 use super::groups::Group;
 use super::output::{Collectors, Output};
+use super::text::last_lines;
 use super::usage::{Meter, Usage};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -152,12 +153,6 @@ impl Finished {
     }
 }
 
-pub(super) fn last_lines(text: &str, count: usize) -> &str {
-    let text = text.trim_end();
-    let begin = text.rmatch_indices('\n').nth(count - 1).map_or(0, |(position, _)| position + 1);
-    &text[begin..]
-}
-
 fn wait(child: &mut Child, deadline: Option<Instant>) -> Result<(Option<ExitStatus>, Usage)> {
     let mut meter = Meter::new(child.id());
     loop {
@@ -221,13 +216,6 @@ mod tests {
     fn a_missing_program_is_named() {
         let error = Job::new("no-such-program-anywhere").arg("x").run().err().unwrap();
         assert!(error.to_string().contains("`no-such-program-anywhere x`"));
-    }
-
-    #[test]
-    fn the_last_lines_of_a_text() {
-        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
-        assert_eq!(last_lines("a\n", 5), "a");
-        assert_eq!(last_lines("", 5), "");
     }
 
     fn is_alive(pid: nix::unistd::Pid) -> bool {

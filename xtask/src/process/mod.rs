@@ -6,6 +6,7 @@ mod background;
 mod groups;
 mod job;
 mod output;
+mod text;
 mod usage;
 
 pub use background::Background;

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use ffmpeg_next::{Dictionary, Error, Packet, Stream};
+use ffmpeg_next::{Error, Packet, Stream};
 use streamsdk_media::{StreamClock, TimeBase, Timestamp};
 
 use super::address::{Address, AddressKind};
 use super::diagnosis::{explain, sends};
 use super::failure;
-use super::options::{NetworkStreamOptions, Transport};
+use super::ffmpeg_options::ffmpeg_options;
+use super::options::NetworkStreamOptions;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
@@ -184,9 +185,10 @@ fn connect(
 ) -> Result<OpenInput, CaptureError> {
     watchdog.allow(options.connect_timeout);
     let asked = watchdog.clone();
-    let opened = ffmpeg::open(address.url(), for_ffmpeg(address.kind(), options), move |read| {
-        asked.is_over_at(read)
-    });
+    let opened =
+        ffmpeg::open(address.url(), ffmpeg_options(address.kind(), options), move |read| {
+            asked.is_over_at(read)
+        });
     opened.map_err(|error| {
         if watchdog.is_stopped() {
             CaptureError::Stopped
@@ -223,46 +225,6 @@ fn find_streams(
     })
 }
 
-pub(super) fn for_ffmpeg(kind: AddressKind, options: &NetworkStreamOptions) -> Dictionary<'static> {
-    let mut dictionary = Dictionary::new();
-    dictionary.set("protocol_whitelist", kind.protocols());
-    dictionary.set("format_whitelist", &kind.formats());
-    if options.is_low_latency {
-        dictionary.set("probesize", "32768");
-        // Otherwise FFmpeg waits for twenty frames to tell their rate.
-        dictionary.set("fpsprobesize", "0");
-    }
-    // Otherwise it waits for up to fifty frames to find the first timestamp: a camera that gives one a
-    // second would seem to be silent.
-    dictionary.set("max_ts_probe", "0");
-    // In microseconds of video. Some formats let FFmpeg wait much longer for streams to appear.
-    let look_ahead = if options.is_low_latency { "500000" } else { "2000000" };
-    dictionary.set("analyzeduration", look_ahead);
-    if kind == AddressKind::Rtsp {
-        let transport = match options.transport {
-            Transport::Auto => "tcp+udp",
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-        };
-        dictionary.set("rtsp_transport", transport);
-        // Of those that are allowed the first; the next one if the server refuses it.
-        dictionary.set("rtsp_flags", "prefer_tcp");
-        dictionary.set("allowed_media_types", "video");
-    }
-    if let Some(micros) = socket_timeout(options) {
-        let name = if kind == AddressKind::Rtsp { "timeout" } else { "rw_timeout" };
-        dictionary.set(name, &micros.to_string());
-    }
-    dictionary
-}
-
-/// Microseconds, for the waits of FFmpeg's that do not ask the watch; `None` if FFmpeg cannot wait that
-/// long. Comes after the watch, since FFmpeg gives errors for it that mean something else, too.
-fn socket_timeout(options: &NetworkStreamOptions) -> Option<i32> {
-    let longest = options.connect_timeout.max(options.read_timeout);
-    i32::try_from(longest.saturating_add(SOCKET_TIMEOUT_GRACE).as_micros()).ok()
-}
-
 fn clock(stream: &Stream<'_>, has_end: bool) -> TimestampSource {
     let Some(base) = ffmpeg::time_base(stream.time_base()) else { return TimestampSource::Arrival };
     match has_end {
@@ -270,5 +232,3 @@ fn clock(stream: &Stream<'_>, has_end: bool) -> TimestampSource {
         false => TimestampSource::Stream(base),
     }
 }
-
-const SOCKET_TIMEOUT_GRACE: Duration = Duration::from_secs(1);

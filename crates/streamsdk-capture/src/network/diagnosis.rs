@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::address::{Address, AddressKind, ENCODING};
-use super::connection::for_ffmpeg;
+use super::ffmpeg_options::ffmpeg_options;
 use super::options::NetworkStreamOptions;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
@@ -22,7 +22,7 @@ pub(super) fn explain(
         CaptureError::NotVideo { origin, reason } if address.kind() == AddressKind::Http => {
             watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
             let asked = watchdog.clone();
-            let options = for_ffmpeg(address.kind(), options);
+            let options = ffmpeg_options(address.kind(), options);
             let kind = ask_content_type(address.url(), options, move || asked.is_over());
             CaptureError::NotVideo { origin, reason: kind.map_or(reason, |kind| sends(&kind)) }
         }

@@ -6,6 +6,7 @@ mod decoding;
 mod diagnosis;
 mod encoded;
 mod failure;
+mod ffmpeg_options;
 mod options;
 mod read_watchdog;
 mod reconnect;

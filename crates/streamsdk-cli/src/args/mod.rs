@@ -1,5 +1,6 @@
 //! The command line.
 
+mod applies;
 mod run;
 mod values;
 mod voice;
@@ -17,7 +18,7 @@ pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::WorkerArguments;
 use crate::failure::Failure;
-use crate::{applies, terminal};
+use crate::terminal;
 
 /// Stream video to an inference server over WebRTC and get frames and predictions back.
 #[derive(Debug, Parser)]

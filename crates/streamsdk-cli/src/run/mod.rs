@@ -91,7 +91,7 @@ async fn follow(
 /// Prints a failure that is not the one that the program ends with.
 fn tell_second(finished: Result<(), Failure>, voice: &VoiceArguments) {
     if let Err(failure) = finished {
-        failure.print(terminal::colors_stderr(voice.color));
+        terminal::report(&failure, terminal::colors_stderr(voice.color));
     }
 }
 

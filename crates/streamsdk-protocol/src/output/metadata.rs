@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
+use super::odd::or_odd;
 use super::outline::{Member, members, optional};
-use super::read::or_odd;
 use super::{OddFields, Oddity, VideoMetadata};
 
 /// What the server knows about a frame; an odd field loses only itself.

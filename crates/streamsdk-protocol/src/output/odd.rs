@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
+
+use super::outline::optional;
 use crate::text::{clean, shorten};
 
 /// Most odd fields of one message that are listed; the others are only counted.
@@ -135,6 +138,18 @@ impl fmt::Display for Oddity {
             Self::TooMany => f.write_str("has too many members"),
         }
     }
+}
+
+/// A value that may be null; what cannot be read is noted and counts as null.
+pub(super) fn or_odd<T: DeserializeOwned>(
+    name: &str,
+    value: &[u8],
+    odd: &mut OddFields,
+) -> Option<T> {
+    optional(value).unwrap_or_else(|_| {
+        odd.add(|| name.to_owned(), Oddity::of(value));
+        None
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::image::{self, EncodedImage};
 use super::mend::mend;
-use super::outline::{Member, elements, members, optional};
+use super::odd::or_odd;
+use super::outline::{Member, elements, members};
 use super::{OddFields, Oddity, SERIALIZATION_ERROR, VideoMetadata, metadata, string};
 use crate::chunk::ChunkedMessage;
 use crate::{Limits, Redactor, gzip};
@@ -86,18 +87,6 @@ impl OutputMessage {
         }
         Ok(message)
     }
-}
-
-/// A value that may be null; what cannot be read is noted and counts as null.
-pub(super) fn or_odd<T: DeserializeOwned>(
-    name: &str,
-    value: &[u8],
-    odd: &mut OddFields,
-) -> Option<T> {
-    optional(value).unwrap_or_else(|_| {
-        odd.add(|| name.to_owned(), Oddity::of(value));
-        None
-    })
 }
 
 /// The text or the texts that `value` is, fit for people. What is none is shown as it is written.

@@ -4,7 +4,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-use crate::args::RunArguments;
+use super::RunArguments;
 use crate::failure::Failure;
 use crate::source::SourceArgument;
 use crate::source::SourceType::{self, File, Local, Mjpeg, Pattern, Rtsp, Webcam};
