@@ -14,7 +14,8 @@ use streamsdk_tests::{
     FakeServer, LossyServer, drain, failure, next, start, start_source, worker, worker_with,
 };
 use streamsdk_worker::{
-    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
+    FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
+    WorkerConfig,
 };
 
 /// Serves results with these numbers, and then a last message.
@@ -129,7 +130,7 @@ impl Processor for Broken {
         &mut self,
         _: &streamsdk_media::Frame,
         _: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         Err(ProcessorError::Other("the model is missing".into()))
     }
 }

@@ -7,8 +7,8 @@ use streamsdk::{Error, ErrorKind, StreamConfig};
 use streamsdk_media::Frame;
 use streamsdk_tests::{drain, next, start, worker_with};
 use streamsdk_worker::{
-    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, SessionEnd,
-    Worker, WorkerConfig,
+    FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
+    SessionEnd, Worker, WorkerConfig,
 };
 
 const CLIP: &str = "plain_160x120.mp4";
@@ -29,10 +29,10 @@ impl Processor for Listening {
         &mut self,
         _: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         let wants = ["a", "b"].map(|output| context.wants(output));
         self.0.send(Told::Frame { id: context.frame_id(), wants }).unwrap();
-        Ok(Outputs::new().json("a", 1).json("b", 2))
+        Ok(ProcessorOutputs::new().json("a", 1).json("b", 2))
     }
 
     fn session_ended(&mut self, end: &SessionEnd) {

@@ -49,7 +49,7 @@ mod workflow;
 
 pub use config::{Gzip, UnknownGzip, WorkerConfig};
 pub use processor::{
-    FrameContext, OutputDeclaration, OutputKind, OutputValue, Outputs, Processor, ProcessorError,
-    Processors, SessionEnd, SessionRequest,
+    FrameContext, OutputDeclaration, OutputKind, OutputValue, Processor, ProcessorError,
+    ProcessorOutputs, Processors, SessionEnd, SessionRequest,
 };
 pub use server::{EmbeddedWorker, StartError, Worker};

@@ -9,12 +9,12 @@ use thiserror::Error;
 
 /// The outputs that are asked for, where the caller has changed them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Outputs {
+pub(crate) struct RequestedOutputs {
     data: Option<Vec<String>>,
     stream: Option<Vec<String>>,
 }
 
-impl Outputs {
+impl RequestedOutputs {
     /// Asks for them from the beginning of a link.
     pub(crate) fn fill(&self, request: &mut InitRequest) {
         let Self { data, stream } = self.clone();
@@ -41,7 +41,7 @@ pub(crate) struct Steering {
 
 #[derive(Debug, Default)]
 struct State {
-    outputs: Outputs,
+    outputs: RequestedOutputs,
     link: Option<SteeredLink>,
     /// What went over the links before.
     traffic_before: TransportStats,
@@ -61,7 +61,7 @@ struct SteeredLink {
 pub struct ControlError;
 
 impl Steering {
-    pub(crate) fn outputs(&self) -> Outputs {
+    pub(crate) fn outputs(&self) -> RequestedOutputs {
         self.state().outputs.clone()
     }
 
@@ -78,7 +78,7 @@ impl Steering {
     async fn set(
         &self,
         message: ControlMessage,
-        change: impl FnOnce(&mut Outputs),
+        change: impl FnOnce(&mut RequestedOutputs),
     ) -> Result<(), ControlError> {
         let inference = {
             let mut state = self.state();
@@ -93,7 +93,12 @@ impl Steering {
     }
 
     /// Steers a link from now on, which was asked for `requested`.
-    pub(crate) async fn attach(&self, peer: Peer, inference: ChannelSender, requested: &Outputs) {
+    pub(crate) async fn attach(
+        &self,
+        peer: Peer,
+        inference: ChannelSender,
+        requested: &RequestedOutputs,
+    ) {
         let messages = {
             let mut state = self.state();
             state.link = Some(SteeredLink { peer, inference: inference.clone() });

@@ -1,7 +1,7 @@
 use streamsdk_media::{ConvertError, Frame, PixelFormat};
 
 use super::parameters::number;
-use super::{FrameContext, Outputs, Processor, ProcessorError};
+use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
 /// Marks where brightness changes: white on black, by Sobel's operator.
 pub(super) struct Edges;
@@ -11,17 +11,17 @@ impl Processor for Edges {
         &mut self,
         frame: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         let expected = "a number from 0 to 255";
         let threshold =
             number(context.parameters(), "threshold", (0.0, 255.0), expected, 64.0)? as i32;
         if !context.wants("image") {
-            return Ok(Outputs::new());
+            return Ok(ProcessorOutputs::new());
         }
         let gray = Gray::of(frame)?;
         let marked = mark(&gray, threshold);
         let image = Frame::packed(PixelFormat::Gray8, frame.width(), frame.height(), marked)?;
-        Ok(Outputs::new().image("image", image))
+        Ok(ProcessorOutputs::new().image("image", image))
     }
 }
 

@@ -1,6 +1,6 @@
 use streamsdk_media::{Frame, PixelFormat};
 
-use super::{FrameContext, Outputs, Processor, ProcessorError};
+use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
 /// Gives the frame back without its colours.
 pub(super) struct Grayscale;
@@ -10,10 +10,10 @@ impl Processor for Grayscale {
         &mut self,
         frame: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         if !context.wants("image") {
-            return Ok(Outputs::new());
+            return Ok(ProcessorOutputs::new());
         }
-        Ok(Outputs::new().image("image", frame.convert(PixelFormat::Gray8)?))
+        Ok(ProcessorOutputs::new().image("image", frame.convert(PixelFormat::Gray8)?))
     }
 }

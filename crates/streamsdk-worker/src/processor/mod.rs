@@ -11,14 +11,18 @@
 //! ```
 //! use streamsdk_media::Frame;
 //! use streamsdk_worker::{
-//!     FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors,
+//!     FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
 //! };
 //!
 //! struct Size;
 //!
 //! impl Processor for Size {
-//!     fn process(&mut self, frame: &Frame, _: &FrameContext) -> Result<Outputs, ProcessorError> {
-//!         Ok(Outputs::new().json("pixels", frame.width() * frame.height()))
+//!     fn process(
+//!         &mut self,
+//!         frame: &Frame,
+//!         _: &FrameContext<'_>,
+//!     ) -> Result<ProcessorOutputs, ProcessorError> {
+//!         Ok(ProcessorOutputs::new().json("pixels", frame.width() * frame.height()))
 //!     }
 //! }
 //!
@@ -61,7 +65,7 @@ pub trait Processor: Send {
         &mut self,
         frame: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError>;
+    ) -> Result<ProcessorOutputs, ProcessorError>;
 
     /// Told once, after the last frame, however the session ended; not told after a panic. May take its time, as
     /// [`Processor::process`] may. Default is to do nothing.
@@ -72,9 +76,9 @@ pub trait Processor: Send {
 
 /// What a processor made of one frame: values by name, in order.
 #[derive(Debug, Clone, Default)]
-pub struct Outputs(Vec<(String, OutputValue)>);
+pub struct ProcessorOutputs(Vec<(String, OutputValue)>);
 
-impl Outputs {
+impl ProcessorOutputs {
     /// No outputs.
     pub fn new() -> Self {
         Self::default()

@@ -4,7 +4,7 @@ use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
 
 use super::canvas::{Area, Rgb, outline};
 use super::parameters::number;
-use super::{FrameContext, Outputs, Processor, ProcessorError};
+use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
 /// Pictures are looked at with at most about so many pixels a side.
 const MAX_WORKING_SIDE: usize = 320;
@@ -49,7 +49,7 @@ impl Processor for Motion {
         &mut self,
         frame: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         let settings = MotionSettings::read(context.parameters())?;
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
@@ -61,7 +61,7 @@ impl Processor for Motion {
             (*right, *bottom) = ((*right * factor).min(width), (*bottom * factor).min(height));
         }
 
-        let outputs = Outputs::new().json("predictions", json!(report(frame, &found)));
+        let outputs = ProcessorOutputs::new().json("predictions", json!(report(frame, &found)));
         if !context.wants("image") {
             return Ok(outputs);
         }

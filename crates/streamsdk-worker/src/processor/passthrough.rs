@@ -1,6 +1,6 @@
 use streamsdk_media::Frame;
 
-use super::{FrameContext, Outputs, Processor, ProcessorError};
+use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
 /// Gives the frame back.
 pub(super) struct Passthrough;
@@ -10,7 +10,7 @@ impl Processor for Passthrough {
         &mut self,
         frame: &Frame,
         _context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
-        Ok(Outputs::new().image("image", frame.clone()))
+    ) -> Result<ProcessorOutputs, ProcessorError> {
+        Ok(ProcessorOutputs::new().image("image", frame.clone()))
     }
 }

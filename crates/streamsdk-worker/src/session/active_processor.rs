@@ -6,7 +6,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::error_response::ErrorResponse;
 use crate::processor::{
-    FrameContext, Outputs, Processor, ProcessorEntry, ProcessorError, SessionEnd, SessionRequest,
+    FrameContext, Processor, ProcessorEntry, ProcessorError, ProcessorOutputs, SessionEnd,
+    SessionRequest,
 };
 
 /// The processor of a session, which is told the session's end when this is dropped: on a thread of its own,
@@ -44,10 +45,10 @@ impl ActiveProcessor {
         &mut self,
         frame: &Frame,
         context: &FrameContext<'_>,
-    ) -> Result<Outputs, ProcessorError> {
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         match &mut self.processor {
             Some(processor) => processor.process(frame, context),
-            None => Ok(Outputs::new()),
+            None => Ok(ProcessorOutputs::new()),
         }
     }
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use streamsdk_media::{Frame, jpeg};
 use streamsdk_protocol::output::{OutgoingValue, VideoMetadata};
 
-use crate::processor::{OutputValue, Outputs};
+use crate::processor::{OutputValue, ProcessorOutputs};
 use crate::workflow::{DataSelection, OutputSource, Selection, WorkflowOutput};
 
 /// Turns what a processor made into what travels.
@@ -51,7 +51,7 @@ impl ResultEncoder {
     pub(super) fn encode(
         &mut self,
         frame: &Frame,
-        made: &Outputs,
+        made: &ProcessorOutputs,
         selection: &DataSelection,
         metadata: &VideoMetadata,
     ) -> Option<Vec<(String, OutgoingValue)>> {
@@ -75,7 +75,7 @@ impl ResultEncoder {
         &self,
         name: Option<&str>,
         frame: &Frame,
-        made: &Outputs,
+        made: &ProcessorOutputs,
     ) -> Result<Frame, String> {
         let name = name.ok_or("no output is selected for the video track")?;
         let output = self.outputs.iter().find(|output| output.name == name);
@@ -96,7 +96,7 @@ enum Found<'a> {
 fn find<'a>(
     output: &WorkflowOutput,
     frame: &'a Frame,
-    made: &'a Outputs,
+    made: &'a ProcessorOutputs,
 ) -> Result<Found<'a>, String> {
     match &output.from {
         OutputSource::Frame => Ok(Found::Image(frame)),

@@ -6,7 +6,7 @@ use super::ActiveProcessor;
 use super::encode::{ResultEncoder, timestamp};
 use super::source::{SessionSource, SourceKind};
 use crate::init::SessionPlan;
-use crate::processor::{FrameContext, Outputs, SessionEnd};
+use crate::processor::{FrameContext, ProcessorOutputs, SessionEnd};
 use crate::workflow::Selection;
 
 /// The processor of one session with its parameters, and the encoder behind it.
@@ -89,7 +89,7 @@ impl Processing {
     fn picture(
         &self,
         frame: &Frame,
-        made: Option<&Outputs>,
+        made: Option<&ProcessorOutputs>,
         selection: &Selection,
         errors: &mut Vec<String>,
     ) -> Frame {

@@ -9,7 +9,8 @@ use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::OutputMessage;
 use streamsdk_transport::VideoCodec;
 use streamsdk_worker::{
-    FrameContext, OutputDeclaration, Outputs, Processor, ProcessorError, Processors, WorkerConfig,
+    FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
+    WorkerConfig,
 };
 
 use crate::client::{Client, Wish, pattern, shut_down, worker, worker_with};
@@ -188,12 +189,16 @@ async fn frames_change_their_size_and_may_be_odd() {
 struct SlowAndFaulty(u32);
 
 impl Processor for SlowAndFaulty {
-    fn process(&mut self, frame: &Frame, _: &FrameContext<'_>) -> Result<Outputs, ProcessorError> {
+    fn process(
+        &mut self,
+        frame: &Frame,
+        _: &FrameContext<'_>,
+    ) -> Result<ProcessorOutputs, ProcessorError> {
         std::thread::sleep(Duration::from_millis(100));
         self.0 += 1;
         match self.0 % 2 {
             0 => Err(ProcessorError::Other("out of luck".into())),
-            _ => Ok(Outputs::new().image("image", frame.clone())),
+            _ => Ok(ProcessorOutputs::new().image("image", frame.clone())),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::track::Track;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::source::ConnectionRequirements;
-use crate::steering::Outputs;
+use crate::steering::RequestedOutputs;
 
 /// Connects to a server by HTTP and WebRTC, each time in the same way.
 pub(crate) struct PeerConnector {
@@ -28,7 +28,7 @@ impl Connector for PeerConnector {
     type Link = PeerLink;
 
     /// Connects; twice, if full packets vanish on the way to the server, the second time with small ones.
-    async fn connect(&self, outputs: Outputs) -> Result<PeerLink, Error> {
+    async fn connect(&self, outputs: RequestedOutputs) -> Result<PeerLink, Error> {
         let mut attempt = Attempt {
             endpoint: &self.endpoint,
             config: self.config.clone(),
@@ -48,7 +48,11 @@ impl PeerConnector {
         std::iter::once(INFERENCE_CHANNEL).chain(of_source).collect()
     }
 
-    async fn link(&self, connected: Connected, outputs: Outputs) -> Result<PeerLink, Error> {
+    async fn link(
+        &self,
+        connected: Connected,
+        outputs: RequestedOutputs,
+    ) -> Result<PeerLink, Error> {
         let Connected { peer, mut channels, video, .. } = connected;
         let inference = channels.remove(0);
         let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));

@@ -19,14 +19,17 @@ use crate::error::Error;
 use crate::queue::EventQueue;
 use crate::source::StreamSource;
 use crate::stats::{Ended, SessionTracker};
-use crate::steering::{Outputs, Steering};
+use crate::steering::{RequestedOutputs, Steering};
 
 /// Makes the links of a session.
 pub(crate) trait Connector: Send + Sync {
     type Link: Link;
 
     /// Connects, and asks the server for these outputs.
-    fn connect(&self, outputs: Outputs) -> impl Future<Output = Result<Self::Link, Error>> + Send;
+    fn connect(
+        &self,
+        outputs: RequestedOutputs,
+    ) -> impl Future<Output = Result<Self::Link, Error>> + Send;
 }
 
 /// A connection that stands.

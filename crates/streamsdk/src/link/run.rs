@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
 use crate::stage::Stage;
 use crate::stats::{Ended, Failure, SessionTracker, VideoTracker};
-use crate::steering::Outputs;
+use crate::steering::RequestedOutputs;
 
 /// A connection to a server's peer.
 pub(crate) struct PeerLink {
@@ -23,7 +23,7 @@ pub(crate) struct PeerLink {
     /// Until it runs.
     pub(super) ways: Option<Ways>,
     /// What the server was asked for.
-    pub(super) outputs: Outputs,
+    pub(super) outputs: RequestedOutputs,
 }
 
 /// The ways to the peer and back.

@@ -22,7 +22,7 @@ use crate::session::control::Control;
 use crate::source::{SourceError, SourceIo};
 use crate::stage::Stage;
 use crate::stats::{SessionTracker, StreamEnd, Summary};
-use crate::steering::Outputs;
+use crate::steering::RequestedOutputs;
 
 /// What a link does, one after the other.
 #[derive(Debug, Clone)]
@@ -116,13 +116,13 @@ fn error(kind: ErrorKind) -> Error {
 #[derive(Default)]
 struct Scripts {
     links: Mutex<VecDeque<Result<Vec<Step>, ErrorKind>>>,
-    asked: Arc<Mutex<Vec<Outputs>>>,
+    asked: Arc<Mutex<Vec<RequestedOutputs>>>,
 }
 
 impl Connector for Scripts {
     type Link = Script;
 
-    async fn connect(&self, outputs: Outputs) -> Result<Script, Error> {
+    async fn connect(&self, outputs: RequestedOutputs) -> Result<Script, Error> {
         self.asked.lock().unwrap().push(outputs);
         sleep(Duration::from_millis(30)).await;
         match self.links.lock().unwrap().pop_front() {
@@ -157,7 +157,7 @@ impl StreamSource for Source {
 
 struct Bed {
     session: Session,
-    asked: Arc<Mutex<Vec<Outputs>>>,
+    asked: Arc<Mutex<Vec<RequestedOutputs>>>,
     cleaned_up: Arc<AtomicBool>,
 }
 
