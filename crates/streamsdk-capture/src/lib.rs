@@ -23,8 +23,8 @@
 //! None is on by default.
 //!
 //! - `ffmpeg`: video files and network streams. Needs FFmpeg's development packages.
-//! - `webcam`: the cameras of this machine, through Video4Linux. Needs no library, and adds nothing on
-//!   other systems than Linux.
+//! - `webcam`: the cameras of this machine, through Video4Linux. Needs libclang and the kernel's headers to be
+//!   built, and no library to run. Adds nothing on other systems than Linux.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapters;

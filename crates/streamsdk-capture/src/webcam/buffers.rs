@@ -86,10 +86,11 @@ impl Buffers {
             buffer.flags & buffer_flag::TIMESTAMP_MASK == buffer_flag::TIMESTAMP_MONOTONIC;
         Ok(FilledBuffer {
             index: buffer.index,
-            bytes: usize::try_from(buffer.bytes_used).map_or(0, |used| used.min(mapping.length())),
+            bytes: usize::try_from(buffer.bytesused).map_or(0, |used| used.min(mapping.length())),
             is_damaged: buffer.flags & buffer_flag::ERROR != 0,
             sequence: buffer.sequence,
-            taken_at: micros(buffer.seconds, buffer.microseconds).filter(|_| is_monotonic),
+            taken_at: micros(buffer.timestamp.tv_sec, buffer.timestamp.tv_usec)
+                .filter(|_| is_monotonic),
         })
     }
 

@@ -3,7 +3,9 @@
 use super::WebcamFormat;
 use super::device::{Device, text};
 use super::format::letters;
-use super::v4l2::{FormatDescription, Fraction, FrameInterval, FrameSize, description, requests};
+use super::v4l2::{
+    FormatDescription, Fraction, FrameInterval, FrameSize, IntervalRange, description, requests,
+};
 
 /// A pixel format that a camera offers.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,14 +97,15 @@ impl WebcamSize {
     }
 
     fn read(answer: &FrameSize) -> Self {
-        let [width, height, ..] = answer.numbers;
-        if answer.kind == description::DISCRETE {
+        if answer.type_ == description::DISCRETE {
+            let (width, height) = answer.discrete();
             return Self::Discrete { width, height };
         }
-        let [min, max, step, min_height, max_height, step_height] = answer.numbers;
+        let range = answer.range();
+        let steps = |min, max, step: u32| WebcamSteps { min, max, step: step.max(1) };
         Self::Stepwise {
-            width: WebcamSteps { min, max, step: step.max(1) },
-            height: WebcamSteps { min: min_height, max: max_height, step: step_height.max(1) },
+            width: steps(range.min_width, range.max_width, range.step_width),
+            height: steps(range.min_height, range.max_height, range.step_height),
         }
     }
 }
@@ -134,10 +137,10 @@ fn format(device: &Device, index: u32) -> Option<WebcamFormatInfo> {
     let mut answer = FormatDescription::query(index);
     device.ask(&requests::FORMATS, &mut answer).ok()?;
     Some(WebcamFormatInfo {
-        fourcc: letters(answer.fourcc),
+        fourcc: letters(answer.pixelformat),
         description: text(&answer.description),
-        format: WebcamFormat::of_code(answer.fourcc),
-        modes: modes(device, answer.fourcc),
+        format: WebcamFormat::of_code(answer.pixelformat),
+        modes: modes(device, answer.pixelformat),
     })
 }
 
@@ -150,7 +153,7 @@ fn modes(device: &Device, fourcc: u32) -> Vec<WebcamMode> {
         }
         let size = WebcamSize::read(&answer);
         modes.push(WebcamMode { size, rates: rates(device, fourcc, size.largest()) });
-        if answer.kind != description::DISCRETE {
+        if answer.type_ != description::DISCRETE {
             break;
         }
     }
@@ -165,15 +168,17 @@ pub(super) fn rates(device: &Device, fourcc: u32, size: (u32, u32)) -> WebcamRat
         if device.ask(&requests::INTERVALS, &mut answer).is_err() {
             break;
         }
-        if answer.kind != description::DISCRETE {
-            return range(answer.intervals).unwrap_or(WebcamRates::Discrete(rates));
+        if answer.type_ != description::DISCRETE {
+            return range(answer.range()).unwrap_or(WebcamRates::Discrete(rates));
         }
-        rates.extend(rate(answer.intervals[0]));
+        rates.extend(rate(answer.discrete()));
     }
     WebcamRates::Discrete(rates)
 }
 
-fn range([shortest, longest, step]: [Fraction; 3]) -> Option<WebcamRates> {
+fn range(
+    IntervalRange { min: shortest, max: longest, step }: IntervalRange,
+) -> Option<WebcamRates> {
     Some(WebcamRates::Range {
         // A longest time without an end is written as one over zero.
         slowest: rate(longest).unwrap_or(0.0),
@@ -196,6 +201,8 @@ const MAX_RATES: u32 = 128;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use v4l::v4l_sys::v4l2_frmsize_stepwise;
+
     use crate::webcam::v4l2::Plain;
 
     fn fraction(numerator: u32, denominator: u32) -> Fraction {
@@ -205,8 +212,15 @@ mod tests {
     #[test]
     fn a_range_of_sizes_is_told_as_one() {
         let mut answer = FrameSize::zeroed();
-        answer.kind = 3;
-        answer.numbers = [16, 640, 8, 16, 480, 0];
+        answer.type_ = 3;
+        answer.__bindgen_anon_1.stepwise = v4l2_frmsize_stepwise {
+            min_width: 16,
+            max_width: 640,
+            step_width: 8,
+            min_height: 16,
+            max_height: 480,
+            step_height: 0,
+        };
         let size = WebcamSize::read(&answer);
         assert_eq!(size.largest(), (640, 480));
         for (inside, width, height) in
@@ -214,7 +228,7 @@ mod tests {
         {
             assert_eq!(size.contains(width, height), inside, "{width}x{height}");
         }
-        answer.kind = description::DISCRETE;
+        answer.type_ = description::DISCRETE;
         assert_eq!(WebcamSize::read(&answer), WebcamSize::Discrete { width: 16, height: 640 });
     }
 
@@ -225,9 +239,11 @@ mod tests {
         assert_eq!(rate(fraction(1, 0)), None);
         assert_eq!(rate(fraction(0, 0)), None);
         let expected = WebcamRates::Range { slowest: 5.0, fastest: 50.0, interval_step: 0.01 };
-        let found = range([fraction(1, 50), fraction(1, 5), fraction(1, 100)]);
+        let intervals = |min, max, step| IntervalRange { min, max, step };
+        let found = range(intervals(fraction(1, 50), fraction(1, 5), fraction(1, 100)));
         assert_eq!(found, Some(expected));
-        assert_eq!(range([fraction(0, 0); 3]), None);
+        let nothing = fraction(0, 0);
+        assert_eq!(range(intervals(nothing, nothing, nothing)), None);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use streamsdk_media::{ColorMatrix, ColorRange, ColorSpace};
 
-use super::v4l2::{PixelLayout, colors};
+use super::v4l2::{PixelLayout, colors, encoding};
 
 /// The colour space of uncompressed pictures in YUV.
 pub(super) fn color_space(pixels: &PixelLayout) -> ColorSpace {
-    let is_told = pixels.magic == colors::TOLD;
-    let encoding = if is_told { pixels.encoding } else { colors::ENCODING_DEFAULT };
+    let is_told = pixels.priv_ == colors::TOLD;
+    let encoding = if is_told { encoding(pixels) } else { colors::ENCODING_DEFAULT };
     let range = match pixels.quantization {
         colors::FULL_RANGE if is_told => ColorRange::Full,
         colors::LIMITED_RANGE if is_told => ColorRange::Limited,
@@ -42,9 +42,9 @@ mod tests {
     use crate::webcam::v4l2::FormatRequest;
 
     fn told(colorspace: u32, encoding: u32, quantization: u32) -> PixelLayout {
-        let mut pixels = FormatRequest::new(0, 640, 480).pixels;
-        (pixels.colorspace, pixels.magic) = (colorspace, colors::TOLD);
-        (pixels.encoding, pixels.quantization) = (encoding, quantization);
+        let mut pixels = FormatRequest::new(0, 640, 480).pixels();
+        (pixels.colorspace, pixels.priv_) = (colorspace, colors::TOLD);
+        (pixels.__bindgen_anon_1.ycbcr_enc, pixels.quantization) = (encoding, quantization);
         pixels
     }
 
@@ -68,7 +68,7 @@ mod tests {
     fn what_is_said_counts_and_only_if_it_was_filled() {
         let mut pixels = told(colors::SPACE_REC709, 1, colors::FULL_RANGE);
         assert_eq!(color_space(&pixels), ColorSpace::JPEG);
-        pixels.magic = 0;
+        pixels.priv_ = 0;
         assert_eq!(color_space(&pixels), ColorSpace::BT709);
         let pixels = told(colors::SPACE_JPEG, colors::ENCODING_709, colors::LIMITED_RANGE);
         assert_eq!(color_space(&pixels), ColorSpace::BT709);

@@ -81,12 +81,12 @@ impl AsFd for Device {
 
 impl About {
     fn new(answer: &Capability) -> Self {
-        let of_node = answer.device & capability::OF_NODE != 0;
+        let of_node = answer.capabilities & capability::OF_NODE != 0;
         Self {
             name: text(&answer.card),
             driver: text(&answer.driver),
-            bus: text(&answer.bus),
-            abilities: if of_node { answer.node } else { answer.device },
+            bus: text(&answer.bus_info),
+            abilities: if of_node { answer.device_caps } else { answer.capabilities },
         }
     }
 
@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn what_the_node_can_do_counts_and_not_what_the_whole_device_can() {
         let mut answer = Capability::zeroed();
-        answer.device = capability::CAPTURE | capability::METADATA;
-        answer.node = capability::METADATA;
+        answer.capabilities = capability::CAPTURE | capability::METADATA;
+        answer.device_caps = capability::METADATA;
         assert!(About::new(&answer).captures());
-        answer.device |= capability::OF_NODE;
+        answer.capabilities |= capability::OF_NODE;
         assert!(!About::new(&answer).captures());
         assert_eq!(About::new(&answer).purpose(), "only metadata");
     }

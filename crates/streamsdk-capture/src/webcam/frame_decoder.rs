@@ -25,7 +25,7 @@ impl FrameDecoder {
                 let round_up = |side: u32| side.checked_next_multiple_of(JPEG_BLOCK);
                 Some(Self::Jpeg(round_up(size.0)?, round_up(size.1)?))
             }
-            format => PlaneLayout::new(format.pixel_format(), size, pixels.stride)
+            format => PlaneLayout::new(format.pixel_format(), size, pixels.bytesperline)
                 .map(|layout| Self::Raw(layout, color_space(pixels))),
         }
     }
@@ -77,7 +77,7 @@ mod tests {
 
     fn pictures(format: WebcamFormat, width: u32, height: u32) -> Option<FrameDecoder> {
         let request = FormatRequest::new(format.code(), width, height);
-        FrameDecoder::new(format, &request.pixels)
+        FrameDecoder::new(format, &request.pixels())
     }
 
     fn jpeg_of(width: u32, height: u32) -> Vec<u8> {

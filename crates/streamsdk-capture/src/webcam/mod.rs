@@ -86,7 +86,7 @@ impl Webcam {
         let (width, height) = (pixels.width, pixels.height);
         let pictures = FrameDecoder::new(format, &pixels).ok_or_else(|| CaptureError::Failed {
             origin: device.origin().to_owned(),
-            reason: format!("{format} of {width}x{height}, {} bytes per row", pixels.stride),
+            reason: format!("{format} of {width}x{height}, {} bytes per row", pixels.bytesperline),
         })?;
         let stream = CaptureStream::start(
             device,

@@ -25,9 +25,9 @@ pub(super) fn agree(device: &Device, options: &WebcamOptions) -> Result<Agreemen
         None => selected_format(device, &offered, options)?,
     };
     let pixels = set_format(device, options, wanted)?;
-    let format = WebcamFormat::of_code(pixels.fourcc)
+    let format = WebcamFormat::of_code(pixels.pixelformat)
         .filter(|given| options.format.is_none_or(|wanted| wanted == *given))
-        .ok_or_else(|| unsupported(device, wanted.fourcc(), &letters(pixels.fourcc)))?;
+        .ok_or_else(|| unsupported(device, wanted.fourcc(), &letters(pixels.pixelformat)))?;
     Ok(Agreement { format, pixels, rate: set_rate(device, options.frame_rate)? })
 }
 
@@ -63,12 +63,13 @@ fn set_format(
     let (width, height) = options.resolution;
     let mut request = FormatRequest::new(format.code(), width, height);
     match device.ask(&requests::SET_FORMAT, &mut request) {
-        Ok(()) => Ok(request.pixels),
+        Ok(()) => Ok(request.pixels()),
         Err(Errno::INVAL) => {
             let mut current = FormatRequest::current();
             let asked = device.ask(&requests::GET_FORMAT, &mut current);
             asked.map_err(|errno| device.failed("asking for its format", errno))?;
-            let PixelLayout { width: given, height: lines, fourcc, .. } = current.pixels;
+            let PixelLayout { width: given, height: lines, pixelformat: fourcc, .. } =
+                current.pixels();
             let wanted = format!("{format} of {width}x{height}");
             let there_is = format!("{} of {given}x{lines}", letters(fourcc));
             Err(unsupported(device, &wanted, &there_is))

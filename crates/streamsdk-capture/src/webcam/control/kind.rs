@@ -55,8 +55,8 @@ pub struct WebcamMenuItem {
 
 impl WebcamControlKind {
     pub(super) fn read(device: &Device, query: &ControlQuery) -> Self {
-        let (min, max, default) = (query.min, query.max, query.default);
-        match query.kind {
+        let (min, max, default) = (query.minimum, query.maximum, query.default_value);
+        match query.type_ {
             control::INTEGER => Self::Integer { min, max, step: query.step, default },
             control::BOOLEAN => Self::Boolean { default: default != 0 },
             control::MENU | control::INTEGER_MENU => {
@@ -110,17 +110,17 @@ impl WebcamControlKind {
 
 /// Items between the first and the last may be missing.
 fn items(device: &Device, query: &ControlQuery) -> Vec<WebcamMenuItem> {
-    let first = u32::try_from(query.min).unwrap_or(0);
-    let last = u32::try_from(query.max).unwrap_or(0).min(first.saturating_add(MAX_ITEMS));
+    let first = u32::try_from(query.minimum).unwrap_or(0);
+    let last = u32::try_from(query.maximum).unwrap_or(0).min(first.saturating_add(MAX_ITEMS));
     (first..=last).filter_map(|index| item(device, query, index)).collect()
 }
 
 fn item(device: &Device, query: &ControlQuery, index: u32) -> Option<WebcamMenuItem> {
     let mut answer = MenuItem::query(query.id, index);
     device.ask(&requests::MENU_ITEM, &mut answer).ok()?;
-    let label = match query.kind {
+    let label = match query.type_ {
         control::INTEGER_MENU => answer.number().to_string(),
-        _ => text(answer.name()),
+        _ => text(&answer.name()),
     };
     Some(WebcamMenuItem { value: index.into(), label })
 }

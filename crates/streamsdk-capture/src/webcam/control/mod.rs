@@ -36,7 +36,7 @@ pub(super) fn list(device: &Device) -> Result<Vec<WebcamControl>, CaptureError> 
     for _ in 0..MAX_CONTROLS {
         let Some(query) = after(device, id)? else { break };
         id = query.id;
-        let is_hidden = query.flags & control::DISABLED != 0 || query.kind == control::CLASS;
+        let is_hidden = query.flags & control::DISABLED != 0 || query.type_ == control::CLASS;
         if !is_hidden {
             controls.push(describe(device, &query));
         }
@@ -61,7 +61,7 @@ fn describe(device: &Device, query: &ControlQuery) -> WebcamControl {
     let is_readable = has_value && !has(control::WRITE_ONLY);
     WebcamControl {
         id: query.id,
-        name: text(&query.name),
+        name: text(&query.name()),
         value: is_readable
             .then(|| value(device, query.id))
             .flatten()
@@ -73,13 +73,13 @@ fn describe(device: &Device, query: &ControlQuery) -> WebcamControl {
 }
 
 fn value(device: &Device, id: u32) -> Option<i32> {
-    let mut answer = ControlValue { id, value: 0 };
+    let mut answer = ControlValue::new(id, 0);
     device.ask(&requests::GET_CONTROL, &mut answer).ok().map(|()| answer.value)
 }
 
 pub(super) fn set(device: &Device, id: u32, value: i64) -> Result<(), WebcamControlError> {
     let query = query(device, id)?;
-    let name = text(&query.name);
+    let name = text(&query.name());
     let kind = WebcamControlKind::read(device, &query);
     if kind == WebcamControlKind::Other {
         return Err(WebcamControlError::Unsupported { name });
@@ -90,7 +90,7 @@ pub(super) fn set(device: &Device, id: u32, value: i64) -> Result<(), WebcamCont
     let Some(encoded) = kind.encode(value) else {
         return Err(WebcamControlError::OutOfRange { name, value, allowed: kind.allowed() });
     };
-    let set = device.ask(&requests::SET_CONTROL, &mut ControlValue { id, value: encoded });
+    let set = device.ask(&requests::SET_CONTROL, &mut ControlValue::new(id, encoded));
     set.map_err(|errno| refused(device, name, (value, &kind), errno))
 }
 
@@ -101,7 +101,9 @@ fn query(device: &Device, id: u32) -> Result<ControlQuery, WebcamControlError> {
         _ => Err(Errno::INVAL),
     };
     match asked {
-        Ok(()) if query.flags & control::DISABLED == 0 && query.kind != control::CLASS => Ok(query),
+        Ok(()) if query.flags & control::DISABLED == 0 && query.type_ != control::CLASS => {
+            Ok(query)
+        }
         Ok(()) | Err(Errno::INVAL | Errno::NOTTY) => Err(WebcamControlError::Unknown { id }),
         Err(errno) => {
             let source = device.failed("asking for the control", errno);

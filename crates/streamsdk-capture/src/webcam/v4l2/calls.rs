@@ -3,24 +3,24 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::io;
 use std::marker::PhantomData;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::{self, NonNull};
 
-use rustix::io::Result;
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::io::{Errno, Result};
+use v4l::v4l2::{self, vidioc};
 
 use super::structs::{
     Buffer, BufferRequest, Capability, ControlQuery, ControlValue, FormatDescription,
     FormatRequest, FrameInterval, FrameSize, MenuItem, StreamParameters,
 };
 
-/// What consists of integers only.
+/// What every pattern of bytes is a value of, as far as it is looked at.
 ///
 /// # Safety
 ///
-/// Every pattern of bytes has to be a value, and none may hold an address that the kernel writes to.
+/// It has to be so, and none of it may be an address that the kernel writes to.
 pub(crate) unsafe trait Plain: Sized {
     fn zeroed() -> Self {
         // SAFETY: zeros are a value, as every pattern of bytes is.
@@ -28,89 +28,65 @@ pub(crate) unsafe trait Plain: Sized {
     }
 }
 
-macro_rules! plain {
-    ($($name:ty),*) => { $(
-        // SAFETY: integers and arrays of them. What may be a pointer to the kernel is an offset in
-        // `Buffer`, since that is always made for mapped memory, and left zero in `FormatRequest`.
-        unsafe impl Plain for $name {}
-    )* };
-}
-
-plain!(u32, Capability, FormatDescription, FrameSize, FrameInterval, FormatRequest);
-plain!(StreamParameters, BufferRequest, Buffer, ControlQuery, MenuItem, ControlValue);
+// SAFETY: an integer.
+unsafe impl Plain for u32 {}
 
 /// A request to a device that reads or writes a `T`.
 pub(crate) struct Call<T> {
-    opcode: Opcode,
+    request: vidioc::_IOC_TYPE,
     value: PhantomData<fn(T)>,
 }
 
 impl<T: Plain> Call<T> {
-    const fn read(number: u8) -> Self {
-        Self { opcode: opcode::read::<T>(GROUP, number), value: PhantomData }
+    /// # Safety
+    ///
+    /// `T` has to be what the kernel reads and writes for the request.
+    const unsafe fn new(request: vidioc::_IOC_TYPE) -> Self {
+        Self { request, value: PhantomData }
     }
+}
 
-    const fn write(number: u8) -> Self {
-        Self { opcode: opcode::write::<T>(GROUP, number), value: PhantomData }
-    }
-
-    const fn read_write(number: u8) -> Self {
-        Self { opcode: opcode::read_write::<T>(GROUP, number), value: PhantomData }
-    }
+macro_rules! requests {
+    ($($name:ident: $value:ty = $request:ident),* $(,)?) => { $(
+        // SAFETY: of each request `linux/videodev2.h` says what it is made with, and each of these has that.
+        pub(crate) const $name: Call<$value> = unsafe { Call::new(vidioc::$request) };
+    )* };
 }
 
 /// The requests, by what they do.
 pub(crate) mod requests {
     use super::*;
 
-    pub(crate) const CAPABILITY: Call<Capability> = Call::read(0);
-    pub(crate) const FORMATS: Call<FormatDescription> = Call::read_write(2);
-    pub(crate) const GET_FORMAT: Call<FormatRequest> = Call::read_write(4);
-    pub(crate) const SET_FORMAT: Call<FormatRequest> = Call::read_write(5);
-    pub(crate) const REQUEST_BUFFERS: Call<BufferRequest> = Call::read_write(8);
-    pub(crate) const QUERY_BUFFER: Call<Buffer> = Call::read_write(9);
-    pub(crate) const QUEUE: Call<Buffer> = Call::read_write(15);
-    pub(crate) const DEQUEUE: Call<Buffer> = Call::read_write(17);
-    pub(crate) const START: Call<u32> = Call::write(18);
-    pub(crate) const SET_PARAMETERS: Call<StreamParameters> = Call::read_write(22);
-    pub(crate) const GET_CONTROL: Call<ControlValue> = Call::read_write(27);
-    pub(crate) const SET_CONTROL: Call<ControlValue> = Call::read_write(28);
-    pub(crate) const MENU_ITEM: Call<MenuItem> = Call::read_write(37);
-    pub(crate) const SIZES: Call<FrameSize> = Call::read_write(74);
-    pub(crate) const INTERVALS: Call<FrameInterval> = Call::read_write(75);
-    pub(crate) const QUERY_CONTROL: Call<ControlQuery> = Call::read_write(103);
+    requests! {
+        CAPABILITY: Capability = VIDIOC_QUERYCAP,
+        FORMATS: FormatDescription = VIDIOC_ENUM_FMT,
+        GET_FORMAT: FormatRequest = VIDIOC_G_FMT,
+        SET_FORMAT: FormatRequest = VIDIOC_S_FMT,
+        REQUEST_BUFFERS: BufferRequest = VIDIOC_REQBUFS,
+        QUERY_BUFFER: Buffer = VIDIOC_QUERYBUF,
+        QUEUE: Buffer = VIDIOC_QBUF,
+        DEQUEUE: Buffer = VIDIOC_DQBUF,
+        START: u32 = VIDIOC_STREAMON,
+        SET_PARAMETERS: StreamParameters = VIDIOC_S_PARM,
+        GET_CONTROL: ControlValue = VIDIOC_G_CTRL,
+        SET_CONTROL: ControlValue = VIDIOC_S_CTRL,
+        MENU_ITEM: MenuItem = VIDIOC_QUERYMENU,
+        SIZES: FrameSize = VIDIOC_ENUM_FRAMESIZES,
+        INTERVALS: FrameInterval = VIDIOC_ENUM_FRAMEINTERVALS,
+        QUERY_CONTROL: ControlQuery = VIDIOC_QUERY_EXT_CTRL,
+    }
 }
 
 /// Asks a device. What comes back replaces the value.
 pub(crate) fn call<T: Plain>(fd: impl AsFd, call: &Call<T>, value: &mut T) -> Result<()> {
-    let request = Request { opcode: call.opcode, value };
-    // SAFETY: the request says how many bytes the kernel reads and writes, which are those of a value
-    // that is borrowed for the call, and whatever it writes is a value.
-    unsafe { ioctl(fd, request) }
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the value is what the request is made with, it is borrowed for the call, and whatever the kernel
+    // writes is a value.
+    unsafe { v4l2::ioctl(fd, call.request, ptr::from_mut(value).cast()) }.map_err(errno)
 }
 
-struct Request<'a, T> {
-    opcode: Opcode,
-    value: &'a mut T,
-}
-
-// SAFETY: the pointer is to as many bytes as the opcode says, and there is no output besides them.
-unsafe impl<T: Plain> Ioctl for Request<'_, T> {
-    type Output = ();
-
-    const IS_MUTATING: bool = true;
-
-    fn opcode(&self) -> Opcode {
-        self.opcode
-    }
-
-    fn as_ptr(&mut self) -> *mut c_void {
-        ptr::from_mut(self.value).cast()
-    }
-
-    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> Result<()> {
-        Ok(())
-    }
+fn errno(error: io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
 /// A buffer of the driver's, mapped to be read.
@@ -124,11 +100,12 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     pub(crate) fn new(fd: impl AsFd, offset: u32, length: usize) -> Result<Self> {
+        let (fd, offset) = (fd.as_fd().as_raw_fd(), libc::off_t::from(offset));
         // SAFETY: the kernel chooses an address where nothing else is.
         let start = unsafe {
-            mmap(ptr::null_mut(), length, ProtFlags::READ, MapFlags::SHARED, fd, offset.into())?
+            v4l2::mmap(ptr::null_mut(), length, libc::PROT_READ, libc::MAP_SHARED, fd, offset)
         };
-        let start = NonNull::new(start).ok_or(rustix::io::Errno::NOMEM)?;
+        let start = NonNull::new(start.map_err(errno)?).ok_or(Errno::NOMEM)?;
         Ok(Self { start, length })
     }
 
@@ -153,8 +130,6 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: mapped by `new`, and nothing refers to it any more. If it fails, nothing can be done.
-        let _ = unsafe { munmap(self.start.as_ptr(), self.length) };
+        let _ = unsafe { v4l2::munmap(self.start.as_ptr(), self.length) };
     }
 }
-
-const GROUP: u8 = b'V';

@@ -1,272 +1,219 @@
-//! The kernel's structures, as `linux/videodev2.h` has them. They hold nothing but integers, so that
-//! whatever the kernel writes is a value.
+//! The kernel's structures, as the crate `v4l` has them, with what a camera is asked by them.
 
-use super::{CAPTURE, Plain};
+#![allow(unsafe_code)]
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Capability {
-    pub(crate) driver: [u8; 16],
-    pub(crate) card: [u8; 32],
-    pub(crate) bus: [u8; 32],
-    version: u32,
-    pub(crate) device: u32,
-    pub(crate) node: u32,
-    reserved: [u32; 3],
+use std::ops::{Deref, DerefMut};
+
+use v4l::v4l_sys::{
+    v4l2_buffer, v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum,
+    v4l2_frmsizeenum, v4l2_pix_format, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_requestbuffers,
+    v4l2_streamparm,
+};
+pub(crate) use v4l::v4l_sys::{
+    v4l2_fract as Fraction, v4l2_frmival_stepwise as IntervalRange,
+    v4l2_frmsize_stepwise as SizeRange, v4l2_pix_format as PixelLayout,
+};
+
+use super::{CAPTURE, MAPPED, Plain, TIME_PER_FRAME};
+
+macro_rules! structs {
+    ($($name:ident: $kernel:ty),* $(,)?) => { $(
+        #[derive(Clone, Copy)]
+        #[repr(transparent)]
+        pub(crate) struct $name($kernel);
+
+        // SAFETY: integers, arrays and unions of them. Where a union may hold an address, it is zero when the
+        // kernel is asked, or the kernel takes it for an offset, since buffers are always mapped.
+        unsafe impl Plain for $name {}
+
+        impl Deref for $name {
+            type Target = $kernel;
+
+            fn deref(&self) -> &$kernel {
+                &self.0
+            }
+        }
+
+        impl DerefMut for $name {
+            fn deref_mut(&mut self) -> &mut $kernel {
+                &mut self.0
+            }
+        }
+    )* };
 }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct FormatDescription {
-    index: u32,
-    kind: u32,
-    flags: u32,
-    pub(crate) description: [u8; 32],
-    pub(crate) fourcc: u32,
-    bus_code: u32,
-    reserved: [u32; 3],
+structs! {
+    Capability: v4l2_capability,
+    FormatDescription: v4l2_fmtdesc,
+    FrameSize: v4l2_frmsizeenum,
+    FrameInterval: v4l2_frmivalenum,
+    FormatRequest: v4l2_format,
+    StreamParameters: v4l2_streamparm,
+    BufferRequest: v4l2_requestbuffers,
+    Buffer: v4l2_buffer,
+    ControlQuery: v4l2_query_ext_ctrl,
+    ControlValue: v4l2_control,
 }
+
+/// Packed, so that nothing in it can be borrowed.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct MenuItem(v4l2_querymenu);
+
+// SAFETY: integers, and a union of them.
+unsafe impl Plain for MenuItem {}
 
 impl FormatDescription {
     pub(crate) fn query(index: u32) -> Self {
-        Self { index, kind: CAPTURE, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.index, this.type_) = (index, CAPTURE);
+        this
     }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct FrameSize {
-    index: u32,
-    fourcc: u32,
-    pub(crate) kind: u32,
-    /// Width and height, or the least, the greatest and the step of each.
-    pub(crate) numbers: [u32; 6],
-    reserved: [u32; 2],
 }
 
 impl FrameSize {
     pub(crate) fn query(fourcc: u32, index: u32) -> Self {
-        Self { index, fourcc, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.index, this.pixel_format) = (index, fourcc);
+        this
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct Fraction {
-    pub(crate) numerator: u32,
-    pub(crate) denominator: u32,
-}
+    /// Width and height, where sizes are told one by one.
+    pub(crate) fn discrete(&self) -> (u32, u32) {
+        // SAFETY: integers, whatever was written.
+        let size = unsafe { self.__bindgen_anon_1.discrete };
+        (size.width, size.height)
+    }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct FrameInterval {
-    index: u32,
-    fourcc: u32,
-    width: u32,
-    height: u32,
-    pub(crate) kind: u32,
-    /// Seconds per frame, or the least, the greatest and the step of them.
-    pub(crate) intervals: [Fraction; 3],
-    reserved: [u32; 2],
+    pub(crate) fn range(&self) -> SizeRange {
+        // SAFETY: integers, whatever was written.
+        unsafe { self.__bindgen_anon_1.stepwise }
+    }
 }
 
 impl FrameInterval {
     pub(crate) fn query(fourcc: u32, (width, height): (u32, u32), index: u32) -> Self {
-        Self { index, fourcc, width, height, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.index, this.pixel_format) = (index, fourcc);
+        (this.width, this.height) = (width, height);
+        this
     }
-}
 
-/// How the pixels lie in a buffer.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct PixelLayout {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) fourcc: u32,
-    field: u32,
-    pub(crate) stride: u32,
-    pub(crate) bytes: u32,
-    pub(crate) colorspace: u32,
-    /// Whether the fields that follow were filled.
-    pub(crate) magic: u32,
-    flags: u32,
-    pub(crate) encoding: u32,
-    pub(crate) quantization: u32,
-    transfer: u32,
-}
+    /// Seconds per frame, where intervals are told one by one.
+    pub(crate) fn discrete(&self) -> Fraction {
+        // SAFETY: integers, whatever was written.
+        unsafe { self.__bindgen_anon_1.discrete }
+    }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct FormatRequest {
-    kind: u32,
-    /// The union that follows also holds pointers.
-    align: [usize; 0],
-    pub(crate) pixels: PixelLayout,
-    rest: [u8; 152],
+    pub(crate) fn range(&self) -> IntervalRange {
+        // SAFETY: integers, whatever was written.
+        unsafe { self.__bindgen_anon_1.stepwise }
+    }
 }
 
 impl FormatRequest {
     pub(crate) fn current() -> Self {
-        Self { kind: CAPTURE, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        this.type_ = CAPTURE;
+        this
     }
 
     /// Everything else is left to the driver: a stride that was read from it would be kept.
     pub(crate) fn new(fourcc: u32, width: u32, height: u32) -> Self {
-        let pixels = PixelLayout { width, height, fourcc, ..Self::zeroed().pixels };
-        Self { pixels, ..Self::current() }
+        let mut this = Self::current();
+        let mut pixels = this.pixels();
+        (pixels.width, pixels.height, pixels.pixelformat) = (width, height, fourcc);
+        this.fmt.pix = pixels;
+        this
+    }
+
+    /// How the pixels lie in a buffer.
+    pub(crate) fn pixels(&self) -> v4l2_pix_format {
+        // SAFETY: integers, whatever was written.
+        unsafe { self.fmt.pix }
     }
 }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct StreamParameters {
-    kind: u32,
-    capability: u32,
-    mode: u32,
-    time_per_frame: Fraction,
-    rest: [u32; 46],
+/// How YUV was made of RGB.
+pub(crate) fn encoding(pixels: &PixelLayout) -> u32 {
+    // SAFETY: one integer under two names.
+    unsafe { pixels.__bindgen_anon_1.ycbcr_enc }
 }
 
 impl StreamParameters {
     pub(crate) fn new(time_per_frame: Fraction) -> Self {
-        Self { kind: CAPTURE, time_per_frame, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        this.type_ = CAPTURE;
+        // SAFETY: integers, all of them zero.
+        let mut capture = unsafe { this.parm.capture };
+        capture.timeperframe = time_per_frame;
+        this.parm.capture = capture;
+        this
     }
 
     /// `None` if the driver does not say.
     pub(crate) fn time_per_frame(&self) -> Option<Fraction> {
-        (self.capability & super::TIME_PER_FRAME != 0).then_some(self.time_per_frame)
+        // SAFETY: integers, whatever was written.
+        let capture = unsafe { self.parm.capture };
+        (capture.capability & TIME_PER_FRAME != 0).then_some(capture.timeperframe)
     }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct BufferRequest {
-    pub(crate) count: u32,
-    kind: u32,
-    memory: u32,
-    rest: [u32; 2],
 }
 
 impl BufferRequest {
     pub(crate) fn new(count: u32) -> Self {
-        Self { count, kind: CAPTURE, memory: MAPPED, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.count, this.type_, this.memory) = (count, CAPTURE, MAPPED);
+        this
     }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Buffer {
-    pub(crate) index: u32,
-    kind: u32,
-    pub(crate) bytes_used: u32,
-    pub(crate) flags: u32,
-    field: u32,
-    pub(crate) seconds: i64,
-    pub(crate) microseconds: i64,
-    timecode: [u32; 4],
-    pub(crate) sequence: u32,
-    memory: u32,
-    place: Place,
-    pub(crate) length: u32,
-    reserved: [u32; 2],
-}
-
-/// An offset where buffers are mapped, a pointer elsewhere.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Place {
-    align: [usize; 0],
-    offset: u32,
-    rest: [u8; size_of::<usize>() - size_of::<u32>()],
 }
 
 impl Buffer {
     pub(crate) fn new(index: u32) -> Self {
-        Self { index, kind: CAPTURE, memory: MAPPED, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.index, this.type_, this.memory) = (index, CAPTURE, MAPPED);
+        this
     }
 
     /// Where it can be mapped from.
     pub(crate) fn offset(&self) -> u32 {
-        self.place.offset
+        // SAFETY: an integer, whatever was written.
+        unsafe { self.m.offset }
     }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct ControlQuery {
-    pub(crate) id: u32,
-    pub(crate) kind: u32,
-    pub(crate) name: [u8; 32],
-    pub(crate) min: i64,
-    pub(crate) max: i64,
-    pub(crate) step: u64,
-    pub(crate) default: i64,
-    pub(crate) flags: u32,
-    rest: [u32; 39],
 }
 
 impl ControlQuery {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        this.id = id;
+        this
+    }
+
+    pub(crate) fn name(&self) -> [u8; 32] {
+        self.name.map(|letter| letter.to_ne_bytes()[0])
     }
 }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct MenuItem {
-    id: u32,
-    index: u32,
-    name: [u8; 32],
-    reserved: u32,
+impl ControlValue {
+    pub(crate) fn new(id: u32, value: i32) -> Self {
+        Self(v4l2_control { id, value })
+    }
 }
 
 impl MenuItem {
     pub(crate) fn query(id: u32, index: u32) -> Self {
-        Self { id, index, ..Self::zeroed() }
+        let mut this = Self::zeroed();
+        (this.0.id, this.0.index) = (id, index);
+        this
     }
 
-    pub(crate) fn name(&self) -> &[u8] {
-        &self.name
+    pub(crate) fn name(&self) -> [u8; 32] {
+        // SAFETY: bytes, whatever was written.
+        unsafe { self.0.__bindgen_anon_1.name }
     }
 
     /// What stands in the place of the name in a menu of integers.
     pub(crate) fn number(&self) -> i64 {
-        self.name.first_chunk().map_or(0, |bytes| i64::from_ne_bytes(*bytes))
-    }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct ControlValue {
-    pub(crate) id: u32,
-    pub(crate) value: i32,
-}
-
-/// The driver owns the buffers, and they are mapped to be read.
-const MAPPED: u32 = 1;
-
-#[cfg(all(test, target_pointer_width = "64"))]
-mod tests {
-    use std::mem::offset_of;
-
-    use super::*;
-
-    #[test]
-    fn sizes_and_places_are_those_of_the_kernel() {
-        assert_eq!(size_of::<Capability>(), 104);
-        assert_eq!(size_of::<FormatDescription>(), 64);
-        assert_eq!(size_of::<FrameSize>(), 44);
-        assert_eq!(size_of::<FrameInterval>(), 52);
-        assert_eq!(size_of::<FormatRequest>(), 208);
-        assert_eq!(offset_of!(FormatRequest, pixels), 8);
-        assert_eq!(size_of::<StreamParameters>(), 204);
-        assert_eq!(size_of::<BufferRequest>(), 20);
-        assert_eq!(size_of::<Buffer>(), 88);
-        assert_eq!([offset_of!(Buffer, seconds), offset_of!(Buffer, sequence)], [24, 56]);
-        assert_eq!([offset_of!(Buffer, place), offset_of!(Buffer, length)], [64, 72]);
-        assert_eq!(size_of::<ControlQuery>(), 232);
-        assert_eq!([offset_of!(ControlQuery, min), offset_of!(ControlQuery, flags)], [40, 72]);
-        assert_eq!(size_of::<MenuItem>(), 44);
-        assert_eq!(size_of::<ControlValue>(), 8);
+        // SAFETY: an integer, whatever was written.
+        unsafe { self.0.__bindgen_anon_1.value }
     }
 }
