@@ -65,7 +65,7 @@ impl Device {
 
     /// Asks it; what comes back replaces the value.
     pub(super) fn ask<T: Plain>(&self, request: &Call<T>, value: &mut T) -> Result<(), Errno> {
-        retry_on_intr(|| call(&self.fd, request, value))
+        call(&self.fd, request, value)
     }
 
     pub(super) fn failed(&self, doing: &str, errno: Errno) -> CaptureError {

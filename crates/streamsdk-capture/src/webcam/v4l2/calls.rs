@@ -8,7 +8,12 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::{self, NonNull};
 
-use rustix::io::{Errno, Result};
+use rustix::io::{Errno, Result, retry_on_intr};
+use v4l::v4l_sys::{
+    v4l2_buffer, v4l2_captureparm, v4l2_format, v4l2_fract, v4l2_frmival_stepwise,
+    v4l2_frmivalenum, v4l2_frmsize_discrete, v4l2_frmsize_stepwise, v4l2_frmsizeenum,
+    v4l2_pix_format, v4l2_querymenu, v4l2_streamparm,
+};
 use v4l::v4l2::{self, vidioc};
 
 use super::structs::{
@@ -28,8 +33,44 @@ pub(crate) unsafe trait Plain: Sized {
     }
 }
 
-// SAFETY: an integer.
-unsafe impl Plain for u32 {}
+macro_rules! plain {
+    ($($name:ty),* $(,)?) => { $(
+        // SAFETY: integers, arrays and unions of them. Where a union may hold an address, it is zero or an offset:
+        // nothing outside `structs` can write to it, and there buffers are always mapped.
+        unsafe impl Plain for $name {}
+    )* };
+}
+
+plain!(u32, Capability, FormatDescription, FrameSize, FrameInterval, FormatRequest);
+plain!(StreamParameters, BufferRequest, Buffer, ControlQuery, MenuItem, ControlValue);
+
+macro_rules! members {
+    ($($name:ident: $kernel:ty => $($member:ident).+: $value:ty),* $(,)?) => { $(
+        pub(crate) fn $name(kernel: &$kernel) -> $value {
+            // SAFETY: integers, of which every pattern of bytes is one, and all bytes of the union were written:
+            // it began as zeros.
+            unsafe { kernel.$($member).+ }
+        }
+    )* };
+}
+
+/// What is read of the kernel's unions.
+pub(crate) mod members {
+    use super::*;
+
+    members! {
+        size: v4l2_frmsizeenum => __bindgen_anon_1.discrete: v4l2_frmsize_discrete,
+        size_range: v4l2_frmsizeenum => __bindgen_anon_1.stepwise: v4l2_frmsize_stepwise,
+        interval: v4l2_frmivalenum => __bindgen_anon_1.discrete: v4l2_fract,
+        interval_range: v4l2_frmivalenum => __bindgen_anon_1.stepwise: v4l2_frmival_stepwise,
+        pixels: v4l2_format => fmt.pix: v4l2_pix_format,
+        encoding: v4l2_pix_format => __bindgen_anon_1.ycbcr_enc: u32,
+        capture: v4l2_streamparm => parm.capture: v4l2_captureparm,
+        offset: v4l2_buffer => m.offset: u32,
+        item_name: v4l2_querymenu => __bindgen_anon_1.name: [u8; 32],
+        item_number: v4l2_querymenu => __bindgen_anon_1.value: i64,
+    }
+}
 
 /// A request to a device that reads or writes a `T`.
 pub(crate) struct Call<T> {
@@ -77,12 +118,13 @@ pub(crate) mod requests {
     }
 }
 
-/// Asks a device. What comes back replaces the value.
+/// Asks a device, again if a signal came between. What comes back replaces the value.
 pub(crate) fn call<T: Plain>(fd: impl AsFd, call: &Call<T>, value: &mut T) -> Result<()> {
     let fd = fd.as_fd().as_raw_fd();
+    let value = ptr::from_mut(value).cast();
     // SAFETY: the value is what the request is made with, it is borrowed for the call, and whatever the kernel
     // writes is a value.
-    unsafe { v4l2::ioctl(fd, call.request, ptr::from_mut(value).cast()) }.map_err(errno)
+    retry_on_intr(|| unsafe { v4l2::ioctl(fd, call.request, value) }.map_err(errno))
 }
 
 fn errno(error: io::Error) -> Errno {

@@ -9,11 +9,12 @@ pub(super) use v4l::v4l_sys::{
     v4l2_memory_V4L2_MEMORY_MMAP as MAPPED,
 };
 
+pub(super) use self::calls::members::encoding;
 pub(super) use self::calls::{Call, Mapping, Plain, call, requests};
 pub(super) use self::structs::{
     Buffer, BufferRequest, Capability, ControlQuery, ControlValue, FormatDescription,
     FormatRequest, Fraction, FrameInterval, FrameSize, IntervalRange, MenuItem, PixelLayout,
-    StreamParameters, encoding,
+    StreamParameters,
 };
 
 /// Capabilities of a device.

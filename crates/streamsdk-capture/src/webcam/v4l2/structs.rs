@@ -1,30 +1,28 @@
 //! The kernel's structures, as the crate `v4l` has them, with what a camera is asked by them.
 
-#![allow(unsafe_code)]
-
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
+#[cfg(test)]
+use std::ops::DerefMut;
 
 use v4l::v4l_sys::{
     v4l2_buffer, v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_frmivalenum,
-    v4l2_frmsizeenum, v4l2_pix_format, v4l2_query_ext_ctrl, v4l2_querymenu, v4l2_requestbuffers,
-    v4l2_streamparm,
+    v4l2_frmsize_discrete, v4l2_frmsizeenum, v4l2_query_ext_ctrl, v4l2_querymenu,
+    v4l2_requestbuffers, v4l2_streamparm,
 };
 pub(crate) use v4l::v4l_sys::{
     v4l2_fract as Fraction, v4l2_frmival_stepwise as IntervalRange,
     v4l2_frmsize_stepwise as SizeRange, v4l2_pix_format as PixelLayout,
 };
 
+use super::calls::members;
 use super::{CAPTURE, MAPPED, Plain, TIME_PER_FRAME};
 
+/// They can be read anywhere, and written to in here alone, since some could hold an address.
 macro_rules! structs {
     ($($name:ident: $kernel:ty),* $(,)?) => { $(
         #[derive(Clone, Copy)]
         #[repr(transparent)]
         pub(crate) struct $name($kernel);
-
-        // SAFETY: integers, arrays and unions of them. Where a union may hold an address, it is zero when the
-        // kernel is asked, or the kernel takes it for an offset, since buffers are always mapped.
-        unsafe impl Plain for $name {}
 
         impl Deref for $name {
             type Target = $kernel;
@@ -34,6 +32,7 @@ macro_rules! structs {
             }
         }
 
+        #[cfg(test)]
         impl DerefMut for $name {
             fn deref_mut(&mut self) -> &mut $kernel {
                 &mut self.0
@@ -60,13 +59,10 @@ structs! {
 #[repr(transparent)]
 pub(crate) struct MenuItem(v4l2_querymenu);
 
-// SAFETY: integers, and a union of them.
-unsafe impl Plain for MenuItem {}
-
 impl FormatDescription {
     pub(crate) fn query(index: u32) -> Self {
         let mut this = Self::zeroed();
-        (this.index, this.type_) = (index, CAPTURE);
+        (this.0.index, this.0.type_) = (index, CAPTURE);
         this
     }
 }
@@ -74,47 +70,43 @@ impl FormatDescription {
 impl FrameSize {
     pub(crate) fn query(fourcc: u32, index: u32) -> Self {
         let mut this = Self::zeroed();
-        (this.index, this.pixel_format) = (index, fourcc);
+        (this.0.index, this.0.pixel_format) = (index, fourcc);
         this
     }
 
     /// Width and height, where sizes are told one by one.
     pub(crate) fn discrete(&self) -> (u32, u32) {
-        // SAFETY: integers, whatever was written.
-        let size = unsafe { self.__bindgen_anon_1.discrete };
-        (size.width, size.height)
+        let v4l2_frmsize_discrete { width, height } = members::size(&self.0);
+        (width, height)
     }
 
     pub(crate) fn range(&self) -> SizeRange {
-        // SAFETY: integers, whatever was written.
-        unsafe { self.__bindgen_anon_1.stepwise }
+        members::size_range(&self.0)
     }
 }
 
 impl FrameInterval {
     pub(crate) fn query(fourcc: u32, (width, height): (u32, u32), index: u32) -> Self {
         let mut this = Self::zeroed();
-        (this.index, this.pixel_format) = (index, fourcc);
-        (this.width, this.height) = (width, height);
+        (this.0.index, this.0.pixel_format) = (index, fourcc);
+        (this.0.width, this.0.height) = (width, height);
         this
     }
 
     /// Seconds per frame, where intervals are told one by one.
     pub(crate) fn discrete(&self) -> Fraction {
-        // SAFETY: integers, whatever was written.
-        unsafe { self.__bindgen_anon_1.discrete }
+        members::interval(&self.0)
     }
 
     pub(crate) fn range(&self) -> IntervalRange {
-        // SAFETY: integers, whatever was written.
-        unsafe { self.__bindgen_anon_1.stepwise }
+        members::interval_range(&self.0)
     }
 }
 
 impl FormatRequest {
     pub(crate) fn current() -> Self {
         let mut this = Self::zeroed();
-        this.type_ = CAPTURE;
+        this.0.type_ = CAPTURE;
         this
     }
 
@@ -123,38 +115,29 @@ impl FormatRequest {
         let mut this = Self::current();
         let mut pixels = this.pixels();
         (pixels.width, pixels.height, pixels.pixelformat) = (width, height, fourcc);
-        this.fmt.pix = pixels;
+        this.0.fmt.pix = pixels;
         this
     }
 
     /// How the pixels lie in a buffer.
-    pub(crate) fn pixels(&self) -> v4l2_pix_format {
-        // SAFETY: integers, whatever was written.
-        unsafe { self.fmt.pix }
+    pub(crate) fn pixels(&self) -> PixelLayout {
+        members::pixels(&self.0)
     }
-}
-
-/// How YUV was made of RGB.
-pub(crate) fn encoding(pixels: &PixelLayout) -> u32 {
-    // SAFETY: one integer under two names.
-    unsafe { pixels.__bindgen_anon_1.ycbcr_enc }
 }
 
 impl StreamParameters {
     pub(crate) fn new(time_per_frame: Fraction) -> Self {
         let mut this = Self::zeroed();
-        this.type_ = CAPTURE;
-        // SAFETY: integers, all of them zero.
-        let mut capture = unsafe { this.parm.capture };
+        this.0.type_ = CAPTURE;
+        let mut capture = members::capture(&this.0);
         capture.timeperframe = time_per_frame;
-        this.parm.capture = capture;
+        this.0.parm.capture = capture;
         this
     }
 
     /// `None` if the driver does not say.
     pub(crate) fn time_per_frame(&self) -> Option<Fraction> {
-        // SAFETY: integers, whatever was written.
-        let capture = unsafe { self.parm.capture };
+        let capture = members::capture(&self.0);
         (capture.capability & TIME_PER_FRAME != 0).then_some(capture.timeperframe)
     }
 }
@@ -162,7 +145,7 @@ impl StreamParameters {
 impl BufferRequest {
     pub(crate) fn new(count: u32) -> Self {
         let mut this = Self::zeroed();
-        (this.count, this.type_, this.memory) = (count, CAPTURE, MAPPED);
+        (this.0.count, this.0.type_, this.0.memory) = (count, CAPTURE, MAPPED);
         this
     }
 }
@@ -170,21 +153,20 @@ impl BufferRequest {
 impl Buffer {
     pub(crate) fn new(index: u32) -> Self {
         let mut this = Self::zeroed();
-        (this.index, this.type_, this.memory) = (index, CAPTURE, MAPPED);
+        (this.0.index, this.0.type_, this.0.memory) = (index, CAPTURE, MAPPED);
         this
     }
 
     /// Where it can be mapped from.
     pub(crate) fn offset(&self) -> u32 {
-        // SAFETY: an integer, whatever was written.
-        unsafe { self.m.offset }
+        members::offset(&self.0)
     }
 }
 
 impl ControlQuery {
     pub(crate) fn new(id: u32) -> Self {
         let mut this = Self::zeroed();
-        this.id = id;
+        this.0.id = id;
         this
     }
 
@@ -207,13 +189,11 @@ impl MenuItem {
     }
 
     pub(crate) fn name(&self) -> [u8; 32] {
-        // SAFETY: bytes, whatever was written.
-        unsafe { self.0.__bindgen_anon_1.name }
+        members::item_name(&self.0)
     }
 
     /// What stands in the place of the name in a menu of integers.
     pub(crate) fn number(&self) -> i64 {
-        // SAFETY: an integer, whatever was written.
-        unsafe { self.0.__bindgen_anon_1.value }
+        members::item_number(&self.0)
     }
 }
