@@ -1,6 +1,8 @@
 //! Saves ten pictures of the first webcam as JPEG files, or of a test pattern where there is no webcam.
 //!
 //! `cargo run --package embed_capture -- FOLDER`
+//!
+//! On Linux it takes libclang and the kernel's headers to build it, and no library to run it.
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
 use std::error::Error;

@@ -62,9 +62,9 @@ fn build_without_system_libraries() -> Result<Outcome> {
     finish(project::cargo().arg("build").env("PKG_CONFIG", "false"))
 }
 
-/// Who embeds the capture crate gets no network stack and no runtime with it.
+/// Who embeds the capture crate, and has webcams of it, gets no network stack and no runtime with it.
 fn capture_stands_alone() -> Result<Outcome> {
-    lacks(&["--package", "streamsdk-capture"], &["webrtc", "rtc", "reqwest", "hyper", "tokio"])
+    lacks(&["--package", "embed_capture"], &["webrtc", "rtc", "reqwest", "hyper", "tokio"])
 }
 
 /// Who sends VP8 only is spared the hundred libraries behind FFmpeg, and what generates bindings.
