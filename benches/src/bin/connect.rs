@@ -55,6 +55,7 @@ fn request(options: &Options) -> Result<InitRequest> {
         .image_input_name("image");
     let nothing = || std::iter::empty::<String>();
     Ok(InitRequest::new(workflow, SessionDescription::default())
+        .webrtc_realtime_processing(false)
         .stream_output(nothing())
         .data_output(nothing())
         .video_file_upload(true))

@@ -12,7 +12,7 @@ mod common;
 // The camera of the capture's own tests, and what it stands on.
 #[path = "../../streamsdk-capture/tests/network/rtsp_camera.rs"]
 mod rtsp_camera;
-#[allow(dead_code, reason = "the camera needs a part of it")]
+#[expect(dead_code, reason = "the camera needs a part of it")]
 #[path = "../../streamsdk-capture/tests/network/support.rs"]
 mod support;
 

@@ -82,7 +82,8 @@ macro_rules! setters {
 }
 
 impl InitRequest {
-    /// A request to run that workflow for whoever made the offer.
+    /// A request to run that workflow for whoever made the offer. Late frames are dropped, as servers do where a
+    /// request does not say; [`InitRequest::webrtc_realtime_processing`] changes that.
     pub fn new(workflow: WorkflowConfiguration, offer: SessionDescription) -> Self {
         Self {
             workflow_configuration: workflow,
