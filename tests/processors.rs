@@ -1,5 +1,6 @@
 //! A processor of one's own, from the request to the session's end.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -93,5 +94,45 @@ async fn it_is_told_the_end_of_a_session_that_its_client_left() {
         told.find(|told| matches!(told, Told::End(_)))
     });
     assert!(end.await.unwrap().is_some());
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_being_made_keeps_its_place_when_its_client_leaves() {
+    let (entered, being_made) = channel();
+    let (go_on, gone_on) = channel();
+    let gone_on = Mutex::new(gone_on);
+    let outputs = [OutputDeclaration::json("a")];
+    let processors = Processors::builtin().register("slow", outputs, move |_| {
+        entered.send(()).unwrap();
+        gone_on.lock().unwrap().recv().unwrap();
+        Err(ProcessorError::Other("it was let go".into()))
+    });
+    let config_of_one = WorkerConfig::default().max_sessions(1).processors(processors);
+    let worker = worker_with(config_of_one).await;
+    let url = worker.url();
+    let attempt = || {
+        let url = url.clone();
+        async move { start(&url, CLIP, "slow", config(&["a"])).await.unwrap_err() }
+    };
+
+    let leaving = tokio::spawn(attempt());
+    let being_made = tokio::task::spawn_blocking(move || {
+        being_made.recv_timeout(MAX_WAIT).unwrap();
+        being_made
+    });
+    let being_made = being_made.await.unwrap();
+    leaving.abort();
+    for _ in 0..20 {
+        let refused = tokio::time::timeout(MAX_WAIT, attempt()).await.unwrap();
+        assert_eq!(refused.kind(), ErrorKind::Quota, "{refused}");
+    }
+    assert_eq!(being_made.try_iter().count(), 0);
+
+    // The first, and the one that finds its place free.
+    (0..2).for_each(|_| go_on.send(()).unwrap());
+    let free = async { while attempt().await.kind() == ErrorKind::Quota {} };
+    tokio::time::timeout(MAX_WAIT, free).await.unwrap();
+    assert_eq!(being_made.try_iter().count(), 1);
     worker.shutdown().await;
 }

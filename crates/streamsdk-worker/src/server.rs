@@ -16,7 +16,7 @@ use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
@@ -235,7 +235,7 @@ impl WorkerEndpoint {
             .try_acquire_owned()
             .map_err(|_| ErrorResponse::busy(self.config.max_sessions))?;
         let entry = plan.workflow.processor.clone();
-        let processor = ActiveProcessor::create(entry, plan.request(), &self.tasks).await?;
+        let processor = ActiveProcessor::create(entry, plan.request(), place, &self.tasks).await?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
         let returns_video = plan.stream != StreamOutput::None && !codecs().is_empty();
@@ -251,7 +251,7 @@ impl WorkerEndpoint {
         let (config, stop) = (Arc::clone(&self.config), self.stop.child_token());
         match WorkerSession::new(plan, processor, config, peer.clone(), video, camera, stop) {
             Ok(session) => {
-                self.run(session, channels, peer, place);
+                self.run(session, channels, peer);
                 Ok(response)
             }
             Err(error_response) => {
@@ -287,13 +287,7 @@ impl WorkerEndpoint {
         Ok(Some(camera))
     }
 
-    fn run(
-        &self,
-        session: WorkerSession,
-        channels: IncomingChannels,
-        peer: Peer,
-        place: OwnedSemaphorePermit,
-    ) {
+    fn run(&self, session: WorkerSession, channels: IncomingChannels, peer: Peer) {
         self.tasks.spawn(async move {
             match session::run(session, channels).await {
                 Ok(frames) => info!(frames, "session complete"),
@@ -303,7 +297,6 @@ impl WorkerEndpoint {
             if unacknowledged > 0 {
                 info!(unacknowledged, "not all bytes of the results were acknowledged");
             }
-            drop(place);
         });
     }
 }
