@@ -4,6 +4,7 @@
 //!   when it belongs, in ticks of a [`TimeBase`].
 //! - [`inspect`] tells key frames from others, and the size, without decoding anything.
 //! - [`h264`] finds NAL units, and brings what containers and cameras hold to what live receivers want.
+//! - [`GroupOfPictures`] keeps what a decoder needs that begins in the middle of a stream.
 //! - [`rtp`] cuts frames into packets, and puts them together again.
 //!
 //! ```
@@ -27,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod group;
 pub mod h264;
 mod inspect;
 pub mod rtp;
@@ -34,5 +36,6 @@ mod time;
 mod vp8;
 
 pub use codec::{EncodedFrame, UnknownVideoCodec, VideoCodec};
+pub use group::GroupOfPictures;
 pub use inspect::{BitstreamError, FrameContent, FrameInfo, inspect};
 pub use time::{TimeBase, Timestamp, VIDEO_CLOCK_RATE};

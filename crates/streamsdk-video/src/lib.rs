@@ -13,6 +13,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod decode;
+mod encoding;
+mod forwarding;
 mod pace;
 mod rate;
 mod send;

@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use streamsdk_capture::{CaptureError, CapturedFrame, FrameProducer, StopHandle};
-use streamsdk_codec::VIDEO_CLOCK_RATE;
-use streamsdk_media::video::{
-    self, EncodeOptions, EncodedFrame, EncoderConfig, OpenError, TRACK_COLOR_SPACE, VideoEncoder,
-};
+use streamsdk_codec::GroupOfPictures;
+use streamsdk_media::video::{EncodedFrame, OpenError};
 use streamsdk_media::{StreamClock, TimeBase};
-use streamsdk_transport::{SendError, VideoCodec, VideoSender};
+use streamsdk_transport::{SendError, VideoSender};
 use thiserror::Error;
 
-use crate::pace::Pace;
-use crate::{BitrateLimits, EncodeStats, RateControl};
+use crate::encoding::Encoding;
+use crate::forwarding::{Forwarding, Reencoding};
+use crate::{BitrateLimits, EncodeStats};
 
 /// How long a producer may be silent before the connection is looked at.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -23,8 +22,8 @@ const MAX_FRAME_BYTES: usize = 120_000;
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct SendOptions {
-    bitrate: BitrateLimits,
-    threads: Option<u32>,
+    pub(crate) bitrate: BitrateLimits,
+    pub(crate) threads: Option<u32>,
 }
 
 impl SendOptions {
@@ -78,8 +77,9 @@ pub enum SendFramesError {
 pub enum Forwarded {
     /// It is on its way.
     Sent,
-    /// It was left out: the track has had no key frame yet, and nobody can begin with this one.
-    NoKeyFrameYet,
+    /// It was left out: the track has had no key frame yet, and nobody can begin with this one; or it was to
+    /// be encoded anew and could not be.
+    LeftOut,
     /// It was not sent: it is in another codec than the track, or larger than what receivers can put
     /// together. The video has to be encoded anew.
     Unsuitable,
@@ -162,39 +162,27 @@ impl TrackSender {
         let now = Instant::now();
         let waited = captured.arrived.elapsed().unwrap_or_default();
         let timestamp = self.clock.stamp(captured.frame.timestamp(), now);
-        encoding.follow_rates(&self.sender, timestamp.pts, now, &self.stats);
-
+        self.stats.count(|figures| figures.not_taken += captured.dropped);
         let frame = captured.frame.clone().at(timestamp);
-        let key_frame = self.sender.take_key_frame_request();
-        let encoded =
-            encoding.encoder.encode(&frame, &EncodeOptions::default().key_frame(key_frame));
-        self.stats.count(|figures| {
-            figures.not_taken += captured.dropped;
-            figures.time += now.elapsed();
-            match &encoded {
-                Ok(Some(_)) => figures.encoded += 1,
-                Ok(None) => figures.left_out += 1,
-                Err(_) => figures.failed += 1,
-            }
-        });
-        match encoded {
-            Ok(Some(encoded)) => {
+        match encoding.encode(&frame, timestamp.pts, &self.sender, &self.stats) {
+            Some(data) => {
                 on_sent(SentFrame::new(timestamp.pts, now.checked_sub(waited).unwrap_or(now)));
                 // The clock of a track wraps.
-                self.sender.blocking_send(timestamp.pts as u32, encoded.data)?;
+                self.sender.blocking_send(timestamp.pts as u32, data)?;
             }
-            Ok(None) => self.sender.check()?,
-            Err(error) => {
-                tracing::warn!(%error, "a frame was left out");
-                self.sender.check()?;
-            }
+            None => self.sender.check()?,
         }
         Ok(())
     }
 
-    /// Sends a frame as it is. Nobody can make its encoder follow the network, nor give a key frame when
-    /// one is asked for: after a loss the receiver waits for the next one that comes. Frames that come in
-    /// a burst leave no more than a quarter faster than they were taken; `stop` ends the wait for that.
+    /// Sends a frame as it is. Nobody can make its encoder follow the network. Frames that come in a burst
+    /// leave no more than a quarter faster than they were taken; `stop` ends the wait for that.
+    ///
+    /// `before` is what came before the frame, from the stream's newest key frame on. Where a receiver has to
+    /// begin with this frame, on a track that is new or after a loss, and it is no key frame, it is decoded
+    /// with what came before it and encoded anew, and so are those that follow up to the next key frame. Where
+    /// that is not possible, receivers wait for that one: without an encoder and a decoder, for pictures larger
+    /// than 1920 by 1088, and where decoding what came before takes longer than a second.
     ///
     /// `on_sent` is told of it before it leaves.
     ///
@@ -204,6 +192,7 @@ impl TrackSender {
     pub fn forward(
         &mut self,
         frame: EncodedFrame,
+        before: &GroupOfPictures,
         stop: &StopHandle,
         on_sent: impl FnOnce(SentFrame),
     ) -> Result<Forwarded, SendError> {
@@ -215,21 +204,26 @@ impl TrackSender {
             self.mode = Mode::Forwarding(Forwarding::default());
         }
         let Mode::Forwarding(forwarding) = &mut self.mode else { return Ok(Forwarded::Unsuitable) };
-        forwarding.has_begun |= frame.key_frame;
-        if !forwarding.has_begun {
+        let (options, stats) = (&self.options, &self.stats);
+        let reencoding = || Reencoding::after(before, frame.codec, options, stats);
+        forwarding.begin_with(&frame, &self.sender, reencoding);
+        if !forwarding.has_begun() {
             self.stats.count(|figures| figures.left_out += 1);
             self.sender.check()?;
-            return Ok(Forwarded::NoKeyFrameYet);
+            return Ok(Forwarded::LeftOut);
         }
         let now = Instant::now();
-        let time = self.clock.stamp(Some(frame.timestamp), now).pts;
-        if stop.wait(forwarding.pace.wait(time, now)) {
+        let timestamp = self.clock.stamp(Some(frame.timestamp), now);
+        if stop.wait(forwarding.wait(timestamp.pts, now)) {
             return Ok(Forwarded::Stopped);
         }
-        self.stats.count(|figures| figures.forwarded += 1);
-        on_sent(SentFrame::new(time, now));
+        let Some(data) = forwarding.pass(frame, timestamp, &self.sender, &self.stats) else {
+            self.sender.check()?;
+            return Ok(Forwarded::LeftOut);
+        };
+        on_sent(SentFrame::new(timestamp.pts, now));
         // The clock of a track wraps.
-        self.sender.blocking_send(time as u32, frame.data)?;
+        self.sender.blocking_send(timestamp.pts as u32, data)?;
         Ok(Forwarded::Sent)
     }
 
@@ -258,85 +252,4 @@ impl std::fmt::Debug for TrackSender {
 /// However far a producer's times go forward, they are kept: what is said about its frames goes by them.
 fn track_clock() -> StreamClock {
     StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero().longest_step(Duration::MAX)
-}
-
-#[derive(Default)]
-struct Forwarding {
-    pace: Pace,
-    /// Whether there was a key frame.
-    has_begun: bool,
-}
-
-struct Encoding {
-    encoder: Box<dyn VideoEncoder>,
-    rate: RateControl,
-    frame_rate: FrameRate,
-}
-
-impl Encoding {
-    fn new(
-        codec: VideoCodec,
-        options: &SendOptions,
-        stats: &EncodeStats,
-    ) -> Result<Self, OpenError> {
-        let SendOptions { bitrate, threads } = *options;
-        let config = EncoderConfig::default()
-            .bitrate(bitrate.start)
-            .threads(threads.unwrap_or(1))
-            .color_space(TRACK_COLOR_SPACE);
-        let encoder = video::encoder(codec, config)?;
-        let rate = RateControl::new(bitrate);
-        stats.count(|figures| figures.target = rate.target());
-        Ok(Self { encoder, rate, frame_rate: FrameRate::default() })
-    }
-
-    fn follow_rates(&mut self, sender: &VideoSender, time: i64, now: Instant, stats: &EncodeStats) {
-        if let Some(bitrate) = self.rate.update(&sender.stats(), now) {
-            self.encoder.set_bitrate(bitrate);
-            stats.count(|figures| figures.target = bitrate);
-        }
-        if let Some(frame_rate) = self.frame_rate.update(time) {
-            self.encoder.set_frame_rate(frame_rate);
-        }
-    }
-}
-
-/// How many frames a second come, smoothed.
-#[derive(Debug, Default)]
-struct FrameRate {
-    last: Option<i64>,
-    interval: f64,
-    told: f64,
-}
-
-impl FrameRate {
-    /// Returns the rate if it is clearly another than before.
-    fn update(&mut self, time: i64) -> Option<f64> {
-        let interval =
-            time.saturating_sub(self.last.replace(time)?) as f64 / f64::from(VIDEO_CLOCK_RATE);
-        // A pause is no rate.
-        let interval = interval.clamp(1.0 / 240.0, 1.0);
-        self.interval += (interval - self.interval) * if self.interval == 0.0 { 1.0 } else { 0.1 };
-        let rate = 1.0 / self.interval;
-        let differs = (rate / self.told - 1.0).abs() > 0.15;
-        differs.then(|| {
-            self.told = rate;
-            rate
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_frame_rate_is_told_when_it_changes_and_not_at_every_jitter() {
-        let mut rate = FrameRate::default();
-        let told: Vec<_> = (0..100).filter_map(|n| rate.update(n * 3000 + n % 3)).collect();
-        assert_eq!(told.len(), 1);
-        assert!((told[0] - 30.0).abs() < 0.5, "{told:?}");
-        let told: Vec<_> = (0..100).filter_map(|n| rate.update(300_000 + n * 9000)).collect();
-        assert!((told.last().unwrap() - 10.0).abs() < 1.5, "{told:?}");
-    }
 }

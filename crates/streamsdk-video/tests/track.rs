@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use streamsdk_capture::{StopHandle, TestPattern, WhenFull, manual_with, marker};
-use streamsdk_media::video::EncodedFrame;
+use streamsdk_capture::{FrameProducer, StopHandle, TestPattern, WhenFull, manual_with, marker};
+use streamsdk_codec::GroupOfPictures;
+use streamsdk_media::video::{self, EncodeOptions, EncodedFrame, EncoderConfig};
 use streamsdk_media::{ColorSpace, Frame, TimeBase, Timestamp};
 use streamsdk_transport::{
     Answer, Connected, Interfaces, Offer, Peer, PeerConfig, VideoCodec, VideoDirection,
@@ -164,7 +165,8 @@ async fn only_what_the_track_can_take_is_forwarded_and_from_a_key_frame_on() {
     let stats = EncodeStats::default();
     let mut track = TrackSender::new(bed.sender.clone(), SendOptions::default(), stats.clone());
     let forwarding = move || {
-        let mut forward = |frame| track.forward(frame, &StopHandle::default(), |_| {}).unwrap();
+        let (nothing, stop) = (GroupOfPictures::default(), StopHandle::default());
+        let mut forward = |frame| track.forward(frame, &nothing, &stop, |_| {}).unwrap();
         let vp8 = EncodedFrame { codec: VideoCodec::Vp8, ..frame_of(10, 0, true) };
         [
             forward(frame_of(10, 0, false)),
@@ -174,8 +176,90 @@ async fn only_what_the_track_can_take_is_forwarded_and_from_a_key_frame_on() {
             forward(vp8),
         ]
     };
-    use Forwarded::{NoKeyFrameYet, Sent, Unsuitable};
+    use Forwarded::{LeftOut, Sent, Unsuitable};
     let forwarded = tokio::task::spawn_blocking(forwarding).await.unwrap();
-    assert_eq!(forwarded, [NoKeyFrameYet, Sent, Unsuitable, Sent, Unsuitable]);
+    assert_eq!(forwarded, [LeftOut, Sent, Unsuitable, Sent, Unsuitable]);
     assert_eq!((stats.forwarded(), stats.left_out()), (2, 1));
+}
+
+/// What a camera sends: numbered pictures in H264, every so many of them a key frame.
+fn camera(frames: u64, key_frame_interval: u64) -> Vec<EncodedFrame> {
+    let mut pattern = TestPattern::new(320, 180, 30.0).paced(false).limit(frames);
+    let config = EncoderConfig::default().bitrate(2_000_000);
+    let mut encoder = video::encoder(VideoCodec::H264, config).unwrap();
+    let next = |number| {
+        let frame = pattern.next_frame(LIMIT).unwrap().frame;
+        let options = EncodeOptions::default().key_frame(number % key_frame_interval == 0);
+        encoder.encode(&frame, &options).unwrap().unwrap()
+    };
+    (0..frames).map(next).collect()
+}
+
+/// Forwards the frames of a stream from one of them on; `after` is told of each that was sent.
+fn forward_from(
+    sender: VideoSender,
+    stream: Vec<EncodedFrame>,
+    first: usize,
+    mut after: impl FnMut(usize) + Send + 'static,
+) -> std::thread::JoinHandle<EncodeStats> {
+    std::thread::spawn(move || {
+        let (stats, stop) = (EncodeStats::default(), StopHandle::default());
+        let mut track = TrackSender::new(sender, SendOptions::default(), stats.clone());
+        let mut before = GroupOfPictures::default();
+        for (number, frame) in stream.into_iter().enumerate() {
+            if number >= first {
+                let sent = track.forward(frame.clone(), &before, &stop, |_| {}).unwrap();
+                assert_eq!(sent, Forwarded::Sent, "{number}");
+                after(number);
+            }
+            before.push(frame);
+        }
+        track.end();
+        stats
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_that_begins_between_two_key_frames_of_a_stream_has_every_picture() {
+    let mut bed = bed(VideoCodec::H264).await;
+    let chain = Arc::new(LazyDecoder::new(VideoCodec::H264, || {}).unwrap());
+    let sending = forward_from(bed.sender.clone(), camera(60, 40), 20, |_| {});
+    for number in 20..60 {
+        let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+        let picture = chain.add(&frame).decode().unwrap();
+        assert_eq!(marker::read(&picture), Some(number));
+    }
+    let stats = sending.join().unwrap();
+    assert_eq!((stats.encoded(), stats.forwarded(), stats.left_out()), (20, 20, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_of_a_stream_that_asks_for_a_key_frame_gets_one() {
+    let mut bed = bed(VideoCodec::H264).await;
+    let chain = Arc::new(LazyDecoder::new(VideoCodec::H264, || {}).unwrap());
+    let (go_on, goes_on) = std::sync::mpsc::channel();
+    let sending = forward_from(bed.sender.clone(), camera(60, 50), 0, move |number| {
+        if number == 20 {
+            goes_on.recv_timeout(LIMIT).unwrap();
+        }
+    });
+    let mut key_frames = Vec::new();
+    for number in 0..60 {
+        let frame = timeout(LIMIT, bed.receiver.recv()).await.expect("in time").unwrap();
+        key_frames.extend(frame.key_frame.then_some(number));
+        assert_eq!(marker::read(&chain.add(&frame).decode().unwrap()), Some(number));
+        if number == 20 {
+            bed.receiver.request_key_frame();
+            let asked = async {
+                while bed.sender.stats().key_frame_requests == 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            timeout(LIMIT, asked).await.expect("in time");
+            go_on.send(()).unwrap();
+        }
+    }
+    assert_eq!(key_frames, [0, 21, 50]);
+    let stats = sending.join().unwrap();
+    assert_eq!((stats.forwarded(), stats.encoded()), (31, 29));
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use streamsdk_capture::{CaptureError, CapturedFrame, EncodedProducer, FrameProducer, StopHandle};
+use streamsdk_codec::GroupOfPictures;
 use streamsdk_media::video::EncodedFrame;
 use streamsdk_transport::VideoSender;
 use streamsdk_video::{EncodeStats, Forwarded, SendFramesError, SendOptions, TrackSender};
@@ -73,7 +74,7 @@ impl FrameFeed {
         let _attached = Attached::new(&self.tracks, track);
         if let Some(input) = self.input.take() {
             let (tracks, stop_handle) = (Arc::clone(&self.tracks), self.stop_handle.clone());
-            let feeding = move || Feeding { input, stop_handle, tracks, sender: None }.run();
+            let feeding = move || Feeding::new(input, stop_handle, tracks).run();
             self.thread = Some(tokio::task::spawn_blocking(feeding));
         }
         let Some(thread) = &mut self.thread else { return Ok(()) };
@@ -251,6 +252,8 @@ struct Feeding {
     stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     sender: Option<OnTrack>,
+    /// What came before, where frames are forwarded: a new track begins in the middle of the stream.
+    before: GroupOfPictures,
 }
 
 /// A track that frames are being sent on.
@@ -260,6 +263,10 @@ struct OnTrack {
 }
 
 impl Feeding {
+    fn new(input: Input, stop_handle: StopHandle, tracks: Arc<Tracks>) -> Self {
+        Self { input, stop_handle, tracks, sender: None, before: GroupOfPictures::default() }
+    }
+
     fn run(mut self) -> Result<(), SendFramesError> {
         // It runs only once there is a track.
         let Some((_, Track { tracker, every_frame, .. })) = self.tracks.newest() else {
@@ -271,8 +278,11 @@ impl Feeding {
                 Err(error) if error.is_end() => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
-            if let Err(error) = self.send(item, &tracker, every_frame) {
+            if let Err(error) = self.send(&item, &tracker, every_frame) {
                 break Err(error);
+            }
+            if let Item::Encoded(frame) = item {
+                self.before.push(frame);
             }
         };
         if let Some(OnTrack { sender, .. }) = &self.sender {
@@ -285,7 +295,7 @@ impl Feeding {
     /// Sends on the newest track. That its connection is lost is no error: there may be another one.
     fn send(
         &mut self,
-        item: Item,
+        item: &Item,
         tracker: &VideoTracker,
         every_frame: bool,
     ) -> Result<(), SendFramesError> {
@@ -295,19 +305,22 @@ impl Feeding {
         let Some(OnTrack { number, sender }) = &mut self.sender else {
             // What comes when the session is over is nobody's.
             if !self.stop_handle.is_stopped() {
-                tracker.left_out_disconnected(frames_in(&item));
+                tracker.left_out_disconnected(frames_in(item));
             }
             return Ok(());
         };
         let on_sent = |frame| tracker.sent(frame);
         let sent = match item {
             Item::None => sender.check().map_err(SendFramesError::from),
-            Item::Frame(frame) => sender.send(&frame, on_sent),
-            Item::Encoded(frame) => match sender.forward(frame, &self.stop_handle, on_sent) {
-                Ok(Forwarded::Unsuitable) => Ok(self.input.decode_instead(tracker)?),
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.into()),
-            },
+            Item::Frame(frame) => sender.send(frame, on_sent),
+            Item::Encoded(frame) => {
+                let stop = &self.stop_handle;
+                match sender.forward(frame.clone(), &self.before, stop, on_sent) {
+                    Ok(Forwarded::Unsuitable) => Ok(self.input.decode_instead(tracker)?),
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(error.into()),
+                }
+            }
         };
         match sent {
             Err(SendFramesError::Connection(error)) => {

@@ -49,8 +49,9 @@ pub struct LocalStreamSource {
 
 /// When a stream is decoded and encoded anew instead of being passed on.
 ///
-/// Passed on, a stream has the bitrate and the key frames that its camera gives it, whatever the network
-/// does: after a loss the picture comes back with the camera's next key frame.
+/// Passed on, a stream has the bitrate that its camera gives it, whatever the network does. Where a receiver
+/// needs a key frame before the camera gives one, after a loss or on a new connection, frames are decoded and
+/// encoded anew up to the camera's next one; those larger than 1920 by 1088 wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Transcode {
