@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use streamsdk_protocol::output::VideoMetadata;
 use streamsdk_protocol::pairing::{
     Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, PairingStatistics,
-    ReportStamp, pts_to_90khz,
+    SenderReport, pts_to_90khz,
 };
 
 const FRAMES: u32 = 300;
@@ -52,7 +52,7 @@ proptest! {
         for (random, pts, time_base, kind) in events {
             let arrived = Duration::from_millis(random.into());
             match kind {
-                0 => run.pairing.push_report(ReportStamp {
+                0 => run.pairing.push_report(SenderReport {
                     rtp_time: random % 7,
                     ntp_time: pts.to_bits(),
                 }),
@@ -141,7 +141,7 @@ struct Delay {
 enum Sent {
     Data(VideoMetadata),
     Frame(FrameStamp),
-    Report(ReportStamp),
+    Report(SenderReport),
 }
 
 impl Server {
@@ -189,7 +189,7 @@ impl Server {
                 events.push((arrived, number, Sent::Frame(stamp)));
                 if reports && now >= reported + self.report_after {
                     reported = now;
-                    let report = ReportStamp { rtp_time, ntp_time: self.ntp_time(now) };
+                    let report = SenderReport { rtp_time, ntp_time: self.ntp_time(now) };
                     events.push((arrived, number, Sent::Report(report)));
                 }
             }
@@ -309,7 +309,7 @@ impl Run {
         self.drain();
     }
 
-    fn report(&mut self, report: ReportStamp) {
+    fn report(&mut self, report: SenderReport) {
         self.pairing.push_report(report);
         self.drain();
     }

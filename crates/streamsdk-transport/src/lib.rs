@@ -63,6 +63,6 @@ pub use peer::{Closed, Peer, TransportStats};
 pub use runtime::UnknownInterfaces;
 pub use streamsdk_codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
 pub use video::{
-    IncomingFrame, SenderReport, Video, VideoDirection, VideoMonitor, VideoReceiveStats,
-    VideoReceiver, VideoSendStats, VideoSender,
+    IncomingFrame, Video, VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver,
+    VideoSendStats, VideoSender,
 };

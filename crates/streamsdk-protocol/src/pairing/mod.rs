@@ -4,7 +4,7 @@
 //! channel. The message says the frame's presentation time (`pts`); the picture has an RTP time
 //! that is `pts` in 90 kHz plus an offset, a random number that the server draws once and tells
 //! nobody. [`Pairing`] finds the offset and puts the two together. It reads no clock: the caller
-//! says what it saw and when ([`FrameStamp`], [`DataStamp`], [`ReportStamp`]), and takes what is
+//! says what it saw and when ([`FrameStamp`], [`DataStamp`], [`SenderReport`]), and takes what is
 //! done with [`Pairing::pop`].
 //!
 //! # What the server does, and what follows
@@ -51,7 +51,7 @@ use serde::Serialize;
 
 pub use offset::Evidence;
 use offset::OffsetEstimator;
-pub use stamp::{Continuity, DataStamp, FrameStamp, ReportStamp};
+pub use stamp::{Continuity, DataStamp, FrameStamp, SenderReport};
 use time::ticks_between;
 pub use time::{ServerTime, pts_to_90khz};
 
@@ -191,7 +191,7 @@ impl<F, D> Pairing<F, D> {
     }
 
     /// Takes a sender report of the track.
-    pub fn push_report(&mut self, report: ReportStamp) {
+    pub fn push_report(&mut self, report: SenderReport) {
         self.offset.see_report(report);
         self.settle();
     }

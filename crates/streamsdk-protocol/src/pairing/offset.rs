@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::time::{ServerTime, ticks_between};
-use super::{Continuity, DataStamp, FrameStamp, PairingConfig, ReportStamp};
+use super::{Continuity, DataStamp, FrameStamp, PairingConfig, SenderReport};
 
 /// What an offset between RTP time and `pts` rests on, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ pub(super) struct OffsetEstimator {
     hold: Duration,
     frames: VecDeque<FrameSample>,
     messages: VecDeque<MessageSample>,
-    reports: VecDeque<ReportStamp>,
+    reports: VecDeque<SenderReport>,
     found: Option<(u32, Evidence)>,
     current_offset: Option<u32>,
     corrected: u64,
@@ -114,7 +114,7 @@ impl OffsetEstimator {
         self.update_estimate();
     }
 
-    pub(super) fn see_report(&mut self, report: ReportStamp) {
+    pub(super) fn see_report(&mut self, report: SenderReport) {
         if report.ntp_time != 0 {
             remember(&mut self.reports, report, MAX_WAITING_REPORTS);
             self.update_estimate();
@@ -161,7 +161,7 @@ impl OffsetEstimator {
         Some(offset)
     }
 
-    fn offset_by(&self, report: &ReportStamp) -> Option<u32> {
+    fn offset_by(&self, report: &SenderReport) -> Option<u32> {
         let frame = self.frame_of(report)?;
         let sent = ServerTime::from_ntp(report.ntp_time);
         let next = self.messages.iter().skip(1);
@@ -174,7 +174,7 @@ impl OffsetEstimator {
         Some(report.rtp_time.wrapping_sub(message.pts))
     }
 
-    fn frame_of(&self, report: &ReportStamp) -> Option<&FrameSample> {
+    fn frame_of(&self, report: &SenderReport) -> Option<&FrameSample> {
         self.frames.iter().rfind(|frame| frame.rtp_time == report.rtp_time)
     }
 

@@ -59,7 +59,7 @@ impl DataStamp {
 
 /// What an RTCP sender report (RFC 3550, 6.4.1) says about the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportStamp {
+pub struct SenderReport {
     /// RTP time of the last packet sent. A report whose RTP time is no frame's is ignored: some
     /// senders extrapolate it to the moment of the report.
     pub rtp_time: u32,

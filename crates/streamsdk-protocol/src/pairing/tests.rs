@@ -34,7 +34,7 @@ fn report(pairing: &mut Numbers, number: u32) {
     let millis = 33 * u64::from(number) + 20;
     let ntp_time = ((90_000 + millis / 1_000) << 32) + ((millis % 1_000) << 32) / 1_000;
     let rtp_time = OFFSET.wrapping_add(number * STEP);
-    pairing.push_report(ReportStamp { rtp_time, ntp_time });
+    pairing.push_report(SenderReport { rtp_time, ntp_time });
 }
 
 fn popped(pairing: &mut Numbers) -> Vec<Paired<u32, u32>> {
@@ -121,7 +121,7 @@ fn a_report_about_no_frame_is_ignored() {
         data(&mut pairing, number);
         frame(&mut pairing, number, Continuity::AfterGap);
     }
-    pairing.push_report(ReportStamp { rtp_time: 7, ntp_time: 0 });
+    pairing.push_report(SenderReport { rtp_time: 7, ntp_time: 0 });
     report(&mut pairing, 100);
     data(&mut pairing, 11);
     assert_eq!(pairing.statistics().evidence, None);

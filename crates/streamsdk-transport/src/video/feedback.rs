@@ -16,6 +16,7 @@ use rtc::rtcp::sender_report::SenderReport as EngineSenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use serde::Serialize;
+use streamsdk_protocol::pairing::SenderReport;
 use streamsdk_protocol::seconds;
 
 use super::codec::ABS_SEND_TIME;
@@ -60,17 +61,6 @@ impl VideoSendStats {
     pub fn missed_share(&self) -> f64 {
         if self.packets == 0 { 0.0 } else { self.missed as f64 / self.packets as f64 }
     }
-}
-
-/// When, by its own clock, the peer sent what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SenderReport {
-    /// Time on the RTP clock of the video.
-    pub rtp_time: u32,
-    /// The same moment as NTP time: seconds since 1900 in the upper half, fractions in the lower.
-    pub ntp_time: u64,
-    /// Packets sent until then.
-    pub packets: u32,
 }
 
 #[derive(Debug, Default)]
@@ -144,11 +134,8 @@ impl RtcpFeedback {
             self.take_reception(&report.reports);
         } else if let Some(report) = any.downcast_ref::<EngineSenderReport>() {
             self.take_reception(&report.reports);
-            self.state().sender_report = Some(SenderReport {
-                rtp_time: report.rtp_time,
-                ntp_time: report.ntp_time,
-                packets: report.packet_count,
-            });
+            let (rtp_time, ntp_time) = (report.rtp_time, report.ntp_time);
+            self.state().sender_report = Some(SenderReport { rtp_time, ntp_time });
         }
     }
 

@@ -18,7 +18,7 @@ use rtc::interceptor::{
 use burst::BurstQueue;
 pub(crate) use codec::{Negotiated, media_engine};
 use feedback::RtcpFeedback;
-pub use feedback::{SenderReport, VideoSendStats};
+pub use feedback::VideoSendStats;
 pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};
 pub(crate) use send::OutgoingTrack;
 pub use send::VideoSender;

@@ -10,6 +10,7 @@ use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEs
 use serde::Serialize;
 use streamsdk_codec::VideoCodec;
 use streamsdk_codec::rtp::{AssembledFrame, FrameAssembler, RtpPacket};
+use streamsdk_protocol::pairing::SenderReport;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use super::VideoLink;
 use super::bandwidth::BandwidthEstimate;
-use super::feedback::{RtcpFeedback, SenderReport};
+use super::feedback::RtcpFeedback;
 use crate::connection_state::ConnectionState;
 
 /// Frames that wait to be taken.

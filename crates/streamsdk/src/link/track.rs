@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streamsdk_protocol::pairing::{
-    Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, ReportStamp, pts_to_90khz,
+    Continuity, DataStamp, FrameStamp, Paired, Pairing, PairingConfig, SenderReport, pts_to_90khz,
 };
 use streamsdk_transport::{IncomingFrame, VideoReceiver};
 use streamsdk_video::{LazyDecoder, LazyPicture};
@@ -24,7 +24,7 @@ pub(super) struct Track {
     receiver: VideoReceiver,
     decoder: Arc<LazyDecoder>,
     pairing: Pairing<Returned, FrameData>,
-    report: Option<ReportStamp>,
+    report: Option<SenderReport>,
     video: Arc<VideoTracker>,
     image_name: Arc<str>,
     started: Instant,
@@ -68,7 +68,6 @@ impl Track {
 
     pub(super) fn push_frame(&mut self, frame: &IncomingFrame) {
         let report = self.receiver.sender_report();
-        let report = report.map(|r| ReportStamp { rtp_time: r.rtp_time, ntp_time: r.ntp_time });
         if report != self.report {
             self.report = report;
             report.into_iter().for_each(|report| self.pairing.push_report(report));
