@@ -13,6 +13,7 @@ use std::time::Duration;
 use rtsp_camera::Camera;
 use streamsdk::{Ended, Event, LocalStreamSource, ProducerSource, Session, StreamConfig, Timeouts};
 use streamsdk_capture::{EncodedProducer, NetworkStream, TestPattern};
+use streamsdk_testkit::LossyServer;
 use streamsdk_tests::{KillableWorker, clip, next, start_source, worker};
 use streamsdk_worker::{Worker, WorkerConfig};
 
@@ -84,5 +85,26 @@ async fn a_live_session_outlives_a_worker_that_is_stopped_and_started_again() {
     }
     next_result(&mut session).await;
     let summary = session.close().await;
+    assert_eq!((summary.ended, summary.links), (Some(Ended::ByCaller), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_whose_server_falls_silent_goes_on_before_it_is_given_up() {
+    let worker = worker().await;
+    let server = LossyServer::before(&worker.url()).await;
+    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0));
+    let given_up = Duration::from_secs(600);
+    let config = StreamConfig::default()
+        .data_output(["predictions"])
+        .timeouts(Timeouts::default().dead_after(given_up).idle(given_up));
+    let mut session = start_source(server.url(), source, "motion", config).await.unwrap();
+    next_result(&mut session).await;
+    server.lose_one_in(1);
+    while session.summary().links == 1 {
+        next_result(&mut session).await;
+    }
+    next_result(&mut session).await;
+    let summary = session.close().await;
+    assert!(summary.dropped.not_returned > 0, "{summary}");
     assert_eq!((summary.ended, summary.links), (Some(Ended::ByCaller), 2));
 }

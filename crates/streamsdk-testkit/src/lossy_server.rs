@@ -1,6 +1,6 @@
 //! A server that is reached over a path that loses packets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::routing::post;
@@ -10,7 +10,8 @@ use streamsdk_signaling::{HttpSignaling, Signaling};
 
 use crate::Relay;
 
-/// Stands in front of a server: takes one session, and puts a lossy path under it.
+/// Stands in front of a server, and puts a lossy path under its first session. Those that come after it have
+/// a path of their own.
 pub struct LossyServer {
     url: String,
     relay: Arc<Relay>,
@@ -21,7 +22,8 @@ impl LossyServer {
     pub async fn before(server: &str) -> Self {
         let relay = Arc::new(Relay::new());
         let signaling = Arc::new(HttpSignaling::builder(server).build().unwrap());
-        let state = (Arc::clone(&relay), signaling);
+        let first = Arc::new(Mutex::new(Some(Arc::clone(&relay))));
+        let state = (first, signaling);
         let router = Router::new().fallback(post(initialise)).with_state(state);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -65,11 +67,18 @@ impl LossyServer {
     }
 }
 
+/// The path of the first session, until that comes.
+type First = Arc<Mutex<Option<Arc<Relay>>>>;
+
 async fn initialise(
-    State((relay, signaling)): State<(Arc<Relay>, Arc<HttpSignaling>)>,
+    State((first, signaling)): State<(First, Arc<HttpSignaling>)>,
     Json(mut request): Json<InitRequest>,
 ) -> Json<InitResponse> {
-    request.webrtc_offer.sdp = relay.for_second(&request.webrtc_offer.sdp);
+    let relay = first.lock().unwrap().take();
+    if let Some(relay) = &relay {
+        request.webrtc_offer.sdp = relay.for_second(&request.webrtc_offer.sdp);
+    }
     let answer = signaling.exchange(request).await.unwrap();
-    Json(InitResponse::answer(relay.for_first(&answer.sdp)))
+    let sdp = relay.map_or(answer.sdp.clone(), |relay| relay.for_first(&answer.sdp));
+    Json(InitResponse::answer(sdp))
 }

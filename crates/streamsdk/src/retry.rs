@@ -90,6 +90,11 @@ impl Retry {
         Self { policy, random, attempts: 0, since: None }
     }
 
+    /// The same policy, with nothing tried yet.
+    pub(crate) fn afresh(&mut self) -> Self {
+        Self::new(self.policy, self.random.fork())
+    }
+
     /// Notes that a link has given a new result.
     pub(crate) fn reset(&mut self) {
         self.attempts = 0;

@@ -11,6 +11,7 @@ mod watchdog;
 use std::sync::Arc;
 
 use streamsdk_protocol::Redactor;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::connect::PeerConnector;
@@ -32,8 +33,14 @@ pub(crate) trait Connector: Send + Sync {
     ) -> impl Future<Output = Result<Self::Link, Error>> + Send;
 }
 
+/// Says when anything last came from a link's peer.
+pub(crate) type LastHeard = Box<dyn Fn() -> Option<Instant> + Send + Sync>;
+
 /// A connection that stands.
 pub(crate) trait Link: Send {
+    /// Listens to its peer, also while it runs.
+    fn last_heard(&self) -> LastHeard;
+
     /// Runs the source on it until it is over.
     fn run(
         &mut self,
@@ -74,4 +81,26 @@ pub(crate) struct LinkContext {
     pub(crate) close: CancellationToken,
     /// Cancels the upload; cancelled with `close`.
     pub(crate) upload: CancellationToken,
+}
+
+impl LinkContext {
+    pub(crate) fn new(
+        config: StreamConfig,
+        tracker: SessionTracker,
+        every_frame: bool,
+        redactor: Redactor,
+    ) -> Self {
+        let close = CancellationToken::new();
+        Self {
+            queue: Arc::new(EventQueue::counting(tracker.taken())),
+            tracker: Arc::new(tracker),
+            steering: Arc::default(),
+            policy: config.policy(!every_frame),
+            every_frame,
+            redactor,
+            upload: close.child_token(),
+            close,
+            config,
+        }
+    }
 }

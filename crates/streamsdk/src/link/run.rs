@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::receive::{ChannelEnd, Receiver};
 use super::track::Track;
 use super::watchdog::{answered, overdue};
-use super::{Link, LinkContext, LinkEnd};
+use super::{LastHeard, Link, LinkContext, LinkEnd};
 use crate::config::FramePolicy;
 use crate::error::{Error, ErrorKind};
 use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
@@ -35,6 +35,11 @@ pub(super) struct Ways {
 }
 
 impl Link for PeerLink {
+    fn last_heard(&self) -> LastHeard {
+        let peer = self.peer.clone();
+        Box::new(move || peer.last_heard())
+    }
+
     async fn run(&mut self, source: &mut dyn StreamSource, context: &LinkContext) -> LinkEnd {
         match self.ways.take() {
             Some(ways) => {

@@ -8,6 +8,7 @@ mod builder;
 mod control;
 mod plan;
 mod run;
+mod standby;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::PeerConfig;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::link::{LinkContext, PeerConnector};
 use crate::outputs::FramesAsData;
-use crate::queue::EventQueue;
 use crate::retry::{Retry, RetryPolicy};
 use crate::source::{AfterBreak, ConnectionRequirements, StreamSource};
 use crate::stage::Stage;
@@ -61,18 +59,8 @@ impl Plan {
         if source.after_break() == AfterBreak::StartAgain && retry != RetryPolicy::never() {
             tracker.expect_replays();
         }
-        let close = CancellationToken::new();
-        let context = LinkContext {
-            queue: Arc::new(EventQueue::counting(tracker.taken())),
-            tracker: Arc::new(tracker),
-            steering: Arc::default(),
-            policy: config.policy(!every_frame),
-            every_frame,
-            redactor: endpoint.signaling.redactor().request(&request),
-            upload: close.child_token(),
-            close,
-            config,
-        };
+        let redactor = endpoint.signaling.redactor().request(&request);
+        let context = LinkContext::new(config, tracker, every_frame, redactor);
         let returned_output = context.config.stream_output.first().map(|name| name.as_str().into());
         let connector =
             PeerConnector { endpoint, config: peer_config, request, requirements, returned_output };

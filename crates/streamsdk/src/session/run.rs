@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use streamsdk_transport::EndReason;
 use tokio::time::sleep;
 
+use super::standby;
 use crate::error::Error;
 use crate::event::{Event, Reconnected, Reconnecting};
 use crate::link::{Connector, Link, LinkContext, LinkEnd};
@@ -17,6 +19,13 @@ pub(super) struct SessionRun<C> {
     pub(super) source: Box<dyn StreamSource>,
     pub(super) context: LinkContext,
     pub(super) retry: Retry,
+}
+
+/// Why a link is left.
+enum End<L> {
+    Link(LinkEnd),
+    /// Its peer has fallen silent, and this one was made meanwhile.
+    Replaced(L),
 }
 
 /// How a session ended.
@@ -46,20 +55,19 @@ impl<C: Connector> SessionRun<C> {
     pub(super) async fn run(mut self, first: C::Link) {
         let mut link = first;
         let outcome = loop {
-            let end = link.run(&mut *self.source, &self.context).await;
-            match end {
+            match self.run_on(&mut link).await {
                 // The source first, so that nothing more is made for a link that is being closed.
-                LinkEnd::Over(ended) => {
+                End::Link(LinkEnd::Over(ended)) => {
                     self.source.clean_up().await;
                     link.close(&self.context).await;
                     break Ok(ended);
                 }
-                LinkEnd::Failed(error) => {
+                End::Link(LinkEnd::Failed(error)) => {
                     self.source.clean_up().await;
                     link.abort(&self.context).await;
                     break Err(error);
                 }
-                LinkEnd::Lost(cause) => {
+                End::Link(LinkEnd::Lost(cause)) => {
                     link.abort(&self.context).await;
                     link = match self.next_link(cause).await {
                         Ok(next) => next,
@@ -69,9 +77,43 @@ impl<C: Connector> SessionRun<C> {
                         }
                     };
                 }
+                End::Replaced(next) => {
+                    link.abort(&self.context).await;
+                    self.go_on();
+                    link = next;
+                }
             }
         };
         self.end(outcome);
+    }
+
+    /// Runs the source on a link. Where it can go on after a break, another link takes the place of one that has
+    /// fallen silent.
+    async fn run_on(&mut self, link: &mut C::Link) -> End<C::Link> {
+        let goes_on = self.source.after_break() == AfterBreak::GoOn;
+        let (last_heard, retry) = (link.last_heard(), self.retry.afresh());
+        let steering = &self.context.steering;
+        let replacement = standby::replacement(&self.connector, steering, retry, last_heard);
+        let next = tokio::select! {
+            biased;
+            end = link.run(&mut *self.source, &self.context) => return End::Link(end),
+            next = replacement, if goes_on => next,
+        };
+        let cause = Error::lost(self.context.tracker.stage(), Some(EndReason::PeerSilent));
+        if self.source.after_break() == AfterBreak::End {
+            next.abort(&self.context).await;
+            return End::Link(LinkEnd::Lost(cause));
+        }
+        let news = Reconnecting { attempt: 1, cause, wait: Duration::ZERO };
+        self.context.queue.push_link_news(Event::Reconnecting(news));
+        End::Replaced(next)
+    }
+
+    /// Goes on with another link, which stands.
+    fn go_on(&self) {
+        let (number, lost) = self.context.tracker.next_link();
+        let news = Reconnected { link: number, lost };
+        self.context.queue.push_link_news(Event::Reconnected(news));
     }
 
     /// Makes another link after one was lost because of `cause`, or says how the session ended.
@@ -100,9 +142,7 @@ impl<C: Connector> SessionRun<C> {
             };
             match connected {
                 Ok(link) => {
-                    let (number, lost) = self.context.tracker.next_link();
-                    let news = Reconnected { link: number, lost };
-                    self.context.queue.push_link_news(Event::Reconnected(news));
+                    self.go_on();
                     return Ok(link);
                 }
                 Err(error) => cause = error,

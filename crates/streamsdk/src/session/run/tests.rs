@@ -9,13 +9,12 @@ use proptest::prelude::*;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::output::OutputMessage;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::StreamConfig;
 use crate::error::ErrorKind;
 use crate::frame::FrameData;
-use crate::queue::EventQueue;
+use crate::link::LastHeard;
 use crate::retry::RetryPolicy;
 use crate::session::Session;
 use crate::session::control::Control;
@@ -34,6 +33,10 @@ enum Step {
     /// The server names a frame that it does not answer.
     Named(u32),
     Wait(Duration),
+    /// Nothing more comes from the peer.
+    FallSilent,
+    /// Something comes from it again.
+    Speak,
     /// The server answers the frames with these numbers, and after that time the link is lost, also while a result
     /// waits for room.
     Cut(std::ops::RangeInclusive<u32>, Duration),
@@ -46,14 +49,23 @@ enum Step {
     /// Nothing more happens.
     Hang,
 }
-use Step::{Alone, Break, Complete, Cut, Fail, Hang, Named, Results, Wait};
+use Step::{Alone, Break, Complete, Cut, Fail, FallSilent, Hang, Named, Results, Speak, Wait};
 
-struct Script(Vec<Step>);
+struct Script {
+    steps: Vec<Step>,
+    /// Since when, if it is.
+    silent: Arc<Mutex<Option<Instant>>>,
+}
 
 impl Link for Script {
+    fn last_heard(&self) -> LastHeard {
+        let silent = Arc::clone(&self.silent);
+        Box::new(move || Some(silent.lock().unwrap().unwrap_or_else(Instant::now)))
+    }
+
     async fn run(&mut self, _source: &mut dyn StreamSource, context: &LinkContext) -> LinkEnd {
         let play = async {
-            for step in std::mem::take(&mut self.0) {
+            for step in std::mem::take(&mut self.steps) {
                 match step {
                     Results(frames) => deliver(frames, context).await,
                     Cut(frames, after) => {
@@ -69,6 +81,8 @@ impl Link for Script {
                         let _ = context.tracker.told_the_end(frame_id, None, Vec::new());
                     }
                     Wait(time) => sleep(time).await,
+                    FallSilent => *self.silent.lock().unwrap() = Some(Instant::now()),
+                    Speak => *self.silent.lock().unwrap() = None,
                     Break => return LinkEnd::Lost(error(ErrorKind::ConnectionLost)),
                     Complete => {
                         return match context.tracker.judge(StreamEnd::Complete) {
@@ -126,7 +140,7 @@ impl Connector for Scripts {
         self.asked.lock().unwrap().push(outputs);
         sleep(Duration::from_millis(30)).await;
         match self.links.lock().unwrap().pop_front() {
-            Some(Ok(steps)) => Ok(Script(steps)),
+            Some(Ok(steps)) => Ok(Script { steps, silent: Arc::default() }),
             Some(Err(kind)) => Err(error(kind)),
             None => Err(error(ErrorKind::Unreachable)),
         }
@@ -172,19 +186,8 @@ impl Bed {
         if every_frame {
             tracker.expect_replays();
         }
-        let config = StreamConfig::default();
-        let close = CancellationToken::new();
-        let context = LinkContext {
-            queue: Arc::new(EventQueue::counting(tracker.taken())),
-            tracker: Arc::new(tracker),
-            steering: Arc::default(),
-            policy: config.policy(!every_frame),
-            every_frame,
-            config,
-            redactor: streamsdk_protocol::Redactor::default(),
-            upload: close.child_token(),
-            close,
-        };
+        let redactor = streamsdk_protocol::Redactor::default();
+        let context = LinkContext::new(StreamConfig::default(), tracker, every_frame, redactor);
         let cleaned_up = Arc::<AtomicBool>::default();
         let source = Source { after_break, cleaned_up: Arc::clone(&cleaned_up) };
         let connector =
@@ -235,6 +238,49 @@ async fn a_live_source_goes_on_over_another_link_with_numbers_that_rise() {
     assert!(failure.is_none());
     assert_eq!((summary.links, summary.frames_returned, summary.frames_sent), (2, 4, 6));
     assert_eq!(summary.dropped.not_returned, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_session_whose_peer_falls_silent_goes_on_over_a_link_that_was_made_meanwhile() {
+    let links = [
+        Ok(vec![Results(1..=2), FallSilent, Hang]),
+        Err(ErrorKind::Unreachable),
+        Ok(vec![Results(1..=2), Complete]),
+    ];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let start = Instant::now();
+    let (seen, failure, summary) = bed.run_to_the_end().await;
+    assert!(start.elapsed() < SECOND * 4);
+    assert!(failure.is_none(), "{failure:?}");
+    assert_eq!(seen, ["1", "2", "attempt 1", "Reconnected { link: 2, lost: 0 }", "3", "4"]);
+    assert_eq!((summary.links, summary.frames_returned), (2, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_speaks_again_keeps_its_link() {
+    let silence = [FallSilent, Wait(SECOND * 2 + Duration::from_millis(10)), Speak];
+    let steps = [vec![Results(1..=1)], silence.to_vec(), vec![Wait(SECOND * 9), Complete]];
+    let links = [Ok(steps.concat()), Ok(vec![Hang])];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let (seen, _, summary) = bed.run_to_the_end().await;
+    assert_eq!((seen, summary.links), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_other_link_is_made_meanwhile_where_a_break_is_the_end_or_a_new_start() {
+    let ends = [
+        (AfterBreak::End, RetryPolicy::forever()),
+        (AfterBreak::StartAgain, RetryPolicy::forever()),
+        (AfterBreak::GoOn, RetryPolicy::never()),
+    ];
+    for (after_break, policy) in ends {
+        let links =
+            [Ok(vec![FallSilent, Results(1..=1), Wait(SECOND * 20), Complete]), Ok(vec![Hang])];
+        let bed = Bed::start(after_break, policy, links).await.unwrap();
+        let asked = Arc::clone(&bed.asked);
+        let (seen, ..) = bed.run_to_the_end().await;
+        assert_eq!((seen, asked.lock().unwrap().len()), (vec!["1".to_owned()], 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
