@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
-use super::clock::micros;
 use super::device::Device;
+use super::stamps::micros;
 use super::v4l2::{Buffer, BufferRequest, CAPTURE, Mapping, buffer_flag, requests};
 use crate::CaptureError;
 

@@ -2,20 +2,15 @@
 
 mod buffers;
 mod capabilities;
-mod clock;
-mod colors;
 mod control;
 mod device;
 mod failure;
 mod format;
-mod format_selection;
 mod frame_decoder;
-mod id;
-mod layout;
 mod list;
 mod negotiation;
 mod options;
-mod sequence;
+mod stamps;
 mod stream;
 mod v4l2;
 mod wakeup;
@@ -28,8 +23,8 @@ pub use self::control::{WebcamControl, WebcamControlError, WebcamControlKind, We
 use self::device::Device;
 pub use self::format::WebcamFormat;
 use self::frame_decoder::FrameDecoder;
-pub use self::id::WebcamId;
-pub use self::list::{WebcamInfo, webcams};
+
+pub use self::list::{WebcamId, WebcamInfo, webcams};
 use self::negotiation::{Agreement, agree};
 pub use self::options::WebcamOptions;
 use self::stream::CaptureStream;

@@ -6,11 +6,10 @@ use rustix::io::Errno;
 use streamsdk_media::{TimeBase, Timestamp};
 
 use super::buffers::{Buffers, FilledBuffer};
-use super::clock::{ClockReading, FrameClock};
 use super::device::Device;
 use super::failure;
 use super::frame_decoder::FrameDecoder;
-use super::sequence::Sequence;
+use super::stamps::{ClockReading, FrameClock, Sequence};
 use super::wakeup::{PollOutcome, Wakeup};
 use crate::{CaptureError, CapturedFrame, StopHandle};
 
