@@ -29,7 +29,7 @@ pub struct LazyDecoder {
 
 struct Chain {
     decoder: Box<dyn VideoDecoder>,
-    waiting: VecDeque<Link>,
+    waiting: VecDeque<ChainLink>,
     waiting_bytes: usize,
     added: u64,
     /// Whether what comes next can be decoded: nothing before it was let go.
@@ -39,7 +39,7 @@ struct Chain {
 }
 
 /// A frame that was not decoded.
-struct Link {
+struct ChainLink {
     number: u64,
     slot: Weak<Slot>,
     data: Bytes,
@@ -121,7 +121,12 @@ impl LazyDecoder {
                 chain.waiting_bytes += frame.data.len();
                 let timestamp = Timestamp::new(i64::from(frame.rtp_time), TimeBase::RTP_VIDEO);
                 let slot = Arc::downgrade(&slot);
-                chain.waiting.push_back(Link { number, slot, data: frame.data.clone(), timestamp });
+                chain.waiting.push_back(ChainLink {
+                    number,
+                    slot,
+                    data: frame.data.clone(),
+                    timestamp,
+                });
             }
             let full =
                 chain.waiting.len() > MAX_WAITING_FRAMES || chain.waiting_bytes > MAX_WAITING_BYTES;
@@ -170,7 +175,7 @@ impl LazyDecoder {
 
 impl Chain {
     /// Returns whether only a key frame can help now.
-    fn decode(&mut self, link: &Link) -> bool {
+    fn decode(&mut self, link: &ChainLink) -> bool {
         let started = Instant::now();
         let decoded = self.decoder.decode(&link.data, link.timestamp);
         self.stats.time += started.elapsed();

@@ -19,10 +19,10 @@ type Cause = Arc<dyn std::error::Error + Send + Sync>;
 /// `Display` says what was being done and what came back; [`Error::kind`] and the predicates let a
 /// program decide. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
 #[derive(Debug, Clone)]
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     stage: Stage,
     waited: Option<Duration>,
@@ -83,7 +83,7 @@ impl Error {
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         let cause = Arc::from(cause.into());
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorInner {
             kind,
             stage,
             waited: None,

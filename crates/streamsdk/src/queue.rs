@@ -19,14 +19,14 @@ const MAX_LINK_NEWS: usize = 64;
 /// the end the outcome.
 #[derive(Debug, Default)]
 pub(crate) struct EventQueue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     room: Notify,
     /// Results that the caller has taken.
     taken: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     waiting: VecDeque<Event>,
     /// Those of what waits that are results.
     results: usize,
@@ -122,7 +122,7 @@ impl EventQueue {
         Poll::Pending
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +131,7 @@ fn is_result(event: &Event) -> bool {
     matches!(event, Event::Frame(_) | Event::Data(_))
 }
 
-impl State {
+impl QueueState {
     fn push_result(&mut self, event: Event) {
         self.waiting.push_back(event);
         self.results += 1;

@@ -36,11 +36,11 @@ impl RequestedOutputs {
 /// Where wishes go: to the present link at once, and to those that follow with their request.
 #[derive(Debug, Default)]
 pub(crate) struct Steering {
-    state: Mutex<State>,
+    state: Mutex<SteeringState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SteeringState {
     outputs: RequestedOutputs,
     link: Option<SteeredLink>,
     /// What went over the links before.
@@ -126,7 +126,7 @@ impl Steering {
         added(state.traffic_before, link)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SteeringState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

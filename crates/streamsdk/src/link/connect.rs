@@ -8,7 +8,7 @@ use streamsdk_transport::{ConnectError, Connected, Offer, PeerConfig, VideoDirec
 
 use super::Connector;
 use super::run::{PeerLink, Ways};
-use super::track::Track;
+use super::track::ReturnTrack;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::source::ConnectionRequirements;
@@ -57,7 +57,7 @@ impl PeerConnector {
         let inference = channels.remove(0);
         let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
         let returned = receiver.zip(self.returned_output.clone());
-        let track = returned.map(|(receiver, name)| Track::new(receiver, name)).transpose();
+        let track = returned.map(|(receiver, name)| ReturnTrack::new(receiver, name)).transpose();
         match track {
             Ok(track) => {
                 let ways = Ways { inference, source_channels: channels, sender, track };

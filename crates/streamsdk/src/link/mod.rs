@@ -34,12 +34,12 @@ pub(crate) trait Connector: Send + Sync {
 }
 
 /// Says when anything last came from a link's peer.
-pub(crate) type LastHeard = Box<dyn Fn() -> Option<Instant> + Send + Sync>;
+pub(crate) type LastHeardFn = Box<dyn Fn() -> Option<Instant> + Send + Sync>;
 
 /// A connection that stands.
 pub(crate) trait Link: Send {
     /// Listens to its peer, also while it runs.
-    fn last_heard(&self) -> LastHeard;
+    fn last_heard(&self) -> LastHeardFn;
 
     /// Runs the source on it until it is over.
     fn run(

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::LinkContext;
-use super::track::Track;
+use super::track::ReturnTrack;
 use crate::config::FramePolicy;
 use crate::event::Event;
 use crate::frame::{FrameData, ReceivedFrame};
@@ -19,7 +19,7 @@ pub(super) struct Receiver<'a> {
     /// Where acks go; `None` when the server does not wait for them.
     pub(super) acks: Option<(ChannelSender, AckSender)>,
     /// Where frames come back as video.
-    pub(super) track: Option<Track>,
+    pub(super) track: Option<ReturnTrack>,
     /// Cancelled when nothing more is to come.
     pub(super) finish: CancellationToken,
 }
@@ -37,8 +37,8 @@ pub(super) enum ChannelEnd {
 /// What has come outlives the link, however that ends.
 impl Drop for Receiver<'_> {
     fn drop(&mut self) {
-        self.track.iter_mut().for_each(Track::give_up);
-        while let Some(event) = self.track.as_mut().and_then(Track::pop) {
+        self.track.iter_mut().for_each(ReturnTrack::give_up);
+        while let Some(event) = self.track.as_mut().and_then(ReturnTrack::pop) {
             self.note(&event);
             match self.context.policy {
                 FramePolicy::Lossless => self.context.queue.push_anyway(event),
@@ -159,7 +159,7 @@ impl Receiver<'_> {
     }
 
     async fn enqueue_paired(&mut self) {
-        while let Some(event) = self.track.as_mut().and_then(Track::pop) {
+        while let Some(event) = self.track.as_mut().and_then(ReturnTrack::pop) {
             self.enqueue(event).await;
         }
     }
@@ -204,7 +204,7 @@ fn event(data: FrameData, frame_outputs: &[String]) -> Event {
     }
 }
 
-async fn next_frame(track: &mut Option<Track>) -> IncomingFrame {
+async fn next_frame(track: &mut Option<ReturnTrack>) -> IncomingFrame {
     match track {
         Some(track) => track.recv().await,
         None => std::future::pending().await,

@@ -7,9 +7,9 @@ use streamsdk_transport::{Channel, Peer, VideoSender};
 use tokio_util::sync::CancellationToken;
 
 use super::receive::{ChannelEnd, Receiver};
-use super::track::Track;
+use super::track::ReturnTrack;
 use super::watchdog::{answered, overdue};
-use super::{LastHeard, Link, LinkContext, LinkEnd};
+use super::{LastHeardFn, Link, LinkContext, LinkEnd};
 use crate::config::FramePolicy;
 use crate::error::{Error, ErrorKind};
 use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
@@ -31,11 +31,11 @@ pub(super) struct Ways {
     pub(super) inference: Channel,
     pub(super) source_channels: Vec<Channel>,
     pub(super) sender: Option<VideoSender>,
-    pub(super) track: Option<Track>,
+    pub(super) track: Option<ReturnTrack>,
 }
 
 impl Link for PeerLink {
-    fn last_heard(&self) -> LastHeard {
+    fn last_heard(&self) -> LastHeardFn {
         let peer = self.peer.clone();
         Box::new(move || peer.last_heard())
     }
@@ -104,7 +104,7 @@ impl PeerLink {
 /// Takes in what comes back, until it ends or `finish` says that no more is owed.
 async fn results(
     inference: Channel,
-    track: Option<Track>,
+    track: Option<ReturnTrack>,
     finish: CancellationToken,
     context: &LinkContext,
 ) -> ChannelEnd {

@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_millis(300);
 const MAX_LINGER: Duration = Duration::from_secs(2);
 
 /// The track on which frames come back, and the data that they wait for.
-pub(super) struct Track {
+pub(super) struct ReturnTrack {
     receiver: VideoReceiver,
     decoder: Arc<LazyDecoder>,
     pairing: Pairing<Returned, FrameData>,
@@ -36,7 +36,7 @@ struct Returned {
     at: Instant,
 }
 
-impl Track {
+impl ReturnTrack {
     pub(super) fn new(receiver: VideoReceiver, image_name: Arc<str>) -> Result<Self, Error> {
         let asking = receiver.monitor();
         let decoder = LazyDecoder::new(receiver.codec(), move || asking.request_key_frame())

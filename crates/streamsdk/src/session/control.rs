@@ -12,11 +12,11 @@ use crate::steering::{ControlError, Steering};
 /// Steers a session from anywhere, over all its connections. Clones steer the same one.
 #[derive(Debug, Clone)]
 pub struct Control {
-    inner: Arc<Inner>,
+    inner: Arc<ControlInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ControlInner {
     steering: Arc<Steering>,
     frames_as_data: FramesAsData,
     tracker: Arc<SessionTracker>,
@@ -27,7 +27,7 @@ struct Inner {
 impl Control {
     pub(super) fn new(context: &LinkContext, frames_as_data: FramesAsData) -> Self {
         let LinkContext { steering, tracker, close, upload, .. } = context.clone();
-        Self { inner: Arc::new(Inner { steering, frames_as_data, tracker, close, upload }) }
+        Self { inner: Arc::new(ControlInner { steering, frames_as_data, tracker, close, upload }) }
     }
 
     /// Selects the outputs that come as data, from one of the next frames on: names, `*` for all but

@@ -22,7 +22,7 @@ pub(super) struct SessionRun<C> {
 }
 
 /// Why a link is left.
-enum End<L> {
+enum RunEnd<L> {
     Link(LinkEnd),
     /// Its peer has fallen silent, and this one was made meanwhile.
     Replaced(L),
@@ -57,17 +57,17 @@ impl<C: Connector> SessionRun<C> {
         let outcome = loop {
             match self.run_on(&mut link).await {
                 // The source first, so that nothing more is made for a link that is being closed.
-                End::Link(LinkEnd::Over(ended)) => {
+                RunEnd::Link(LinkEnd::Over(ended)) => {
                     self.source.clean_up().await;
                     link.close(&self.context).await;
                     break Ok(ended);
                 }
-                End::Link(LinkEnd::Failed(error)) => {
+                RunEnd::Link(LinkEnd::Failed(error)) => {
                     self.source.clean_up().await;
                     link.abort(&self.context).await;
                     break Err(error);
                 }
-                End::Link(LinkEnd::Lost(cause)) => {
+                RunEnd::Link(LinkEnd::Lost(cause)) => {
                     link.abort(&self.context).await;
                     link = match self.next_link(cause).await {
                         Ok(next) => next,
@@ -77,7 +77,7 @@ impl<C: Connector> SessionRun<C> {
                         }
                     };
                 }
-                End::Replaced(next) => {
+                RunEnd::Replaced(next) => {
                     link.abort(&self.context).await;
                     self.go_on();
                     link = next;
@@ -89,24 +89,24 @@ impl<C: Connector> SessionRun<C> {
 
     /// Runs the source on a link. Where it can go on after a break, another link takes the place of one that has
     /// fallen silent.
-    async fn run_on(&mut self, link: &mut C::Link) -> End<C::Link> {
+    async fn run_on(&mut self, link: &mut C::Link) -> RunEnd<C::Link> {
         let goes_on = self.source.after_break() == AfterBreak::GoOn;
         let (last_heard, retry) = (link.last_heard(), self.retry.afresh());
         let steering = &self.context.steering;
         let replacement = standby::replacement(&self.connector, steering, retry, last_heard);
         let next = tokio::select! {
             biased;
-            end = link.run(&mut *self.source, &self.context) => return End::Link(end),
+            end = link.run(&mut *self.source, &self.context) => return RunEnd::Link(end),
             next = replacement, if goes_on => next,
         };
         let cause = Error::lost(self.context.tracker.stage(), Some(EndReason::PeerSilent));
         if self.source.after_break() == AfterBreak::End {
             next.abort(&self.context).await;
-            return End::Link(LinkEnd::Lost(cause));
+            return RunEnd::Link(LinkEnd::Lost(cause));
         }
         let news = Reconnecting { attempt: 1, cause, wait: Duration::ZERO };
         self.context.queue.push_link_news(Event::Reconnecting(news));
-        End::Replaced(next)
+        RunEnd::Replaced(next)
     }
 
     /// Goes on with another link, which stands.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::link::{Connector, LastHeard};
+use crate::link::{Connector, LastHeardFn};
 use crate::retry::Retry;
 use crate::steering::Steering;
 
@@ -20,7 +20,7 @@ pub(super) async fn replacement<C: Connector>(
     connector: &C,
     steering: &Steering,
     mut retry: Retry,
-    last_heard: LastHeard,
+    last_heard: LastHeardFn,
 ) -> C::Link {
     loop {
         let heard = falls_silent(&last_heard).await;
@@ -33,7 +33,7 @@ pub(super) async fn replacement<C: Connector>(
 }
 
 /// Resolves when nothing was heard for too long, with when that was.
-async fn falls_silent(last_heard: &LastHeard) -> Option<Instant> {
+async fn falls_silent(last_heard: &LastHeardFn) -> Option<Instant> {
     let begun = Instant::now();
     loop {
         let heard = last_heard();
@@ -45,7 +45,7 @@ async fn falls_silent(last_heard: &LastHeard) -> Option<Instant> {
     }
 }
 
-async fn is_heard_after(silence: Option<Instant>, last_heard: &LastHeard) {
+async fn is_heard_after(silence: Option<Instant>, last_heard: &LastHeardFn) {
     while last_heard() == silence {
         sleep(LISTEN_INTERVAL).await;
     }

@@ -24,7 +24,7 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// session promises every frame, the producer waits instead.
 pub struct FrameFeed {
     /// Until the thread takes it.
-    input: Option<Input>,
+    input: Option<FeedInput>,
     stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     thread: Option<JoinHandle<Result<(), SendFramesError>>>,
@@ -34,7 +34,7 @@ impl FrameFeed {
     /// Frames to be encoded.
     pub fn new(producer: impl FrameProducer + 'static) -> Self {
         let stop_handle = producer.stop_handle();
-        Self::of(Input::Frames(Box::new(producer)), stop_handle)
+        Self::of(FeedInput::Frames(Box::new(producer)), stop_handle)
     }
 
     /// Frames that are sent as they are, as long as each track is in their codec and they can be sent on it.
@@ -47,10 +47,10 @@ impl FrameFeed {
         otherwise: impl FnOnce() -> Result<P, CaptureError> + Send + 'static,
     ) -> Self {
         let open = Box::new(|| otherwise().map(|producer| Box::new(producer) as Box<_>));
-        Self::of(Input::Encoded { producer: Box::new(encoded), otherwise: open }, stop_handle)
+        Self::of(FeedInput::Encoded { producer: Box::new(encoded), otherwise: open }, stop_handle)
     }
 
-    fn of(input: Input, stop_handle: StopHandle) -> Self {
+    fn of(input: FeedInput, stop_handle: StopHandle) -> Self {
         Self { input: Some(input), stop_handle, tracks: Arc::default(), thread: None }
     }
 
@@ -70,7 +70,7 @@ impl FrameFeed {
     }
 
     /// Sends on a track until the frames end. Dropping the future takes the track away.
-    pub(super) async fn send_on(&mut self, track: Track) -> Result<(), super::SourceError> {
+    pub(super) async fn send_on(&mut self, track: FeedTrack) -> Result<(), super::SourceError> {
         let _attached = Attached::new(&self.tracks, track);
         if let Some(input) = self.input.take() {
             let (tracks, stop_handle) = (Arc::clone(&self.tracks), self.stop_handle.clone());
@@ -102,7 +102,7 @@ impl fmt::Debug for FrameFeed {
 }
 
 /// Where frames come from.
-enum Input {
+enum FeedInput {
     Frames(Box<dyn FrameProducer>),
     Encoded {
         producer: Box<dyn EncodedProducer>,
@@ -114,26 +114,26 @@ enum Input {
 
 type OpenFrames = Box<dyn FnOnce() -> Result<Box<dyn FrameProducer>, CaptureError> + Send>;
 
-enum Item {
+enum FeedItem {
     Frame(CapturedFrame),
     Encoded(EncodedFrame),
     /// There was none for a while.
     None,
 }
 
-impl Input {
-    fn next(&mut self, video: &VideoTracker) -> Result<Item, CaptureError> {
+impl FeedInput {
+    fn next(&mut self, video: &VideoTracker) -> Result<FeedItem, CaptureError> {
         match self {
             Self::Frames(producer) => match producer.next_frame(SILENCE) {
-                Ok(frame) => Ok(Item::Frame(frame)),
-                Err(error) if error.is_timeout() => Ok(Item::None),
+                Ok(frame) => Ok(FeedItem::Frame(frame)),
+                Err(error) if error.is_timeout() => Ok(FeedItem::None),
                 Err(error) => Err(error),
             },
             Self::Encoded { producer, .. } => match producer.next_encoded() {
-                Ok(frame) => Ok(Item::Encoded(frame)),
+                Ok(frame) => Ok(FeedItem::Encoded(frame)),
                 Err(CaptureError::Unsupported { .. }) => {
                     self.decode_instead(video)?;
-                    Ok(Item::None)
+                    Ok(FeedItem::None)
                 }
                 Err(error) => Err(error),
             },
@@ -163,7 +163,7 @@ impl Input {
 
 /// The track of one link.
 #[derive(Debug, Clone)]
-pub(super) struct Track {
+pub(super) struct FeedTrack {
     pub(super) sender: VideoSender,
     pub(super) options: SendOptions,
     pub(super) tracker: Arc<VideoTracker>,
@@ -182,12 +182,12 @@ struct Tracks {
 struct Attachment {
     /// Counts the tracks that there were.
     number: u64,
-    track: Option<Track>,
+    track: Option<FeedTrack>,
     is_stopped: bool,
 }
 
 impl Attachment {
-    fn numbered(&self) -> Option<(u64, Track)> {
+    fn numbered(&self) -> Option<(u64, FeedTrack)> {
         self.track.clone().map(|track| (self.number, track))
     }
 }
@@ -206,12 +206,12 @@ impl Tracks {
         }
     }
 
-    fn newest(&self) -> Option<(u64, Track)> {
+    fn newest(&self) -> Option<(u64, FeedTrack)> {
         self.lock().numbered()
     }
 
     /// The newest, which is waited for where there is none; `None` if none will be.
-    fn wait(&self) -> Option<(u64, Track)> {
+    fn wait(&self) -> Option<(u64, FeedTrack)> {
         let none = |state: &mut Attachment| state.track.is_none() && !state.is_stopped;
         let waited = self.changed.wait_while(self.lock(), none);
         waited.unwrap_or_else(PoisonError::into_inner).numbered()
@@ -229,7 +229,7 @@ struct Attached {
 }
 
 impl Attached {
-    fn new(tracks: &Arc<Tracks>, track: Track) -> Self {
+    fn new(tracks: &Arc<Tracks>, track: FeedTrack) -> Self {
         let mut state = tracks.lock();
         state.number += 1;
         state.track = Some(track);
@@ -248,7 +248,7 @@ impl Drop for Attached {
 
 /// What the thread does.
 struct Feeding {
-    input: Input,
+    input: FeedInput,
     stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     sender: Option<OnTrack>,
@@ -263,13 +263,13 @@ struct OnTrack {
 }
 
 impl Feeding {
-    fn new(input: Input, stop_handle: StopHandle, tracks: Arc<Tracks>) -> Self {
+    fn new(input: FeedInput, stop_handle: StopHandle, tracks: Arc<Tracks>) -> Self {
         Self { input, stop_handle, tracks, sender: None, before: GroupOfPictures::default() }
     }
 
     fn run(mut self) -> Result<(), SendFramesError> {
         // It runs only once there is a track.
-        let Some((_, Track { tracker, every_frame, .. })) = self.tracks.newest() else {
+        let Some((_, FeedTrack { tracker, every_frame, .. })) = self.tracks.newest() else {
             return Ok(());
         };
         let ended = loop {
@@ -281,7 +281,7 @@ impl Feeding {
             if let Err(error) = self.send(&item, &tracker, every_frame) {
                 break Err(error);
             }
-            if let Item::Encoded(frame) = item {
+            if let FeedItem::Encoded(frame) = item {
                 self.before.push(frame);
             }
         };
@@ -295,7 +295,7 @@ impl Feeding {
     /// Sends on the newest track. That its connection is lost is no error: there may be another one.
     fn send(
         &mut self,
-        item: &Item,
+        item: &FeedItem,
         tracker: &VideoTracker,
         every_frame: bool,
     ) -> Result<(), SendFramesError> {
@@ -311,9 +311,9 @@ impl Feeding {
         };
         let on_sent = |frame| tracker.sent(frame);
         let sent = match item {
-            Item::None => sender.check().map_err(SendFramesError::from),
-            Item::Frame(frame) => sender.send(frame, on_sent),
-            Item::Encoded(frame) => {
+            FeedItem::None => sender.check().map_err(SendFramesError::from),
+            FeedItem::Frame(frame) => sender.send(frame, on_sent),
+            FeedItem::Encoded(frame) => {
                 let stop = &self.stop_handle;
                 match sender.forward(frame.clone(), &self.before, stop, on_sent) {
                     Ok(Forwarded::Unsuitable) => Ok(self.input.decode_instead(tracker)?),
@@ -333,7 +333,7 @@ impl Feeding {
         }
     }
 
-    fn follow(&mut self, newest: Option<(u64, Track)>, stats: &EncodeStats) {
+    fn follow(&mut self, newest: Option<(u64, FeedTrack)>, stats: &EncodeStats) {
         let (now, before) = (newest.as_ref(), self.sender.as_ref());
         if now.map(|(number, _)| *number) == before.map(|on_track| on_track.number) {
             return;
@@ -346,10 +346,10 @@ impl Feeding {
 }
 
 /// How many frames are left out with an item.
-fn frames_in(item: &Item) -> u64 {
+fn frames_in(item: &FeedItem) -> u64 {
     match item {
-        Item::Frame(frame) => frame.dropped + 1,
-        Item::Encoded(_) => 1,
-        Item::None => 0,
+        FeedItem::Frame(frame) => frame.dropped + 1,
+        FeedItem::Encoded(_) => 1,
+        FeedItem::None => 0,
     }
 }

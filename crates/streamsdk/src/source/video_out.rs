@@ -3,7 +3,7 @@ use std::sync::Arc;
 use streamsdk_transport::{VideoCodec, VideoSender};
 use streamsdk_video::SendOptions;
 
-use super::feed::Track;
+use super::feed::FeedTrack;
 use super::{FrameFeed, SourceError};
 use crate::stats::VideoTracker;
 
@@ -31,6 +31,6 @@ impl VideoOut {
     /// knows.
     pub async fn send(self, feed: &mut FrameFeed) -> Result<(), SourceError> {
         let Self { sender, options, tracker, every_frame } = self;
-        feed.send_on(Track { sender, options, tracker, every_frame }).await
+        feed.send_on(FeedTrack { sender, options, tracker, every_frame }).await
     }
 }

@@ -23,12 +23,12 @@ pub(crate) struct SessionTracker {
     every_frame: bool,
     /// Results that the caller has taken; the queue counts them.
     taken: Arc<AtomicU64>,
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
 #[derive(Debug)]
-struct State {
-    link: Link,
+struct SessionState {
+    link: LinkProgress,
     upload: Option<(Instant, UploadProgress)>,
     upload_ended: Option<Instant>,
     first_result: Option<Instant>,
@@ -43,7 +43,7 @@ struct State {
 
 /// What begins anew with each link.
 #[derive(Debug)]
-struct Link {
+struct LinkProgress {
     /// From 1.
     number: u32,
     /// Frame numbers of the links before: what the server calls 1 comes after them.
@@ -66,7 +66,7 @@ pub(crate) struct FrameNumber {
     pub(crate) link: u32,
 }
 
-impl Link {
+impl LinkProgress {
     fn new(number: u32, numbers_before: u32) -> Self {
         Self {
             number,
@@ -94,8 +94,8 @@ impl Link {
 
 impl SessionTracker {
     pub(crate) fn new(video: Option<Arc<VideoTracker>>, every_frame: bool) -> Self {
-        let state = State {
-            link: Link::new(1, 0),
+        let state = SessionState {
+            link: LinkProgress::new(1, 0),
             upload: None,
             upload_ended: None,
             first_result: None,
@@ -129,12 +129,12 @@ impl SessionTracker {
         if let Some(replay) = &mut state.replay {
             // What comes now is the same once more.
             replay.next_pass();
-            state.link = Link::new(number, 0);
+            state.link = LinkProgress::new(number, 0);
             (state.upload, state.upload_ended) = (None, None);
             return (number, 0);
         }
         let numbers_before = state.link.number_in_session(state.ledger.highest_on_link());
-        state.link = Link::new(number, numbers_before);
+        state.link = LinkProgress::new(number, numbers_before);
         (number, state.ledger.next_link(sent))
     }
 
@@ -204,7 +204,7 @@ impl SessionTracker {
     /// `frame_id` is the frame that it was about, where that is known.
     pub(crate) fn result_unreadable(&self, frame_id: Option<u32>) {
         let mut state = self.state();
-        let State { replay, ledger, .. } = &mut *state;
+        let SessionState { replay, ledger, .. } = &mut *state;
         let counted_before = match (replay, frame_id) {
             (Some(replay), Some(frame_id)) => replay.is_new(frame_id, None) == Ok(false),
             _ => false,
@@ -235,7 +235,7 @@ impl SessionTracker {
         reason: Option<String>,
         errors: Vec<String>,
     ) -> StreamEnd {
-        let State { replay, ledger, .. } = &mut *self.state();
+        let SessionState { replay, ledger, .. } = &mut *self.state();
         replay.iter_mut().for_each(|replay| replay.named(last_frame));
         ledger.named(last_frame);
         StreamEnd::told(reason, errors, ledger)
@@ -243,7 +243,7 @@ impl SessionTracker {
 
     /// What the session comes to after it has run to its end.
     pub(crate) fn judge(&self, end: StreamEnd) -> Result<Ended, Failure> {
-        let State { replay, ledger, .. } = &mut *self.state();
+        let SessionState { replay, ledger, .. } = &mut *self.state();
         self.video.iter().for_each(|video| ledger.damaged(video.take_damage()));
         if let (StreamEnd::Complete, Some(replay)) = (&end, replay) {
             replay.ends()?;
@@ -288,7 +288,7 @@ impl SessionTracker {
             None => None,
         };
         let state = self.state();
-        let Link { stage, since, .. } = state.link;
+        let LinkProgress { stage, since, .. } = state.link;
         let limit = match stage {
             Stage::Uploading => timeouts.upload_progress,
             Stage::FirstFrame => timeouts.first_frame,
@@ -347,7 +347,7 @@ impl SessionTracker {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,11 +22,11 @@ const TOLERANCE: i64 = 90;
 #[derive(Debug, Default)]
 pub(crate) struct VideoTracker {
     encode: EncodeStats,
-    state: Mutex<State>,
+    state: Mutex<VideoState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct VideoState {
     codec: Option<VideoCodec>,
     link: LinkVideo,
     /// Of the links before.
@@ -296,7 +296,7 @@ impl VideoTracker {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, VideoState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

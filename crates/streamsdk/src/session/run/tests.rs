@@ -14,7 +14,7 @@ use super::*;
 use crate::config::StreamConfig;
 use crate::error::ErrorKind;
 use crate::frame::FrameData;
-use crate::link::LastHeard;
+use crate::link::LastHeardFn;
 use crate::retry::RetryPolicy;
 use crate::session::Session;
 use crate::session::control::Control;
@@ -58,7 +58,7 @@ struct Script {
 }
 
 impl Link for Script {
-    fn last_heard(&self) -> LastHeard {
+    fn last_heard(&self) -> LastHeardFn {
         let silent = Arc::clone(&self.silent);
         Box::new(move || Some(silent.lock().unwrap().unwrap_or_else(Instant::now)))
     }
