@@ -10,6 +10,8 @@
 //!    that a result is about.
 //! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
 //!
+//! [`model`] makes the workflow that runs a model by itself.
+//!
 //! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
 //! names is checked against [`Limits`] or against what has really arrived before memory is given.
 //!
@@ -25,6 +27,7 @@ pub mod detections;
 mod gzip;
 pub mod init;
 mod limits;
+pub mod model;
 pub mod output;
 pub mod pairing;
 mod pool;

@@ -2,6 +2,7 @@
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
+use serde::Deserialize;
 use streamsdk_protocol::init::InitResponse;
 use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::{Redactor, redact_url, sdp};
@@ -17,25 +18,37 @@ const MAX_SHOWN_CHARS: usize = 120;
 /// What has to be known about the request in order to read its answer.
 pub(crate) struct Asked<'a> {
     pub(crate) url: &'a str,
-    pub(crate) offer: &'a str,
     pub(crate) redactor: Redactor,
 }
 
-pub(crate) async fn read(
+/// The answer to an offer.
+pub(crate) async fn session(
     response: Response,
+    offer: &str,
     asked: &Asked<'_>,
 ) -> Result<InitResponse, SignalingError> {
-    if response.status().is_success() {
-        accepted(response, asked).await
-    } else {
-        Err(refused(response, asked).await)
-    }
+    let answer = read(response, asked, |answer: &InitResponse| answer.kind == "answer").await?;
+    sdp::check_answer(offer, &answer.sdp)
+        .map_err(|cause| SignalingError::UnusableAnswer { url: asked.url.to_owned(), cause })?;
+    Ok(answer)
 }
 
-async fn accepted(
+/// An answer of any other kind.
+pub(crate) async fn json<T: for<'a> Deserialize<'a>>(
+    response: Response,
+    asked: &Asked<'_>,
+) -> Result<T, SignalingError> {
+    read(response, asked, |_| true).await
+}
+
+async fn read<T: for<'a> Deserialize<'a>>(
     mut response: Response,
     asked: &Asked<'_>,
-) -> Result<InitResponse, SignalingError> {
+    is_expected: impl FnOnce(&T) -> bool,
+) -> Result<T, SignalingError> {
+    if !response.status().is_success() {
+        return Err(refused(response, asked).await);
+    }
     let mut body = Vec::new();
     match read_body(&mut response, &mut body).await {
         Ok(End::Complete) => {}
@@ -47,11 +60,8 @@ async fn accepted(
         }
         Err(error) => return Err(SignalingError::reading(asked.url, error)),
     }
-    let answer = serde_json::from_slice(&body).ok().filter(|a: &InitResponse| a.kind == "answer");
-    let answer = answer.ok_or_else(|| unexpected(&response, &body, asked))?;
-    sdp::check_answer(asked.offer, &answer.sdp)
-        .map_err(|cause| SignalingError::UnusableAnswer { url: asked.url.to_owned(), cause })?;
-    Ok(answer)
+    let answer = serde_json::from_slice(&body).ok().filter(is_expected);
+    answer.ok_or_else(|| unexpected(&response, &body, asked))
 }
 
 /// Reads what can be read of a rejection: its status says more than "the body is too large".

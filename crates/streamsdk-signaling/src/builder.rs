@@ -142,15 +142,20 @@ impl fmt::Debug for HttpSignalingBuilder {
 
 /// The address of the exchange on the server at `url`, which may have a path of its own.
 fn endpoint(url: &str) -> Result<Url, BuildError> {
-    let mut url =
-        Url::parse(url.trim()).map_err(|error| BuildError::InvalidUrl { cause: error.into() })?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(BuildError::UnsupportedScheme { scheme: url.scheme().to_owned() });
-    }
+    let mut url = http_url(url)?;
     let path = format!("{}/{INIT_PATH}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     url.set_fragment(None);
     Ok(url)
+}
+
+pub(crate) fn http_url(url: &str) -> Result<Url, BuildError> {
+    let url =
+        Url::parse(url.trim()).map_err(|error| BuildError::InvalidUrl { cause: error.into() })?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        scheme => Err(BuildError::UnsupportedScheme { scheme: scheme.to_owned() }),
+    }
 }
 
 /// Settings from which no [`HttpSignaling`] can be made.

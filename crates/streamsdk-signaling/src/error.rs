@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::rejection_text::RejectionText;
 
-/// An exchange that brought no usable answer.
+/// A question that brought no usable answer.
 ///
 /// Each variant has the URL that was asked, without its credentials.
 #[derive(Debug, Error)]
@@ -39,16 +39,16 @@ pub enum SignalingError {
         cause: Box<dyn Error + Send + Sync>,
     },
     /// The server refuses.
-    #[error("{url} refused the session with {}", RejectionText(rejection, url))]
+    #[error("{url} refused with {}", RejectionText(rejection, url))]
     Rejected {
         /// The URL that was asked.
         url: String,
         /// What the server says.
         rejection: Box<Rejection>,
     },
-    /// The server, or something else at this URL, accepts with a body that is no answer.
+    /// The server, or something else at this URL, accepts with a body that is no answer to what was asked.
     #[error(
-        "{url} answered with status {status} and {} instead of a session: {start:?}",
+        "{url} answered with status {status} and {} instead of what was asked for: {start:?}",
         content_type.as_deref().unwrap_or("no content type")
     )]
     UnexpectedBody {

@@ -46,12 +46,9 @@ impl HttpSignaling {
     async fn post_and_read(&self, request: &InitRequest) -> Result<InitResponse, SignalingError> {
         let response = self.post(request).await?;
         tracing::debug!(url = self.shown_url, status = response.status().as_u16(), "answered");
-        let asked = Asked {
-            url: &self.shown_url,
-            offer: &request.webrtc_offer.sdp,
-            redactor: self.redactor.clone().request(request),
-        };
-        answer::read(response, &asked).await
+        let asked =
+            Asked { url: &self.shown_url, redactor: self.redactor.clone().request(request) };
+        answer::session(response, &request.webrtc_offer.sdp, &asked).await
     }
 
     async fn post(&self, request: &InitRequest) -> Result<Response, SignalingError> {

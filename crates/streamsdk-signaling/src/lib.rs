@@ -20,6 +20,8 @@
 //! # }
 //! ```
 //!
+//! [`Platform`] asks Roboflow's own API: what a model does, and which TURN servers there are.
+//!
 //! Every error names the URL, what was tried and what came back, in the server's own words where it
 //! has some, cleaned and shortened. API keys, credentials in URLs and TURN passwords are in none of them,
 //! even where the server repeats them.
@@ -34,6 +36,7 @@ mod builder;
 mod connection;
 mod error;
 mod http;
+mod platform;
 mod rejection_text;
 
 use async_trait::async_trait;
@@ -43,6 +46,7 @@ use streamsdk_protocol::init::{InitRequest, InitResponse};
 pub use builder::{ApiKeyTransport, BuildError, HttpSignalingBuilder};
 pub use error::SignalingError;
 pub use http::HttpSignaling;
+pub use platform::{Platform, is_hosted};
 
 /// A way to bring an offer to a server and its answer back.
 #[async_trait]

@@ -7,12 +7,14 @@
     reason = "a test stops where it fails"
 )]
 
+mod fake_platform;
 mod fake_server;
 mod lossy_server;
 mod relay;
 #[cfg(feature = "client")]
 mod session;
 
+pub use fake_platform::FakePlatform;
 pub use fake_server::{FakeServer, Script};
 pub use lossy_server::LossyServer;
 pub use relay::Relay;

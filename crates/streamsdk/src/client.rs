@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_protocol::ApiKey;
-use streamsdk_signaling::{ApiKeyTransport, HttpSignaling, Signaling};
+use streamsdk_signaling::{ApiKeyTransport, BuildError, HttpSignaling, Platform, Signaling};
 use streamsdk_transport::Interfaces;
 
 use crate::endpoint::Endpoint;
@@ -27,6 +27,7 @@ impl Client {
             timeout: Duration::from_secs(90),
             interfaces: None,
             signaling: None,
+            platform: None,
         }
     }
 
@@ -59,6 +60,7 @@ pub struct ClientBuilder {
     timeout: Duration,
     interfaces: Option<Interfaces>,
     signaling: Option<Arc<dyn Signaling>>,
+    platform: Option<String>,
 }
 
 impl ClientBuilder {
@@ -96,17 +98,35 @@ impl ClientBuilder {
         self
     }
 
+    /// URL of Roboflow's own API, which is asked what a [model](StreamBuilder::model) does, and for TURN servers
+    /// where Roboflow hosts the server. Default is that of the environment ([`Platform::from_environment`]), or
+    /// else `https://api.roboflow.com`.
+    pub fn platform_url(mut self, url: impl Into<String>) -> Self {
+        self.platform = Some(url.into());
+        self
+    }
+
     /// Checks the settings. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when the URL is not one of an HTTP server.
+    /// [`ErrorKind::Config`] when a URL is not one of an HTTP server.
     pub fn build(self) -> Result<Client, Error> {
         let signaling = match &self.signaling {
             Some(signaling) => Arc::clone(signaling),
             None => self.roboflow_signaling()?,
         };
-        Ok(Client { endpoint: Endpoint::new(&self.url, signaling, self.interfaces) })
+        let endpoint = Endpoint::new(&self.url, signaling, self.platform()?, self.interfaces);
+        Ok(Client { endpoint })
+    }
+
+    fn platform(&self) -> Result<Platform, Error> {
+        let platform = match &self.platform {
+            Some(url) => Platform::new(url),
+            None => Platform::from_environment(),
+        };
+        let platform = platform.map_err(config_error)?.api_key_transport(self.api_key_transport);
+        Ok(self.api_key.iter().cloned().fold(platform, Platform::api_key))
     }
 
     fn roboflow_signaling(&self) -> Result<Arc<dyn Signaling>, Error> {
@@ -116,9 +136,12 @@ impl ClientBuilder {
         if let Some(key) = &self.api_key {
             signaling = signaling.api_key(key.clone());
         }
-        let config_error = |error| Error::new(ErrorKind::Config, Stage::Preparing, error);
         Ok(Arc::new(signaling.build().map_err(config_error)?))
     }
+}
+
+fn config_error(error: BuildError) -> Error {
+    Error::new(ErrorKind::Config, Stage::Preparing, error)
 }
 
 impl std::fmt::Debug for ClientBuilder {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use streamsdk_protocol::Limits;
 use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest};
+use streamsdk_protocol::model;
 use streamsdk_protocol::output::output_name;
 use streamsdk_transport::VideoCodec;
 use streamsdk_video::{BitrateLimits, SendOptions};
@@ -22,8 +23,9 @@ use crate::retry::RetryPolicy;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct StreamConfig {
-    pub(crate) stream_output: Vec<String>,
-    pub(crate) data_output: Vec<String>,
+    /// `None` where nothing was said.
+    stream_output: Option<Vec<String>>,
+    data_output: Option<Vec<String>>,
     pub(crate) realtime_processing: Option<bool>,
     pub(crate) declared_fps: Option<f64>,
     pub(crate) ice_servers: Vec<IceServer>,
@@ -42,8 +44,8 @@ pub struct StreamConfig {
 impl Default for StreamConfig {
     fn default() -> Self {
         Self {
-            stream_output: Vec::new(),
-            data_output: Vec::new(),
+            stream_output: None,
+            data_output: None,
             realtime_processing: None,
             declared_fps: None,
             ice_servers: Vec::new(),
@@ -62,19 +64,20 @@ impl Default for StreamConfig {
 }
 
 impl StreamConfig {
-    /// Workflow outputs to be received as frames. Default is none.
+    /// Workflow outputs to be received as frames. Default is none, and `image` for a
+    /// [model](crate::StreamBuilder::model).
     ///
     /// Of an output that is a list of images the first one is the frame, and
     /// [`FrameData::images`](crate::FrameData::images) has all; an index chooses another: `crops[2]`.
     pub fn stream_output(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.stream_output = names.into_iter().map(Into::into).collect();
+        self.stream_output = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
     /// Workflow outputs to be received as data: names, or `*` for all but images. Default is none,
-    /// which gives metadata only.
+    /// which gives metadata only, and `predictions` for a [model](crate::StreamBuilder::model).
     pub fn data_output(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.data_output = names.into_iter().map(Into::into).collect();
+        self.data_output = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -183,17 +186,29 @@ impl StreamConfig {
             (!self.ice_servers.is_empty()).then(|| IceConfiguration::new(self.ice_servers.clone()));
         request.webrtc_realtime_processing = self.realtime_processing.unwrap_or(true);
         request.stream_output = Some(self.streamed_outputs());
-        request.data_output = Some(self.data_output.clone());
+        request.data_output = Some(self.data_output.clone().unwrap_or_default());
         request.declared_fps = self.declared_fps;
         request.requested_plan = self.requested_plan.clone();
         request.requested_region = self.requested_region.clone();
         request.processing_timeout = self.processing_timeout.map(|limit| limit.as_secs().max(1));
     }
 
+    /// The outputs of a model's workflow, where nothing was said of outputs.
+    pub(crate) fn with_outputs_of_model(mut self) -> Self {
+        self.stream_output.get_or_insert_with(|| vec![model::IMAGE_OUTPUT.to_owned()]);
+        self.data_output.get_or_insert_with(|| vec![model::PREDICTIONS_OUTPUT.to_owned()]);
+        self
+    }
+
+    /// The outputs that come back as frames, as the caller names them.
+    pub(crate) fn frame_outputs(&self) -> &[String] {
+        self.stream_output.as_deref().unwrap_or_default()
+    }
+
     /// The stream outputs as the server knows them: it has lists of images, and not the images in them.
     pub(crate) fn streamed_outputs(&self) -> Vec<String> {
-        let mut names = Vec::with_capacity(self.stream_output.len());
-        for name in self.stream_output.iter().map(|image| output_name(image)) {
+        let mut names = Vec::with_capacity(self.frame_outputs().len());
+        for name in self.frame_outputs().iter().map(|image| output_name(image)) {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
             }

@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamsdk_signaling::Signaling;
+use streamsdk_signaling::{Platform, Signaling, is_hosted};
 use streamsdk_transport::Interfaces;
 use url::{Host, Url};
 
@@ -12,8 +12,11 @@ const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) signaling: Arc<dyn Signaling>,
+    pub(crate) platform: Platform,
     pub(crate) interfaces: Interfaces,
     pub(crate) is_local: bool,
+    /// Whether Roboflow hosts it, and has TURN servers for it.
+    pub(crate) is_hosted: bool,
     /// Host and port; `None` for a URL without a host.
     host: Option<(String, u16)>,
 }
@@ -23,6 +26,7 @@ impl Endpoint {
     pub(crate) fn new(
         url: &str,
         signaling: Arc<dyn Signaling>,
+        platform: Platform,
         interfaces: Option<Interfaces>,
     ) -> Self {
         let is_local = is_loopback(url);
@@ -30,7 +34,8 @@ impl Endpoint {
             true => Interfaces::All,
             false => Interfaces::External,
         });
-        Self { signaling, interfaces, is_local, host: host_and_port(url) }
+        let (is_hosted, host) = (is_hosted(url), host_and_port(url));
+        Self { signaling, platform, interfaces, is_local, is_hosted, host }
     }
 
     /// Where the server is, as far as that is soon known. It may be behind a proxy or a name that means

@@ -12,7 +12,7 @@ use crate::source::error::{FileError, FrameSendError, SourceError, UrlError};
 use crate::stage::Stage;
 use crate::steering::ControlError;
 
-type Cause = Arc<dyn std::error::Error + Send + Sync>;
+pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with a client or a session.
 ///
@@ -92,6 +92,17 @@ impl Error {
             is_transient: false,
             cause,
         }))
+    }
+
+    /// The same in the course of something else, of which it is the cause.
+    pub(crate) fn within<E: std::error::Error + Send + Sync + 'static>(
+        mut self,
+        stage: Stage,
+        what: impl FnOnce(Cause) -> E,
+    ) -> Self {
+        self.0.stage = stage;
+        self.0.cause = Arc::new(what(self.0.cause));
+        self
     }
 
     /// The same, though its kind would last.

@@ -72,6 +72,7 @@ mod error;
 mod event;
 mod frame;
 mod link;
+mod model;
 mod outputs;
 mod queue;
 mod retry;
@@ -124,13 +125,14 @@ pub use streamsdk_media::video::EncodedFrame;
 pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
 pub use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
 pub use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
+pub use streamsdk_protocol::model::{TaskType, UnsupportedTask};
 pub use streamsdk_protocol::output::{
     EncodedImage, OddField, OddFields, Oddity, Output, OutputError, Outputs, VideoMetadata,
 };
 pub use streamsdk_protocol::pairing::{Evidence, PairingStatistics};
 pub use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection, RejectionReason};
 pub use streamsdk_protocol::{ApiKey, Limits};
-pub use streamsdk_signaling::{ApiKeyTransport, Signaling, SignalingError};
+pub use streamsdk_signaling::{ApiKeyTransport, Platform, Signaling, SignalingError};
 pub use streamsdk_transport::{
     Channel, ChannelReceiver, ChannelSender, EndReason, Interfaces, Message, SendError,
     TransportStats, VideoCodec, VideoDirection, VideoReceiveStats, VideoSendStats,

@@ -45,7 +45,7 @@ const RULES: &[OptionRule] = &[
 
 /// Options for a server that somebody else runs.
 const REMOTE: &[&str] =
-    &["api_key_transport", "ice_server", "turn", "turn_user", "plan", "region", "timeout"];
+    &["api_key_transport", "ice_server", "turn", "turn_user", "plan", "region", "timeout", "model"];
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
@@ -156,6 +156,8 @@ mod tests {
         "workflow",
         "workflow_id",
         "workspace",
+        "model",
+        "task",
         "image_input",
         "stream_output",
         "data_output",
@@ -204,7 +206,8 @@ mod tests {
     fn options_for_somebody_elses_server_need_one() {
         let turn = ["--turn=turn:h", "--turn-user=u", "--turn-credential=c"];
         let single = ["--api-key-transport=both", "--ice-server=stun:h", "--plan=p", "--region=r"];
-        let cases = single.iter().map(std::slice::from_ref).chain([&turn[..], &["--timeout=5"]]);
+        let others: [&[&str]; 3] = [&turn, &["--timeout=5"], &["--model=m"]];
+        let cases = single.iter().map(std::slice::from_ref).chain(others);
         for options in cases {
             let given = [&["a.mp4"], options].concat();
             assert!(checked(&given).unwrap_err().to_string().contains("--server"), "{given:?}");

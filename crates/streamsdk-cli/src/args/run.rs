@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::Transport;
-use streamsdk::{ApiKeyTransport, RetryPolicy, VideoCodec};
+use streamsdk::{ApiKeyTransport, RetryPolicy, TaskType, VideoCodec};
 
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -80,6 +80,17 @@ pub(crate) struct RunArguments {
     /// Workspace of the workflow
     #[arg(long, value_name = "NAME", requires = "workflow_id", help_heading = "Workflow")]
     pub(crate) workspace: Option<String>,
+    /// A model by its id or alias, such as rfdetr-nano, in the place of a workflow
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["workflow", "workflow_id", "workspace", "image_input"],
+        help_heading = "Workflow"
+    )]
+    pub(crate) model: Option<String>,
+    /// What the model does, such as object-detection; without it Roboflow's API is asked
+    #[arg(long, value_name = "TASK", requires = "model", help_heading = "Workflow")]
+    pub(crate) task: Option<TaskType>,
     /// Name of the workflow's input that takes the frame
     #[arg(long, value_name = "NAME", default_value = "image", help_heading = "Workflow")]
     pub(crate) image_input: String,

@@ -75,14 +75,8 @@ pub(super) async fn start(
         let what = "--ice-server and --turn have no use: the server is on this machine";
         return Err(Failure::Usage(what.to_owned()));
     }
-    let session = stream(&client, source, arguments)
-        .await?
-        .workflow(workflow(arguments, server)?)
-        .image_input(&arguments.image_input)
-        .config(config)
-        .start()
-        .await?;
-    Ok(session)
+    let stream = stream(&client, source, arguments).await?.config(config);
+    Ok(run_on_frames(stream, arguments, server)?.start().await?)
 }
 
 fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
@@ -244,6 +238,23 @@ fn data_output(arguments: &RunArguments) -> Vec<String> {
     }
 }
 
+/// What the server runs on every frame.
+fn run_on_frames(
+    stream: StreamBuilder,
+    arguments: &RunArguments,
+    server: &RunServer,
+) -> Result<StreamBuilder, Failure> {
+    let Some(model) = &arguments.model else {
+        let workflow = workflow(arguments, server)?;
+        return Ok(stream.workflow(workflow).image_input(&arguments.image_input));
+    };
+    let stream = stream.model(model);
+    Ok(match arguments.task {
+        Some(task) => stream.task(task),
+        None => stream,
+    })
+}
+
 fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Failure> {
     if let Some(path) = &arguments.workflow {
         return read_specification(path).map(Workflow::specification);
@@ -263,7 +274,7 @@ fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Fa
         #[cfg(feature = "worker")]
         RunServer::Embedded(_) => Ok(Workflow::id("local", DEFAULT_WORKFLOW)),
         RunServer::Remote(_) => Err(Failure::Usage(
-            "say what the server should run: --workflow FILE or --workflow-id ID --workspace NAME"
+            "say what the server should run: --workflow FILE, --workflow-id ID --workspace NAME, or --model ID"
                 .to_owned(),
         )),
     }

@@ -4,6 +4,7 @@
 
 mod failures;
 mod keys;
+mod platform;
 mod proxy;
 mod rejections;
 mod server;

@@ -91,7 +91,7 @@ async fn a_rejection_reads_as_one_text() {
     let server = server::start(server::json(400, &body.to_string())).await;
     let error = exchange(&server.url()).await.unwrap_err();
     let expected = format!(
-        "{}/initialise_webrtc_worker refused the session with status 400 (WorkflowSyntaxError): \
+        "{}/initialise_webrtc_worker refused with status 400 (WorkflowSyntaxError): \
          Could not parse workflow definition.; block blur (roboflow_core/image_blur@v1), property \
          blur_type: Input should be a valid string; cause: 1 validation error",
         server.url()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use streamsdk_protocol::INFERENCE_CHANNEL;
-use streamsdk_protocol::init::{InitRequest, SessionDescription};
+use streamsdk_protocol::init::{IceConfiguration, InitRequest, SessionDescription};
 use streamsdk_transport::{ConnectError, Connected, Offer, PeerConfig, VideoDirection};
 
 use super::Connector;
@@ -22,6 +22,8 @@ pub(crate) struct PeerConnector {
     pub(crate) requirements: ConnectionRequirements,
     /// The output whose frames come back on a track; `None` if nothing comes back, and data waits for no frame.
     pub(crate) returned_output: Option<Arc<str>>,
+    /// Whether Roboflow's API is asked for TURN servers, whose passwords do not last.
+    pub(crate) turn_is_fetched: bool,
 }
 
 impl Connector for PeerConnector {
@@ -37,6 +39,9 @@ impl Connector for PeerConnector {
             video: self.requirements.video,
         };
         outputs.fill(&mut attempt.request);
+        if self.turn_is_fetched {
+            attempt.fetch_turn_servers().await;
+        }
         let connected = attempt.connect().await?;
         self.link(connected, outputs).await
     }
@@ -90,6 +95,17 @@ impl Attempt<'_> {
                 Ok(self.try_once().await??)
             }
             connected => Ok(connected?),
+        }
+    }
+
+    /// Without them it is tried all the same: many networks need none.
+    async fn fetch_turn_servers(&mut self) {
+        match self.endpoint.platform.ice_servers().await {
+            Ok(servers) => {
+                self.request.webrtc_config = Some(IceConfiguration::new(servers.iter().cloned()));
+                self.config = self.config.clone().ice_servers(servers);
+            }
+            Err(error) => tracing::warn!(%error, "connecting without TURN servers"),
         }
     }
 

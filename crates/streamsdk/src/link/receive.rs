@@ -152,7 +152,7 @@ impl Receiver<'_> {
                 track.push_data(data);
                 self.enqueue_paired().await;
             }
-            None => self.enqueue(event(data, &self.context.config.stream_output)).await,
+            None => self.enqueue(event(data, self.context.config.frame_outputs())).await,
         }
         self.ack(frame_id).await;
         None

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use streamsdk_protocol::model::TaskType;
+
 use super::Session;
 use super::control::Control;
 use super::plan::{Plan, Settings};
@@ -22,9 +24,26 @@ impl StreamBuilder {
         Self { settings: Settings::new(endpoint, source) }
     }
 
-    /// What the server runs on every frame. Must be set.
+    /// What the server runs on every frame: this, or a [model](StreamBuilder::model).
     pub fn workflow(mut self, workflow: Workflow) -> Self {
         self.settings.workflow = Some(workflow);
+        self
+    }
+
+    /// The model that the server runs on every frame, by its id or alias, such as `rfdetr-nano`, in the place of a
+    /// workflow. What it says is the output `predictions`, and the frame itself `image`; where
+    /// [`StreamConfig`] says nothing of outputs, both are received.
+    ///
+    /// Needs to be known what the model does: Roboflow's API is asked when the session starts, unless
+    /// [`StreamBuilder::task`] says it.
+    pub fn model(mut self, id: impl Into<String>) -> Self {
+        self.settings.model = Some(id.into());
+        self
+    }
+
+    /// What the [model](StreamBuilder::model) does. Default is to ask Roboflow's API, for up to 10 s.
+    pub fn task(mut self, task: TaskType) -> Self {
+        self.settings.task = Some(task);
         self
     }
 
@@ -51,7 +70,8 @@ impl StreamBuilder {
             let what = "a session needs tokio's runtime: call `start` in it";
             return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
         }
-        let Plan { connector, source, context, retry, frames_as_data } = Plan::new(self.settings)?;
+        let settings = self.settings.with_workflow_of_model().await?;
+        let Plan { connector, source, context, retry, frames_as_data } = Plan::new(settings)?;
         let control = Control::new(&context, frames_as_data);
         let (queue, tracker) = (Arc::clone(&context.queue), Arc::clone(&context.tracker));
         let mut run = SessionRun { connector, source, context, retry };

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use streamsdk_protocol::init::InitRequest;
+use streamsdk_protocol::model::TaskType;
 use streamsdk_transport::PeerConfig;
 
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::link::{LinkContext, PeerConnector};
+use crate::model::Model;
 use crate::outputs::FramesAsData;
 use crate::retry::{Retry, RetryPolicy};
 use crate::source::{AfterBreak, ConnectionRequirements, StreamSource};
@@ -21,6 +23,8 @@ pub(super) struct Settings {
     endpoint: Endpoint,
     source: Box<dyn StreamSource>,
     pub(super) workflow: Option<Workflow>,
+    pub(super) model: Option<String>,
+    pub(super) task: Option<TaskType>,
     pub(super) image_input: String,
     pub(super) config: StreamConfig,
 }
@@ -31,10 +35,34 @@ impl Settings {
             endpoint,
             source,
             workflow: None,
+            model: None,
+            task: None,
             image_input: "image".to_owned(),
             config: StreamConfig::default(),
         }
     }
+
+    /// Puts the workflow of one step in the place of a model.
+    pub(super) async fn with_workflow_of_model(mut self) -> Result<Self, Error> {
+        let Some(id) = self.model.take() else {
+            return match self.task {
+                Some(_) => Err(config_error("a task was given without a model")),
+                None => Ok(self),
+            };
+        };
+        if self.workflow.is_some() {
+            return Err(config_error("both a workflow and a model were given: a session runs one"));
+        }
+        let model = Model { id, task: self.task };
+        let specification = model.workflow(&self.endpoint.platform).await?;
+        self.workflow = Some(Workflow::specification(specification));
+        self.config = self.config.with_outputs_of_model();
+        Ok(self)
+    }
+}
+
+fn config_error(what: &str) -> Error {
+    Error::new(ErrorKind::Config, Stage::Preparing, what)
 }
 
 pub(super) struct Plan {
@@ -61,9 +89,17 @@ impl Plan {
         }
         let redactor = endpoint.signaling.redactor().request(&request);
         let context = LinkContext::new(config, tracker, every_frame, redactor);
-        let returned_output = context.config.stream_output.first().map(|name| name.as_str().into());
-        let connector =
-            PeerConnector { endpoint, config: peer_config, request, requirements, returned_output };
+        let returned_output =
+            context.config.frame_outputs().first().map(|name| name.as_str().into());
+        let turn_is_fetched = endpoint.is_hosted && request.webrtc_config.is_none();
+        let connector = PeerConnector {
+            endpoint,
+            config: peer_config,
+            request,
+            requirements,
+            returned_output,
+            turn_is_fetched,
+        };
         let retry = Retry::new(retry, fastrand::Rng::new());
         Ok(Self { connector, source, context, retry, frames_as_data })
     }
@@ -72,8 +108,7 @@ impl Plan {
 /// Turns the settings into a request that lacks only the offer.
 fn request(settings: &Settings) -> Result<InitRequest, Error> {
     let workflow = settings.workflow.as_ref().ok_or_else(|| {
-        let what = "no workflow was given: call StreamBuilder::workflow";
-        Error::new(ErrorKind::Config, Stage::Preparing, what)
+        config_error("no workflow and no model was given: call StreamBuilder::workflow or model")
     })?;
     let mut request = InitRequest::default();
     workflow.clone().configure(&mut request.workflow_configuration);
@@ -93,8 +128,7 @@ fn peer_config(
 ) -> Result<PeerConfig, Error> {
     let codecs = config.codecs(requirements.codec);
     if requirements.video.is_some() && codecs.is_empty() {
-        let what = "this build has no video codec: enable the feature `video`";
-        return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
+        return Err(config_error("this build has no video codec: enable the feature `video`"));
     }
     let peer = PeerConfig::default()
         .interfaces(endpoint.interfaces)

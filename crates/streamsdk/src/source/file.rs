@@ -82,7 +82,7 @@ impl VideoFileSource {
 #[async_trait]
 impl StreamSource for VideoFileSource {
     fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
-        let on_track = self.by_track && !config.stream_output.is_empty();
+        let on_track = self.by_track && !config.frame_outputs().is_empty();
         ConnectionRequirements::default()
             .channels([UPLOAD_CHANNEL])
             .video(on_track.then_some(VideoDirection::ReceiveOnly))

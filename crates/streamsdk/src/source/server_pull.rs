@@ -91,7 +91,7 @@ impl StreamSource for MjpegSource {
 
 /// A track is of use only for outputs that are to come on it.
 fn requirements(config: &StreamConfig) -> ConnectionRequirements {
-    let wanted = !config.stream_output.is_empty();
+    let wanted = !config.frame_outputs().is_empty();
     ConnectionRequirements::default().video(wanted.then_some(VideoDirection::ReceiveOnly))
 }
 

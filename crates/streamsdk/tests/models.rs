@@ -1,0 +1,162 @@
+//! Sessions that are started with a model, and what is asked of Roboflow's own API for them.
+#![cfg(feature = "file")]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use streamsdk::{
+    Client, ClientBuilder, Error, ErrorKind, InitRequest, InitResponse, Signaling, SignalingError,
+    StreamBuilder, StreamConfig, TaskType, VideoFileSource, Workflow,
+};
+use streamsdk_testkit::FakePlatform;
+
+const MODELS: &[(&str, &str)] =
+    &[("rfdetr-nano", "object-detection"), ("florence", "text-image-pairs")];
+/// What is not asked: nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// Keeps the request, and answers none.
+#[derive(Default)]
+struct Recorder(Mutex<Option<InitRequest>>);
+
+#[async_trait]
+impl Signaling for Recorder {
+    async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError> {
+        *self.0.lock().unwrap() = Some(request);
+        let (url, waited) = ("the recorder".to_owned(), std::time::Duration::ZERO);
+        Err(SignalingError::Timeout { url, waited })
+    }
+}
+
+/// The request that a session begins with, as JSON, or why there is none.
+async fn request(
+    client: ClientBuilder,
+    set: impl FnOnce(StreamBuilder) -> StreamBuilder,
+) -> Result<Value, Error> {
+    let recorder = Arc::<Recorder>::default();
+    let client = client.api_key("k3y").signaling(Arc::clone(&recorder) as _).build()?;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), [0; 100]).unwrap();
+    let stream = client.stream(VideoFileSource::open(file.path()).unwrap());
+    let error = set(stream).start().await.unwrap_err();
+    match recorder.0.lock().unwrap().take() {
+        Some(request) => Ok(serde_json::to_value(&request).unwrap()),
+        None => Err(error),
+    }
+}
+
+fn server(platform: &str) -> ClientBuilder {
+    Client::builder("http://localhost:9001").platform_url(platform)
+}
+
+#[tokio::test]
+async fn a_model_becomes_a_workflow_of_one_step_whose_outputs_are_received() {
+    let platform = FakePlatform::start(MODELS, None).await;
+    let request = request(server(platform.url()), |stream| stream.model("rfdetr-nano")).await;
+    let request = request.unwrap();
+    let workflow = &request["workflow_configuration"]["workflow_specification"];
+    let step = &workflow["steps"][0];
+    assert_eq!(step["type"], "roboflow_core/roboflow_object_detection_model@v2");
+    assert_eq!(step["model_id"], "rfdetr-nano");
+    // A file's frames come as data.
+    assert_eq!(request["data_output"], json!(["predictions", "image"]));
+    assert_eq!(platform.asked(), ["/models/v1/external/stat?modelId=rfdetr-nano"]);
+}
+
+#[tokio::test]
+async fn what_the_caller_says_of_outputs_is_kept_be_it_nothing() {
+    for (config, expected) in [
+        (StreamConfig::default().data_output(["*"]), json!(["predictions", "image"])),
+        (StreamConfig::default().stream_output([""; 0]), json!(["predictions"])),
+        (StreamConfig::default().data_output([""; 0]), json!(["image"])),
+    ] {
+        let set =
+            |stream: StreamBuilder| stream.model("m").task(TaskType::Classification).config(config);
+        let request = request(server(NOBODY), set).await.unwrap();
+        assert_eq!(request["data_output"], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_given_is_not_asked_for() {
+    let platform = FakePlatform::start(MODELS, None).await;
+    let set = |stream: StreamBuilder| stream.model("mine").task(TaskType::KeypointDetection);
+    request(server(platform.url()), set).await.unwrap();
+    assert!(platform.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_an_error_before_the_server_is_asked() {
+    let platform = FakePlatform::start(MODELS, None).await;
+    let workflow = || Workflow::id("workspace", "workflow");
+    type Set = Box<dyn FnOnce(StreamBuilder) -> StreamBuilder>;
+    let cases: [(&str, Set, ErrorKind, &str); 6] = [
+        (platform.url(), Box::new(|stream| stream), ErrorKind::Config, "no workflow and no model"),
+        (
+            platform.url(),
+            Box::new(move |stream| stream.model("rfdetr-nano").workflow(workflow())),
+            ErrorKind::Config,
+            "both a workflow and a model",
+        ),
+        (
+            platform.url(),
+            Box::new(move |stream| stream.task(TaskType::Classification).workflow(workflow())),
+            ErrorKind::Config,
+            "a task was given without a model",
+        ),
+        (
+            platform.url(),
+            Box::new(|stream| stream.model("florence")),
+            ErrorKind::Config,
+            "give a whole workflow",
+        ),
+        (
+            platform.url(),
+            Box::new(|stream| stream.model("unknown")),
+            ErrorKind::Rejected,
+            "there is no such model",
+        ),
+        (NOBODY, Box::new(|stream| stream.model("m")), ErrorKind::Unreachable, "with `task`"),
+    ];
+    for (platform, set, kind, said) in cases {
+        let error = request(server(platform), set).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(!format!("{error:?}").contains("k3y"), "{error:?}");
+    }
+    let error = server("nonsense").build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn turn_servers_are_fetched_for_hosted_servers_where_none_is_given() {
+    let turn = json!({ "urls": ["turns:127.0.0.1:9"], "username": "u", "credential": "p4ss" });
+    let workflow = |stream: StreamBuilder| stream.workflow(Workflow::id("workspace", "workflow"));
+    let hosted =
+        |platform: &str| Client::builder("https://serverless.roboflow.com/").platform_url(platform);
+    let platform = FakePlatform::start(&[], Some(turn.clone())).await;
+    let fetched = request(hosted(platform.url()), workflow).await.unwrap();
+    assert_eq!(fetched["webrtc_config"], json!({ "iceServers": [turn] }));
+    assert_eq!(platform.asked(), ["/webrtc_turn_config?api_key=k3y"]);
+
+    let given = streamsdk::IceServer::new("turns:127.0.0.1:10").credentials("u", "p");
+    let config = StreamConfig::default().ice_server(given);
+    let kept = request(hosted(platform.url()), |stream| workflow(stream).config(config)).await;
+    assert_eq!(kept.unwrap()["webrtc_config"]["iceServers"][0]["urls"][0], "turns:127.0.0.1:10");
+    let own = server(platform.url());
+    assert!(request(own, workflow).await.unwrap().get("webrtc_config").is_none_or(Value::is_null));
+    assert_eq!(platform.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hosted_server_is_tried_without_turn_servers_where_they_are_not_to_be_had() {
+    let refusing = FakePlatform::start(&[], None).await;
+    for platform in [refusing.url(), NOBODY] {
+        let client = Client::builder("https://infer.roboflow.com").platform_url(platform);
+        let workflow = |stream: StreamBuilder| stream.workflow(Workflow::id("a", "b"));
+        let request = request(client, workflow).await.unwrap();
+        assert!(request.get("webrtc_config").is_none_or(Value::is_null), "{request}");
+    }
+}
