@@ -70,6 +70,8 @@ pub enum ErrorKind {
     Processing,
     /// A result that came is not what it was read as: an image that cannot be decoded, an output of another shape.
     Result,
+    /// A handler of the program's failed or panicked.
+    Handler,
     /// The session is over.
     Closed,
     /// Something that should not happen on this machine.
@@ -126,6 +128,12 @@ impl Error {
             _ => "the server sent nothing more",
         };
         let cause = format!("{what} for {limit:?}");
+        Self::new(ErrorKind::Timeout, stage, cause).waited_for(limit)
+    }
+
+    /// The caller waits for so long, and no longer.
+    pub(crate) fn nothing_within(stage: Stage, limit: Duration) -> Self {
+        let cause = format!("not within the {limit:?} that the caller waits");
         Self::new(ErrorKind::Timeout, stage, cause).waited_for(limit)
     }
 

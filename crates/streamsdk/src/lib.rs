@@ -65,12 +65,14 @@
 //! - `full`: all of these.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod blocking;
 mod client;
 mod config;
 mod endpoint;
 mod error;
 mod event;
 mod frame;
+mod handlers;
 mod link;
 mod model;
 mod outputs;
@@ -88,6 +90,7 @@ pub use config::{FramePolicy, StreamConfig, Timeouts};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Reconnected, Reconnecting};
 pub use frame::{FrameData, ImageError, ReceivedFrame};
+pub use handlers::{HandlerOutcome, Handlers};
 pub use retry::RetryPolicy;
 pub use session::{Control, Session, Statistics, StreamBuilder};
 #[cfg(feature = "file")]

@@ -127,6 +127,15 @@ impl EventQueue {
     }
 }
 
+/// Ends a queue when nothing more can come, be it because the runtime was shut down.
+pub(crate) struct EndOfQueue(pub(crate) Arc<EventQueue>);
+
+impl Drop for EndOfQueue {
+    fn drop(&mut self) {
+        self.0.close(None);
+    }
+}
+
 fn is_result(event: &Event) -> bool {
     matches!(event, Event::Frame(_) | Event::Data(_))
 }

@@ -6,9 +6,11 @@ use super::Session;
 use super::control::Control;
 use super::plan::{Plan, Settings};
 use super::run::SessionRun;
+use crate::blocking;
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
+use crate::queue::EndOfQueue;
 use crate::source::StreamSource;
 use crate::stage::Stage;
 use crate::workflow::Workflow;
@@ -76,8 +78,23 @@ impl StreamBuilder {
         let (queue, tracker) = (Arc::clone(&context.queue), Arc::clone(&context.tracker));
         let mut run = SessionRun { connector, source, context, retry };
         let first = run.connect_first().await?;
-        let running = tokio::spawn(run.run(first));
+        let closing = EndOfQueue(Arc::clone(&queue));
+        let running = tokio::spawn(async move {
+            run.run(first).await;
+            drop(closing);
+        });
         Ok(Session { queue, tracker, control, running: Some(running) })
+    }
+}
+
+impl StreamBuilder {
+    /// The same for programs without async.
+    ///
+    /// # Errors
+    ///
+    /// As of [`StreamBuilder::start`].
+    pub fn start_blocking(self) -> Result<blocking::Session, Error> {
+        blocking::Session::start(self.start())
     }
 }
 

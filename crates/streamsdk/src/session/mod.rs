@@ -13,15 +13,20 @@ mod standby;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::Stream;
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 pub use self::builder::StreamBuilder;
 pub use self::control::{Control, Statistics};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::handlers::Handlers;
 use crate::queue::EventQueue;
+use crate::stage::Stage;
 use crate::stats::{SessionTracker, Summary};
 
 /// A session: a stream of events.
@@ -43,6 +48,68 @@ impl Session {
     /// The next event; `None` when the session is over. Cancelling loses nothing.
     pub async fn next(&mut self) -> Option<Result<Event, Error>> {
         std::future::poll_fn(|cx| self.queue.poll_pop(cx)).await
+    }
+
+    /// The next event, if it comes within `limit`. Otherwise an error of the kind
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), and the session goes on.
+    pub async fn next_within(&mut self, limit: Duration) -> Option<Result<Event, Error>> {
+        let stage = self.tracker.stage();
+        match timeout(limit, self.next()).await {
+            Ok(event) => event,
+            Err(_) => Some(Err(Error::nothing_within(stage, limit))),
+        }
+    }
+
+    /// Calls `handlers` with what happens, on a thread of their own, until the session is over. That something
+    /// is missing of what was promised is no error, but stands in the summary.
+    ///
+    /// # Errors
+    ///
+    /// Why the session failed; [`ErrorKind::Handler`](crate::ErrorKind::Handler) for the handler that failed or
+    /// panicked, upon which the session is closed.
+    pub async fn run(mut self, mut handlers: Handlers) -> Result<Summary, Error> {
+        // Also where nobody waits for this any more.
+        let _closing = CloseOnDrop(self.control());
+        let runtime = Handle::current();
+        let calling = spawn_blocking(move || {
+            while let Some(event) = runtime.block_on(self.next()) {
+                if let Err(error) = event.and_then(|event| handlers.call(&event)) {
+                    return (self, Err(error));
+                }
+            }
+            (self, Ok(()))
+        });
+        let stopped = |_| {
+            let what = "the runtime was shut down";
+            Error::new(ErrorKind::Internal, Stage::Streaming, what)
+        };
+        let (session, outcome) = calling.await.map_err(stopped)?;
+        let summary = session.close().await;
+        outcome.map(|()| summary)
+    }
+
+    /// Waits until the session is over, at most for `limit` in all, or for ever with `None`, and takes no notice of
+    /// what comes. That something is missing of what was promised is no error, but stands in the summary.
+    ///
+    /// # Errors
+    ///
+    /// Why the session failed; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after `limit`, when the session
+    /// goes on.
+    pub async fn wait(&mut self, limit: impl Into<Option<Duration>>) -> Result<Summary, Error> {
+        let limit = limit.into();
+        let waiting = async {
+            while let Some(event) = self.next().await {
+                event?;
+            }
+            Ok(())
+        };
+        match limit {
+            Some(limit) => timeout(limit, waiting)
+                .await
+                .unwrap_or_else(|_| Err(Error::nothing_within(Stage::Streaming, limit)))?,
+            None => waiting.await?,
+        }
+        Ok(self.summary())
     }
 
     /// What the session has done so far. Complete once [`Session::next`] has given `None`.
@@ -72,6 +139,14 @@ impl Stream for Session {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.queue.poll_pop(cx)
+    }
+}
+
+struct CloseOnDrop(Control);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
