@@ -11,6 +11,7 @@
 //! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
 //!
 //! [`model`] makes the workflow that runs a model by itself.
+//! [`address`] says where an address leads that somebody else named.
 //!
 //! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
 //! names is checked against [`Limits`] or against what has really arrived before memory is given.
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ack;
+pub mod address;
 pub mod chunk;
 pub mod control;
 pub mod detections;

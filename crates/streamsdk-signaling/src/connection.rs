@@ -1,7 +1,6 @@
 //! How the server is reached: TLS, proxies, and what is not done on the way.
 
 use std::env;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use reqwest::{Client, Url, redirect, retry};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
+use streamsdk_protocol::address;
 
 use crate::BuildError;
 
@@ -58,11 +58,7 @@ fn environment_names_a_proxy() -> bool {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback() || address.is_unspecified(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    }
+    url.host_str().is_some_and(address::is_this_machine)
 }
 
 fn client_error(cause: impl std::error::Error + Send + Sync + 'static) -> BuildError {
