@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::part::Part;
 use crate::policy::{Policy, PolicyOverrides, refused};
 use crate::request::Requester;
-use crate::{DownloadError, Refusal, backslash, cache_name};
+use crate::{DownloadError, DownloadRefusal, backslash, cache_name};
 
 const DEFAULT_SIZE_LIMIT: u64 = 10 << 30;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -72,7 +72,7 @@ impl Download {
             return Err(DownloadError::UnsupportedScheme { scheme: url.scheme().to_owned() });
         }
         if backslash::is_in_authority(&given_url) {
-            return Err(refused(&url, Refusal::Backslash));
+            return Err(refused(&url, DownloadRefusal::Backslash));
         }
         Ok(Self {
             given_url,

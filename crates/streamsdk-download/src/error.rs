@@ -38,7 +38,7 @@ pub enum DownloadError {
         /// The URL that is not allowed.
         url: String,
         /// Why.
-        refusal: Refusal,
+        refusal: DownloadRefusal,
     },
     /// No connection to the server could be made: nobody listens, the name is unknown, TLS failed.
     #[error("cannot connect to {url}: {}", root_cause(cause.as_ref()))]
@@ -159,7 +159,7 @@ pub enum DownloadError {
 /// Why a URL is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum DownloadRefusal {
     /// `ALLOW_URL_INPUT` is false.
     #[error("downloads are switched off by ALLOW_URL_INPUT")]
     SwitchedOff,

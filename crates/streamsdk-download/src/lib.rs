@@ -72,4 +72,4 @@ mod request;
 mod resolver;
 
 pub use download::{Download, DownloadProgress, DownloadedFile};
-pub use error::{DownloadError, Refusal};
+pub use error::{DownloadError, DownloadRefusal};

@@ -7,7 +7,7 @@ use streamsdk_protocol::{address, redact_url};
 use url::{Host, Url};
 
 use crate::environment::Environment;
-use crate::{DownloadError, Refusal, backslash};
+use crate::{DownloadError, DownloadRefusal, backslash};
 
 /// Endings of names that are of private networks or of none: no registry gives them out.
 const PRIVATE_ENDINGS: &[&str] = &[
@@ -80,14 +80,14 @@ impl Policy {
         let to = from.join(location).map_err(bad)?;
         let permitted = || {
             if backslash::is_in_authority(location) {
-                return Err(Refusal::Backslash);
+                return Err(DownloadRefusal::Backslash);
             }
             if !matches!(to.scheme(), "http" | "https") {
-                return Err(Refusal::NotHttp);
+                return Err(DownloadRefusal::NotHttp);
             }
             if self.checks_redirects {
                 if from.scheme() == "https" && to.scheme() == "http" && self.non_https.is_none() {
-                    return Err(Refusal::Downgrade);
+                    return Err(DownloadRefusal::Downgrade);
                 }
                 self.permit(&to)?;
             }
@@ -97,28 +97,28 @@ impl Policy {
         Ok(to)
     }
 
-    fn permit(&self, url: &Url) -> Result<(), Refusal> {
+    fn permit(&self, url: &Url) -> Result<(), DownloadRefusal> {
         let host = host_of(url);
         if !self.is_on {
-            return Err(Refusal::SwitchedOff);
+            return Err(DownloadRefusal::SwitchedOff);
         }
         if url.scheme() != "https" && self.non_https == Some(false) {
-            return Err(Refusal::NotHttps);
+            return Err(DownloadRefusal::NotHttps);
         }
         if self.needs_full_name && !is_full_name(url) {
-            return Err(Refusal::NoFullName);
+            return Err(DownloadRefusal::NoFullName);
         }
         if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&host)) {
-            return Err(Refusal::NotOnAllowList);
+            return Err(DownloadRefusal::NotOnAllowList);
         }
         if self.blocked.contains(&host) {
-            return Err(Refusal::OnBlockList);
+            return Err(DownloadRefusal::OnBlockList);
         }
         Ok(())
     }
 
     /// Checks a host that is an address; names are checked when they are looked up.
-    fn permit_address(&self, url: &Url) -> Result<(), Refusal> {
+    fn permit_address(&self, url: &Url) -> Result<(), DownloadRefusal> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
@@ -127,12 +127,12 @@ impl Policy {
         if self.private_addresses || address::is_public(address) {
             Ok(())
         } else {
-            Err(Refusal::PrivateAddress { address })
+            Err(DownloadRefusal::PrivateAddress { address })
         }
     }
 }
 
-pub(crate) fn refused(url: &Url, refusal: Refusal) -> DownloadError {
+pub(crate) fn refused(url: &Url, refusal: DownloadRefusal) -> DownloadError {
     DownloadError::Refused { url: redact_url(url.as_str()), refusal }
 }
 
@@ -169,7 +169,7 @@ mod tests {
         Policy::read(overrides, &Environment(value)).unwrap()
     }
 
-    fn refusal(policy: &Policy, url: &str) -> Option<Refusal> {
+    fn refusal(policy: &Policy, url: &str) -> Option<DownloadRefusal> {
         match policy.check(&url.parse().unwrap()) {
             Ok(()) => None,
             Err(DownloadError::Refused { refusal, .. }) => Some(refusal),
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn redirected(policy: &Policy, from: &str, to: &str) -> Result<String, Refusal> {
+    fn redirected(policy: &Policy, from: &str, to: &str) -> Result<String, DownloadRefusal> {
         match policy.check_redirect(&from.parse().unwrap(), to) {
             Ok(to) => Ok(to.into()),
             Err(DownloadError::Refused { refusal, .. }) => Err(refusal),
@@ -203,7 +203,10 @@ mod tests {
             "１２７.0.0.1",
         ] {
             let refusal = refusal(&strict, &format!("http://{host}:8080/a.mp4"));
-            assert!(matches!(refusal, Some(Refusal::PrivateAddress { .. })), "{host}: {refusal:?}");
+            assert!(
+                matches!(refusal, Some(DownloadRefusal::PrivateAddress { .. })),
+                "{host}: {refusal:?}"
+            );
         }
         assert_eq!(refusal(&strict, "http://8.8.8.8/a.mp4"), None);
     }
@@ -224,13 +227,13 @@ mod tests {
     #[test]
     fn everything_can_be_switched_off() {
         let off = policy(&[("ALLOW_URL_INPUT", "False")]);
-        assert_eq!(refusal(&off, "https://example.com"), Some(Refusal::SwitchedOff));
+        assert_eq!(refusal(&off, "https://example.com"), Some(DownloadRefusal::SwitchedOff));
     }
 
     #[test]
     fn plain_http_is_refused_where_only_https_is_allowed() {
         let https = policy(&[("ALLOW_NON_HTTPS_URL_INPUT", "false")]);
-        assert_eq!(refusal(&https, "http://example.com"), Some(Refusal::NotHttps));
+        assert_eq!(refusal(&https, "http://example.com"), Some(DownloadRefusal::NotHttps));
         assert_eq!(refusal(&https, "https://example.com"), None);
     }
 
@@ -239,7 +242,7 @@ mod tests {
         let full = policy(&[("ALLOW_URL_INPUT_WITHOUT_FQDN", "false")]);
         for host in ["8.8.8.8", "[2606:4700::1111]", "intranet", "nas.local", "a.internal.", "x."] {
             let url = format!("https://{host}/");
-            assert_eq!(refusal(&full, &url), Some(Refusal::NoFullName), "{host}");
+            assert_eq!(refusal(&full, &url), Some(DownloadRefusal::NoFullName), "{host}");
         }
         for host in ["example.com", "a.b.example.co.uk."] {
             assert_eq!(refusal(&full, &format!("https://{host}/")), None, "{host}");
@@ -252,13 +255,13 @@ mod tests {
         for url in ["https://A.com:444/x", "https://b.com./"] {
             assert_eq!(refusal(&allowed, url), None, "{url}");
         }
-        assert_eq!(refusal(&allowed, "https://x.a.com"), Some(Refusal::NotOnAllowList));
+        assert_eq!(refusal(&allowed, "https://x.a.com"), Some(DownloadRefusal::NotOnAllowList));
         let blocked = policy(&[(
             "BLACKLISTED_DESTINATIONS_FOR_URL_INPUT",
             "evil.com,8.8.8.8,2606:4700::1111",
         )]);
         for url in ["https://evil.com.", "https://134744072/", "https://[2606:4700:0::1111]/"] {
-            assert_eq!(refusal(&blocked, url), Some(Refusal::OnBlockList), "{url}");
+            assert_eq!(refusal(&blocked, url), Some(DownloadRefusal::OnBlockList), "{url}");
         }
         assert_eq!(refusal(&blocked, "https://sub.evil.com"), None);
     }
@@ -266,7 +269,7 @@ mod tests {
     #[test]
     fn an_empty_list_of_allowed_hosts_allows_none() {
         let none = policy(&[("WHITELISTED_DESTINATIONS_FOR_URL_INPUT", "")]);
-        assert_eq!(refusal(&none, "https://a.com"), Some(Refusal::NotOnAllowList));
+        assert_eq!(refusal(&none, "https://a.com"), Some(DownloadRefusal::NotOnAllowList));
     }
 
     #[test]
@@ -274,17 +277,20 @@ mod tests {
         let strict = policy(&[("BLACKLISTED_DESTINATIONS_FOR_URL_INPUT", "evil.com")]);
         let redirected = |from, to| redirected(&strict, from, to);
         assert_eq!(redirected("https://a.com/x/y", "../z"), Ok("https://a.com/z".into()));
-        assert_eq!(redirected("https://a.com/x", "//evil.com/"), Err(Refusal::OnBlockList));
-        assert_eq!(redirected("https://a.com", "file:///etc/passwd"), Err(Refusal::NotHttp));
-        assert_eq!(redirected("https://a.com", "/\\b.com"), Err(Refusal::Backslash));
+        assert_eq!(redirected("https://a.com/x", "//evil.com/"), Err(DownloadRefusal::OnBlockList));
+        assert_eq!(
+            redirected("https://a.com", "file:///etc/passwd"),
+            Err(DownloadRefusal::NotHttp)
+        );
+        assert_eq!(redirected("https://a.com", "/\\b.com"), Err(DownloadRefusal::Backslash));
         let address = redirected("http://a.com", "http://0x7f.1/");
-        assert!(matches!(address, Err(Refusal::PrivateAddress { .. })), "{address:?}");
+        assert!(matches!(address, Err(DownloadRefusal::PrivateAddress { .. })), "{address:?}");
     }
 
     #[test]
     fn a_redirect_from_https_to_http_has_to_be_allowed() {
         let (from, to) = ("https://a.com", "http://b.com/");
-        assert_eq!(redirected(&policy(&[]), from, to), Err(Refusal::Downgrade));
+        assert_eq!(redirected(&policy(&[]), from, to), Err(DownloadRefusal::Downgrade));
         assert_eq!(redirected(&policy(&[]), "http://a.com", to), Ok(to.into()));
         let open = policy(&[("ALLOW_NON_HTTPS_URL_INPUT", "true")]);
         assert_eq!(redirected(&open, from, to), Ok(to.into()));

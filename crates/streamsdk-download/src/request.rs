@@ -12,7 +12,7 @@ use crate::content::Resume;
 use crate::error::chain;
 use crate::policy::{Policy, refused};
 use crate::resolver::LeadsToPrivate;
-use crate::{DownloadError, Refusal, client};
+use crate::{DownloadError, DownloadRefusal, client};
 
 pub(crate) struct Requester {
     pub(crate) url: Url,
@@ -71,7 +71,7 @@ impl Requester {
 
 fn unanswered(url: &Url, error: reqwest::Error, received: u64) -> DownloadError {
     if let Some(LeadsToPrivate(address)) = chain(&error).find_map(|cause| cause.downcast_ref()) {
-        return refused(url, Refusal::PrivateAddress { address: *address });
+        return refused(url, DownloadRefusal::PrivateAddress { address: *address });
     }
     let (url, is_connect) = (redact_url(url.as_str()), error.is_connect());
     let cause = error.without_url().into();

@@ -46,7 +46,7 @@ struct GaveUp {
 pub enum ErrorKind {
     /// A setting is wrong.
     Config,
-    /// The source cannot be used: no such file, not readable, changed while it was sent, or without one frame.
+    /// The source cannot be used: no such file, not to be downloaded, not readable, changed while it was sent, or without one frame.
     Source,
     /// The server cannot be reached by HTTP.
     Unreachable,
@@ -253,7 +253,16 @@ impl std::error::Error for Error {
 
 impl From<SourceError> for Error {
     fn from(error: SourceError) -> Self {
-        Self::new(ErrorKind::Source, Stage::Preparing, error)
+        let is_transient = error.is_transient();
+        let this = Self::new(ErrorKind::Source, Stage::Preparing, error);
+        if is_transient { this.transient() } else { this }
+    }
+}
+
+#[cfg(feature = "url")]
+impl From<streamsdk_download::DownloadError> for Error {
+    fn from(error: streamsdk_download::DownloadError) -> Self {
+        SourceError::from(error).into()
     }
 }
 

@@ -54,6 +54,7 @@
 //! What is not on by default needs a library of the system or takes longer to build.
 //!
 //! - `file` (default): `VideoFileSource`, which uploads a video file.
+//! - `url`: `VideoUrl`, which downloads a video file, to be uploaded.
 //! - `video`: video tracks in VP8 and H264; the same as `vp8` and `h264` together.
 //! - `vp8`: video tracks in VP8. Needs the development package of libvpx and a C compiler.
 //! - `h264`: video tracks in H264. Needs the development packages of FFmpeg, and libclang.
@@ -95,6 +96,8 @@ pub use retry::RetryPolicy;
 pub use session::{Control, Session, Statistics, StreamBuilder};
 #[cfg(feature = "file")]
 pub use source::VideoFileSource;
+#[cfg(feature = "url")]
+pub use source::VideoUrl;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use source::WebcamSource;
 pub use source::{
@@ -121,6 +124,8 @@ pub use streamsdk_capture::{
     Webcam, WebcamFormat, WebcamFormatInfo, WebcamId, WebcamInfo, WebcamMode, WebcamOptions,
     WebcamRates, WebcamSize, WebcamSteps, webcams,
 };
+#[cfg(feature = "url")]
+pub use streamsdk_download::{DownloadError, DownloadProgress, DownloadRefusal};
 pub use streamsdk_media::jpeg::JpegError;
 #[cfg(feature = "video-writer")]
 pub use streamsdk_media::mp4;

@@ -124,7 +124,7 @@ async fn progress_goes_from_nothing_to_everything() {
 #[tokio::test]
 async fn without_a_length_a_file_ends_where_the_server_says() {
     let folder = tempfile::tempdir().unwrap();
-    let chunked = b"5\r\nvideo\r\n3\r\n two\r\n0\r\n\r\n";
+    let chunked = b"5\r\nvideo\r\n4\r\n two\r\n0\r\n\r\n";
     let server = serving(server::answer(200, "transfer-encoding: chunked", chunked)).await;
     let file = download(&server.url("clip.mp4"), &folder).fetch().await.unwrap();
     assert_eq!(content(file), b"video two");

@@ -1,6 +1,6 @@
 //! Where redirects lead.
 
-use streamsdk_download::{DownloadError, Refusal};
+use streamsdk_download::{DownloadError, DownloadRefusal};
 
 use crate::server::{answer, redirect, whole};
 use crate::{content, download, failed, server, serving};
@@ -45,7 +45,8 @@ async fn a_redirect_to_nowhere_is_an_error() {
 async fn a_redirect_to_something_else_than_http_is_refused() {
     let (folder, server) = (tempfile::tempdir().unwrap(), serving(redirect("file:///a")).await);
     let error = failed(download(&server.url("clip.mp4"), &folder), &folder).await;
-    let is_refused = matches!(error, DownloadError::Refused { refusal: Refusal::NotHttp, .. });
+    let is_refused =
+        matches!(error, DownloadError::Refused { refusal: DownloadRefusal::NotHttp, .. });
     assert!(is_refused, "{error}");
 }
 

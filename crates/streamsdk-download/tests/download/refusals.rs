@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use streamsdk_download::{Download, DownloadError, Refusal};
+use streamsdk_download::{Download, DownloadError, DownloadRefusal};
 
 use crate::server::{answer, whole};
 use crate::{all_texts, download, failed, serving};
@@ -12,12 +12,12 @@ async fn an_address_of_this_machine_is_refused_by_default() {
     let (folder, server) = (tempfile::tempdir().unwrap(), serving(whole("", b"video")).await);
     let port = server.port();
     // The last one is looked up.
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:7f00:1]", "localhost", "LocalHost."]
-    {
+    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::ffff:7f00:1]", "localhost", "LocalHost"] {
         let url = format!("http://{host}:{port}/clip.mp4");
         let strict = Download::new(url).unwrap().cache_dir(folder.path());
         let error = failed(strict, &folder).await;
-        let DownloadError::Refused { refusal: Refusal::PrivateAddress { address }, .. } = error
+        let DownloadError::Refused { refusal: DownloadRefusal::PrivateAddress { address }, .. } =
+            error
         else {
             panic!("{host}: {error}")
         };

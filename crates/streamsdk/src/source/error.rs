@@ -15,6 +15,10 @@ pub enum SourceError {
     /// A URL is not of the kind that the source takes.
     #[error(transparent)]
     Url(#[from] UrlError),
+    /// A file could not be downloaded.
+    #[cfg(feature = "url")]
+    #[error(transparent)]
+    Download(#[from] streamsdk_download::DownloadError),
     /// A camera or a stream cannot be used.
     #[error(transparent)]
     Capture(#[from] CaptureError),
@@ -33,6 +37,17 @@ pub enum SourceError {
     /// For sources outside this crate.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl SourceError {
+    /// Whether it may be otherwise later, with nothing changed.
+    pub(crate) fn is_transient(&self) -> bool {
+        #[cfg(feature = "url")]
+        if let Self::Download(error) = self {
+            return error.is_retryable();
+        }
+        false
+    }
 }
 
 /// A file that cannot be uploaded.

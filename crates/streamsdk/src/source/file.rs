@@ -58,6 +58,12 @@ impl VideoFileSource {
             return Err(FileError::NotAFile { path });
         }
         let file = File::open(&path).map_err(unreadable)?;
+        Self::of_open_file(path, file)
+    }
+
+    /// Takes a file that is open, and notes its size; `path` is for errors.
+    pub(super) fn of_open_file(path: PathBuf, file: File) -> Result<Self, FileError> {
+        let unreadable = |error| FileError::Unreadable { path: path.clone(), error };
         let bytes = file.metadata().map_err(unreadable)?.len();
         let plan = UploadPlan::new(bytes).map_err(|error| match error {
             PlanError::Empty => FileError::Empty { path: path.clone() },

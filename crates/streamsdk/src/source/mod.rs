@@ -10,6 +10,8 @@ mod manual;
 mod producer;
 mod server_pull;
 mod video_out;
+#[cfg(feature = "url")]
+mod video_url;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod webcam;
 
@@ -30,6 +32,8 @@ pub use manual::{FrameSender, ManualSource};
 pub use producer::ProducerSource;
 pub use server_pull::{MjpegSource, RtspSource};
 pub use video_out::VideoOut;
+#[cfg(feature = "url")]
+pub use video_url::VideoUrl;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 pub use webcam::WebcamSource;
 
