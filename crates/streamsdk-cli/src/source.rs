@@ -11,6 +11,7 @@ use streamsdk_protocol::redact_url;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SourceArgument {
     File(PathBuf),
+    Url(String),
     Rtsp(String),
     Mjpeg(String),
     Local(String),
@@ -22,6 +23,7 @@ pub(crate) enum SourceArgument {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SourceType {
     File,
+    Url,
     Rtsp,
     Mjpeg,
     Local,
@@ -55,6 +57,7 @@ impl SourceArgument {
     pub(crate) fn kind(&self) -> SourceType {
         match self {
             Self::File(_) => SourceType::File,
+            Self::Url(_) => SourceType::Url,
             Self::Rtsp(_) => SourceType::Rtsp,
             Self::Mjpeg(_) => SourceType::Mjpeg,
             Self::Local(_) => SourceType::Local,
@@ -63,9 +66,18 @@ impl SourceArgument {
         }
     }
 
-    /// What to write instead, for a name that means a file and something else as well.
+    /// Whether it is a video file, here or elsewhere.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Url(_))
+    }
+
+    /// What to write instead, for what means a file and something else as well.
     pub(crate) fn ambiguity(&self) -> Option<String> {
-        let Self::File(path) = self else { return None };
+        let path = match self {
+            Self::File(path) => path,
+            Self::Mjpeg(url) if names_a_video_file(url) => return Some(ambiguity_of_url(url)),
+            _ => return None,
+        };
         let name = path.to_str()?;
         match name.parse().ok()? {
             Self::File(_) => None,
@@ -84,6 +96,28 @@ impl SourceArgument {
         Duration::from_secs(if let Self::Pattern(_) = self { 5 } else { 0 })
     }
 }
+
+/// Whether a URL ends like one of a video file.
+fn names_a_video_file(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let file_name = rest.split_once('/').and_then(|(_, path)| path.rsplit('/').next());
+    let extension =
+        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    extension.is_some_and(|extension| {
+        VIDEO_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+    })
+}
+
+fn ambiguity_of_url(url: &str) -> String {
+    let url = redact_url(url);
+    format!(
+        "{url} is taken as a camera that the server pulls; write url:{url} for a file that is downloaded and \
+         uploaded"
+    )
+}
+
+const VIDEO_EXTENSIONS: &[&str] = &["mp4", "mkv", "mov", "avi", "webm"];
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,6 +143,9 @@ impl FromStr for SourceArgument {
         if let Some(pattern) = text.strip_prefix("pattern:") {
             return pattern.parse().map(Self::Pattern);
         }
+        if let Some(url) = text.strip_prefix("url:") {
+            return parse_file_url(url.trim()).map(Self::Url);
+        }
         if let Some(url) = text.strip_prefix("local:") {
             return Ok(Self::Local(url.to_owned()));
         }
@@ -124,6 +161,13 @@ impl FromStr for SourceArgument {
             "http" | "https" => Ok(Self::Mjpeg(text.to_owned())),
             _ => Err(format!("{} is not understood, nor is it a file", redact_url(text))),
         }
+    }
+}
+
+fn parse_file_url(url: &str) -> Result<String, String> {
+    match url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
+        Some("http" | "https") => Ok(url.to_owned()),
+        _ => Err("expected url:http://… or url:https://…".to_owned()),
     }
 }
 
@@ -177,6 +221,9 @@ mod tests {
             assert!(matches!(parse(url), Ok(SourceArgument::Rtsp(_))), "{url}");
         }
         assert!(matches!(parse("http://h/1.mjpeg"), Ok(SourceArgument::Mjpeg(_))));
+        for url in ["https://h/1.mp4", "HTTP://u:p@h/a"] {
+            assert_eq!(parse(&format!("url:{url}")), Ok(SourceArgument::Url(url.to_owned())));
+        }
         let size = Size { width: 1280, height: 720 };
         let pattern = |fps| SourceArgument::Pattern(Pattern { size, fps });
         assert_eq!(parse("pattern:1280x720@25"), Ok(pattern(25.0)));
@@ -186,9 +233,17 @@ mod tests {
         assert_eq!((parse("webcam"), parse("webcam:2")), (number(0), number(2)));
         let path = WebcamName::Text("/dev/video1".to_owned());
         assert_eq!(parse("webcam:/dev/video1"), Ok(SourceArgument::Webcam(path)));
-        for wrong in
-            ["webcam:", "pattern:", "pattern:0x1", "pattern:1x1@0", "pattern:99999x1", "ftp://h/1"]
-        {
+        for wrong in [
+            "webcam:",
+            "pattern:",
+            "pattern:0x1",
+            "pattern:1x1@0",
+            "pattern:99999x1",
+            "ftp://h/1",
+            "url:",
+            "url:a.mp4",
+            "url:rtsp://h/1",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         // What is wrong is told without the credentials that may be in it.
@@ -212,6 +267,20 @@ mod tests {
                 assert_eq!((file.kind(), file.ambiguity()), (SourceType::File, None), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_url_that_ends_like_a_file_is_a_camera_and_may_be_meant_otherwise() {
+        let ambiguity = |url: &str| url.parse::<SourceArgument>().unwrap().ambiguity();
+        for url in ["http://h/a.mp4", "https://h/a/b.MOV?x=/1", "http://h:1/.a.webm#t"] {
+            let ambiguity = ambiguity(url).unwrap();
+            assert!(ambiguity.contains("write url:http"), "{ambiguity}");
+        }
+        for url in ["http://h/a.mjpeg", "http://h.mov", "http://h/a?b.mp4", "http://h/mp4"] {
+            assert_eq!(ambiguity(url), None, "{url}");
+        }
+        assert_eq!(ambiguity("url:http://h/a.mp4"), None);
+        assert!(!ambiguity("http://me:s3cret@h/a.mp4").unwrap().contains("s3cret"));
     }
 
     #[cfg(unix)]

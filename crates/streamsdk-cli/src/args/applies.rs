@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use super::RunArguments;
 use crate::failure::Failure;
 use crate::source::SourceArgument;
-use crate::source::SourceType::{self, File, Local, Mjpeg, Pattern, Rtsp, Webcam};
+use crate::source::SourceType::{self, File, Local, Mjpeg, Pattern, Rtsp, Url, Webcam};
 
 /// An option that not every source can obey.
 struct OptionRule {
@@ -22,7 +22,7 @@ struct OptionRule {
 const RULES: &[OptionRule] = &[
     OptionRule {
         option: "realtime",
-        applies_to: &[File],
+        applies_to: &[File, Url],
         about: "video files; live sources are realtime",
     },
     OptionRule {
@@ -30,7 +30,9 @@ const RULES: &[OptionRule] = &[
         applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
         about: "live sources; every frame of a file is processed anyway",
     },
-    OptionRule { option: "frames_by_track", applies_to: &[File], about: "video files" },
+    OptionRule { option: "frames_by_track", applies_to: &[File, Url], about: "video files" },
+    OptionRule { option: "allow_private", applies_to: &[Url], about: "url: files" },
+    OptionRule { option: "no_cache", applies_to: &[Url], about: "url: files" },
     OptionRule { option: "resolution", applies_to: &[Webcam], about: "webcams" },
     OptionRule { option: "fps", applies_to: &[Webcam], about: "webcams" },
     OptionRule { option: "reconnect", applies_to: &[Local], about: "local: streams" },
@@ -58,8 +60,7 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if let Some(reason) = pointless_codec(&source, arguments).filter(|_| given("codec")) {
         return Err(refusal("codec", reason));
     }
-    if given("retry") && source.kind() == File && (arguments.realtime || arguments.frames_by_track)
-    {
+    if given("retry") && source.is_file() && (arguments.realtime || arguments.frames_by_track) {
         return Err(refusal("retry", "is for files whose every frame comes back as data"));
     }
     if given("rtsp_transport") && !is_local_rtsp(&source) {
@@ -87,10 +88,10 @@ fn is_given(matches: &ArgMatches, option: &str) -> bool {
 fn pointless_codec(source: &SourceArgument, arguments: &RunArguments) -> Option<&'static str> {
     let nothing_returns = arguments.stream_output.is_empty();
     match source.kind() {
-        File if !arguments.frames_by_track => {
+        File | Url if !arguments.frames_by_track => {
             Some("needs --frames-by-track: a file's frames come back as images otherwise")
         }
-        File | Rtsp | Mjpeg if nothing_returns => {
+        File | Url | Rtsp | Mjpeg if nothing_returns => {
             Some("needs --stream-output: no video comes back otherwise")
         }
         _ => None,
@@ -117,8 +118,9 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
 
-    const SOURCES: [(SourceType, &str); 6] = [
+    const SOURCES: [(SourceType, &str); 7] = [
         (File, "a.mp4"),
+        (Url, "url:http://h/a.mp4"),
         (Rtsp, "rtsp://h/1"),
         (Mjpeg, "http://h/1"),
         (Local, "local:rtsp://h/1"),
@@ -128,9 +130,13 @@ mod tests {
 
     /// Every option that is not for every source, how it is written, and the sources that it is for.
     const EXPECTED: &[(&[&str], &[SourceType])] = &[
-        (&["--realtime"], &[File]),
+        (&["--realtime"], &[File, Url]),
         (&["--every-frame"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
-        (&["--frames-by-track", "--stream-output=a"], &[File]),
+        (&["--frames-by-track", "--stream-output=a"], &[File, Url]),
+        #[cfg(feature = "url")]
+        (&["--allow-private"], &[Url]),
+        #[cfg(feature = "url")]
+        (&["--no-cache"], &[Url]),
         (&["--realtime", "--retry=60"], &[]),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
         (&["--resolution=16x16"], &[Webcam]),
@@ -145,7 +151,7 @@ mod tests {
         (&["--bitrate=1M"], &[Local, Webcam, Pattern]),
         (&["--codec=vp8"], &[Local, Webcam, Pattern]),
         (&["--codec=vp8", "--stream-output=a"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
-        (&["--codec=vp8", "--stream-output=a", "--frames-by-track"], &[File]),
+        (&["--codec=vp8", "--stream-output=a", "--frames-by-track"], &[File, Url]),
     ];
 
     const EVERYWHERE: &[&str] = &[

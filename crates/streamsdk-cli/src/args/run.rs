@@ -14,7 +14,7 @@ use crate::source::Size;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// A video file; a camera that the server pulls (rtsp://… or http://….mjpeg); one that this machine
+    /// A video file; one that is downloaded first (url:https://…); a camera that the server pulls (rtsp://… or http://….mjpeg); one that this machine
     /// pulls (local:rtsp://… or local:rtmp://…); a camera of this machine (`webcam`, `webcam:1`,
     /// `webcam:/dev/video1`, `webcam:NAME`); or a drawing (`pattern:1280x720` or `pattern:1280x720@30`).
     /// A file that exists comes first: `./webcam` is always a file, `webcam:0` a camera
@@ -129,6 +129,14 @@ pub(crate) struct RunArguments {
     /// Have a file's frames come back as video instead of single images
     #[arg(long, requires = "stream_output", help_heading = "Source")]
     pub(crate) frames_by_track: bool,
+    /// Download a `url:` file also from an address that is not public, as of this machine or its network
+    #[cfg(feature = "url")]
+    #[arg(long, help_heading = "Source")]
+    pub(crate) allow_private: bool,
+    /// Download a `url:` file anew, and keep it only for this run
+    #[cfg(feature = "url")]
+    #[arg(long, help_heading = "Source")]
+    pub(crate) no_cache: bool,
     /// What a webcam should give: WIDTHxHEIGHT; it takes what comes closest
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     #[arg(long, value_name = "SIZE", help_heading = "Source")]

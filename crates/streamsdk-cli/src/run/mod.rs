@@ -1,5 +1,7 @@
 //! `streamsdk run`: one session, from the command line to the summary.
 
+#[cfg(feature = "url")]
+mod download;
 mod jsonl;
 mod outputs;
 mod report;
@@ -40,7 +42,7 @@ pub(crate) async fn run(
     let mut signals = Signals::listen()?;
     let server = RunServer::find(&arguments).await?;
     let ended = tokio::select! {
-        session = setup::start(&arguments, &source, &server) => match session {
+        session = setup::start(&arguments, &source, &server, voice) => match session {
             Ok(session) => follow(session, &arguments, &source, outputs, signals, voice).await,
             Err(failure) => Err(failure),
         },

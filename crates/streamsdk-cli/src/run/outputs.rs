@@ -34,7 +34,7 @@ impl RunOutputs {
             saver: Saver::open(
                 targets.save,
                 &arguments.stream_output,
-                FrameTimes::new(matches!(source, SourceArgument::File(_))),
+                FrameTimes::new(source.is_file()),
             )?,
             summary: SummaryFile::open(targets.summary)?,
             takes_stdout,

@@ -8,16 +8,21 @@ use streamsdk::LocalStreamSource;
 use streamsdk::WebcamSource;
 use streamsdk::{
     BitrateLimits, Client, IceServer, MjpegSource, ProducerSource, RtspSource, Session,
-    SourceError, StreamBuilder, StreamConfig, TestPattern, Timeouts, VideoFileSource, Workflow,
+    SourceError, StreamBuilder, StreamConfig, TaskType, TestPattern, Timeouts, VideoFileSource,
+    Workflow,
 };
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
-use crate::args::{LimitArguments, RunArguments};
+#[cfg(feature = "url")]
+use super::download::DownloadBar;
+use crate::args::{LimitArguments, RunArguments, VoiceArguments};
 use crate::failure::Failure;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use crate::source::WebcamName;
 use crate::source::{Pattern, SourceArgument};
+#[cfg(feature = "url")]
+use crate::terminal;
 
 /// What the embedded worker runs when nothing is asked for.
 #[cfg(feature = "worker")]
@@ -68,6 +73,7 @@ pub(super) async fn start(
     arguments: &RunArguments,
     source: &SourceArgument,
     server: &RunServer,
+    voice: &VoiceArguments,
 ) -> Result<Session, Failure> {
     let client = client(arguments, server)?;
     let config = config(arguments);
@@ -75,8 +81,10 @@ pub(super) async fn start(
         let what = "--ice-server and --turn have no use: the server is on this machine";
         return Err(Failure::Usage(what.to_owned()));
     }
-    let stream = stream(&client, source, arguments).await?.config(config);
-    Ok(run_on_frames(stream, arguments, server)?.start().await?)
+    // What is wrong with it is told before anything is downloaded.
+    let processing = Processing::of(arguments, server)?;
+    let stream = stream(&client, source, arguments, voice).await?.config(config);
+    Ok(processing.set(stream, arguments).start().await?)
 }
 
 fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
@@ -162,12 +170,19 @@ async fn stream(
     client: &Client,
     source: &SourceArgument,
     arguments: &RunArguments,
+    voice: &VoiceArguments,
 ) -> Result<StreamBuilder, Failure> {
+    #[cfg(not(feature = "url"))]
+    let _ = voice;
+    let file = |file: VideoFileSource| {
+        client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
+    };
     Ok(match source {
-        SourceArgument::File(path) => {
-            let file = VideoFileSource::open(path).map_err(SourceError::from)?;
-            client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
-        }
+        SourceArgument::File(path) => file(VideoFileSource::open(path).map_err(SourceError::from)?),
+        #[cfg(feature = "url")]
+        SourceArgument::Url(url) => file(download(url, arguments, voice).await?),
+        #[cfg(not(feature = "url"))]
+        SourceArgument::Url(_) => return Err(not_built("downloads", "url")),
         SourceArgument::Rtsp(url) => {
             client.stream(RtspSource::new(url).map_err(SourceError::from)?)
         }
@@ -191,6 +206,35 @@ async fn stream(
             }))
         }
     })
+}
+
+#[cfg(feature = "url")]
+async fn download(
+    url: &str,
+    arguments: &RunArguments,
+    voice: &VoiceArguments,
+) -> Result<VideoFileSource, Failure> {
+    let mut video =
+        streamsdk::VideoUrl::new(url).map_err(SourceError::from)?.use_cache(!arguments.no_cache);
+    if arguments.allow_private {
+        video = video.allow_private_addresses(true);
+    }
+    let mut bar = DownloadBar::new(voice.quiet);
+    let opened = video.on_progress(move |progress| bar.show(progress)).open().await;
+    opened.map_err(|error| {
+        if leads_to_private(&error) {
+            terminal::say("note: --allow-private allows addresses that are not public");
+        }
+        error.into()
+    })
+}
+
+#[cfg(feature = "url")]
+fn leads_to_private(error: &SourceError) -> bool {
+    use streamsdk::{DownloadError, DownloadRefusal};
+
+    let SourceError::Download(DownloadError::Refused { refusal, .. }) = error else { return false };
+    matches!(refusal, DownloadRefusal::PrivateAddress { .. })
 }
 
 #[cfg(feature = "local-stream")]
@@ -224,7 +268,12 @@ fn webcam(name: &WebcamName, arguments: &RunArguments) -> Result<WebcamSource, F
     Ok(WebcamSource::new(options.open().map_err(SourceError::from)?))
 }
 
-#[cfg(not(all(feature = "local-stream", feature = "webcam", target_os = "linux")))]
+#[cfg(not(all(
+    feature = "local-stream",
+    feature = "url",
+    feature = "webcam",
+    target_os = "linux"
+)))]
 fn not_built(what: &str, feature: &str) -> Failure {
     Failure::Usage(format!("this program was built without {what} (feature `{feature}`)"))
 }
@@ -239,20 +288,28 @@ fn data_output(arguments: &RunArguments) -> Vec<String> {
 }
 
 /// What the server runs on every frame.
-fn run_on_frames(
-    stream: StreamBuilder,
-    arguments: &RunArguments,
-    server: &RunServer,
-) -> Result<StreamBuilder, Failure> {
-    let Some(model) = &arguments.model else {
-        let workflow = workflow(arguments, server)?;
-        return Ok(stream.workflow(workflow).image_input(&arguments.image_input));
-    };
-    let stream = stream.model(model);
-    Ok(match arguments.task {
-        Some(task) => stream.task(task),
-        None => stream,
-    })
+enum Processing {
+    Workflow(Workflow),
+    Model { id: String, task: Option<TaskType> },
+}
+
+impl Processing {
+    fn of(arguments: &RunArguments, server: &RunServer) -> Result<Self, Failure> {
+        Ok(match &arguments.model {
+            Some(id) => Self::Model { id: id.clone(), task: arguments.task },
+            None => Self::Workflow(workflow(arguments, server)?),
+        })
+    }
+
+    fn set(self, stream: StreamBuilder, arguments: &RunArguments) -> StreamBuilder {
+        match self {
+            Self::Workflow(workflow) => {
+                stream.workflow(workflow).image_input(&arguments.image_input)
+            }
+            Self::Model { id, task: Some(task) } => stream.model(id).task(task),
+            Self::Model { id, task: None } => stream.model(id),
+        }
+    }
 }
 
 fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Failure> {
