@@ -37,6 +37,7 @@ pub fn run(options: &Options) -> Result<bool> {
     steps.take("documentation", documentation);
     steps.take("default features", build_without_system_libraries);
     steps.take("capture alone", capture_stands_alone);
+    steps.take("download alone", download_stands_alone);
     steps.take("VP8 alone", vp8_needs_no_ffmpeg_and_no_libclang);
     steps.take("packages", packages::check);
     steps.take("minimum Rust", minimum_rust::check);
@@ -65,6 +66,12 @@ fn build_without_system_libraries() -> Result<Outcome> {
 /// Who embeds the capture crate, and has webcams of it, gets no network stack and no runtime with it.
 fn capture_stands_alone() -> Result<Outcome> {
     lacks(&["--package", "embed_capture"], &["webrtc", "rtc", "reqwest", "hyper", "tokio"])
+}
+
+/// Who wants files by URL gets no WebRTC and no pictures with them.
+fn download_stands_alone() -> Result<Outcome> {
+    let above = ["webrtc", "rtc", "streamsdk-transport", "streamsdk-media", "streamsdk-signaling"];
+    lacks(&["--package", "streamsdk-download"], &above)
 }
 
 /// Who sends VP8 only is spared the hundred libraries behind FFmpeg, and what generates bindings.

@@ -22,7 +22,7 @@ async fn download_the_target() {
 }
 
 /// What comes of a download with these variables and a cache in `home`.
-async fn result(url: String, home: &Path, environment: &[(&str, &str)]) -> String {
+pub(crate) async fn result(url: String, home: &Path, environment: &[(&str, &str)]) -> String {
     let mut command = std::process::Command::new(env::current_exe().unwrap());
     command.args(["--exact", "environment::download_the_target", "--ignored", "--nocapture"]);
     for name in ["NO_PROXY", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {

@@ -9,6 +9,7 @@ mod limits;
 mod redirects;
 mod refusals;
 mod server;
+mod tls;
 
 use std::error::Error;
 use std::fs;

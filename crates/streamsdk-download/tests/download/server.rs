@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
 /// What an answer consists of, in order; then the connection is closed.
@@ -49,8 +49,8 @@ pub(crate) async fn start_with(
     Server { address, requests }
 }
 
-async fn serve(
-    mut stream: TcpStream,
+pub(crate) async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     seen: Arc<Mutex<Vec<Request>>>,
     answer: Arc<impl Fn(&Request, usize) -> Answer>,
 ) {
@@ -76,7 +76,7 @@ async fn serve(
     stream.shutdown().await.ok();
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Request> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
