@@ -9,6 +9,9 @@ use streamsdk::DownloadProgress;
 use crate::terminal;
 
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
+const WITH_SIZE: &str = "downloading [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+/// Not every server tells it.
+const WITHOUT_SIZE: &str = "downloading {spinner} {bytes} {bytes_per_sec}";
 
 pub(super) struct DownloadBar {
     quiet: bool,
@@ -27,7 +30,10 @@ impl DownloadBar {
         match (&self.bar, progress.total) {
             _ if self.quiet => {}
             (Some(bar), total) => {
-                total.into_iter().for_each(|total| bar.set_length(total));
+                if let Some(total) = total.filter(|_| bar.length().is_none()) {
+                    bar.set_style(style(WITH_SIZE));
+                    bar.set_length(total);
+                }
                 bar.set_position(progress.received);
             }
             (None, _) if progress.is_complete() => {
@@ -44,10 +50,11 @@ impl DownloadBar {
 }
 
 fn bar() -> ProgressBar {
-    let template = "downloading [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::no_length().with_style(style)
+    ProgressBar::no_length().with_style(style(WITHOUT_SIZE))
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Drop for DownloadBar {
