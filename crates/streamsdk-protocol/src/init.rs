@@ -350,6 +350,9 @@ pub struct ResponseContext {
     /// Id of the pipeline.
     #[serde(default)]
     pub pipeline_id: Option<String>,
+    /// Where the session is found at servers that give it an address of its own, as WHIP does. Not on the wire.
+    #[serde(skip)]
+    pub resource: Option<String>,
 }
 
 #[cfg(test)]

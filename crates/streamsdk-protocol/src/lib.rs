@@ -10,7 +10,7 @@
 //!    that a result is about.
 //! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
 //!
-//! [`model`] makes the workflow that runs a model by itself.
+//! [`model`] makes the workflow that runs a model by itself; [`proxy`] is how a device asks a backend of its own.
 //! [`address`] says where an address leads that somebody else named.
 //!
 //! Nothing in this crate does I/O, waits, reads a clock, or trusts a peer: every size that a peer
@@ -33,6 +33,7 @@ pub mod model;
 pub mod output;
 pub mod pairing;
 mod pool;
+pub mod proxy;
 mod redact;
 pub mod rejection;
 pub mod sdp;

@@ -27,7 +27,32 @@ pub(crate) async fn session(
     offer: &str,
     asked: &Asked<'_>,
 ) -> Result<InitResponse, SignalingError> {
-    let answer = read(response, asked, |answer: &InitResponse| answer.kind == "answer").await?;
+    let answer = read(response, asked, |body| {
+        serde_json::from_slice(body).ok().filter(|answer: &InitResponse| answer.kind == "answer")
+    })
+    .await?;
+    checked(answer, offer, asked)
+}
+
+/// The answer to an offer, as SDP alone.
+pub(crate) async fn sdp(
+    response: Response,
+    offer: &str,
+    asked: &Asked<'_>,
+) -> Result<InitResponse, SignalingError> {
+    let answer = read(response, asked, |body| {
+        let text = std::str::from_utf8(body).ok().filter(|text| text.starts_with("v=0"))?;
+        Some(InitResponse::answer(text))
+    })
+    .await?;
+    checked(answer, offer, asked)
+}
+
+fn checked(
+    answer: InitResponse,
+    offer: &str,
+    asked: &Asked<'_>,
+) -> Result<InitResponse, SignalingError> {
     sdp::check_answer(offer, &answer.sdp)
         .map_err(|cause| SignalingError::UnusableAnswer { url: asked.url.to_owned(), cause })?;
     Ok(answer)
@@ -38,13 +63,13 @@ pub(crate) async fn json<T: for<'a> Deserialize<'a>>(
     response: Response,
     asked: &Asked<'_>,
 ) -> Result<T, SignalingError> {
-    read(response, asked, |_| true).await
+    read(response, asked, |body| serde_json::from_slice(body).ok()).await
 }
 
-async fn read<T: for<'a> Deserialize<'a>>(
+async fn read<T>(
     mut response: Response,
     asked: &Asked<'_>,
-    is_expected: impl FnOnce(&T) -> bool,
+    parse: impl FnOnce(&[u8]) -> Option<T>,
 ) -> Result<T, SignalingError> {
     if !response.status().is_success() {
         return Err(refused(response, asked).await);
@@ -60,8 +85,7 @@ async fn read<T: for<'a> Deserialize<'a>>(
         }
         Err(error) => return Err(SignalingError::reading(asked.url, error)),
     }
-    let answer = serde_json::from_slice(&body).ok().filter(is_expected);
-    answer.ok_or_else(|| unexpected(&response, &body, asked))
+    parse(&body).ok_or_else(|| unexpected(&response, &body, asked))
 }
 
 /// Reads what can be read of a rejection: its status says more than "the body is too large".

@@ -7,8 +7,8 @@ use reqwest::header::HeaderValue;
 use streamsdk_protocol::{ApiKey, INIT_PATH, Redactor, redact_url};
 use thiserror::Error;
 
-use crate::HttpSignaling;
-use crate::connection;
+use crate::server::{HttpServer, bearer};
+use crate::{HttpSignaling, Platform, is_hosted};
 
 /// Where the API key travels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub struct HttpSignalingBuilder {
     transport: ApiKeyTransport,
     timeout: Duration,
     connect_timeout: Duration,
+    platform: Option<Platform>,
 }
 
 impl HttpSignalingBuilder {
@@ -52,6 +53,7 @@ impl HttpSignalingBuilder {
             transport: ApiKeyTransport::default(),
             timeout: Duration::from_secs(90),
             connect_timeout: Duration::from_secs(10),
+            platform: None,
         }
     }
 
@@ -83,6 +85,13 @@ impl HttpSignalingBuilder {
         self
     }
 
+    /// Roboflow's own API, which is asked for TURN servers where Roboflow [hosts](is_hosted) the server. Default is
+    /// that nobody is asked.
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = Some(platform);
+        self
+    }
+
     /// Checks the settings and prepares the connection; nothing is sent.
     ///
     /// Takes about 0.1 ms for an `http` URL. For an `https` URL, or when the environment names a
@@ -95,21 +104,13 @@ impl HttpSignalingBuilder {
     pub fn build(self) -> Result<HttpSignaling, BuildError> {
         let endpoint = endpoint(&self.url)?;
         let authorization = self.authorization(&endpoint)?;
-        let redactor = Redactor::default().url(endpoint.as_str()).url(&self.url);
-        let redactor = match &self.api_key {
-            Some(key) => redactor.api_key(key),
-            None => redactor,
-        };
-        Ok(HttpSignaling {
-            redactor,
-            client: connection::client(&endpoint, self.connect_timeout)?,
-            shown_url: redact_url(endpoint.as_str()),
-            endpoint,
-            api_key: self.api_key,
-            transport: self.transport,
-            authorization,
-            timeout: self.timeout,
-        })
+        let mut server = HttpServer::new(endpoint, self.connect_timeout, self.timeout)?;
+        server.authorization = authorization;
+        server.redactor = server.redactor.url(&self.url);
+        server.redactor = self.api_key.iter().fold(server.redactor, Redactor::api_key);
+        let platform = self.platform.filter(|_| is_hosted(&self.url));
+        let (api_key, transport) = (self.api_key, self.transport);
+        Ok(HttpSignaling { server, api_key, transport, platform })
     }
 
     fn authorization(&self, endpoint: &Url) -> Result<Option<HeaderValue>, BuildError> {
@@ -119,10 +120,7 @@ impl HttpSignalingBuilder {
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
             return Err(BuildError::AuthorizationTwice);
         }
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
-            .map_err(|_| BuildError::KeyUnfitForHeader)?;
-        value.set_sensitive(true);
-        Ok(Some(value))
+        bearer(key.expose()).map(Some)
     }
 }
 

@@ -1,15 +1,13 @@
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Response, Url};
-use streamsdk_protocol::init::{InitRequest, InitResponse};
-use streamsdk_protocol::{ApiKey, Redactor};
-use tokio::time::timeout;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Url};
+use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
+use streamsdk_protocol::{ApiKey, INIT_PATH, Redactor};
 
-use crate::answer::{self, Asked};
-use crate::{ApiKeyTransport, HttpSignalingBuilder, Signaling, SignalingError};
+use crate::server::HttpServer;
+use crate::{ApiKeyTransport, HttpSignalingBuilder, Platform, Signaling, SignalingError, answer};
 
 /// The exchange over HTTP: one `POST {url}/initialise_webrtc_worker`. Cloning is cheap.
 ///
@@ -24,15 +22,11 @@ use crate::{ApiKeyTransport, HttpSignalingBuilder, Signaling, SignalingError};
 /// Needs a Tokio runtime with time and I/O enabled.
 #[derive(Clone)]
 pub struct HttpSignaling {
-    pub(crate) client: Client,
-    pub(crate) endpoint: Url,
-    pub(crate) shown_url: String,
+    pub(crate) server: HttpServer,
     pub(crate) api_key: Option<ApiKey>,
-    /// Knows the key, and what is secret in the URL.
-    pub(crate) redactor: Redactor,
     pub(crate) transport: ApiKeyTransport,
-    pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) timeout: Duration,
+    /// Knows TURN servers, where Roboflow hosts the server.
+    pub(crate) platform: Option<Platform>,
 }
 
 impl HttpSignaling {
@@ -43,29 +37,30 @@ impl HttpSignaling {
         HttpSignalingBuilder::new(url.into())
     }
 
-    async fn post_and_read(&self, request: &InitRequest) -> Result<InitResponse, SignalingError> {
-        let response = self.post(request).await?;
-        tracing::debug!(url = self.shown_url, status = response.status().as_u16(), "answered");
-        let asked =
-            Asked { url: &self.shown_url, redactor: self.redactor.clone().request(request) };
+    async fn post(&self, request: &InitRequest) -> Result<InitResponse, SignalingError> {
+        let server = &self.server;
+        let body = serde_json::to_vec(request)
+            .map_err(|source| SignalingError::unsendable(&server.shown_url, source))?;
+        let post = server
+            .request(Method::POST, server.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(body);
+        let response = server.send(post).await?;
+        let asked = server.asked(server.redactor.clone().request(request));
         answer::session(response, &request.webrtc_offer.sdp, &asked).await
     }
 
-    async fn post(&self, request: &InitRequest) -> Result<Response, SignalingError> {
-        let body = serde_json::to_vec(request)
-            .map_err(|source| SignalingError::unsendable(&self.shown_url, source))?;
-        let mut post = self
-            .client
-            .post(self.endpoint.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json");
-        if let Some(authorization) = &self.authorization {
-            post = post.header(AUTHORIZATION, authorization);
+    /// Where the server is told that a session is over.
+    fn end_url(&self, pipeline_id: &str) -> Option<Url> {
+        let mut url = self.server.url.clone();
+        let path = url.path().strip_suffix(INIT_PATH)?;
+        url.set_path(&format!("{path}inference_pipelines/"));
+        url.path_segments_mut().ok()?.pop_if_empty().extend([pipeline_id, "terminate"]);
+        if let Some(key) = self.api_key.as_ref().filter(|_| self.transport.uses_body()) {
+            url.query_pairs_mut().append_pair("api_key", key.expose());
         }
-        post.body(body)
-            .send()
-            .await
-            .map_err(|error| SignalingError::sending(&self.shown_url, error))
+        Some(url)
     }
 }
 
@@ -73,18 +68,25 @@ impl HttpSignaling {
 impl Signaling for HttpSignaling {
     async fn exchange(&self, mut request: InitRequest) -> Result<InitResponse, SignalingError> {
         request.api_key = self.api_key.clone().filter(|_| self.transport.uses_body());
-        let started = Instant::now();
-        match timeout(self.timeout, self.post_and_read(&request)).await {
-            Ok(result) => result,
-            Err(_) => Err(SignalingError::Timeout {
-                url: self.shown_url.clone(),
-                waited: started.elapsed(),
-            }),
+        self.server.within_limit(self.post(&request)).await
+    }
+
+    async fn ice_servers(&self) -> Result<Vec<IceServer>, SignalingError> {
+        match &self.platform {
+            Some(platform) => platform.ice_servers().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn end(&self, answer: &InitResponse) {
+        let url = answer.context.pipeline_id.as_deref().and_then(|id| self.end_url(id));
+        if let Some(url) = url {
+            self.server.tell(self.server.request(Method::POST, url)).await;
         }
     }
 
     fn redactor(&self) -> Redactor {
-        self.redactor.clone()
+        self.server.redactor.clone()
     }
 }
 
@@ -92,10 +94,10 @@ impl Signaling for HttpSignaling {
 impl fmt::Debug for HttpSignaling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSignaling")
-            .field("url", &self.shown_url)
+            .field("url", &self.server.shown_url)
             .field("api_key", &self.api_key)
             .field("transport", &self.transport)
-            .field("timeout", &self.timeout)
+            .field("timeout", &self.server.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One POST carries the client's offer and what is to be run; the answer carries the server's side
 //! of the connection, or says why there is none. [`Signaling`] is that exchange as a trait, for
-//! whoever reaches the server in another way; [`HttpSignaling`] is the exchange over HTTP.
+//! whoever reaches the server in another way; [`HttpSignaling`] is the exchange over HTTP, [`ProxySignaling`] that over
+//! a backend of one's own, [`WhipSignaling`] that with a WHIP server.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,16 +38,42 @@ mod connection;
 mod error;
 mod http;
 mod platform;
+mod proxy;
 mod rejection_text;
+mod server;
+mod whip;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamsdk_protocol::Redactor;
-use streamsdk_protocol::init::{InitRequest, InitResponse};
+use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
 
 pub use builder::{ApiKeyTransport, BuildError, HttpSignalingBuilder};
 pub use error::SignalingError;
 pub use http::HttpSignaling;
 pub use platform::{Platform, is_hosted};
+pub use proxy::{ProxySignaling, ProxySignalingBuilder};
+pub use whip::{WhipSignaling, WhipSignalingBuilder};
+
+#[async_trait]
+impl<S: Signaling + ?Sized> Signaling for Arc<S> {
+    async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError> {
+        (**self).exchange(request).await
+    }
+
+    async fn ice_servers(&self) -> Result<Vec<IceServer>, SignalingError> {
+        (**self).ice_servers().await
+    }
+
+    async fn end(&self, answer: &InitResponse) {
+        (**self).end(answer).await;
+    }
+
+    fn redactor(&self) -> Redactor {
+        (**self).redactor()
+    }
+}
 
 /// A way to bring an offer to a server and its answer back.
 #[async_trait]
@@ -56,6 +83,22 @@ pub trait Signaling: Send + Sync {
     /// Must end within a time limit of the implementation's own. Dropping the future gives the
     /// exchange up.
     async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError>;
+
+    /// STUN and TURN servers for both sides, where the caller has given none; asked for before each offer. Default is
+    /// none. A session is tried without them where this fails.
+    ///
+    /// # Errors
+    ///
+    /// Why they are not to be had.
+    async fn ice_servers(&self) -> Result<Vec<IceServer>, SignalingError> {
+        Ok(Vec::new())
+    }
+
+    /// Tells the server that the session of that answer is over, where there is a way. Must end within some seconds.
+    /// Default is that there is none: the connection's end says the same.
+    async fn end(&self, answer: &InitResponse) {
+        let _ = answer;
+    }
 
     /// Knows what this side keeps to itself, beyond what is in a request: whoever shows a server's texts
     /// passes them through it. Default is one that knows nothing.

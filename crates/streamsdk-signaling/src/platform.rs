@@ -3,14 +3,15 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION};
 use reqwest::{Response, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use streamsdk_protocol::init::IceServer;
 use streamsdk_protocol::{ApiKey, Redactor, redact_url};
 use tokio::time::timeout;
 
 use crate::answer::{self, Asked};
+use crate::server::bearer;
 use crate::{ApiKeyTransport, BuildError, SignalingError, connection};
 
 /// Roboflow's own API: it knows what a model does, and which TURN servers hosted sessions may use.
@@ -132,11 +133,8 @@ impl Platform {
         let client = client.map_err(|error| unsendable(error.into()))?;
         let mut get = client.get(url).header(ACCEPT, "application/json");
         if let Some(key) = self.api_key.as_ref().filter(|_| key_in_header) {
-            let value = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
-            let mut value =
-                value.map_err(|_| unsendable(Box::new(BuildError::KeyUnfitForHeader)))?;
-            value.set_sensitive(true);
-            get = get.header(AUTHORIZATION, value);
+            let authorization = bearer(key.expose()).map_err(|error| unsendable(error.into()))?;
+            get = get.header(AUTHORIZATION, authorization);
         }
         get.send().await.map_err(|error| SignalingError::sending(shown, error))
     }
@@ -167,9 +165,9 @@ struct ModelMetadata {
 /// The list of TURN servers, in the forms in which it comes.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum TurnAnswer {
+pub(crate) enum TurnAnswer {
     Configuration {
-        #[serde(rename = "iceServers")]
+        #[serde(rename = "iceServers", deserialize_with = "null_as_none")]
         ice_servers: Vec<IceServer>,
     },
     Servers(Vec<IceServer>),
@@ -177,12 +175,16 @@ enum TurnAnswer {
 }
 
 impl TurnAnswer {
-    fn into_servers(self) -> Vec<IceServer> {
+    pub(crate) fn into_servers(self) -> Vec<IceServer> {
         match self {
             Self::Configuration { ice_servers } | Self::Servers(ice_servers) => ice_servers,
             Self::Server(server) => vec![server],
         }
     }
+}
+
+fn null_as_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IceServer>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 fn default_url(variable: impl Fn(&str) -> Option<String>) -> String {

@@ -91,10 +91,19 @@ impl ClientBuilder {
 
     /// Another way to exchange an offer for an answer. Default is Roboflow's, by one POST to the server.
     ///
-    /// It is asked for each connection of a session. Of the settings here only the URL, for what it says of where
-    /// the server is, and [`ClientBuilder::interfaces`] are of use then.
-    pub fn signaling(mut self, signaling: Arc<dyn Signaling>) -> Self {
-        self.signaling = Some(signaling);
+    /// It is asked for each connection of a session, and told when that is over. Of the settings here only the URL,
+    /// for what it says of where the server is, [`ClientBuilder::interfaces`], and what belongs to
+    /// [`ClientBuilder::platform_url`] are of use then.
+    ///
+    /// ```
+    /// use streamsdk::{Client, ProxySignaling};
+    ///
+    /// let backend = ProxySignaling::builder("https://example.org/api/init-webrtc").build()?;
+    /// let client = Client::builder("https://example.org").signaling(backend).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn signaling(mut self, signaling: impl Signaling + 'static) -> Self {
+        self.signaling = Some(Arc::new(signaling));
         self
     }
 
@@ -112,12 +121,12 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Config`] when a URL is not one of an HTTP server.
     pub fn build(self) -> Result<Client, Error> {
+        let platform = self.platform()?;
         let signaling = match &self.signaling {
             Some(signaling) => Arc::clone(signaling),
-            None => self.roboflow_signaling()?,
+            None => self.roboflow_signaling(platform.clone())?,
         };
-        let endpoint = Endpoint::new(&self.url, signaling, self.platform()?, self.interfaces);
-        Ok(Client { endpoint })
+        Ok(Client { endpoint: Endpoint::new(&self.url, signaling, platform, self.interfaces) })
     }
 
     fn platform(&self) -> Result<Platform, Error> {
@@ -129,8 +138,9 @@ impl ClientBuilder {
         Ok(self.api_key.iter().cloned().fold(platform, Platform::api_key))
     }
 
-    fn roboflow_signaling(&self) -> Result<Arc<dyn Signaling>, Error> {
+    fn roboflow_signaling(&self, platform: Platform) -> Result<Arc<dyn Signaling>, Error> {
         let mut signaling = HttpSignaling::builder(&self.url)
+            .platform(platform)
             .api_key_transport(self.api_key_transport)
             .timeout(self.timeout);
         if let Some(key) = &self.api_key {

@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamsdk_signaling::{Platform, Signaling, is_hosted};
+use streamsdk_signaling::{Platform, Signaling};
 use streamsdk_transport::Interfaces;
 use url::{Host, Url};
 
@@ -15,8 +15,6 @@ pub(crate) struct Endpoint {
     pub(crate) platform: Platform,
     pub(crate) interfaces: Interfaces,
     pub(crate) is_local: bool,
-    /// Whether Roboflow hosts it, and has TURN servers for it.
-    pub(crate) is_hosted: bool,
     /// Host and port; `None` for a URL without a host.
     host: Option<(String, u16)>,
 }
@@ -34,8 +32,7 @@ impl Endpoint {
             true => Interfaces::All,
             false => Interfaces::External,
         });
-        let (is_hosted, host) = (is_hosted(url), host_and_port(url));
-        Self { signaling, platform, interfaces, is_local, is_hosted, host }
+        Self { signaling, platform, interfaces, is_local, host: host_and_port(url) }
     }
 
     /// Where the server is, as far as that is soon known. It may be behind a proxy or a name that means

@@ -140,7 +140,9 @@ pub use streamsdk_protocol::output::{
 pub use streamsdk_protocol::pairing::{Evidence, PairingStatistics};
 pub use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection, RejectionReason};
 pub use streamsdk_protocol::{ApiKey, Limits};
-pub use streamsdk_signaling::{ApiKeyTransport, Platform, Signaling, SignalingError};
+pub use streamsdk_signaling::{
+    ApiKeyTransport, Platform, ProxySignaling, Signaling, SignalingError, WhipSignaling,
+};
 pub use streamsdk_transport::{
     Channel, ChannelReceiver, ChannelSender, EndReason, Interfaces, Message, SendError,
     TransportStats, VideoCodec, VideoDirection, VideoReceiveStats, VideoSendStats,

@@ -36,7 +36,7 @@ async fn request(
     set: impl FnOnce(StreamBuilder) -> StreamBuilder,
 ) -> Result<Value, Error> {
     let recorder = Arc::<Recorder>::default();
-    let client = client.api_key("k3y").signaling(Arc::clone(&recorder) as _).build()?;
+    let client = client.api_key("k3y").signaling(Arc::clone(&recorder)).build()?;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), [0; 100]).unwrap();
     let stream = client.stream(VideoFileSource::open(file.path()).unwrap());
@@ -128,35 +128,4 @@ async fn what_cannot_be_is_an_error_before_the_server_is_asked() {
     }
     let error = server("nonsense").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-}
-
-#[tokio::test]
-async fn turn_servers_are_fetched_for_hosted_servers_where_none_is_given() {
-    let turn = json!({ "urls": ["turns:127.0.0.1:9"], "username": "u", "credential": "p4ss" });
-    let workflow = |stream: StreamBuilder| stream.workflow(Workflow::id("workspace", "workflow"));
-    let hosted =
-        |platform: &str| Client::builder("https://serverless.roboflow.com/").platform_url(platform);
-    let platform = FakePlatform::start(&[], Some(turn.clone())).await;
-    let fetched = request(hosted(platform.url()), workflow).await.unwrap();
-    assert_eq!(fetched["webrtc_config"], json!({ "iceServers": [turn] }));
-    assert_eq!(platform.asked(), ["/webrtc_turn_config?api_key=k3y"]);
-
-    let given = streamsdk::IceServer::new("turns:127.0.0.1:10").credentials("u", "p");
-    let config = StreamConfig::default().ice_server(given);
-    let kept = request(hosted(platform.url()), |stream| workflow(stream).config(config)).await;
-    assert_eq!(kept.unwrap()["webrtc_config"]["iceServers"][0]["urls"][0], "turns:127.0.0.1:10");
-    let own = server(platform.url());
-    assert!(request(own, workflow).await.unwrap().get("webrtc_config").is_none_or(Value::is_null));
-    assert_eq!(platform.asked().len(), 1);
-}
-
-#[tokio::test]
-async fn a_hosted_server_is_tried_without_turn_servers_where_they_are_not_to_be_had() {
-    let refusing = FakePlatform::start(&[], None).await;
-    for platform in [refusing.url(), NOBODY] {
-        let client = Client::builder("https://infer.roboflow.com").platform_url(platform);
-        let workflow = |stream: StreamBuilder| stream.workflow(Workflow::id("a", "b"));
-        let request = request(client, workflow).await.unwrap();
-        assert!(request.get("webrtc_config").is_none_or(Value::is_null), "{request}");
-    }
 }

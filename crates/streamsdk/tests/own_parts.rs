@@ -1,8 +1,6 @@
 //! A source and a signaling of a program's own: the recipes of ARCHITECTURE.md, tried.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use bytes::BytesMut;
 use streamsdk::{
@@ -85,8 +83,7 @@ async fn say(inference: &Channel, frame_id: u32, is_last: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_and_a_signaling_of_ones_own_make_a_session() {
-    let client =
-        Client::builder("http://localhost").signaling(Arc::new(InProcess)).build().unwrap();
+    let client = Client::builder("http://localhost").signaling(InProcess).build().unwrap();
     let workflow = Workflow::id("local", "any");
     let session = client.stream(Numbers(5)).workflow(workflow).start().await.unwrap();
     let (results, summary) = drain(session).await.unwrap();

@@ -2,6 +2,7 @@
 // Clippy takes only functions marked as tests for test code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod backend;
 mod failures;
 mod keys;
 mod platform;
@@ -9,6 +10,7 @@ mod proxy;
 mod rejections;
 mod server;
 mod tls;
+mod whip;
 
 use std::error::Error;
 use std::fs;
@@ -16,7 +18,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
-use streamsdk_signaling::{HttpSignaling, Signaling, SignalingError};
+use streamsdk_signaling::{ApiKeyTransport, HttpSignaling, Signaling, SignalingError};
 
 /// The key that stands in the recordings.
 const KEY: &str = "FAKE_API_KEY_0123456789";
@@ -69,6 +71,36 @@ async fn a_real_answer_to_a_real_request_comes_through() {
     assert_eq!(request.line(), "POST /initialise_webrtc_worker HTTP/1.1");
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.json(), recording("file_dc/request.json")["json"]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_pipeline_is_told_to_the_server_that_has_it() {
+    let mut answer: InitResponse = serde_json::from_str(&recorded_answer()).unwrap();
+    for (transport, line, has_header) in [
+        (
+            ApiKeyTransport::Legacy,
+            format!("POST /x/inference_pipelines/a%2Fb/terminate?api_key={KEY} HTTP/1.1"),
+            false,
+        ),
+        (
+            ApiKeyTransport::Header,
+            "POST /x/inference_pipelines/a%2Fb/terminate HTTP/1.1".to_owned(),
+            true,
+        ),
+    ] {
+        let mut server = server::start(server::json(200, "{}")).await;
+        let signaling = HttpSignaling::builder(format!("{}/x", server.url()));
+        let signaling = signaling.api_key(KEY).api_key_transport(transport).build().unwrap();
+        answer.context.pipeline_id = None;
+        signaling.end(&answer).await;
+        answer.context.pipeline_id = Some("a/b".to_owned());
+        signaling.end(&answer).await;
+        let request = server.request().await;
+        assert_eq!(
+            (request.line(), request.header("authorization").is_some()),
+            (&*line, has_header)
+        );
+    }
 }
 
 #[tokio::test]

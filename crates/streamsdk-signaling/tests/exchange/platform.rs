@@ -1,7 +1,7 @@
 //! Questions to Roboflow's own API, as a server in this process is asked them.
 
 use serde_json::json;
-use streamsdk_signaling::{ApiKeyTransport, Platform, SignalingError};
+use streamsdk_signaling::{ApiKeyTransport, HttpSignaling, Platform, Signaling, SignalingError};
 
 use crate::{KEY, assert_shows_no_key, server};
 
@@ -55,6 +55,17 @@ async fn turn_servers_come_in_every_form_and_the_key_travels_as_it_is_set() {
             (request.line(), request.header("authorization").is_some()),
             (&*line, has_header)
         );
+    }
+}
+
+#[tokio::test]
+async fn the_exchange_asks_for_turn_servers_where_roboflow_hosts_the_server() {
+    let body = json!({ "iceServers": [{ "urls": "turn:a" }] }).to_string();
+    for (url, expected) in [("https://serverless.roboflow.com/", 1), ("http://localhost:9001", 0)] {
+        let mut server = server::start(server::json(200, &body)).await;
+        let signaling = HttpSignaling::builder(url).platform(platform(&server)).build().unwrap();
+        assert_eq!(signaling.ice_servers().await.unwrap().len(), expected);
+        assert_eq!(server.unseen_requests(), expected);
     }
 }
 

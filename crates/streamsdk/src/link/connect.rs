@@ -8,6 +8,7 @@ use streamsdk_transport::{ConnectError, Connected, Offer, PeerConfig, VideoDirec
 
 use super::Connector;
 use super::run::{PeerLink, Ways};
+use super::server_session::ServerSession;
 use super::track::ReturnTrack;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -22,8 +23,8 @@ pub(crate) struct PeerConnector {
     pub(crate) requirements: ConnectionRequirements,
     /// The output whose frames come back on a track; `None` if nothing comes back, and data waits for no frame.
     pub(crate) returned_output: Option<Arc<str>>,
-    /// Whether Roboflow's API is asked for TURN servers, whose passwords do not last.
-    pub(crate) turn_is_fetched: bool,
+    /// Whether STUN and TURN servers are asked for before each connection: their passwords do not last.
+    pub(crate) asks_for_ice_servers: bool,
 }
 
 impl Connector for PeerConnector {
@@ -39,11 +40,11 @@ impl Connector for PeerConnector {
             video: self.requirements.video,
         };
         outputs.fill(&mut attempt.request);
-        if self.turn_is_fetched {
-            attempt.fetch_turn_servers().await;
+        if self.asks_for_ice_servers {
+            attempt.ask_for_ice_servers().await;
         }
-        let connected = attempt.connect().await?;
-        self.link(connected, outputs).await
+        let (connected, server_session) = attempt.connect().await?;
+        self.link(connected, server_session, outputs).await
     }
 }
 
@@ -56,6 +57,7 @@ impl PeerConnector {
     async fn link(
         &self,
         connected: Connected,
+        server_session: ServerSession,
         outputs: RequestedOutputs,
     ) -> Result<PeerLink, Error> {
         let Connected { peer, mut channels, video, .. } = connected;
@@ -66,7 +68,7 @@ impl PeerConnector {
         match track {
             Ok(track) => {
                 let ways = Ways { inference, source_channels: channels, sender, track };
-                Ok(PeerLink { peer, ways: Some(ways), outputs })
+                Ok(PeerLink { peer, ways: Some(ways), outputs, server_session })
             }
             Err(error) => {
                 peer.abort().await;
@@ -86,7 +88,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn connect(mut self) -> Result<Connected, Error> {
+    async fn connect(mut self) -> Result<(Connected, ServerSession), Error> {
         self.config = self.config.toward(self.endpoint.server_address().await);
         match self.try_once().await? {
             Err(ConnectError::PathTooNarrow { size }) => {
@@ -99,22 +101,28 @@ impl Attempt<'_> {
     }
 
     /// Without them it is tried all the same: many networks need none.
-    async fn fetch_turn_servers(&mut self) {
-        match self.endpoint.platform.ice_servers().await {
+    async fn ask_for_ice_servers(&mut self) {
+        match self.endpoint.signaling.ice_servers().await {
+            Ok(servers) if servers.is_empty() => {}
             Ok(servers) => {
                 self.request.webrtc_config = Some(IceConfiguration::new(servers.iter().cloned()));
                 self.config = self.config.clone().ice_servers(servers);
             }
-            Err(error) => tracing::warn!(%error, "connecting without TURN servers"),
+            Err(error) => tracing::warn!(%error, "connecting without STUN and TURN servers"),
         }
     }
 
-    async fn try_once(&self) -> Result<Result<Connected, ConnectError>, Error> {
+    async fn try_once(&self) -> Result<Result<(Connected, ServerSession), ConnectError>, Error> {
         let offer = Offer::create(self.config.clone(), &self.labels, self.video).await?;
         let mut request = self.request.clone();
         request.webrtc_offer = SessionDescription::offer(offer.sdp());
         match self.endpoint.signaling.exchange(request).await {
-            Ok(answer) => Ok(offer.accept(&answer.sdp).await),
+            Ok(answer) => {
+                let signaling = Arc::clone(&self.endpoint.signaling);
+                let session = ServerSession::new(signaling, answer);
+                let connected = offer.accept(session.answer()).await;
+                Ok(connected.map(|connected| (connected, session)))
+            }
             Err(error) => {
                 offer.abandon().await;
                 Err(error.into())

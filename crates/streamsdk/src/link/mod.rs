@@ -5,6 +5,7 @@
 mod connect;
 mod receive;
 mod run;
+mod server_session;
 mod track;
 mod watchdog;
 

@@ -7,6 +7,7 @@ use streamsdk_transport::{Channel, Peer, VideoSender};
 use tokio_util::sync::CancellationToken;
 
 use super::receive::{ChannelEnd, Receiver};
+use super::server_session::ServerSession;
 use super::track::ReturnTrack;
 use super::watchdog::{answered, overdue};
 use super::{LastHeardFn, Link, LinkContext, LinkEnd};
@@ -22,6 +23,7 @@ pub(crate) struct PeerLink {
     pub(super) peer: Peer,
     /// Until it runs.
     pub(super) ways: Option<Ways>,
+    pub(super) server_session: ServerSession,
     /// What the server was asked for.
     pub(super) outputs: RequestedOutputs,
 }
@@ -54,6 +56,7 @@ impl Link for PeerLink {
     async fn close(self, context: &LinkContext) {
         self.peer.close().await;
         context.steering.detach();
+        self.server_session.end().await;
     }
 
     async fn abort(self, context: &LinkContext) {

@@ -91,14 +91,14 @@ impl Plan {
         let context = LinkContext::new(config, tracker, every_frame, redactor);
         let returned_output =
             context.config.frame_outputs().first().map(|name| name.as_str().into());
-        let turn_is_fetched = endpoint.is_hosted && request.webrtc_config.is_none();
+        let asks_for_ice_servers = !endpoint.is_local && request.webrtc_config.is_none();
         let connector = PeerConnector {
             endpoint,
             config: peer_config,
             request,
             requirements,
             returned_output,
-            turn_is_fetched,
+            asks_for_ice_servers,
         };
         let retry = Retry::new(retry, fastrand::Rng::new());
         Ok(Self { connector, source, context, retry, frames_as_data })
