@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use streamsdk::{Ended, Event, FramePolicy, StreamConfig};
+use streamsdk::{ControlError, Ended, Event, FramePolicy, StreamConfig};
 use streamsdk_tests::{drain, next, start, start_source, worker, worker_with};
 use streamsdk_worker::WorkerConfig;
 
@@ -144,6 +144,28 @@ async fn outputs_can_be_changed_while_running() {
     }
     assert!((200..=290).contains(&with_outputs), "{with_outputs}");
     assert!(control.set_data_output(["predictions"]).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_is_not_there_or_has_no_track_is_an_error() {
+    let worker = worker().await;
+    let config = StreamConfig::default().stream_output(["image"]);
+    let mut session = start(&worker.url(), "moving_300.mp4", "motion", config).await.unwrap();
+    let control = session.control();
+    let refused = control.set_stream_output(["edges"]).await;
+    assert_eq!(refused, Err(ControlError::NoReturnedTrack));
+    let mut errors = Vec::new();
+    while let Some(event) = next(&mut session).await {
+        if let Event::Frame(frame) = event.unwrap() {
+            if frame.frame_id() == 10 {
+                control.set_data_output(["nonsense", ""]).await.unwrap();
+            }
+            errors.extend(frame.errors().iter().cloned());
+        }
+    }
+    assert!(errors.len() > 200, "{errors:?}");
+    assert!(errors.iter().all(|error| error.contains("nonsense")), "{errors:?}");
+    assert_eq!(session.summary().ended, Some(Ended::Incomplete));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -298,7 +298,11 @@ impl From<OutputError> for Error {
 
 impl From<ControlError> for Error {
     fn from(error: ControlError) -> Self {
-        Self::new(ErrorKind::Closed, Stage::Streaming, error)
+        let kind = match error {
+            ControlError::Over => ErrorKind::Closed,
+            ControlError::NoReturnedTrack => ErrorKind::Config,
+        };
+        Self::new(kind, Stage::Streaming, error)
     }
 }
 

@@ -54,11 +54,20 @@ struct SteeredLink {
     inference: ChannelSender,
 }
 
-/// The session is over: it takes no more requests.
+/// Why a session does not do what it is asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the session is over and takes no more requests")]
 #[non_exhaustive]
-pub struct ControlError;
+pub enum ControlError {
+    /// The session is over.
+    #[error("the session is over and takes no more requests")]
+    Over,
+    /// It began without a video track that comes back, and servers make none later.
+    #[error(
+        "the session began without a video track that comes back, so no output can be selected for it: \
+         name one in `StreamConfig::stream_output`, or have it come as data"
+    )]
+    NoReturnedTrack,
+}
 
 impl Steering {
     pub(crate) fn outputs(&self) -> RequestedOutputs {
@@ -83,7 +92,7 @@ impl Steering {
         let inference = {
             let mut state = self.state();
             if state.is_over {
-                return Err(ControlError);
+                return Err(ControlError::Over);
             }
             change(&mut state.outputs);
             state.link.as_ref().map(|link| link.inference.clone())
@@ -175,6 +184,6 @@ mod tests {
     async fn a_session_that_is_over_takes_no_wishes() {
         let steering = Steering::default();
         steering.end();
-        assert_eq!(steering.set_data_output(names(&["b"])).await, Err(ControlError));
+        assert_eq!(steering.set_data_output(names(&["b"])).await, Err(ControlError::Over));
     }
 }

@@ -19,6 +19,7 @@ pub struct Control {
 struct ControlInner {
     steering: Arc<Steering>,
     frames_as_data: FramesAsData,
+    has_returned_track: bool,
     tracker: Arc<SessionTracker>,
     close: CancellationToken,
     upload: CancellationToken,
@@ -26,13 +27,19 @@ struct ControlInner {
 
 impl Control {
     pub(super) fn new(context: &LinkContext, frames_as_data: FramesAsData) -> Self {
-        let LinkContext { steering, tracker, close, upload, .. } = context.clone();
-        Self { inner: Arc::new(ControlInner { steering, frames_as_data, tracker, close, upload }) }
+        let LinkContext { steering, tracker, close, upload, config, .. } = context.clone();
+        let has_returned_track = tracker.video().is_some() && !config.frame_outputs().is_empty();
+        let inner =
+            ControlInner { steering, frames_as_data, has_returned_track, tracker, close, upload };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Selects the outputs that come as data, from one of the next frames on: names, `*` for all but
     /// images, or none for metadata only. The frames of a file that travel as data go on coming. While there is
     /// no connection it holds for the next one.
+    ///
+    /// A name that the workflow does not have is no error here: the server says so with each frame
+    /// ([`FrameData::errors`](crate::FrameData::errors)). Empty names are left out.
     ///
     /// # Errors
     ///
@@ -41,22 +48,24 @@ impl Control {
         &self,
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
-        let names = names.into_iter().map(Into::into).collect();
-        let names = self.inner.frames_as_data.beside(names);
+        let names = self.inner.frames_as_data.beside(named(names));
         self.inner.steering.set_data_output(names).await
     }
 
-    /// Selects the outputs for the video track. Servers obey only if the session began with one.
+    /// Selects the output for the video track: servers take the first name, or with none the first output that is an
+    /// image. Empty names are left out. While there is no connection it holds for the next one.
     ///
     /// # Errors
     ///
-    /// When the session is over.
+    /// When the session is over, or began without a video track that comes back.
     pub async fn set_stream_output(
         &self,
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
-        let names = names.into_iter().map(Into::into).collect();
-        self.inner.steering.set_stream_output(names).await
+        if !self.inner.has_returned_track {
+            return Err(ControlError::NoReturnedTrack);
+        }
+        self.inner.steering.set_stream_output(named(names)).await
     }
 
     /// What the session and its connections have done so far.
@@ -86,6 +95,11 @@ impl Control {
     pub fn close(&self) {
         self.inner.close.cancel();
     }
+}
+
+/// Without empty names, which servers take for outputs here and leave out there.
+fn named(names: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
+    names.into_iter().map(Into::into).filter(|name: &String| !name.is_empty()).collect()
 }
 
 /// What a session and its connections have done so far, altogether.
