@@ -61,6 +61,14 @@ fn our_client_with_the_real_server(
             expect::every_frame(&report?, "image_size", |value| *value == expect::PIXELS)
         });
     }
+    // Without Roboflow's servers it gets as far as the model's weights, which are there.
+    for task in ["object-detection", "semantic-segmentation"] {
+        let name = format!("our client and the real server: a model by its id, {task}");
+        tally.check(&name, || {
+            let run = bench.our_client(cli, &server.url(), "model").model("rfdetr-nano", task);
+            expect::every_frame_failed(&run.run(LIMIT)?, "Could not connect to Roboflow API")
+        });
+    }
     tally.check("our client and the real server: an output that is not there", || {
         let run = bench.our_client(cli, &server.url(), "refused").workflow("blur");
         let report = run.stream_output("output_image").data_output("no_such_output").run(LIMIT)?;

@@ -100,6 +100,21 @@ pub fn refusal_is_explained(report: &CliReport, words: &[&str]) -> Result<String
     Ok(format!("exit status {REFUSED}: {}", one_line(finished.last_words())))
 }
 
+/// The server took what it was to run, and then failed on every frame for that reason.
+pub fn every_frame_failed(report: &CliReport, reason: &str) -> Result<String> {
+    let finished = &report.finished;
+    ensure!(!finished.succeeded(), "it did not fail");
+    let frames = report.frames.len();
+    ensure!(
+        frames == SHAPES.frames as usize,
+        "there are {frames} frames: {}",
+        finished.last_words()
+    );
+    ensure!(!report.told_the_key(), "it shows the API key");
+    contains_each(&finished.stderr, &[reason])?;
+    Ok(one_line(finished.last_words()))
+}
+
 fn contains_each(text: &str, words: &[&str]) -> Result<()> {
     match words.iter().find(|word| !text.contains(**word)) {
         Some(missing) => bail!("`{missing}` is not in what it said: {}", one_line(text)),

@@ -14,7 +14,8 @@ pub struct CliRun {
     cli: PathBuf,
     server: String,
     source: OsString,
-    workflow: PathBuf,
+    /// The options that say what the server runs.
+    processing: Vec<OsString>,
     stream_output: Vec<String>,
     data_output: Vec<String>,
     parameters: Vec<String>,
@@ -44,7 +45,7 @@ impl CliRun {
             cli: cli.into(),
             server: server.into(),
             source: source.as_ref().into(),
-            workflow: workflow("motion"),
+            processing: vec!["--workflow".into(), workflow("motion").into()],
             stream_output: Vec::new(),
             data_output: Vec::new(),
             parameters: Vec::new(),
@@ -55,7 +56,13 @@ impl CliRun {
 
     /// A workflow of `tests/peers/workflows`. Default is `motion`.
     pub fn workflow(mut self, name: &str) -> Self {
-        self.workflow = workflow(name);
+        self.processing = vec!["--workflow".into(), workflow(name).into()];
+        self
+    }
+
+    /// A model, in the place of a workflow.
+    pub fn model(mut self, id: &str, task: &str) -> Self {
+        self.processing = ["--model", id, "--task", task].map(Into::into).into();
         self
     }
 
@@ -94,8 +101,7 @@ impl CliRun {
             .arg("run")
             .arg(self.source)
             .args(["--server", &self.server])
-            .arg("--workflow")
-            .arg(self.workflow)
+            .args(self.processing)
             .args(repeated("--stream-output", &self.stream_output))
             .args(repeated("--data-output", &self.data_output))
             .args(repeated("--param", &self.parameters))
