@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use streamsdk_protocol::sdp::sends_video;
+use streamsdk_protocol::sdp::{Author, sends_video, signed};
 use tokio::sync::mpsc;
 use webrtc::peer_connection::RTCSdpType;
 
@@ -69,18 +69,23 @@ impl Answer {
         match answered.await {
             Ok(sdp) => {
                 give_up_after(&peer, &connection.tuning, config.connect_timeout);
-                let Connection { tuning, full_packets, tracks, video, incoming, .. } = connection;
+                let Connection {
+                    tuning, full_packets, dead_after, tracks, video, incoming, ..
+                } = connection;
                 tokio::spawn(prove(Path {
                     tuning,
                     full_packets,
                     connection_state: peer.connection_state().clone(),
                     credentials: IceCredentials::of(&sdp, offer),
+                    peer: Author::of(offer),
+                    has_video: Negotiated::of(&sdp).is_some(),
+                    dead_after,
                 }));
                 let incoming_track = receive_video.then_some(tracks);
                 let slot = VideoSlot { outgoing, incoming: incoming_track, link: video };
                 let video = slot.start(&sdp, peer.connection_state());
                 let incoming = IncomingChannels { peer: peer.clone(), channels: incoming };
-                Ok(Self { sdp, peer, incoming, video })
+                Ok(Self { sdp: signed(&sdp), peer, incoming, video })
             }
             Err(error) => {
                 peer.abort().await;

@@ -22,6 +22,7 @@ use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::runtime::EngineRuntime;
+use crate::runtime::clock::MAX_RATE;
 use crate::runtime::fragments::known_route;
 use crate::runtime::interfaces::bind_addresses;
 use crate::runtime::narrow_peers;
@@ -36,7 +37,7 @@ use crate::{EndReason, PeerConfig, PeerState};
 /// receive loop of the peer, and the peer's that of this side.
 const MAX_MESSAGE_SIZE: u32 = 262_144;
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
-const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Channels of the peer that may wait to be taken.
 const MAX_INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
@@ -56,6 +57,7 @@ pub(crate) struct Connection {
     /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) close_timeout: Duration,
+    pub(crate) dead_after: Duration,
     gathered: watch::Receiver<bool>,
     inbound: InboundLimits,
 }
@@ -118,6 +120,7 @@ impl Connection {
             video,
             full_packets,
             close_timeout: config.close_timeout,
+            dead_after: config.dead_after,
             gathered,
             inbound,
         })
@@ -164,8 +167,9 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
 
 fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
     // The engine gives a peer up after the sum of the two: silent for the first half it is
-    // "disconnected", which may pass, after the second it has failed.
-    let half = config.dead_after / 2;
+    // "disconnected", which may pass, after the second it has failed. Its clock may be that much faster, and
+    // a silent peer is given up before that by ourselves.
+    let half = config.dead_after / 2 * MAX_RATE;
     // A pair of addresses is tried for as long as a connection is waited for; the engine's own
     // seven tries are over after 140 ms at this interval.
     let checks = config.connect_timeout.as_millis() / ICE_CHECK_INTERVAL.as_millis();

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use streamsdk_protocol::sdp::signed;
+use streamsdk_protocol::sdp::{Author, signed};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::{PeerConnection, RTCSdpType};
@@ -15,7 +15,7 @@ use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
-use crate::video::OutgoingTrack;
+use crate::video::{Negotiated, OutgoingTrack};
 use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
     CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
@@ -41,6 +41,7 @@ struct EngineHandle {
     connection: Arc<dyn PeerConnection>,
     tuning: Arc<RuntimeTuning>,
     full_packets: FullPackets,
+    dead_after: Duration,
 }
 
 impl std::fmt::Debug for EngineHandle {
@@ -104,8 +105,8 @@ impl Offer {
             .await
             .ok_or(OfferError::GatheringTimeout { limit: config.gather_timeout })?;
         connection.tuning.pause_reading();
-        let Connection { tuning, full_packets, .. } = connection;
-        let engine = EngineHandle { connection: engine, tuning, full_packets };
+        let Connection { tuning, full_packets, dead_after, .. } = connection;
+        let engine = EngineHandle { connection: engine, tuning, full_packets, dead_after };
         let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
@@ -249,6 +250,9 @@ impl ConnectAttempt<'_> {
             full_packets: *full_packets,
             connection_state: self.peer.connection_state().clone(),
             credentials: IceCredentials::of(self.offer, self.answer),
+            peer: Author::of(self.answer),
+            has_video: Negotiated::of(self.answer).is_some(),
+            dead_after: self.engine.dead_after,
         };
         match path.prove_and_watch().await {
             ProbeOutcome::Vanishes => {

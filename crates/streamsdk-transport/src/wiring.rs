@@ -2,18 +2,21 @@
 //! that is proved and watched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use streamsdk_protocol::sdp::Author;
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
 
+use crate::PeerState;
 use crate::connection_state::ConnectionState;
 use crate::description::with_known_algorithms;
-use crate::runtime::gone;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
+use crate::runtime::{clock, gone};
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{Video, VideoReceiver, VideoSender};
 
@@ -64,15 +67,37 @@ pub(crate) struct Path {
     pub(crate) connection_state: ConnectionState,
     /// `None` if a description does not have them: nothing is asked of the peer then.
     pub(crate) credentials: Option<IceCredentials>,
+    /// Who wrote the peer's description.
+    pub(crate) peer: Author,
+    pub(crate) has_video: bool,
+    pub(crate) dead_after: Duration,
 }
 
 impl Path {
     /// Proves it, and then looks whether the peer is still there for as long as the connection stands.
     pub(crate) async fn prove_and_watch(self) -> ProbeOutcome {
-        let Self { tuning, full_packets, connection_state, credentials } = self;
-        let proved = tuning.path.probe_for(&connection_state, credentials.clone(), full_packets);
+        let Self { tuning, full_packets, connection_state, credentials, .. } = &self;
+        let proved = tuning.path.probe_for(connection_state, credentials.clone(), *full_packets);
         let outcome = proved.await;
-        gone::watch(&connection_state, &tuning, credentials);
+        tokio::spawn(self.watch());
         outcome
+    }
+
+    /// Looks after a connection from when it stands until it is over.
+    async fn watch(self) {
+        let Self { tuning, connection_state: state, .. } = &self;
+        let mut watch = state.watch();
+        // The sender lives in `state`.
+        let _ = watch.wait_for(|state| *state != PeerState::Connecting).await;
+        if !self.has_video {
+            let round_trip = tuning.path.round_trip();
+            tuning.clock.set_rate(round_trip.map_or(1.0, |time| clock::rate(time, self.peer)));
+        }
+        tokio::select! {
+            _ = state.ended() => {}
+            reason = gone::watch(state, tuning, self.credentials.as_ref(), self.dead_after) => {
+                state.end(reason);
+            }
+        }
     }
 }

@@ -9,7 +9,6 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -18,8 +17,8 @@ use tracing::debug;
 
 use super::probe::IceCredentials;
 use super::tuning::RuntimeTuning;
+use crate::EndReason;
 use crate::connection_state::ConnectionState;
-use crate::{EndReason, PeerState};
 
 /// A peer is asked after it has said nothing for so long: with data or video under way it never is silent for
 /// that long, without them it says something every second or two.
@@ -30,29 +29,43 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
 /// A peer may take so much longer than the host that it is on.
 const PROCESS_GRACE: Duration = Duration::from_millis(150);
+/// What stands for a longer limit.
+const MAX_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A STUN Binding indication, which nobody answers and everybody knows (RFC 8489): the keepalive of ICE.
 const BINDING_INDICATION: [u8; 20] =
     [0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Ends the connection when its peer is gone. Looks for that from when the connection stands.
-pub(crate) fn watch(
-    connection_state: &ConnectionState,
-    tuning: &Arc<RuntimeTuning>,
-    credentials: Option<IceCredentials>,
-) {
-    let Some(credentials) = credentials else { return };
-    let (state, tuning) = (connection_state.clone(), Arc::clone(tuning));
-    tokio::spawn(async move {
-        let mut watch = state.watch();
-        let gone = async {
-            let _ = watch.wait_for(|state| *state == PeerState::Connected).await;
-            gone(&state, &tuning, &credentials).await;
-        };
-        tokio::select! {
-            _ = state.ended() => {}
-            () = gone => state.end(EndReason::PeerGone),
+/// Why a connection that stands is over: its peer is gone, or silent for longer than it may be.
+pub(crate) async fn watch(
+    state: &ConnectionState,
+    tuning: &RuntimeTuning,
+    credentials: Option<&IceCredentials>,
+    dead_after: Duration,
+) -> EndReason {
+    let gone = async {
+        match credentials {
+            Some(credentials) => gone(state, tuning, credentials).await,
+            // Nothing can be asked of it.
+            None => std::future::pending().await,
         }
-    });
+    };
+    tokio::select! {
+        () = gone => EndReason::PeerGone,
+        () = silent(state, dead_after) => EndReason::PeerSilent,
+    }
+}
+
+/// Resolves when nothing was heard of the peer for so long.
+async fn silent(state: &ConnectionState, limit: Duration) {
+    let begun = Instant::now();
+    loop {
+        let heard = state.heard().get().unwrap_or(begun);
+        let silent = heard.checked_add(limit).unwrap_or_else(|| heard + MAX_LIMIT);
+        if silent <= Instant::now() {
+            return;
+        }
+        sleep_until(silent).await;
+    }
 }
 
 /// Resolves when the peer is gone.

@@ -10,11 +10,13 @@
 //!   then sleeps until a timer of the retransmission kind.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
+//! * Its clock runs faster than time once a connection without tracks stands ([`clock`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
 
 mod alert;
+pub(crate) mod clock;
 mod close_notify;
 pub(crate) mod fragments;
 pub(crate) mod gone;
@@ -39,7 +41,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 use tracing::debug;
@@ -94,6 +96,7 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let duration = self.tuning.clock.real(duration);
         let has_fast_timers = self.tuning.has_fast_timers();
         self.tokio.sleep(if has_fast_timers { duration.min(MAX_FAST_TIMER) } else { duration })
     }
@@ -121,7 +124,11 @@ impl Runtime for EngineRuntime {
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        self.tokio.interval(period)
+        self.tokio.interval(self.tuning.clock.real(period))
+    }
+
+    fn now(&self) -> Instant {
+        self.tuning.clock.now()
     }
 
     fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {

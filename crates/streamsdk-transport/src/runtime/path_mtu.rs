@@ -55,12 +55,20 @@ pub(crate) struct PathMtu {
     way: OnceLock<(Weak<RawUdpSocket>, SocketAddr)>,
     /// Says that there is a way.
     destination_found: Notify,
-    probes: Mutex<HashMap<ProbeId, Option<Instant>>>,
+    probes: Mutex<HashMap<ProbeId, SentProbe>>,
     answers: Notify,
     probing: AtomicBool,
+    /// The shortest of those that were measured.
+    round_trip: Mutex<Option<Duration>>,
     /// Larger payloads may have been cut up.
     max_unfragmented: AtomicUsize,
     fragmented: AtomicU64,
+}
+
+#[derive(Debug)]
+struct SentProbe {
+    sent: Instant,
+    answered: Option<Instant>,
 }
 
 impl Default for PathMtu {
@@ -72,6 +80,7 @@ impl Default for PathMtu {
             probes: Mutex::default(),
             answers: Notify::new(),
             probing: AtomicBool::new(false),
+            round_trip: Mutex::default(),
             max_unfragmented: AtomicUsize::new(usize::MAX),
             fragmented: AtomicU64::new(0),
         }
@@ -106,14 +115,20 @@ impl PathMtu {
         }
         let mut taken = 0;
         for id in packets.chunks(meta.stride.max(1)).filter_map(answered_probe) {
-            if let Some(answered) = lock(&self.probes).get_mut(&id) {
-                answered.get_or_insert_with(Instant::now);
+            if let Some(probe) = lock(&self.probes).get_mut(&id) {
+                let answered = *probe.answered.get_or_insert_with(Instant::now);
+                self.note_round_trip(answered - probe.sent);
                 taken += 1;
                 self.answers.notify_one();
             }
         }
         // GRO may have put it together with packets of the same size that are for the engine.
         taken > 0 && packets.len() <= meta.stride
+    }
+
+    /// The shortest time in which the peer answered a probe; `None` if it answered none.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        *lock(&self.round_trip)
     }
 
     /// Packets that were larger than what is known to arrive in one piece.
@@ -153,6 +168,11 @@ impl PathMtu {
     /// Lets routers cut packets up, where it is not known whether that is needed.
     pub(crate) fn allow_fragments(&self) {
         self.allow(Fragments::Anywhere);
+    }
+
+    fn note_round_trip(&self, measured: Duration) {
+        let mut shortest = lock(&self.round_trip);
+        *shortest = Some(shortest.map_or(measured, |known| known.min(measured)));
     }
 
     fn allow(&self, fragments: Fragments) {
@@ -304,7 +324,7 @@ impl PathMtu {
     }
 
     fn answered(&self, id: ProbeId) -> Option<Instant> {
-        lock(&self.probes).get(&id).copied().flatten()
+        lock(&self.probes).get(&id).and_then(|probe| probe.answered)
     }
 
     fn any_answered(&self, ids: &[ProbeId]) -> bool {
@@ -321,7 +341,7 @@ impl PathMtu {
     ) -> Option<ProbeId> {
         let socket = socket.upgrade()?;
         let MtuProbe { id, packet } = MtuProbe::new(credentials, size)?;
-        lock(&self.probes).insert(id, None);
+        lock(&self.probes).insert(id, SentProbe { sent: Instant::now(), answered: None });
         if let Err(error) = socket.send_packet(to, &packet) {
             debug!(%error, size, "a probe was not sent");
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
 use super::handshake::Handshake;
 use super::path_mtu::PathMtu;
@@ -15,6 +16,7 @@ const MIN_GSO_LIMIT: usize = 4;
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeTuning {
+    pub(crate) clock: EngineClock,
     pub(crate) gate: ReadGate,
     pub(crate) heard: LastHeard,
     pub(crate) path: PathMtu,
