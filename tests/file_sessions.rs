@@ -56,8 +56,7 @@ async fn motion_comes_with_boxes_that_can_be_read() {
     let config = images().data_output(["predictions"]);
     let session = start(&worker.url(), "moving_300.mp4", "motion", config).await.unwrap();
     let (results, _) = drain(session).await.unwrap();
-    let found: usize =
-        results.iter().map(|data| data.predictions().unwrap().unwrap().predictions.len()).sum();
+    let found: usize = results.iter().map(|data| data.detections().unwrap().unwrap().len()).sum();
     assert!(found > 100, "{found} boxes in 300 frames of moving things");
 }
 

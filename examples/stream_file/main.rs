@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(event) = session.next().await {
         match event? {
             Event::Frame(frame) => {
-                let found = frame.predictions()?.map_or(0, |found| found.predictions.len());
+                let found = frame.detections()?.map_or(0, |found| found.len());
                 println!(
                     "frame {}: {found} found, {} bytes",
                     frame.frame_id(),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use streamsdk_protocol::chunk::Reassembler;
-use streamsdk_protocol::detections::Detections;
+use streamsdk_protocol::predictions::Predictions;
 use streamsdk_protocol::output::{Output, OutputMessage};
 use streamsdk_protocol::{Limits, Redactor};
 
@@ -33,7 +33,7 @@ fn read(output: &Output) {
     let without_images = output.json_without_images();
     assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));
     let _ = output.serialization_error();
-    let _ = output.parse::<Detections>();
+    assert!(output.parse::<Predictions>().is_ok());
     for image in output.images().unwrap_or_default() {
         let _ = image.jpeg();
     }

@@ -7,7 +7,8 @@
 //! 2. The data channel [`INFERENCE_CHANNEL`] carries results to the client as chunked messages
 //!    ([`chunk`]) that hold JSON, often compressed ([`output`]), and takes [`control`] messages back;
 //!    [`ack`] keeps the window between the two, and [`pairing`] finds the frame of the video track
-//!    that a result is about.
+//!    that a result is about;
+//!    [`predictions`] has the shapes of what models say.
 //! 3. The data channel [`UPLOAD_CHANNEL`] carries a video file to the server ([`upload`]).
 //!
 //! [`model`] makes the workflow that runs a model by itself; [`proxy`] is how a device asks a backend of its own.
@@ -25,7 +26,6 @@ pub mod ack;
 pub mod address;
 pub mod chunk;
 pub mod control;
-pub mod detections;
 mod gzip;
 pub mod init;
 mod limits;
@@ -34,6 +34,7 @@ pub mod output;
 pub mod pairing;
 mod pool;
 pub mod proxy;
+pub mod predictions;
 mod redact;
 pub mod rejection;
 pub mod sdp;

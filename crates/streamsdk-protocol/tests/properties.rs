@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use streamsdk_protocol::ack::{AckSender, AckWindow};
 use streamsdk_protocol::chunk::{ChunkHeader, ChunkedMessage, Reassembler, split};
 use streamsdk_protocol::control::ControlMessage;
-use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
 use streamsdk_protocol::output::{
     OutgoingMessage, OutgoingValue, OutputMessage, Outputs, VideoMetadata,
 };
+use streamsdk_protocol::predictions::Predictions;
 use streamsdk_protocol::rejection::Rejection;
 use streamsdk_protocol::sdp::{check_answer, check_offer};
 use streamsdk_protocol::upload::{UploadAssembler, UploadEvent, UploadPlan, WAITING_OVERHEAD};
@@ -299,7 +299,7 @@ fn use_everything(outputs: &Outputs) {
         assert!(output.json().len() <= 2 * output.raw().len() + 1_000);
         assert!(output.parse::<Value>().is_ok(), "{:?}", output.raw());
         let _ = (output.serialization_error(), format!("{output:?}"));
-        let _ = output.parse::<Detections>();
+        assert!(output.parse::<Predictions>().is_ok());
         let without_images = output.json_without_images();
         assert_eq!(without_images.is_none(), output.image().is_some());
         assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));

@@ -2,11 +2,12 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use streamsdk_media::{ConvertError, Frame, PixelFormat, jpeg};
-use streamsdk_protocol::detections::Detections;
 use streamsdk_protocol::output::{
     EncodedImage, OddFields, Output, OutputError, OutputMessage, Outputs, VideoMetadata,
 };
+use streamsdk_protocol::predictions::{Detections, Predictions};
 use streamsdk_video::{LazyPicture, PictureError};
 use thiserror::Error;
 
@@ -93,14 +94,49 @@ impl FrameData {
         names.filter_map(|name| self.image_called(&name)).collect()
     }
 
-    /// The output `predictions` as detections; `None` when there is no such output, or it is null. A box
+    /// What a model says about the frame: the output `predictions`. `None` when there is no such output, or
+    /// it is null.
+    ///
+    /// It is read at each call, and not before. An odd item does not cost the others, and a shape that is
+    /// not known is [`Predictions::Other`].
+    ///
+    /// # Errors
+    ///
+    /// If the output cannot be read as JSON at all.
+    pub fn predictions(&self) -> Result<Option<Predictions>, OutputError> {
+        self.predictions_of("predictions")
+    }
+
+    /// As [`FrameData::predictions`], of the output called `name`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`FrameData::predictions`].
+    pub fn predictions_of(&self, name: &str) -> Result<Option<Predictions>, OutputError> {
+        self.parsed(name)
+    }
+
+    /// The boxes of the output `predictions`; `None` when there is no such output, or it is null. A box
     /// that cannot be read does not cost the others.
     ///
     /// # Errors
     ///
-    /// If the output has another shape; read it with [`FrameData::output`].
-    pub fn predictions(&self) -> Result<Option<Detections>, OutputError> {
-        self.output("predictions").map_or(Ok(None), Output::parse)
+    /// If the output has another shape; read it with [`FrameData::predictions`].
+    pub fn detections(&self) -> Result<Option<Detections>, OutputError> {
+        self.detections_of("predictions")
+    }
+
+    /// As [`FrameData::detections`], of the output called `name`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`FrameData::detections`].
+    pub fn detections_of(&self, name: &str) -> Result<Option<Detections>, OutputError> {
+        self.parsed(name)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, OutputError> {
+        self.output(name).filter(|output| output.json() != "null").map(Output::parse).transpose()
     }
 }
 
@@ -283,9 +319,25 @@ mod tests {
         let data = data(
             r#"{"predictions":{"predictions":[{"x":1,"y":2,"width":3,"height":4,"confidence":0.5,"class":"a","speed":NaN}]}}"#,
         );
-        let found = data.predictions().unwrap().unwrap();
+        let found = data.detections().unwrap().unwrap();
         assert_eq!(found.predictions[0].extra["speed"], serde_json::Value::Null);
         let odd: Vec<_> = data.odd_fields().iter().map(|odd| &*odd.field).collect();
         assert_eq!((odd, data.odd_fields().count()), (vec!["predictions.predictions[0].speed"], 1));
+    }
+
+    #[test]
+    fn predictions_are_read_by_the_shape_that_they_have() {
+        let data = data(
+            r#"{"predictions":{"predictions":[]},"kind":{"top":"cat","predictions":[]},"n":1,"none":null}"#,
+        );
+        assert!(matches!(data.predictions(), Ok(Some(Predictions::Detections(_)))));
+        assert!(matches!(data.predictions_of("kind"), Ok(Some(Predictions::Classification(_)))));
+        assert!(matches!(data.predictions_of("n"), Ok(Some(Predictions::Other(_)))));
+        assert!(data.detections().unwrap().is_some_and(|found| found.is_empty()));
+        assert!(data.detections_of("kind").is_err());
+        for absent in ["none", "other"] {
+            assert!(data.predictions_of(absent).unwrap().is_none());
+            assert!(data.detections_of(absent).unwrap().is_none());
+        }
     }
 }

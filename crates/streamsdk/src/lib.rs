@@ -131,13 +131,16 @@ pub use streamsdk_media::jpeg::JpegError;
 pub use streamsdk_media::mp4;
 pub use streamsdk_media::video::EncodedFrame;
 pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
-pub use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
 pub use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
 pub use streamsdk_protocol::model::{TaskType, UnsupportedTask};
 pub use streamsdk_protocol::output::{
     EncodedImage, OddField, OddFields, Oddity, Output, OutputError, Outputs, VideoMetadata,
 };
 pub use streamsdk_protocol::pairing::{Evidence, PairingStatistics};
+pub use streamsdk_protocol::predictions::{
+    ClassScore, Classification, Detection, Detections, EncodedMask, ImageSize, Keypoint, Mask,
+    MaskError, MultiLabel, Point, Predictions, RleMask, Segmentation,
+};
 pub use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection, RejectionReason};
 pub use streamsdk_protocol::{ApiKey, Limits};
 pub use streamsdk_signaling::{

@@ -20,21 +20,26 @@ impl EncodedImage {
     ///
     /// [`OutputError::Base64`] when it is none. Whether it is a JPEG is found out by who decodes it.
     pub fn jpeg(&self) -> Result<Bytes, OutputError> {
-        let base64 = self.without_media_type();
-        base64_simd::STANDARD
-            .decode_to_vec(base64)
-            // Some encoders break lines, or leave the padding out.
-            .or_else(|_| base64_simd::forgiving_decode_to_vec(base64))
-            .map(Bytes::from)
-            .map_err(|_| OutputError::Base64 { len: base64.len() })
+        decode(&self.base64)
     }
+}
 
-    /// What stands behind `data:image/jpeg;base64,`, which some servers write as for a web page.
-    fn without_media_type(&self) -> &[u8] {
-        match self.base64.strip_prefix(b"data:") {
-            Some(rest) => memchr::memchr(b',', rest).map_or(rest, |comma| &rest[comma + 1..]),
-            None => &self.base64,
-        }
+/// The file that base64 holds.
+pub(crate) fn decode(base64: &[u8]) -> Result<Bytes, OutputError> {
+    let base64 = without_media_type(base64);
+    base64_simd::STANDARD
+        .decode_to_vec(base64)
+        // Some encoders break lines, or leave the padding out.
+        .or_else(|_| base64_simd::forgiving_decode_to_vec(base64))
+        .map(Bytes::from)
+        .map_err(|_| OutputError::Base64 { len: base64.len() })
+}
+
+/// What stands behind `data:image/jpeg;base64,`, which some servers write as for a web page.
+fn without_media_type(base64: &[u8]) -> &[u8] {
+    match base64.strip_prefix(b"data:") {
+        Some(rest) => memchr::memchr(b',', rest).map_or(rest, |comma| &rest[comma + 1..]),
+        None => base64,
     }
 }
 

@@ -20,6 +20,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use image::decode as decode_image;
 pub use image::{EncodedImage, output_name};
 pub use odd::{OddField, OddFields, Oddity};
 pub use read::{Output, OutputError, OutputMessage, Outputs};

@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 use streamsdk_media::{Frame, PixelFormat};
-use streamsdk_protocol::detections::{Detection, Detections, ImageSize};
+use streamsdk_protocol::predictions::{Detection, Detections, ImageSize};
 
 use super::canvas::{Area, Rgb, outline};
 use super::parameters::number;
@@ -161,22 +161,11 @@ fn report(frame: &Frame, found: &[Blob]) -> Detections {
         let Area { left, top, right, bottom } = blob.area;
         // A difference of half the range is as sure as it gets.
         let contrast = blob.weight as f64 / blob.pixels as f64 / 128.0;
-        Detection {
-            x: (left + right) as f64 / 2.0,
-            y: (top + bottom) as f64 / 2.0,
-            width: (right - left) as f64,
-            height: (bottom - top) as f64,
-            confidence: (contrast.min(1.0) * 1000.0).round() / 1000.0,
-            class: "motion".to_owned(),
-            class_id: 0,
-            extra: Map::new(),
-        }
+        let confidence = (contrast.min(1.0) * 1000.0).round() / 1000.0;
+        Detection::new("motion", confidence, [left, top, right, bottom].map(|edge| edge as f64))
     };
-    Detections {
-        image: ImageSize { width: Some(frame.width()), height: Some(frame.height()) },
-        predictions: found.iter().map(detection).collect(),
-        unreadable: Vec::new(),
-    }
+    let size = ImageSize::new(frame.width(), frame.height());
+    Detections::new(size, found.iter().map(detection).collect())
 }
 
 #[cfg(test)]
