@@ -13,7 +13,8 @@ pub const MAX_DIMENSION: u32 = 16_384;
 /// One picture, perhaps with the time at which it belongs.
 ///
 /// The pixels are shared: cloning a frame is cheap and copies none of them. They cannot be changed
-/// in place either; whoever draws takes a copy with [`Frame::into_packed`] and makes a new frame.
+/// in place either; whoever draws does it on a [`Canvas`](crate::draw::Canvas), or takes a copy with
+/// [`Frame::into_packed`] and makes a new frame.
 #[derive(Clone)]
 pub struct Frame {
     format: PixelFormat,
@@ -49,16 +50,21 @@ impl Frame {
         data: impl Into<Bytes>,
     ) -> Result<Self, FrameError> {
         check_dimensions(width, height)?;
-        let mut rest = data.into();
+        let data = data.into();
         let expected = format.plane_sizes(width, height).map(PlaneSize::bytes).sum();
-        if rest.len() != expected {
-            return Err(FrameError::Length { plane: 0, expected, actual: rest.len() });
+        if data.len() != expected {
+            return Err(FrameError::Length { plane: 0, expected, actual: data.len() });
         }
+        Ok(Self::of_packed(format, width, height, data))
+    }
+
+    /// As [`Frame::packed`], of a picture that is known to be one.
+    pub(crate) fn of_packed(format: PixelFormat, width: u32, height: u32, mut data: Bytes) -> Self {
         let mut planes = <[Plane; 3]>::default();
         for (plane, size) in planes.iter_mut().zip(format.plane_sizes(width, height)) {
-            *plane = Plane { data: rest.split_to(size.bytes()), stride: size.row_bytes };
+            *plane = Plane { data: data.split_to(size.bytes()), stride: size.row_bytes };
         }
-        Ok(Self::new(format, width, height, planes))
+        Self::new(format, width, height, planes)
     }
 
     /// Makes a frame of planes whose rows may have padding.
@@ -218,7 +224,7 @@ impl Plane {
     }
 }
 
-fn check_dimensions(width: u32, height: u32) -> Result<(), FrameError> {
+pub(crate) fn check_dimensions(width: u32, height: u32) -> Result<(), FrameError> {
     match (width, height) {
         (0, _) | (_, 0) => Err(FrameError::Empty { width, height }),
         _ if width > MAX_DIMENSION || height > MAX_DIMENSION => {

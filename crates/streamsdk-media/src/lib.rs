@@ -4,6 +4,7 @@
 //! planes are shared: cloning one copies no pixels. From there:
 //!
 //! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture;
+//! - [`draw`] draws on it: areas, lines, outlines, text;
 //! - [`jpeg`] decodes and encodes;
 //! - [`video`] encodes and decodes VP8 and H264 for live connections;
 //! - [`Timestamp`] says when a frame belongs, in ticks of a [`TimeBase`], and [`StreamClock`] when it
@@ -50,6 +51,7 @@
 
 mod color;
 mod convert;
+pub mod draw;
 #[cfg(feature = "ffmpeg")]
 pub mod ffmpeg;
 mod format;

@@ -126,6 +126,8 @@ pub use streamsdk_capture::{
 };
 #[cfg(feature = "url")]
 pub use streamsdk_download::{DownloadError, DownloadProgress, DownloadRefusal};
+pub use streamsdk_draw::{DrawOptions, Drawable, draw};
+pub use streamsdk_media::draw::{Area, Canvas, Color};
 pub use streamsdk_media::jpeg::JpegError;
 #[cfg(feature = "video-writer")]
 pub use streamsdk_media::mp4;

@@ -1,7 +1,5 @@
 //! Frames that are drawn.
 
-mod canvas;
-mod font;
 mod scene;
 
 use std::fmt;
@@ -35,7 +33,8 @@ pub struct TestPattern {
     is_paced: bool,
     limit: u64,
     stop_handle: StopHandle,
-    scene: Scene,
+    /// Made with the first frame.
+    scene: Option<Scene>,
     started: Option<Instant>,
     next: u64,
 }
@@ -55,7 +54,7 @@ impl TestPattern {
             is_paced: true,
             limit: u64::MAX,
             stop_handle: StopHandle::default(),
-            scene: Scene::new(width, height),
+            scene: None,
             started: None,
             next: 0,
         }
@@ -100,19 +99,22 @@ impl TestPattern {
         Duration::try_from_secs_f64(number as f64 / self.fps).unwrap_or(Duration::MAX)
     }
 
-    fn draw(&self, number: u64) -> Result<Frame, CaptureError> {
+    fn draw(&mut self, number: u64) -> Result<Frame, CaptureError> {
         let time = self.time_of(number);
         let shown = match self.is_paced {
             true => SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
             false => time,
         };
-        let pixels = self.scene.draw(number, &clock(shown));
         let ticks = time.as_secs_f64() * f64::from(TimeBase::RTP_VIDEO.den());
-        Frame::packed(PixelFormat::I420, self.format.width, self.format.height, pixels)
-            .map(|frame| frame.at(Timestamp::new(ticks.round() as i64, TimeBase::RTP_VIDEO)))
-            .map_err(failed)?
-            .convert(self.format.pixel_format)
-            .map_err(failed)
+        let stamp = Timestamp::new(ticks.round() as i64, TimeBase::RTP_VIDEO);
+        let scene = match &self.scene {
+            Some(scene) => scene,
+            None => self
+                .scene
+                .insert(Scene::new(self.format.width, self.format.height).map_err(failed)?),
+        };
+        let frame = scene.draw(number, &clock(shown)).at(stamp);
+        frame.convert(self.format.pixel_format).map_err(failed)
     }
 }
 

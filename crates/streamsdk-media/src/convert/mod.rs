@@ -1,6 +1,7 @@
 //! From one pixel format to another.
 
 mod chroma;
+mod formula;
 mod gray;
 mod range;
 mod recolor;
@@ -8,6 +9,7 @@ mod rgb;
 #[cfg(any(feature = "vp8", feature = "h264"))]
 mod scratch;
 
+pub(crate) use self::formula::samples;
 pub(crate) use self::rgb::swap_in_place as swap_channels;
 #[cfg(any(feature = "vp8", feature = "h264"))]
 pub(crate) use self::scratch::Scratch;

@@ -4,8 +4,9 @@
 //! says, which is computed once for four pixels. Luma, most of the work, is 16-bit arithmetic, so that
 //! the compiler turns the loop into vector code.
 
-use super::{Target, range, rgb};
-use crate::{ColorMatrix, ColorRange, ColorSpace, Frame};
+use super::formula::{Levels, Shares};
+use super::{Target, range};
+use crate::{ColorSpace, Frame};
 
 /// Both pictures are in I420 and of one size.
 pub(super) fn recolor(source: &Frame, target: &mut Target) {
@@ -127,37 +128,6 @@ impl Luma {
     fn one(&self, luma: u8, added: i16) -> u8 {
         let scaled = (i16::from(luma) - 128) * self.scale + added;
         ((scaled >> LUMA_BITS) + self.middle).clamp(0, 255) as u8
-    }
-}
-
-/// Shares of the colours in luma.
-struct Shares {
-    red: f64,
-    green: f64,
-    blue: f64,
-}
-
-impl Shares {
-    fn of(matrix: ColorMatrix) -> Self {
-        let shares = rgb::standard(matrix).get_kr_kb();
-        let (red, blue) = (f64::from(shares.kr), f64::from(shares.kb));
-        Self { red, green: 1.0 - red - blue, blue }
-    }
-}
-
-/// Where black is, and how many steps luma and chroma have.
-struct Levels {
-    black: f64,
-    luma: f64,
-    chroma: f64,
-}
-
-impl Levels {
-    fn of(range: ColorRange) -> Self {
-        match range {
-            ColorRange::Limited => Self { black: 16.0, luma: 219.0, chroma: 224.0 },
-            ColorRange::Full => Self { black: 0.0, luma: 255.0, chroma: 255.0 },
-        }
     }
 }
 

@@ -31,13 +31,13 @@
 //! assert!(processors.find("size").is_some());
 //! ```
 
-mod canvas;
 mod context;
 mod edges;
 mod grayscale;
 mod motion;
 mod parameters;
 mod passthrough;
+mod shrunk;
 
 use std::collections::BTreeMap;
 use std::fmt;

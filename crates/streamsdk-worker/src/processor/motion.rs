@@ -1,9 +1,11 @@
 use serde_json::{Map, Value, json};
+use streamsdk_draw::{DrawOptions, draw};
+use streamsdk_media::draw::Color;
 use streamsdk_media::{Frame, PixelFormat};
 use streamsdk_protocol::predictions::{Detection, Detections, ImageSize};
 
-use super::canvas::{Area, Rgb, outline};
 use super::parameters::number;
+use super::shrunk::{Area, Rgb};
 use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
 /// Pictures are looked at with at most about so many pixels a side.
@@ -12,7 +14,7 @@ const MAX_WORKING_SIDE: usize = 320;
 /// it leaves no trail; a thing that stops has become background after three to five seconds.
 const STILL_SHIFT: u32 = 4;
 const MOVING_SHIFT: u32 = 6;
-const BOX_COLOUR: [u8; 3] = [57, 255, 20];
+const BOX_COLOUR: Color = Color::rgb(57, 255, 20);
 
 /// Finds what moves against a slowly adapting background.
 #[derive(Default)]
@@ -52,7 +54,7 @@ impl Processor for Motion {
     ) -> Result<ProcessorOutputs, ProcessorError> {
         let settings = MotionSettings::read(context.parameters())?;
         let (width, height) = (frame.width() as usize, frame.height() as usize);
-        let mut rgb = frame.convert(PixelFormat::Rgb24)?.into_packed();
+        let rgb = frame.convert(PixelFormat::Rgb24)?.to_packed();
         let factor = (width.max(height) / MAX_WORKING_SIDE).max(1);
         let mut found = self.find(&Rgb::shrunk(&rgb, width, height, factor), &settings);
         for blob in &mut found {
@@ -61,14 +63,13 @@ impl Processor for Motion {
             (*right, *bottom) = ((*right * factor).min(width), (*bottom * factor).min(height));
         }
 
-        let outputs = ProcessorOutputs::new().json("predictions", json!(report(frame, &found)));
+        let report = report(frame, &found);
+        let outputs = ProcessorOutputs::new().json("predictions", json!(report));
         if !context.wants("image") {
             return Ok(outputs);
         }
-        let areas: Vec<Area> = found.iter().map(|blob| blob.area).collect();
-        outline(&mut rgb, width, height, &areas, BOX_COLOUR);
-        let image = Frame::packed(PixelFormat::Rgb24, frame.width(), frame.height(), rgb)?;
-        Ok(outputs.image("image", image))
+        let options = DrawOptions::default().labels(false).color(BOX_COLOUR);
+        Ok(outputs.image("image", draw(frame.clone(), &report, &options)))
     }
 }
 

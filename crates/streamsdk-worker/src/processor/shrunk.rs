@@ -43,32 +43,6 @@ pub(super) struct Area {
     pub(super) bottom: usize,
 }
 
-/// Draws outlines of `areas` into packed RGB pixels.
-pub(super) fn outline(
-    rgb: &mut [u8],
-    width: usize,
-    height: usize,
-    areas: &[Area],
-    colour: [u8; 3],
-) {
-    let thickness = (width.min(height) / 160).max(1);
-    let mut fill = |left: usize, top: usize, right: usize, bottom: usize| {
-        for y in top..bottom.min(height) {
-            for x in left..right.min(width) {
-                let at = (y * width + x) * 3;
-                rgb[at..at + 3].copy_from_slice(&colour);
-            }
-        }
-    };
-    for Area { left, top, right, bottom } in areas.iter().copied() {
-        let (inner_left, inner_top) = (left + thickness, top + thickness);
-        fill(left, top, right, inner_top);
-        fill(left, bottom.saturating_sub(thickness), right, bottom);
-        fill(left, top, inner_left, bottom);
-        fill(right.saturating_sub(thickness), top, right, bottom);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,15 +53,5 @@ mod tests {
         let shrunk = Rgb::shrunk(&packed, 3, 2, 2);
         assert_eq!((shrunk.width, shrunk.height), (2, 1));
         assert_eq!(shrunk.pixels, [[100, 0, 255], [8, 0, 255]]);
-    }
-
-    #[test]
-    fn outlines_stay_inside_the_picture() {
-        let mut rgb = vec![0; 4 * 4 * 3];
-        let area = Area { left: 2, top: 2, right: 9, bottom: 9 };
-        outline(&mut rgb, 4, 4, &[area], [1, 2, 3]);
-        let drawn = |x: usize, y: usize| rgb[(y * 4 + x) * 3] == 1;
-        assert!(drawn(2, 2) && drawn(3, 2) && drawn(2, 3));
-        assert!(!drawn(1, 1) && !drawn(3, 3));
     }
 }
