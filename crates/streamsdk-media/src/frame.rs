@@ -1,5 +1,6 @@
 //! The frame itself.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use bytes::Bytes;
@@ -90,7 +91,7 @@ impl Frame {
         let mut own = <[Plane; 3]>::default();
         for (index, size) in format.plane_sizes(width, height).enumerate() {
             planes[index].check(index, size)?;
-            own[index] = planes[index].clone();
+            own[index] = planes[index].without_rest(size);
         }
         Ok(Self::new(format, width, height, own))
     }
@@ -199,6 +200,12 @@ impl Frame {
 }
 
 impl Plane {
+    /// Without what follows the last row: not all conversions leave it alone.
+    fn without_rest(&self, size: PlaneSize) -> Self {
+        let end = self.data.len().min(self.stride * size.rows);
+        Self { data: self.data.slice(..end), stride: self.stride }
+    }
+
     fn check(&self, index: usize, size: PlaneSize) -> Result<(), FrameError> {
         if self.stride < size.row_bytes || self.stride > MAX_STRIDE {
             return Err(FrameError::Stride {
@@ -273,6 +280,30 @@ pub enum FrameError {
         /// The height that was asked for.
         height: u32,
     },
+    /// A part reaches beyond its picture.
+    #[error(
+        "{width}x{height} pixels from {left}, {top} on are not within a frame of {of_width}x{of_height}"
+    )]
+    Outside {
+        /// Pixels from the left edge of the picture to the part.
+        left: u32,
+        /// Pixels from the top edge of the picture to the part.
+        top: u32,
+        /// Width of the part.
+        width: u32,
+        /// Height of the part.
+        height: u32,
+        /// Width of the picture.
+        of_width: u32,
+        /// Height of the picture.
+        of_height: u32,
+    },
+    /// An array has neither three channels, for RGB, nor one, for gray.
+    #[error("an array of {actual} channels is no picture: a picture has 3 (RGB) or 1 (gray)")]
+    Channels {
+        /// How many it has.
+        actual: usize,
+    },
     /// There are more or fewer planes than the format has.
     #[error("{format} has {expected} planes, not {actual}")]
     PlaneCount {
@@ -305,6 +336,13 @@ pub enum FrameError {
     },
 }
 
+/// A frame can be made of a frame. So whoever takes frames can take everything that one can be made of.
+impl From<Infallible> for FrameError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// Largest stride: the widest row, padded generously.
 const MAX_STRIDE: usize = 1 << 20;
 
@@ -329,6 +367,17 @@ mod tests {
         assert_eq!(frame.rows(0).collect::<Vec<_>>(), [[1, 2, 3], [4, 5, 6]]);
         assert_eq!(frame.to_packed()[..], [1, 2, 3, 4, 5, 6]);
         assert_eq!(frame.into_packed(), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn what_follows_the_last_row_is_no_part_of_the_frame() {
+        for format in [PixelFormat::Yuyv, PixelFormat::Rgb24, PixelFormat::Gray8] {
+            let stride = format.plane_size(4, 2, 0).unwrap().row_bytes + 3;
+            let plane = Plane { data: vec![90; stride * 9].into(), stride };
+            let frame = Frame::with_planes(format, 4, 2, &[plane]).unwrap();
+            assert_eq!(frame.planes()[0].data.len(), stride * 2);
+            frame.convert(PixelFormat::Bgr24).unwrap();
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A [`Frame`] is a picture in one of the [`PixelFormat`]s that cameras, codecs and servers use. Its
 //! planes are shared: cloning one copies no pixels. From there:
 //!
-//! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture;
+//! - [`Frame::convert`] changes the pixel format, [`Frame::rotate`] turns the picture, [`Frame::crop`] takes a
+//!   part of it; with the feature `resize`, `Frame::resized` and `Frame::letterbox` give it another size;
 //! - [`draw`] draws on it: areas, lines, outlines, text;
 //! - [`jpeg`] decodes and encodes;
 //! - [`video`] encodes and decodes VP8 and H264 for live connections;
@@ -42,6 +43,8 @@
 //! None is on by default, and none changes what the others do.
 //!
 //! - `image`: conversions from and to the buffers of the `image` crate.
+//! - `ndarray`: conversions from and to arrays of the `ndarray` crate.
+//! - `resize`: `Frame::resized` and `Frame::letterbox`, by the crate `fast_image_resize`.
 //! - `turbojpeg`: [`jpeg`] uses libjpeg-turbo, built from source; faster, above all for encoding.
 //! - `ffmpeg`: the module `mp4`, which writes video files. Needs FFmpeg's development packages, and libclang.
 //! - `vp8`: VP8 in [`video`]. Needs libvpx's development package and a C compiler, and neither FFmpeg
@@ -49,8 +52,12 @@
 //! - `h264`: H264 in [`video`]. Needs FFmpeg's development packages, and libclang.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod alpha;
+#[cfg(feature = "ndarray")]
+mod arrays;
 mod color;
 mod convert;
+mod crop;
 pub mod draw;
 #[cfg(feature = "ffmpeg")]
 pub mod ffmpeg;
@@ -59,8 +66,12 @@ mod frame;
 #[cfg(feature = "image")]
 mod image_buffers;
 pub mod jpeg;
+#[cfg(feature = "resize")]
+mod letterbox;
 #[cfg(feature = "ffmpeg")]
 pub mod mp4;
+#[cfg(feature = "resize")]
+mod resize;
 mod rotate;
 mod stream_clock;
 pub mod video;
@@ -69,6 +80,10 @@ pub use color::{ColorMatrix, ColorRange, ColorSpace};
 pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
 pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};
+#[cfg(feature = "resize")]
+pub use letterbox::Letterbox;
+#[cfg(feature = "resize")]
+pub use resize::{Filter, ResizeError};
 pub use rotate::Rotation;
 pub use stream_clock::StreamClock;
 pub use streamsdk_codec::{TimeBase, Timestamp};

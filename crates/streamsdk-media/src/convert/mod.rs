@@ -59,6 +59,12 @@ impl Frame {
         Ok(target.into_frame()?.at(self.timestamp()))
     }
 
+    /// Unlike [`Frame::convert`], leaves the caller's pixels unshared if there is nothing to do.
+    #[cfg(any(feature = "image", feature = "ndarray"))]
+    pub(crate) fn into_format(self, to: PixelFormat) -> Result<Self, ConvertError> {
+        if self.format() == to { Ok(self) } else { self.convert(to) }
+    }
+
     /// What it has as YUV unless somebody wants another.
     pub(crate) fn kept_space(&self) -> ColorSpace {
         if self.format().is_yuv() { self.color_space() } else { ColorSpace::default() }

@@ -83,6 +83,21 @@ impl Canvas {
         Ok(canvas)
     }
 
+    /// The same samples, which stand for colours of another space.
+    #[cfg(feature = "resize")]
+    pub(crate) fn in_color_space(mut self, space: ColorSpace) -> Self {
+        if self.surface.format.is_yuv() {
+            self.surface.space = space;
+        }
+        self
+    }
+
+    /// Copies a picture of the same format that fits there. Where chroma has half the size, to an even place.
+    #[cfg(feature = "resize")]
+    pub(crate) fn paste(&mut self, frame: &Frame, left: usize, top: usize) {
+        self.surface.paste(frame, left, top);
+    }
+
     /// What was drawn, as a frame of the same format, colour space and time. Copies no pixels.
     pub fn into_frame(self) -> Frame {
         let Surface { format, width, height, space, pixels } = self.surface;

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::Color;
+#[cfg(feature = "resize")]
+use crate::Frame;
 use crate::convert::samples;
 use crate::{ColorSpace, PixelFormat};
 
@@ -64,6 +66,31 @@ impl Surface {
         }
     }
 
+    /// Copies the rows of a picture of the same format; what does not fit is left out.
+    #[cfg(feature = "resize")]
+    pub(super) fn paste(&mut self, frame: &Frame, left: usize, top: usize) {
+        let mut plane_start = 0;
+        let is_half_pair = self.format == PixelFormat::Yuyv && frame.width() % 2 == 1;
+        for plane in 0..self.format.planes() {
+            let (width, height) = (self.width as u32, self.height as u32);
+            let Some(size) = self.format.plane_size(width, height, plane) else { return };
+            let (first, top) = match (self.format, plane) {
+                (PixelFormat::Rgb24 | PixelFormat::Bgr24, _) => (left * 3, top),
+                (PixelFormat::Yuyv, _) => (left / 2 * 4, top),
+                (PixelFormat::Nv12, 1) => (left / 2 * 2, top / 2),
+                (PixelFormat::I420, 1 | 2) => (left / 2, top / 2),
+                _ => (left, top),
+            };
+            for (y, source) in (top..size.rows).zip(frame.rows(plane)) {
+                let row = self.row(plane_start, size.row_bytes, y);
+                if let Some(target) = row.get_mut(first..first + source.len()) {
+                    paste_row(target, source, is_half_pair);
+                }
+            }
+            plane_start += size.bytes();
+        }
+    }
+
     fn chroma_run(&mut self, y: usize, columns: Range<usize>, [u, v]: [u8; 2], opacity: u8) {
         // Two rows share their chroma: what is translucent is laid over it once.
         if opacity < u8::MAX && y % 2 == 1 {
@@ -84,6 +111,17 @@ impl Surface {
             let end = row_bytes.min(rest.len());
             &mut rest[..end]
         })
+    }
+}
+
+/// In a pair of YUYV of which one pixel belongs to the picture, the other keeps its luma.
+#[cfg(feature = "resize")]
+fn paste_row(target: &mut [u8], source: &[u8], is_half_pair: bool) {
+    let second_luma = target.len().saturating_sub(2);
+    let kept = target.get(second_luma).copied();
+    target.copy_from_slice(source);
+    if let (true, Some(luma), Some(kept)) = (is_half_pair, target.get_mut(second_luma), kept) {
+        *luma = kept;
     }
 }
 
