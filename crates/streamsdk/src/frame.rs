@@ -3,10 +3,11 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use streamsdk_media::{ConvertError, Frame, PixelFormat, jpeg};
+use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp, jpeg};
 use streamsdk_protocol::output::{
     EncodedImage, OddFields, Output, OutputError, OutputMessage, Outputs, VideoMetadata,
 };
+use streamsdk_protocol::pairing::pts_to_90khz;
 use streamsdk_protocol::predictions::{Detections, Predictions};
 use streamsdk_video::{LazyPicture, PictureError};
 use thiserror::Error;
@@ -44,6 +45,13 @@ impl FrameData {
     /// What the server knows about the frame.
     pub fn metadata(&self) -> Option<&VideoMetadata> {
         self.message.metadata.as_ref()
+    }
+
+    /// When the frame belongs, by the server's clock, where the server says it: in ticks of 90 kHz.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let VideoMetadata { pts, time_base, .. } = self.metadata()?;
+        let ticks = pts_to_90khz((*pts)?, (*time_base)?)?;
+        Some(Timestamp::new(ticks, TimeBase::RTP_VIDEO))
     }
 
     /// The workflow's outputs; `None` when the server sends none for this frame.
@@ -223,6 +231,9 @@ impl ReceivedFrame {
     /// The image as pixels, RGB, 8 bits each. Decoded at the first call, on the caller's thread;
     /// later calls are cheap.
     ///
+    /// Its [`Frame::timestamp`] is [`FrameData::timestamp`], if it came as data. One of a video track has the
+    /// track's own, in ticks of 90 kHz, which begins anywhere.
+    ///
     /// A frame of a video track builds on those before it: they are decoded along with it, if they were
     /// not yet. Where no image has been asked for during the last 150 frames, the first ones asked for
     /// give [`PictureError::LetGo`], until the server has sent a key frame.
@@ -245,7 +256,8 @@ impl ReceivedFrame {
         match &self.encoded {
             Encoded::Jpeg(image) => {
                 let jpeg = image.jpeg().map_err(Arc::new)?;
-                Ok(jpeg::decode(&jpeg, format).map_err(Arc::new)?)
+                let image = jpeg::decode(&jpeg, format).map_err(Arc::new)?;
+                Ok(image.at(self.data.timestamp()))
             }
             Encoded::Video(picture) => Ok(picture.decode()?.convert(format)?),
         }
@@ -286,6 +298,7 @@ pub enum ImageError {
 #[cfg(test)]
 mod tests {
     use streamsdk_protocol::chunk::ChunkedMessage;
+    use streamsdk_protocol::output::{OutgoingMessage, OutgoingValue};
     use streamsdk_protocol::{Limits, Redactor};
 
     use super::*;
@@ -339,5 +352,26 @@ mod tests {
             assert!(data.predictions_of(absent).unwrap().is_none());
             assert!(data.detections_of(absent).unwrap().is_none());
         }
+    }
+
+    #[test]
+    fn an_image_has_the_time_that_the_server_says() {
+        let black = Frame::packed(PixelFormat::Gray8, 2, 2, vec![0; 4]).unwrap();
+        let jpeg = jpeg::Encoder::default().encode(&black).unwrap().into();
+        let image = OutgoingValue::Image { jpeg, metadata: serde_json::Value::Null };
+        let with = |pts, time_base| {
+            let message = OutgoingMessage {
+                outputs: Some(vec![("image".to_owned(), image.clone())]),
+                metadata: VideoMetadata { pts, time_base, ..VideoMetadata::default() },
+                ..OutgoingMessage::default()
+            };
+            let message = ChunkedMessage { frame_id: 1, payload: message.encode(false).into() };
+            let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
+            let data = FrameData::new(read.unwrap(), FrameNumber { in_session: 1, link: 1 });
+            data.image_called("image").unwrap().image().unwrap().timestamp()
+        };
+        let second = Timestamp::new(90_000, TimeBase::RTP_VIDEO);
+        assert_eq!(with(Some(30), Some(1.0 / 30.0)), Some(second));
+        assert_eq!((with(Some(30), None), with(None, Some(1.0 / 30.0))), (None, None));
     }
 }

@@ -49,6 +49,25 @@
 //! task that waits for events takes the other, so that connections are served meanwhile. Encoding, and
 //! reading files and cameras, have threads of their own on both.
 //!
+//! # Predictions
+//!
+//! [`FrameData::predictions`] reads what a model says into types, and [`draw`] draws it on a frame:
+//!
+//! ```no_run
+//! # fn example(frame: streamsdk::ReceivedFrame) -> Result<(), streamsdk::Error> {
+//! use streamsdk::{DrawOptions, draw};
+//!
+//! if let Some(found) = frame.detections()? {
+//!     for thing in &found {
+//!         println!("{} {:?} {:?}", thing.class, thing.tracker_id, thing.edges());
+//!     }
+//!     let picture = draw(frame.image()?, &found, &DrawOptions::default());
+//! #   drop(picture);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! What is not on by default needs a library of the system or takes longer to build.
@@ -63,6 +82,9 @@
 //! - `webcam`: `WebcamSource`, for cameras of this machine (Linux). Needs what `video` needs.
 //! - `video-writer`: `mp4`, which writes frames to a video file. Needs what `h264` needs.
 //! - `turbojpeg`: received images are decoded by libjpeg-turbo, built from source with cmake and nasm.
+//! - `image`: frames from and to the images of the `image` crate; [`FrameSender::send`] takes these, too.
+//! - `ndarray`: the same with arrays of the `ndarray` crate, height by width by channels.
+//! - `resize`: [`Frame`]s in other sizes, `Frame::resized` and `Frame::letterbox`.
 //! - `full`: all of these.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -132,7 +154,11 @@ pub use streamsdk_media::jpeg::JpegError;
 #[cfg(feature = "video-writer")]
 pub use streamsdk_media::mp4;
 pub use streamsdk_media::video::EncodedFrame;
+// The name is that of an error in a summary here.
+pub use streamsdk_media::FrameError as InvalidFrame;
 pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
+#[cfg(feature = "resize")]
+pub use streamsdk_media::{Filter, Letterbox, ResizeError};
 pub use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
 pub use streamsdk_protocol::model::{TaskType, UnsupportedTask};
 pub use streamsdk_protocol::output::{

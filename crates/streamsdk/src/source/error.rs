@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use streamsdk_capture::CaptureError;
+use streamsdk_media::FrameError;
 use streamsdk_transport::SendError;
 use streamsdk_video::SendFramesError;
 use thiserror::Error;
@@ -120,9 +121,12 @@ pub struct UrlError {
 }
 
 /// A frame that was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameSendError {
+    /// What was sent is no frame, and none can be made of it.
+    #[error("what was sent is no frame: {0}")]
+    NoFrame(FrameError),
     /// The session did not come up in time.
     #[error("the session is not up yet")]
     NotReady,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamsdk_capture::{ManualSendError as QueueError, ManualSender, WhenFull, manual_with};
-use streamsdk_media::Frame;
+use streamsdk_media::{Frame, FrameError};
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 use tokio::sync::Notify;
@@ -140,7 +140,9 @@ pub struct FrameSender {
 }
 
 impl FrameSender {
-    /// Sends a frame of any format and size. One without a timestamp gets the time at which it was sent.
+    /// Sends a frame of any format and size, or what one can be made of: with the feature `image` the images of
+    /// that crate, with `ndarray` arrays of height by width by channels. One without a timestamp gets the time
+    /// at which it was sent.
     ///
     /// `Ok` means queued: before the session is up, for the session. Waits for room only if the source was
     /// made with [`WhenFull::Wait`]: use it from a thread then, not from a task.
@@ -148,11 +150,15 @@ impl FrameSender {
     /// # Errors
     ///
     /// After the session or the frames have ended, and when the queue is full and
-    /// [`WhenFull::DropNewest`] was chosen.
-    pub fn send(&self, frame: Frame) -> Result<(), FrameSendError> {
+    /// [`WhenFull::DropNewest`] was chosen. [`FrameSendError::NoFrame`] if no frame can be made of it.
+    pub fn send<F>(&self, frame: F) -> Result<(), FrameSendError>
+    where
+        F: TryInto<Frame, Error: Into<FrameError>>,
+    {
         if *self.stage.lock() == Stage::Ended {
             return Err(FrameSendError::Ended);
         }
+        let frame = frame.try_into().map_err(|error| FrameSendError::NoFrame(error.into()))?;
         self.queue.send(frame).map_err(|error| match error {
             QueueError::Full => FrameSendError::Full,
             _ => FrameSendError::Ended,
@@ -229,6 +235,21 @@ mod tests {
         source.stage.enter(Stage::Live);
         task.await.unwrap().unwrap();
         thread.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn what_a_frame_can_be_made_of_is_sent_and_what_is_none_is_a_typed_error() {
+        struct Pixels(Vec<u8>);
+        impl TryFrom<Pixels> for Frame {
+            type Error = FrameError;
+            fn try_from(Pixels(data): Pixels) -> Result<Self, FrameError> {
+                Self::packed(PixelFormat::Gray8, 2, 2, data)
+            }
+        }
+        let (_source, sender) = ManualSource::new();
+        sender.send(Pixels(vec![0; 4])).unwrap();
+        let error = FrameError::Length { plane: 0, expected: 4, actual: 3 };
+        assert_eq!(sender.send(Pixels(vec![0; 3])), Err(FrameSendError::NoFrame(error)));
     }
 
     #[test]
