@@ -12,6 +12,7 @@ use streamsdk_protocol::chunk::{ChunkHeader, ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::init::{InitRequest, InitResponse};
 use streamsdk_protocol::output::OutputMessage;
+use streamsdk_protocol::predictions::Predictions;
 use streamsdk_protocol::rejection::{Rejection, RejectionReason as Reason};
 use streamsdk_protocol::sdp::{SdpError, check_answer, check_offer};
 use streamsdk_protocol::upload::{HEADER_LEN, UploadAssembler, UploadEvent, UploadPlan};
@@ -308,4 +309,45 @@ fn a_message_cut_short_anywhere_is_an_error() {
             );
         }
     }
+}
+
+fn prediction(name: &str) -> Value {
+    let path = wire().join(format!("../predictions/{name}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn predictions_of_every_task_are_read_as_what_they_are_and_written_as_they_came() {
+    let kinds = [
+        ("boxes", "Detections"),
+        ("polygons", "Detections"),
+        ("rle", "Detections"),
+        ("keypoints", "Detections"),
+        ("crop", "Detections"),
+        ("empty", "Detections"),
+        ("model_polygon", "Detections"),
+        ("model_rle", "Detections"),
+        ("model_keypoints", "Detections"),
+        ("classification", "Classification"),
+        ("no_class", "Classification"),
+        ("anomaly", "Classification"),
+        ("multi_label", "MultiLabel"),
+        ("semantic", "Segmentation"),
+    ];
+    for (name, kind) in kinds {
+        let value = prediction(name);
+        let read = Predictions::from(value.clone());
+        assert!(format!("{read:?}").starts_with(kind), "{name}: {read:?}");
+        assert_eq!(serde_json::to_value(&read).unwrap(), value, "{name}");
+        for detection in read.into_detections().into_iter().flatten() {
+            let untyped = ["points", "rle", "rle_mask", "keypoints", "tracker_id", "detection_id"];
+            let left = untyped.iter().find(|field| detection.extra.contains_key(**field));
+            assert_eq!(left, None, "{name}");
+        }
+    }
+    let masks = Predictions::from(prediction("rle")).into_detections().unwrap();
+    let areas: Vec<_> = masks.iter().map(|it| it.mask.as_ref().unwrap().area()).collect();
+    assert_eq!(areas, [Ok(15 * 12), Ok(18 * 15)]);
+    let first = masks.into_iter().next().unwrap().mask.unwrap().decode(48 * 64).unwrap();
+    assert!(first.covers(3, 5) && first.covers(14, 19) && !first.covers(15, 19));
 }
