@@ -63,6 +63,7 @@ pub mod draw;
 pub mod ffmpeg;
 mod format;
 mod frame;
+mod frame_error;
 #[cfg(feature = "image")]
 mod image_buffers;
 pub mod jpeg;
@@ -79,7 +80,8 @@ pub mod video;
 pub use color::{ColorMatrix, ColorRange, ColorSpace};
 pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
-pub use frame::{Frame, FrameError, MAX_DIMENSION, Plane};
+pub use frame::{Frame, MAX_DIMENSION, Plane};
+pub use frame_error::FrameError;
 #[cfg(feature = "resize")]
 pub use letterbox::Letterbox;
 #[cfg(feature = "resize")]
