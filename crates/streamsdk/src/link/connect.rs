@@ -116,10 +116,11 @@ impl Attempt<'_> {
         let offer = Offer::create(self.config.clone(), &self.labels, self.video).await?;
         let mut request = self.request.clone();
         request.webrtc_offer = SessionDescription::offer(offer.sdp());
+        let redactor = self.endpoint.signaling.redactor().request(&request);
         match self.endpoint.signaling.exchange(request).await {
             Ok(answer) => {
                 let signaling = Arc::clone(&self.endpoint.signaling);
-                let session = ServerSession::new(signaling, answer);
+                let session = ServerSession::new(signaling, answer, redactor);
                 let connected = offer.accept(session.answer()).await;
                 Ok(connected.map(|connected| (connected, session)))
             }

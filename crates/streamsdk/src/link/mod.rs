@@ -11,7 +11,6 @@ mod watchdog;
 
 use std::sync::Arc;
 
-use streamsdk_protocol::Redactor;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -77,20 +76,13 @@ pub(crate) struct LinkContext {
     pub(crate) policy: FramePolicy,
     /// Whether the server waits for acks, because no frame may be lost.
     pub(crate) every_frame: bool,
-    /// What the server's texts must not repeat.
-    pub(crate) redactor: Redactor,
     pub(crate) close: CancellationToken,
     /// Cancels the upload; cancelled with `close`.
     pub(crate) upload: CancellationToken,
 }
 
 impl LinkContext {
-    pub(crate) fn new(
-        config: StreamConfig,
-        tracker: SessionTracker,
-        every_frame: bool,
-        redactor: Redactor,
-    ) -> Self {
+    pub(crate) fn new(config: StreamConfig, tracker: SessionTracker, every_frame: bool) -> Self {
         let close = CancellationToken::new();
         Self {
             queue: Arc::new(EventQueue::counting(tracker.taken())),
@@ -98,7 +90,6 @@ impl LinkContext {
             steering: Arc::default(),
             policy: config.policy(!every_frame),
             every_frame,
-            redactor,
             upload: close.child_token(),
             close,
             config,

@@ -1,3 +1,4 @@
+use streamsdk_protocol::Redactor;
 use streamsdk_protocol::ack::AckSender;
 use streamsdk_protocol::chunk::{ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
@@ -16,6 +17,7 @@ use crate::stats::{Renumbered, StreamEnd};
 /// Reads the inference channel to its end.
 pub(super) struct Receiver<'a> {
     pub(super) context: &'a LinkContext,
+    pub(super) redactor: &'a Redactor,
     /// Where acks go; `None` when the server does not wait for them.
     pub(super) acks: Option<(ChannelSender, AckSender)>,
     /// Where frames come back as video.
@@ -112,20 +114,17 @@ impl Receiver<'_> {
 
     async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
         let frame_id = message.frame_id;
-        let message = match OutputMessage::parse(
-            message,
-            &self.context.config.limits,
-            &self.context.redactor,
-        ) {
-            Ok(message) => message,
-            Err(error) => {
-                warn!(%error, frame_id, "a result was dropped");
-                self.context.tracker.result_unreadable(Some(frame_id));
-                // It cannot become readable by waiting: let the server go on.
-                self.ack(frame_id).await;
-                return None;
-            }
-        };
+        let message =
+            match OutputMessage::parse(message, &self.context.config.limits, self.redactor) {
+                Ok(message) => message,
+                Err(error) => {
+                    warn!(%error, frame_id, "a result was dropped");
+                    self.context.tracker.result_unreadable(Some(frame_id));
+                    // It cannot become readable by waiting: let the server go on.
+                    self.ack(frame_id).await;
+                    return None;
+                }
+            };
         if message.processing_complete {
             let named = message.metadata.as_ref().map(|metadata| metadata.frame_id);
             let last = named.unwrap_or(frame_id.saturating_sub(1));

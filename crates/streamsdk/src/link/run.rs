@@ -86,7 +86,14 @@ impl PeerLink {
             }
             Ok(())
         };
-        let results = results(inference, track, finish.clone(), context);
+        let receiver = Receiver {
+            context,
+            redactor: self.server_session.redactor(),
+            acks: None,
+            track,
+            finish: finish.clone(),
+        };
+        let results = results(inference, receiver);
         let io = source_io(source_channels, sender, &video, context);
         tokio::select! {
             biased;
@@ -104,19 +111,14 @@ impl PeerLink {
     }
 }
 
-/// Takes in what comes back, until it ends or `finish` says that no more is owed.
-async fn results(
-    inference: Channel,
-    track: Option<ReturnTrack>,
-    finish: CancellationToken,
-    context: &LinkContext,
-) -> ChannelEnd {
+/// Takes in what comes back, until it ends or no more is owed.
+async fn results(inference: Channel, mut receiver: Receiver<'_>) -> ChannelEnd {
     let (sender, mut channel) = inference.split();
-    if context.policy == FramePolicy::Lossless {
+    if receiver.context.policy == FramePolicy::Lossless {
         channel.hold_peer_back_without_limit();
     }
-    let acks = context.every_frame.then(|| (sender, AckSender::new()));
-    Receiver { context, acks, track, finish }.run(channel).await
+    receiver.acks = receiver.context.every_frame.then(|| (sender, AckSender::new()));
+    receiver.run(channel).await
 }
 
 /// What the source has of this link.

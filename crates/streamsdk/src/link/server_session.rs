@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use streamsdk_protocol::Redactor;
 use streamsdk_protocol::init::InitResponse;
 use streamsdk_signaling::Signaling;
 use tokio::runtime::Handle;
@@ -9,11 +10,22 @@ use tokio::runtime::Handle;
 pub(super) struct ServerSession {
     signaling: Arc<dyn Signaling>,
     answer: Option<InitResponse>,
+    /// What the server's texts must not repeat.
+    redactor: Redactor,
 }
 
 impl ServerSession {
-    pub(super) fn new(signaling: Arc<dyn Signaling>, answer: InitResponse) -> Self {
-        Self { signaling, answer: Some(answer) }
+    /// `redactor` knows what was in the request.
+    pub(super) fn new(
+        signaling: Arc<dyn Signaling>,
+        answer: InitResponse,
+        redactor: Redactor,
+    ) -> Self {
+        Self { signaling, answer: Some(answer), redactor }
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The server's description of the connection.

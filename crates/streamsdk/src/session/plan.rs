@@ -87,8 +87,7 @@ impl Plan {
         if source.after_break() == AfterBreak::StartAgain && retry != RetryPolicy::never() {
             tracker.expect_replays();
         }
-        let redactor = endpoint.signaling.redactor().request(&request);
-        let context = LinkContext::new(config, tracker, every_frame, redactor);
+        let context = LinkContext::new(config, tracker, every_frame);
         let returned_output =
             context.config.frame_outputs().first().map(|name| name.as_str().into());
         let asks_for_ice_servers = !endpoint.is_local && request.webrtc_config.is_none();

@@ -186,8 +186,7 @@ impl Bed {
         if every_frame {
             tracker.expect_replays();
         }
-        let redactor = streamsdk_protocol::Redactor::default();
-        let context = LinkContext::new(StreamConfig::default(), tracker, every_frame, redactor);
+        let context = LinkContext::new(StreamConfig::default(), tracker, every_frame);
         let cleaned_up = Arc::<AtomicBool>::default();
         let source = Source { after_break, cleaned_up: Arc::clone(&cleaned_up) };
         let connector =
