@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rtsp_camera::Camera;
 use streamsdk::{Ended, Event, LocalStreamSource, ProducerSource, Session, StreamConfig, Timeouts};
-use streamsdk_capture::{EncodedProducer, NetworkStream, TestPattern};
+use streamsdk_capture::TestPattern;
 use streamsdk_testkit::LossyServer;
 use streamsdk_tests::{KillableWorker, clip, next, start_source, worker};
 use streamsdk_worker::{Worker, WorkerConfig};
@@ -21,16 +21,6 @@ const KILLS: usize = 3;
 /// Results that come before each kill.
 const RESULTS: usize = 15;
 
-/// The pictures of a clip in baseline profile.
-fn pictures() -> Vec<Vec<u8>> {
-    let clip = std::fs::read(clip("numbered_baseline.mp4")).unwrap();
-    let server = support::answering(support::http("video/mp4", &clip));
-    let options = NetworkStream::options(format!("http://{server}/clip.mp4"));
-    let mut stream = options.open_encoded().unwrap();
-    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
-    std::iter::from_fn(next).collect()
-}
-
 /// Waits for the next result, past all that is said of connections.
 async fn next_result(session: &mut Session) {
     while !matches!(next(session).await.unwrap().unwrap(), Event::Data(_) | Event::Frame(_)) {}
@@ -38,6 +28,7 @@ async fn next_result(session: &mut Session) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_is_opened_once_however_often_its_worker_is_killed() {
+    let pictures = || rtsp_camera::pictures(&clip("numbered_baseline.mp4"));
     let pictures = tokio::task::spawn_blocking(pictures).await.unwrap();
     let pictures: Vec<_> = pictures.iter().cycle().take(10_000).cloned().collect();
     let frame_time = Duration::from_millis(33);

@@ -27,8 +27,7 @@ use streamsdk::{
     StreamSource, Summary, VideoFileSource, VideoStatistics, Workflow,
 };
 use streamsdk_capture::{
-    CaptureError, CapturedFrame, EncodedProducer, FrameProducer, NetworkStream, ProducerFormat,
-    StopHandle, TestPattern,
+    CaptureError, CapturedFrame, FrameProducer, ProducerFormat, StopHandle, TestPattern,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -166,18 +165,9 @@ async fn a_live_session_outlives_every_kill_of_its_worker_and_accounts_for_every
     assert_eq!(summary.frames_sent + never_sent(&summary), given.load(Ordering::Relaxed));
 }
 
-/// The pictures of a clip in baseline profile, each of which is one that a camera can send.
-fn pictures() -> Vec<Vec<u8>> {
-    let clip = std::fs::read(clip("numbered_baseline.mp4")).unwrap();
-    let server = support::answering(support::http("video/mp4", &clip));
-    let mut stream =
-        NetworkStream::options(format!("http://{server}/clip.mp4")).open_encoded().unwrap();
-    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
-    std::iter::from_fn(next).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_is_opened_once_over_every_kill_and_each_of_its_frames_accounted_for() {
+    let pictures = || rtsp_camera::pictures(&clip("numbered_baseline.mp4"));
     let pictures = tokio::task::spawn_blocking(pictures).await.unwrap();
     // Ten seconds for each kill, and it is not there for ever if something goes wrong.
     let frames = 300 * (kills() + 6);

@@ -1,5 +1,6 @@
 //! Cameras whose timestamps are not the time.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,8 +9,7 @@ use streamsdk_capture::{
     NetworkStreamOptions,
 };
 
-use crate::rtsp_camera::{Camera, Served};
-use crate::support::{answering, http};
+use crate::rtsp_camera::{Camera, Served, pictures};
 
 const LONG: Duration = Duration::from_secs(30);
 const FRAME_TIME: Duration = Duration::from_millis(40);
@@ -19,18 +19,10 @@ fn options(url: &str) -> NetworkStreamOptions {
     NetworkStream::options(url).connect_timeout(LONG).read_timeout(LONG)
 }
 
-/// The pictures of a clip in baseline profile.
-fn pictures() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/video/");
-    let clip = std::fs::read(format!("{folder}numbered_baseline.mp4")).unwrap();
-    let server = answering(http("video/mp4", &clip));
-    let mut stream = options(&format!("http://{server}/clip.mp4")).open_encoded().unwrap();
-    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
-    std::iter::from_fn(next).collect()
-}
-
 fn camera(frame_time: Duration, stamp: fn(u32) -> u32) -> (String, Served) {
-    Camera { pictures: pictures(), frame_time, stamp }.start()
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/video/");
+    let pictures = pictures(&Path::new(data).join("numbered_baseline.mp4"));
+    Camera { pictures, frame_time, stamp }.start()
 }
 
 /// Steps back by 100 seconds, and later forward by an hour; then stands still for a while, and then says

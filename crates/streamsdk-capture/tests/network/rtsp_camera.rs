@@ -2,17 +2,21 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{read_request, server};
+use streamsdk_capture::{EncodedProducer, NetworkStream};
+
+use crate::support::{answering, http, read_request, server};
 
 const SDP: &str = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n\
     a=control:track1\r\n";
 const PAYLOAD: usize = 1200;
+const LONG: Duration = Duration::from_secs(30);
 
 /// What a camera sends, and when.
 pub(crate) struct Camera {
@@ -21,6 +25,17 @@ pub(crate) struct Camera {
     pub(crate) frame_time: Duration,
     /// The timestamp of a picture by its number, in 90 kHz.
     pub(crate) stamp: fn(u32) -> u32,
+}
+
+/// The pictures of a clip in baseline profile, each of which is one that a camera can send.
+pub(crate) fn pictures(clip: &Path) -> Vec<Vec<u8>> {
+    let server = answering(http("video/mp4", &std::fs::read(clip).unwrap()));
+    let options = NetworkStream::options(format!("http://{server}/clip.mp4"));
+    // So patient that no load on the machine makes a difference.
+    let options = options.connect_timeout(LONG).read_timeout(LONG);
+    let mut stream = options.open_encoded().unwrap();
+    let next = || stream.next_encoded().ok().map(|frame| frame.data.to_vec());
+    std::iter::from_fn(next).collect()
 }
 
 /// What a camera has done.

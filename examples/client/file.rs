@@ -1,15 +1,18 @@
 //! Streams a video file to a server and prints what comes back.
 //!
-//! `cargo run --package stream_file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
+//! `cargo run --package client --bin file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
+//!
+//! It takes two dependencies, streamsdk and tokio, and builds with cargo alone.
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
+use anyhow::bail;
 use streamsdk::{Client, Event, StreamConfig, VideoFileSource, Workflow};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, server, workspace, workflow] = arguments.as_slice() else {
-        return Err("expected: FILE SERVER WORKSPACE WORKFLOW".into());
+        bail!("expected: FILE SERVER WORKSPACE WORKFLOW");
     };
 
     let client = Client::builder(server).build()?;
