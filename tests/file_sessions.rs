@@ -127,6 +127,16 @@ async fn data_outputs_are_what_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn predictions_that_were_not_asked_for_are_none_and_no_error() {
+    let worker = worker().await;
+    let config = StreamConfig::default().stream_output(["image"]);
+    let session = start(&worker.url(), "plain_160x120.mp4", "motion", config).await.unwrap();
+    let (results, _) = drain(session).await.unwrap();
+    assert_eq!(results.len(), 30);
+    assert!(results.iter().all(|data| data.predictions().unwrap().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn outputs_can_be_changed_while_running() {
     let worker = worker().await;
     let config = StreamConfig::default();

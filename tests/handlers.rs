@@ -4,8 +4,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use streamsdk::{Ended, ErrorKind, Event, Handlers, Session, StreamConfig, blocking};
-use streamsdk_tests::{MAX_WAIT, start, worker};
-use streamsdk_worker::Worker;
+use streamsdk_media::Frame;
+use streamsdk_tests::{MAX_WAIT, start, worker, worker_with};
+use streamsdk_worker::{
+    FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
+    Worker, WorkerConfig,
+};
 
 /// 30 frames.
 const CLIP: &str = "plain_160x120.mp4";
@@ -46,6 +50,54 @@ async fn each_frame_goes_to_all_that_are_for_it_in_order() {
     let told = all(&told);
     let expected = (1..=30).flat_map(|id| ["first", "second", "data", "field"].map(|w| (w, id)));
     assert!(told.iter().copied().eq(expected), "{told:?}");
+}
+
+/// Fails on every tenth frame.
+struct Failing;
+
+impl Processor for Failing {
+    fn process(
+        &mut self,
+        _: &Frame,
+        context: &FrameContext<'_>,
+    ) -> Result<ProcessorOutputs, ProcessorError> {
+        match context.frame_id() % 10 {
+            0 => Err(ProcessorError::Other("it is too dark".into())),
+            _ => Ok(ProcessorOutputs::new().json("light", 1)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_frames_go_to_all_that_are_for_errors_before_their_data() {
+    let outputs = [OutputDeclaration::json("light")];
+    let make = |_: &_| Ok(Box::new(Failing) as Box<dyn Processor>);
+    let processors = Processors::builtin().register("failing", outputs, make);
+    let worker = worker_with(WorkerConfig::default().processors(processors)).await;
+    let config = StreamConfig::default().data_output(["light"]);
+    let session = start(&worker.url(), CLIP, "failing", config).await.unwrap();
+    let (tell, told) = channel();
+    let say = |what: &'static str| {
+        let tell: Sender<_> = tell.clone();
+        move |frame_id: u32| {
+            if frame_id.is_multiple_of(10) {
+                tell.send((what, frame_id)).unwrap();
+            }
+        }
+    };
+    let [first, second, data] = ["first", "second", "data"].map(say);
+    let handlers = Handlers::default()
+        .on_data(move |of| data(of.frame_id()))
+        .on_error(move |errors, of| {
+            assert!(errors.concat().contains("it is too dark"), "{errors:?}");
+            first(of.frame_id());
+        })
+        .on_error(move |_, of| second(of.frame_id()));
+    let summary = session.run(handlers).await.unwrap();
+    assert_eq!((summary.ended, summary.frames_failed), (Some(Ended::Incomplete), 3));
+    let expected = [10, 20, 30].into_iter();
+    let expected = expected.flat_map(|id| ["first", "second", "data"].map(|what| (what, id)));
+    assert!(all(&told).into_iter().eq(expected));
 }
 
 #[tokio::test]

@@ -2,13 +2,12 @@
 #![cfg(feature = "file")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-use std::sync::{Arc, Mutex};
+mod recorder;
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use streamsdk::{
-    Client, ClientBuilder, Error, ErrorKind, InitRequest, InitResponse, Signaling, SignalingError,
-    StreamBuilder, StreamConfig, TaskType, VideoFileSource, Workflow,
+    Client, ClientBuilder, Error, ErrorKind, StreamBuilder, StreamConfig, TaskType,
+    VideoFileSource, Workflow,
 };
 use streamsdk_testkit::FakePlatform;
 
@@ -17,34 +16,15 @@ const MODELS: &[(&str, &str)] =
 /// What is not asked: nobody listens there.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-/// Keeps the request, and answers none.
-#[derive(Default)]
-struct Recorder(Mutex<Option<InitRequest>>);
-
-#[async_trait]
-impl Signaling for Recorder {
-    async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError> {
-        *self.0.lock().unwrap() = Some(request);
-        let (url, waited) = ("the recorder".to_owned(), std::time::Duration::ZERO);
-        Err(SignalingError::Timeout { url, waited })
-    }
-}
-
-/// The request that a session begins with, as JSON, or why there is none.
+/// The request that a session of a file begins with, as JSON, or why there is none.
 async fn request(
     client: ClientBuilder,
     set: impl FnOnce(StreamBuilder) -> StreamBuilder,
 ) -> Result<Value, Error> {
-    let recorder = Arc::<Recorder>::default();
-    let client = client.api_key("k3y").signaling(Arc::clone(&recorder)).build()?;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), [0; 100]).unwrap();
-    let stream = client.stream(VideoFileSource::open(file.path()).unwrap());
-    let error = set(stream).start().await.unwrap_err();
-    match recorder.0.lock().unwrap().take() {
-        Some(request) => Ok(serde_json::to_value(&request).unwrap()),
-        None => Err(error),
-    }
+    let source = VideoFileSource::open(file.path()).unwrap();
+    recorder::request(client.api_key("k3y"), |client| set(client.stream(source))).await
 }
 
 fn server(platform: &str) -> ClientBuilder {
