@@ -2,7 +2,7 @@
 //!
 //! `cargo run --package client --bin file -- traffic.mp4 http://localhost:9001 workspace workflow-id`
 //!
-//! It takes two dependencies, streamsdk and tokio, and builds with cargo alone.
+//! It takes streamsdk, tokio and anyhow, and builds with cargo alone.
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
 use anyhow::bail;

@@ -76,6 +76,14 @@ pub fn build_test(package: &str, features: &str, test: &str) -> Result<PathBuf> 
     test_program(&messages, test).with_context(|| format!("cargo names no program for {test}"))
 }
 
+/// Builds the programs of `examples/client` exactly as `cargo xtask test` does, so that nothing is built twice, and
+/// says where this one is.
+pub fn build_example(name: &str) -> Result<PathBuf> {
+    let build = ["test", "--no-run", "--workspace", "--all-features", "--test", "programs"];
+    cargo().args(build).run_successfully()?;
+    Ok(target_directory()?.join("debug").join(name))
+}
+
 /// The program among cargo's messages, of which each is a line of JSON.
 fn test_program(messages: &str, test: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -7,6 +7,7 @@
 mod checks;
 mod debian;
 mod errand;
+mod example;
 mod loopback;
 mod modules;
 mod ramdisk;
@@ -73,6 +74,11 @@ fn check(options: &Options, system: &System) -> bool {
     steps.take("kills", || {
         let seen = checks::kills(system, options.cli.as_deref(), options.kills)?;
         counts.insert("kills", Counts { passed: 1, failed: 0 });
+        Ok(Outcome::Done(seen))
+    });
+    steps.take("an example", || {
+        let seen = example::run(system, options.cli.as_deref())?;
+        counts.insert("an example", Counts { passed: 1, failed: 0 });
         Ok(Outcome::Done(seen))
     });
     steps.print_table();
