@@ -194,7 +194,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     })
 }
 
-fn default_image_input() -> String {
+pub(crate) fn default_image_input() -> String {
     "image".to_owned()
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::init::{
     IceConfiguration, IceServer, InitRequest, SessionDescription, WorkflowConfiguration,
+    default_image_input,
 };
 
 /// The request of a device to a backend that adds the API key: `{"offer", "wrtcParams"}`, as the JavaScript SDK's
@@ -108,9 +109,7 @@ impl From<ProxyRequest> for InitRequest {
     fn from(request: ProxyRequest) -> Self {
         let asked = request.parameters;
         let mut workflow = WorkflowConfiguration::default();
-        if let Some(name) = asked.image_input_name {
-            workflow.image_input_name = name;
-        }
+        workflow.image_input_name = asked.image_input_name.unwrap_or_else(default_image_input);
         workflow.workflows_parameters = asked.workflows_parameters.unwrap_or_default();
         workflow.workflow_specification = asked.workflow_spec;
         workflow.workspace_name = asked.workspace_name;
