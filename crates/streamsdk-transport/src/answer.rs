@@ -46,8 +46,7 @@ impl Answer {
         }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
         let description = remote_description(RTCSdpType::Offer, offer).map_err(unusable)?;
-        let mut connection =
-            Connection::build(&config, addresses(offer)).await.map_err(AnswerError::Engine)?;
+        let mut connection = Connection::build(&config, addresses(offer)).await?;
         let engine = Arc::clone(&connection.engine);
         let fast_timers = connection.tuning.fast_timers();
         let peer = Peer::new(&connection, Some(fast_timers));
@@ -61,10 +60,7 @@ impl Answer {
             }
             let answer = engine.create_answer(None).await.map_err(unusable)?;
             engine.set_local_description(answer).await.map_err(unusable)?;
-            connection
-                .gathered_description(config.gather_timeout)
-                .await
-                .ok_or(AnswerError::GatheringTimeout { limit: config.gather_timeout })
+            Ok(connection.gathered_description(&config).await?)
         };
         match answered.await {
             Ok(sdp) => {

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use streamsdk_protocol::init::IceServer;
 
-use crate::VideoCodec;
 use crate::channel::InboundLimits;
+use crate::{RootCertificates, VideoCodec};
 
 /// How a peer connects and how long it waits.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct PeerConfig {
     pub(crate) toward: Option<SocketAddr>,
     pub(crate) narrow_path: bool,
     pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice_transport_policy: IceTransportPolicy,
+    pub(crate) turn_roots: RootCertificates,
     pub(crate) gather_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) dead_after: Duration,
@@ -32,6 +34,8 @@ impl Default for PeerConfig {
             toward: None,
             narrow_path: false,
             ice_servers: Vec::new(),
+            ice_transport_policy: IceTransportPolicy::All,
+            turn_roots: RootCertificates::default(),
             gather_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(30),
             dead_after: Duration::from_secs(15),
@@ -70,9 +74,29 @@ impl PeerConfig {
         self
     }
 
-    /// STUN and TURN servers. Default is none.
+    /// STUN and TURN servers, the preferred ones first. Default is none.
+    ///
+    /// TURN servers are reached over UDP (`turn:`), TCP (`turn:…?transport=tcp`) or TLS (`turns:`). All are
+    /// tried at the same time. An offer or an answer waits until it is certain which is the first of them that
+    /// answers, but for 2 s at most; of those that answered, the first is preferred. One that
+    /// cannot be used is skipped, and why is told by the error if no connection comes about.
     pub fn ice_servers(mut self, ice_servers: impl IntoIterator<Item = IceServer>) -> Self {
         self.ice_servers = ice_servers.into_iter().collect();
+        self
+    }
+
+    /// Which ways packets may take. Default is [`IceTransportPolicy::All`].
+    pub fn ice_transport_policy(mut self, policy: IceTransportPolicy) -> Self {
+        self.ice_transport_policy = policy;
+        self
+    }
+
+    /// Certificates that a TURN server's may be signed with, besides those that the system trusts. Default is
+    /// none.
+    ///
+    /// Where the system's certificates are files, `SSL_CERT_FILE` and `SSL_CERT_DIR` name others in their place.
+    pub fn turn_roots(mut self, roots: RootCertificates) -> Self {
+        self.turn_roots = roots;
         self
     }
 
@@ -155,6 +179,17 @@ impl PeerConfig {
         let mut urls = self.ice_servers.iter().flat_map(IceServer::urls);
         urls.any(|url| url.to_ascii_lowercase().starts_with("turn"))
     }
+}
+
+/// Which ways the packets of a connection may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum IceTransportPolicy {
+    /// Every one, the direct ones first.
+    #[default]
+    All,
+    /// By way of a TURN server only. The peer is told no address of this machine.
+    Relay,
 }
 
 /// Which of the machine's addresses a peer offers.

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::RTCIceTransportPolicy;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use rtc::peer_connection::transport::RTCIceCandidateType;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, SettingEngine,
+    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine,
     SettingEngineBuilder,
 };
 
@@ -30,8 +32,9 @@ use crate::runtime::packet_size::{
     FullPackets, Route, full_payload, sctp_size, smallest_sctp_size,
 };
 use crate::runtime::tuning::RuntimeTuning;
+use crate::turn::{self, Servers};
 use crate::video::{self, VideoLink};
-use crate::{EndReason, PeerConfig, PeerState};
+use crate::{EndReason, IceTransportPolicy, PeerConfig, PeerState, TriedServers};
 
 /// What aiortc announces and sends. With the engine's 64 KiB a larger message of ours would end the
 /// receive loop of the peer, and the peer's that of this side.
@@ -67,10 +70,19 @@ impl Connection {
     pub(crate) async fn build(
         config: &PeerConfig,
         candidates: impl Iterator<Item = SocketAddr>,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, PrepareError> {
         let sctp_size = sctp_size_for(config, candidates);
         let connection_state = ConnectionState::new();
-        let tuning = Arc::new(RuntimeTuning::new(connection_state.heard().clone()));
+        let servers = Servers::new(config, &connection_state);
+        if config.ice_transport_policy == IceTransportPolicy::Relay
+            && !servers.as_ref().is_some_and(|servers| servers.has_relay())
+        {
+            let servers = servers.map(|servers| servers.tried()).unwrap_or_default();
+            return Err(PrepareError::NoRelay { servers });
+        }
+        let ice_servers = servers.as_ref().map(|servers| servers.for_engine()).unwrap_or_default();
+        let heard = connection_state.heard().clone();
+        let tuning = Arc::new(RuntimeTuning::new(heard, servers));
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(MAX_INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(MAX_INCOMING_TRACKS);
@@ -86,16 +98,17 @@ impl Connection {
             incoming: incoming_tx,
             tracks: tracks_tx,
         };
-        let ice_servers = config.ice_servers.iter().map(|server| RTCIceServer {
-            urls: server.urls().to_vec(),
-            username: server.username().unwrap_or_default().to_owned(),
-            credential: server.credential().unwrap_or_default().to_owned(),
-        });
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
-                RTCConfigurationBuilder::new().with_ice_servers(ice_servers.collect()).build(),
+                RTCConfigurationBuilder::new()
+                    .with_ice_servers(ice_servers)
+                    .with_ice_transport_policy(match config.ice_transport_policy {
+                        IceTransportPolicy::All => RTCIceTransportPolicy::All,
+                        IceTransportPolicy::Relay => RTCIceTransportPolicy::Relay,
+                    })
+                    .build(),
             )
-            .with_media_engine(video::media_engine(&config.codecs).map_err(EngineError::from)?)
+            .with_media_engine(video::media_engine(&config.codecs)?)
             .with_interceptor_registry(video::interceptors(&video))
             .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
@@ -103,8 +116,7 @@ impl Connection {
             .with_udp_addrs(bind_addresses(config.interfaces))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
-            .await
-            .map_err(EngineError::from)?;
+            .await?;
         let engine = Arc::new(engine);
         let full_packets = FullPackets {
             payload: full_payload(sctp_size) as usize,
@@ -137,15 +149,44 @@ impl Connection {
         )
     }
 
-    /// Waits until all candidates are in the local description; returns its SDP, or `None` when that
-    /// takes longer than `limit`.
-    pub(crate) async fn gathered_description(&mut self, limit: Duration) -> Option<String> {
-        let gathered = self.gathered.wait_for(|gathered| *gathered);
-        if tokio::time::timeout(limit, gathered).await.is_err() {
-            return None;
+    /// Waits until the candidates that are worth it are in the local description; returns its SDP.
+    pub(crate) async fn gathered_description(
+        &mut self,
+        config: &PeerConfig,
+    ) -> Result<String, PrepareError> {
+        let limit = config.gather_timeout;
+        match &self.tuning.servers {
+            None => {
+                let gathered = self.gathered.wait_for(|gathered| *gathered);
+                if tokio::time::timeout(limit, gathered).await.is_err() {
+                    return Err(PrepareError::Timeout { limit });
+                }
+            }
+            Some(servers) => {
+                let needs_relay = config.ice_transport_policy == IceTransportPolicy::Relay;
+                let limit = if needs_relay { limit } else { limit.min(turn::MAX_WAIT) };
+                servers.settle(self.gathered.clone(), limit).await;
+                if needs_relay && !servers.has_relayed() {
+                    return Err(PrepareError::NoRelay { servers: servers.tried() });
+                }
+            }
         }
-        let description = self.engine.local_description().await?;
-        Some(with_candidates_in_use(&description.sdp))
+        let description = self.engine.local_description().await;
+        let description = description.ok_or(PrepareError::Timeout { limit })?;
+        Ok(with_candidates_in_use(&description.sdp))
+    }
+}
+
+/// Why there is no connection to be made, or no description of it.
+pub(crate) enum PrepareError {
+    Engine(EngineError),
+    Timeout { limit: Duration },
+    NoRelay { servers: TriedServers },
+}
+
+impl From<webrtc::error::Error> for PrepareError {
+    fn from(error: webrtc::error::Error) -> Self {
+        Self::Engine(EngineError::from(error))
     }
 }
 
@@ -198,6 +239,15 @@ struct EventHandler {
 
 #[async_trait]
 impl PeerConnectionEventHandler for EventHandler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let Some(servers) = &self.tuning.servers else { return };
+        match event.candidate.typ {
+            RTCIceCandidateType::Relay => servers.on_candidate(&event.url),
+            RTCIceCandidateType::Srflx => servers.on_reflexive_candidate(),
+            _ => {}
+        }
+    }
+
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
         if state == RTCIceGatheringState::Complete {
             self.gathered.send_replace(true);

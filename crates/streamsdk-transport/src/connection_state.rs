@@ -36,6 +36,8 @@ pub enum EndReason {
     HandshakeFailed,
     /// The peer's host says that nobody has the peer's port any more: its process has ended.
     PeerGone,
+    /// The TURN server that packets went through is gone, and there is no other way to the peer.
+    RelayLost,
     /// The peer went silent for [`PeerConfig::dead_after`](crate::PeerConfig::dead_after).
     PeerSilent,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for EndReason {
             Self::NeverConnected => "no network path to the peer worked",
             Self::HandshakeFailed => "no secure connection with the peer came about",
             Self::PeerGone => "the peer is gone without a word: nobody has its port any more",
+            Self::RelayLost => "the connection to the TURN server broke off",
             Self::PeerSilent => "the peer went silent",
         })
     }

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{CandidateCounts, EndReason};
+use crate::connection::PrepareError;
+use crate::{CandidateCounts, EndReason, TriedServers};
 
 /// What the WebRTC engine said, as text: its types stay inside this crate.
 #[derive(Debug, Error)]
@@ -28,6 +29,22 @@ pub enum OfferError {
         /// [`PeerConfig::gather_timeout`](crate::PeerConfig::gather_timeout).
         limit: Duration,
     },
+    /// Packets may only go by way of a TURN server, and there is none that can be used.
+    #[error("no TURN server can be used: {servers}")]
+    NoRelay {
+        /// What became of each.
+        servers: TriedServers,
+    },
+}
+
+impl From<PrepareError> for OfferError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Engine(error) => Self::Engine(error),
+            PrepareError::Timeout { limit } => Self::GatheringTimeout { limit },
+            PrepareError::NoRelay { servers } => Self::NoRelay { servers },
+        }
+    }
 }
 
 /// An offer from the peer that could not be answered.
@@ -46,6 +63,22 @@ pub enum AnswerError {
         /// [`PeerConfig::gather_timeout`](crate::PeerConfig::gather_timeout).
         limit: Duration,
     },
+    /// Packets may only go by way of a TURN server, and there is none that can be used.
+    #[error("no TURN server can be used: {servers}")]
+    NoRelay {
+        /// What became of each.
+        servers: TriedServers,
+    },
+}
+
+impl From<PrepareError> for AnswerError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Engine(error) => Self::Engine(error),
+            PrepareError::Timeout { limit } => Self::GatheringTimeout { limit },
+            PrepareError::NoRelay { servers } => Self::NoRelay { servers },
+        }
+    }
 }
 
 /// A connection that did not come about.
@@ -57,7 +90,8 @@ pub enum ConnectError {
     UnusableAnswer(EngineError),
     /// No network path to the peer worked.
     #[error(
-        "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote})"
+        "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote}){}",
+        also_tried(servers)
     )]
     NoPath {
         /// How long it was tried.
@@ -66,6 +100,8 @@ pub enum ConnectError {
         local: CandidateCounts,
         /// Candidates of the peer.
         remote: CandidateCounts,
+        /// What became of the STUN and TURN servers of this side.
+        servers: TriedServers,
     },
     /// The peers reached each other, and could not agree on a secure connection.
     #[error(
@@ -96,6 +132,10 @@ pub enum ConnectError {
     /// The connection ended while it was being made.
     #[error("the connection ended while it was being made: {0}")]
     Ended(EndReason),
+}
+
+fn also_tried(servers: &TriedServers) -> String {
+    if servers.is_empty() { String::new() } else { format!("; {servers}") }
 }
 
 /// Why no secure connection came about.

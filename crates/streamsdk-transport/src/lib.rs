@@ -49,19 +49,23 @@ mod error;
 mod offer;
 mod peer;
 mod runtime;
+mod turn;
 mod video;
 mod wiring;
 
 pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;
 pub use channel::{Channel, ChannelReceiver, ChannelSender, Message};
-pub use config::{Interfaces, PeerConfig};
+pub use config::{IceTransportPolicy, Interfaces, PeerConfig};
 pub use connection_state::{EndReason, PeerState};
 pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferError, SendError};
 pub use offer::{Connected, Offer};
 pub use peer::{Closed, Peer, TransportStats};
 pub use runtime::UnknownInterfaces;
 pub use streamsdk_codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
+pub use turn::{
+    BadCertificates, RootCertificates, ServerFailure, ServerOutcome, TriedServer, TriedServers,
+};
 pub use video::{
     IncomingFrame, Video, VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver,
     VideoSendStats, VideoSender,

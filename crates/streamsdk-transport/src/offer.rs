@@ -75,8 +75,7 @@ impl Offer {
         video: Option<VideoDirection>,
     ) -> Result<Self, OfferError> {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
-        let mut connection =
-            Connection::build(&config, std::iter::empty()).await.map_err(OfferError::Engine)?;
+        let mut connection = Connection::build(&config, std::iter::empty()).await?;
         let engine = Arc::clone(&connection.engine);
         let peer = Peer::new(&connection, None);
 
@@ -100,10 +99,7 @@ impl Offer {
 
         let offer = engine.create_offer(None).await.map_err(engine_error)?;
         engine.set_local_description(offer).await.map_err(engine_error)?;
-        let sdp = connection
-            .gathered_description(config.gather_timeout)
-            .await
-            .ok_or(OfferError::GatheringTimeout { limit: config.gather_timeout })?;
+        let sdp = connection.gathered_description(&config).await?;
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, .. } = connection;
         let engine = EngineHandle { connection: engine, tuning, full_packets, dead_after };
@@ -272,6 +268,7 @@ impl ConnectAttempt<'_> {
             waited,
             local: CandidateCounts::of(self.offer),
             remote: CandidateCounts::of(self.answer),
+            servers: tuning.servers.as_ref().map(|servers| servers.tried()).unwrap_or_default(),
         }
     }
 }

@@ -68,6 +68,9 @@ pub struct TransportStats {
     /// Packets sent that were larger than what is known to get to the peer in one piece, and that were
     /// cut up on the way.
     pub packets_fragmented: u64,
+    /// Packets that were to go to a TURN server over TCP or TLS, and that were dropped because the stream was slow or
+    /// not there.
+    pub relay_packets_dropped: u64,
 }
 
 impl Peer {
@@ -122,11 +125,13 @@ impl Peer {
     pub fn stats(&self) -> TransportStats {
         let ChannelCounters { bytes_sent, bytes_received, messages_discarded } =
             &*self.inner.counters;
+        let servers = self.inner.tuning.servers.as_ref();
         TransportStats {
             bytes_sent: bytes_sent.load(Ordering::Relaxed),
             bytes_received: bytes_received.load(Ordering::Relaxed),
             messages_discarded: messages_discarded.load(Ordering::Relaxed),
             packets_fragmented: self.inner.tuning.path.fragmented(),
+            relay_packets_dropped: servers.map_or(0, |servers| servers.packets_dropped()),
         }
     }
 

@@ -11,6 +11,8 @@
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * Its clock runs faster than time once a connection without tracks stands ([`clock`]).
+//! * What goes to a TURN server over TCP or TLS goes over a stream, and not through the socket that the engine gave
+//!   it to ([`crate::turn`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
@@ -120,7 +122,14 @@ impl Runtime for EngineRuntime {
     }
 
     fn resolve_host<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        self.tokio.resolve_host(host)
+        Box::pin(async move {
+            if let Some(servers) = &self.tuning.servers
+                && let Some(resolved) = servers.resolve(host).await
+            {
+                return resolved;
+            }
+            self.tokio.resolve_host(host).await
+        })
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

@@ -21,6 +21,7 @@ use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
 use super::send_rate::SendRateMeter;
 use super::tuning::RuntimeTuning;
+use crate::turn::Inbox;
 
 pub(crate) struct BatchedUdpSocket {
     raw: Arc<RawUdpSocket>,
@@ -29,6 +30,8 @@ pub(crate) struct BatchedUdpSocket {
     recv_state: Mutex<RecvState>,
     /// Tells when there is room in the kernel, while there is none.
     writable: Mutex<Option<Readiness>>,
+    /// Where there are STUN or TURN servers.
+    inbox: Option<Inbox>,
 }
 
 struct RecvState {
@@ -56,8 +59,10 @@ impl BatchedUdpSocket {
     ) -> io::Result<Self> {
         let raw = Arc::new(RawUdpSocket::new(socket, peer_filter)?);
         tuning.path.add(&raw);
+        let inbox = tuning.servers.is_some().then(Inbox::new);
         Ok(Self {
             raw,
+            inbox,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
             recv_state: Mutex::new(RecvState {
@@ -128,6 +133,49 @@ impl BatchedUdpSocket {
         }
     }
 
+    /// Takes the next packet, from the kernel or from a stream.
+    fn poll_any(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+        meta: &mut RecvMeta,
+    ) -> Poll<io::Result<()>> {
+        let Some(inbox) = &self.inbox else { return self.poll_packet(cx, buf, meta) };
+        let poll_inbox = |cx: &mut Context<'_>, buf: &mut [u8], meta: &mut RecvMeta| {
+            inbox.poll(cx, buf, meta).map(|()| {
+                if is_from_a_peer(&buf[..meta.len]) {
+                    self.tuning.heard.note();
+                }
+            })
+        };
+        let is_inbox_first = inbox.is_next();
+        if is_inbox_first && poll_inbox(cx, buf, meta).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_packet(cx, buf, meta) {
+            Poll::Pending if !is_inbox_first => poll_inbox(cx, buf, meta).map(Ok),
+            polled => polled,
+        }
+    }
+
+    /// Whether the engine is not to get now what has arrived.
+    fn is_kept_back(&self, packet: &[u8], meta: &RecvMeta) -> bool {
+        let Some((servers, inbox)) = self.tuning.servers.as_ref().zip(self.inbox.as_ref()) else {
+            return false;
+        };
+        // What GRO has put together is no answer of a server.
+        packet.len() <= meta.stride && servers.on_receive(inbox, meta.addr, packet)
+    }
+
+    /// Sends what is for a stream; `None` if it is not.
+    fn send_on_stream(&self, transmit: &Transmit<'_>) -> Option<io::Result<usize>> {
+        let (servers, inbox) = self.tuning.servers.as_ref().zip(self.inbox.as_ref())?;
+        let Transmit { destination, contents, segment_size, .. } = *transmit;
+        let size = segment_size.unwrap_or(contents.len());
+        let sent = servers.on_send(inbox, destination, contents, size)?;
+        Some(sent.map(|()| contents.len()))
+    }
+
     fn poll_send_when_writable(
         &self,
         cx: &mut Context<'_>,
@@ -163,7 +211,10 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             return Poll::Ready(Ok(0));
         };
         loop {
-            ready!(self.poll_packet(cx, buf, meta))?;
+            ready!(self.poll_any(cx, buf, meta))?;
+            if self.is_kept_back(&buf[..meta.len], meta) {
+                continue;
+            }
             self.tuning.handshake.on_receive(&buf[..meta.len]);
             if !self.tuning.path.on_receive(&buf[..meta.len], meta) {
                 return Poll::Ready(Ok(1));
@@ -175,6 +226,9 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         if !self.raw.allows(transmit.destination.ip()) {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
+        }
+        if let Some(sent) = self.send_on_stream(transmit) {
+            return Poll::Ready(sent);
         }
         self.tuning.path.on_send(&self.raw, transmit);
         self.tuning.handshake.on_send(transmit.contents);
@@ -199,6 +253,11 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     fn max_gro_segments(&self) -> usize {
         self.raw.gro_segments()
     }
+}
+
+/// What a TURN server passes on, as against what it says itself: ChannelData, or a Data indication.
+fn is_from_a_peer(packet: &[u8]) -> bool {
+    matches!(packet, [0x40..=0x7f, ..] | [0x00, 0x17, ..])
 }
 
 impl std::fmt::Debug for BatchedUdpSocket {

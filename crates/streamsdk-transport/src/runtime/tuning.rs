@@ -9,6 +9,7 @@ use super::handshake::Handshake;
 use super::path_mtu::PathMtu;
 use super::read_gate::ReadGate;
 use crate::connection_state::LastHeard;
+use crate::turn::Servers;
 
 /// A GSO batch of so many packets is always allowed.
 const MIN_GSO_LIMIT: usize = 4;
@@ -22,14 +23,16 @@ pub(crate) struct RuntimeTuning {
     pub(crate) path: PathMtu,
     pub(crate) handshake: Handshake,
     pub(crate) close_notify: CloseNotify,
+    /// `None` if there are none.
+    pub(crate) servers: Option<Arc<Servers>>,
     has_fast_timers: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     gso_hint: AtomicUsize,
 }
 
 impl RuntimeTuning {
-    pub(crate) fn new(heard: LastHeard) -> Self {
-        Self { heard, ..Self::default() }
+    pub(crate) fn new(heard: LastHeard, servers: Option<Arc<Servers>>) -> Self {
+        Self { heard, servers, ..Self::default() }
     }
 
     /// Leaves what arrives in the kernel until [`RuntimeTuning::resume_reading`].

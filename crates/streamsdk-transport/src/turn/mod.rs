@@ -1,0 +1,29 @@
+//! STUN and TURN servers: which there are, how each is reached, and what becomes of it.
+//!
+//! The engine speaks TURN over UDP only, and looks names up where everything else waits for it. So it is given
+//! servers that do not exist ([`alias`]), one for each of the real ones, and what it sends there passes through
+//! our sockets:
+//!
+//! * For a server over TCP or TLS the alias has an address that nobody has. What goes there goes over a stream
+//!   instead, and what comes from it comes as packets from there ([`stream_link`], [`framing`]).
+//! * For a server over UDP the alias has the real addresses.
+//!
+//! Each server is tried at once, and all at the same time ([`Servers`]); an offer waits for as many as are worth it
+//! ([`gathering`]). What became of each is kept for the error, if no connection comes about ([`outcome`]).
+
+mod alias;
+mod allocation;
+mod framing;
+mod gathering;
+mod inbox;
+mod outcome;
+mod servers;
+mod stream_link;
+mod tls;
+mod url;
+
+pub(crate) use self::gathering::MAX_WAIT;
+pub(crate) use self::inbox::Inbox;
+pub use self::outcome::{ServerFailure, ServerOutcome, TriedServer, TriedServers};
+pub(crate) use self::servers::Servers;
+pub use self::tls::{BadCertificates, RootCertificates};
