@@ -41,6 +41,9 @@ use crate::{EndReason, IceTransportPolicy, PeerConfig, PeerState, TriedServers};
 const MAX_MESSAGE_SIZE: u32 = 262_144;
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
 const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// By default the engine gives a direct path two seconds. A check is repeated every 20 ms and takes one round trip; over
+/// a relay it takes two or more.
+const MIN_RELAY_WAIT: Duration = Duration::from_millis(200);
 /// Channels of the peer that may wait to be taken.
 const MAX_INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
@@ -220,10 +223,20 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
             Some(ICE_CHECK_INTERVAL),
             Some(u16::try_from(checks).unwrap_or(u16::MAX)),
         )
+        .with_relay_acceptance_min_wait(Some(relay_wait(config)))
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_SIZE))
         .with_sctp_mtu(sctp_size)
         .build()
+}
+
+/// How long a connection by way of a relay is not taken, so that a better one can come about.
+fn relay_wait(config: &PeerConfig) -> Duration {
+    match config.ice_transport_policy {
+        IceTransportPolicy::All => MIN_RELAY_WAIT,
+        // It is the order of the servers that may make one better, and what is before the others is there first.
+        IceTransportPolicy::Relay => MIN_RELAY_WAIT / 4,
+    }
 }
 
 /// What the engine calls, on its own driver: nothing here may wait.

@@ -5,7 +5,7 @@ use streamsdk_protocol::Limits;
 use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest};
 use streamsdk_protocol::model;
 use streamsdk_protocol::output::output_name;
-use streamsdk_transport::VideoCodec;
+use streamsdk_transport::{IceTransportPolicy, RootCertificates, VideoCodec};
 use streamsdk_video::{BitrateLimits, SendOptions};
 
 use crate::retry::RetryPolicy;
@@ -29,6 +29,8 @@ pub struct StreamConfig {
     pub(crate) realtime_processing: Option<bool>,
     pub(crate) declared_fps: Option<f64>,
     pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice_transport_policy: IceTransportPolicy,
+    pub(crate) turn_roots: RootCertificates,
     pub(crate) workflow_parameters: Map<String, Value>,
     pub(crate) requested_plan: Option<String>,
     pub(crate) requested_region: Option<String>,
@@ -49,6 +51,8 @@ impl Default for StreamConfig {
             realtime_processing: None,
             declared_fps: None,
             ice_servers: Vec::new(),
+            ice_transport_policy: IceTransportPolicy::All,
+            turn_roots: RootCertificates::default(),
             workflow_parameters: Map::new(),
             requested_plan: None,
             requested_region: None,
@@ -94,11 +98,31 @@ impl StreamConfig {
         self
     }
 
-    /// A STUN or TURN server for both sides to use; call it for each. Default is none.
+    /// A STUN or TURN server for both sides to use, the preferred one first; call it for each. Default is none.
     ///
-    /// A server on this machine is reached without them.
+    /// TURN servers are reached over UDP (`turn:`), TCP (`turn:…?transport=tcp`) or TLS (`turns:`). All are tried at the
+    /// same time, for 2 s at most. One that cannot be used is skipped, and why is told by the error if no connection comes
+    /// about. The server on the other side gets the list as it is given. One on this machine is reached without them.
     pub fn ice_server(mut self, server: IceServer) -> Self {
         self.ice_servers.push(server);
+        self
+    }
+
+    /// Which ways packets may take. Default is [`IceTransportPolicy::All`].
+    ///
+    /// With [`IceTransportPolicy::Relay`] they go by way of a TURN server only, and the server is told no address of
+    /// this machine.
+    pub fn ice_transport_policy(mut self, policy: IceTransportPolicy) -> Self {
+        self.ice_transport_policy = policy;
+        self
+    }
+
+    /// Certificates that a TURN server's may be signed with, besides those that the system trusts. Default is none.
+    ///
+    /// Where the system's certificates are files, `SSL_CERT_FILE` and `SSL_CERT_DIR` name others in their place, for
+    /// this as for HTTPS.
+    pub fn turn_roots(mut self, roots: RootCertificates) -> Self {
+        self.turn_roots = roots;
         self
     }
 

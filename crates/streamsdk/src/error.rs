@@ -310,6 +310,7 @@ impl From<OfferError> for Error {
     fn from(error: OfferError) -> Self {
         let kind = match error {
             OfferError::GatheringTimeout { .. } => ErrorKind::Timeout,
+            OfferError::NoRelay { .. } => ErrorKind::Ice,
             _ => ErrorKind::Internal,
         };
         Self::new(kind, Stage::Preparing, error)

@@ -159,7 +159,7 @@ pub use streamsdk_media::FrameError as InvalidFrame;
 pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
 #[cfg(feature = "resize")]
 pub use streamsdk_media::{Filter, Letterbox, ResizeError};
-pub use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
+pub use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest, InitResponse};
 pub use streamsdk_protocol::model::{TaskType, UnsupportedTask};
 pub use streamsdk_protocol::output::{
     EncodedImage, OddField, OddFields, Oddity, Output, OutputError, Outputs, VideoMetadata,
@@ -175,8 +175,9 @@ pub use streamsdk_signaling::{
     ApiKeyTransport, Platform, ProxySignaling, Signaling, SignalingError, WhipSignaling,
 };
 pub use streamsdk_transport::{
-    Channel, ChannelReceiver, ChannelSender, EndReason, Interfaces, Message, SendError,
-    TransportStats, VideoCodec, VideoDirection, VideoReceiveStats, VideoSendStats,
+    BadCertificates, Channel, ChannelReceiver, ChannelSender, EndReason, IceTransportPolicy,
+    Interfaces, Message, RootCertificates, SendError, TransportStats, VideoCodec, VideoDirection,
+    VideoReceiveStats, VideoSendStats,
 };
 pub use streamsdk_video::{BitrateLimits, DecodeStats, PictureError, SendFramesError};
 

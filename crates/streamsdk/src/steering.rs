@@ -153,6 +153,7 @@ fn added(before: TransportStats, mut now: TransportStats) -> TransportStats {
     now.bytes_received += before.bytes_received;
     now.messages_discarded += before.messages_discarded;
     now.packets_fragmented += before.packets_fragmented;
+    now.relay_packets_dropped += before.relay_packets_dropped;
     now
 }
 

@@ -46,8 +46,17 @@ const RULES: &[OptionRule] = &[
 ];
 
 /// Options for a server that somebody else runs.
-const REMOTE: &[&str] =
-    &["api_key_transport", "ice_server", "turn", "turn_user", "plan", "region", "timeout", "model"];
+const REMOTE: &[&str] = &[
+    "api_key_transport",
+    "ice_server",
+    "turn",
+    "turn_user",
+    "relay_only",
+    "plan",
+    "region",
+    "timeout",
+    "model",
+];
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {

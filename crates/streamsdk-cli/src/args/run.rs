@@ -38,7 +38,8 @@ pub(crate) struct RunArguments {
     /// A STUN server, or a TURN server that asks for no password; may be repeated
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub(crate) ice_server: Vec<String>,
-    /// A TURN server, such as turn:turn.example.org:3478; may be repeated
+    /// A TURN server, such as turn:turn.example.org:3478, turn:…?transport=tcp or turns:…, the preferred one first; may
+    /// be repeated
     #[arg(
         long,
         value_name = "URL",
@@ -59,6 +60,9 @@ pub(crate) struct RunArguments {
         help_heading = "Server"
     )]
     pub(crate) turn_credential: Option<String>,
+    /// Send everything by way of a TURN server, and tell the server no address of this machine
+    #[arg(long, requires = "turn", help_heading = "Server")]
+    pub(crate) relay_only: bool,
     /// The compute plan to run on (hosted servers)
     #[arg(long, value_name = "PLAN", help_heading = "Server")]
     pub(crate) plan: Option<String>,

@@ -7,9 +7,9 @@ use streamsdk::LocalStreamSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk::WebcamSource;
 use streamsdk::{
-    BitrateLimits, Client, IceServer, MjpegSource, ProducerSource, RtspSource, Session,
-    SourceError, StreamBuilder, StreamConfig, TaskType, TestPattern, Timeouts, VideoFileSource,
-    Workflow,
+    BitrateLimits, Client, IceServer, IceTransportPolicy, MjpegSource, ProducerSource, RtspSource,
+    Session, SourceError, StreamBuilder, StreamConfig, TaskType, TestPattern, Timeouts,
+    VideoFileSource, Workflow,
 };
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
@@ -114,6 +114,9 @@ fn config(arguments: &RunArguments) -> StreamConfig {
     }
     for server in ice_servers(arguments) {
         config = config.ice_server(server);
+    }
+    if arguments.relay_only {
+        config = config.ice_transport_policy(IceTransportPolicy::Relay);
     }
     if let Some(plan) = &arguments.plan {
         config = config.requested_plan(plan);

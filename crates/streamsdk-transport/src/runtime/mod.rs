@@ -8,6 +8,9 @@
 //! * While a connection is being made, the engine's timers fire after [`MAX_FAST_TIMER`] at the latest. It
 //!   produces handshake packets while it handles events, after it has looked for packets to send, and
 //!   then sleeps until a timer of the retransmission kind.
+//! * While packets are relayed, two timers of three are over at once. The engine looks for what is to be sent to a TURN
+//!   server before it looks for what is to be sent through it, and at what has come through it after it has looked for
+//!   events; each would wait for something else to happen.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * Its clock runs faster than time once a connection without tracks stands ([`clock`]).
@@ -43,6 +46,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
@@ -60,6 +64,8 @@ use crate::PeerConfig;
 
 /// While timers are fast, none is slower.
 const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
+/// What has come through a relay is answered in the second round from there, and leaves in the third.
+const ROUNDS_WHILE_RELAYING: usize = 3;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -70,6 +76,7 @@ pub(crate) struct EngineRuntime {
     peer_filter: PeerFilter,
     receive_buffer: usize,
     send_buffer: usize,
+    rounds: AtomicUsize,
 }
 
 impl EngineRuntime {
@@ -80,7 +87,17 @@ impl EngineRuntime {
             peer_filter: PeerFilter::of(config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer,
+            rounds: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether the engine is to do another round of its work before it sleeps.
+    fn has_another_round(&self) -> bool {
+        let is_relaying = self.tuning.servers.as_ref().is_some_and(|servers| servers.is_relaying());
+        // The engine sleeps at the end of each.
+        is_relaying
+            && !(self.rounds.fetch_add(1, Ordering::Relaxed) + 1)
+                .is_multiple_of(ROUNDS_WHILE_RELAYING)
     }
 }
 
@@ -98,6 +115,9 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        if self.has_another_round() {
+            return Box::pin(std::future::ready(()));
+        }
         let duration = self.tuning.clock.real(duration);
         let has_fast_timers = self.tuning.has_fast_timers();
         self.tokio.sleep(if has_fast_timers { duration.min(MAX_FAST_TIMER) } else { duration })

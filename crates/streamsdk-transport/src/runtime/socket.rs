@@ -21,7 +21,7 @@ use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
 use super::send_rate::SendRateMeter;
 use super::tuning::RuntimeTuning;
-use crate::turn::Inbox;
+use crate::turn::{Inbox, is_relayed};
 
 pub(crate) struct BatchedUdpSocket {
     raw: Arc<RawUdpSocket>,
@@ -143,7 +143,7 @@ impl BatchedUdpSocket {
         let Some(inbox) = &self.inbox else { return self.poll_packet(cx, buf, meta) };
         let poll_inbox = |cx: &mut Context<'_>, buf: &mut [u8], meta: &mut RecvMeta| {
             inbox.poll(cx, buf, meta).map(|()| {
-                if is_from_a_peer(&buf[..meta.len]) {
+                if is_relayed(&buf[..meta.len]) {
                     self.tuning.heard.note();
                 }
             })
@@ -167,13 +167,19 @@ impl BatchedUdpSocket {
         packet.len() <= meta.stride && servers.on_receive(inbox, meta.addr, packet)
     }
 
-    /// Sends what is for a stream; `None` if it is not.
-    fn send_on_stream(&self, transmit: &Transmit<'_>) -> Option<io::Result<usize>> {
-        let (servers, inbox) = self.tuning.servers.as_ref().zip(self.inbox.as_ref())?;
+    /// Sends what is for a stream. Whether it was.
+    fn is_sent_on_stream(&self, transmit: &Transmit<'_>) -> bool {
+        let Some((servers, inbox)) = self.tuning.servers.as_ref().zip(self.inbox.as_ref()) else {
+            return false;
+        };
         let Transmit { destination, contents, segment_size, .. } = *transmit;
-        let size = segment_size.unwrap_or(contents.len());
-        let sent = servers.on_send(inbox, destination, contents, size)?;
-        Some(sent.map(|()| contents.len()))
+        servers.on_send(inbox, destination, contents, segment_size.unwrap_or(contents.len()))
+    }
+
+    /// Whether nothing is to be made of an error: each server is asked from each socket, and not every one has a way
+    /// there.
+    fn is_expected(&self, to: SocketAddr) -> bool {
+        self.tuning.servers.as_ref().is_some_and(|servers| servers.is_at(to))
     }
 
     fn poll_send_when_writable(
@@ -227,8 +233,8 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        if let Some(sent) = self.send_on_stream(transmit) {
-            return Poll::Ready(sent);
+        if self.is_sent_on_stream(transmit) {
+            return Poll::Ready(Ok(transmit.contents.len()));
         }
         self.tuning.path.on_send(&self.raw, transmit);
         self.tuning.handshake.on_send(transmit.contents);
@@ -237,6 +243,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_writable(cx, transmit))
             }
+            Err(_) if self.is_expected(transmit.destination) => Ok(transmit.contents.len()),
             sent => sent,
         };
         Poll::Ready(sent.inspect(|sent| self.send_rate.count(*sent)))
@@ -253,11 +260,6 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     fn max_gro_segments(&self) -> usize {
         self.raw.gro_segments()
     }
-}
-
-/// What a TURN server passes on, as against what it says itself: ChannelData, or a Data indication.
-fn is_from_a_peer(packet: &[u8]) -> bool {
-    matches!(packet, [0x40..=0x7f, ..] | [0x00, 0x17, ..])
 }
 
 impl std::fmt::Debug for BatchedUdpSocket {

@@ -25,5 +25,5 @@ mod url;
 pub(crate) use self::gathering::MAX_WAIT;
 pub(crate) use self::inbox::Inbox;
 pub use self::outcome::{ServerFailure, ServerOutcome, TriedServer, TriedServers};
-pub(crate) use self::servers::Servers;
+pub(crate) use self::servers::{Servers, is_relayed};
 pub use self::tls::{BadCertificates, RootCertificates};

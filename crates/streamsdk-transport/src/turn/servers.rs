@@ -23,10 +23,13 @@ use super::outcome::{Progress, ServerFailure, Step, TriedServer, TriedServers};
 use super::stream_link::StreamLink;
 use super::url::{BadUrl, ServerUrl, Service, TurnTransport};
 use crate::PeerConfig;
-use crate::connection_state::ConnectionState;
+use crate::connection_state::{ConnectionState, LastHeard};
 
 /// The engine waits for this, and everything else for the engine.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
+
+/// After so long without a relayed packet, packets are taken to go another way.
+const RELAYING_FOR: Duration = Duration::from_secs(5);
 
 /// How far one is with each server, in the order in which they were given.
 pub(super) type Board = Arc<watch::Sender<Vec<Progress>>>;
@@ -43,6 +46,8 @@ pub(crate) struct Servers {
     is_undecided: AtomicBool,
     /// Answers that the engine gets once it is known in which order; `None` when it gets them at once.
     kept_back: Mutex<Option<Vec<KeptBack>>>,
+    /// When anything last went to a peer by way of a server, or came from one.
+    relayed: LastHeard,
 }
 
 /// One of them.
@@ -124,6 +129,7 @@ impl Servers {
             by_address: Mutex::default(),
             is_undecided: AtomicBool::new(true),
             kept_back: Mutex::new(Some(Vec::new())),
+            relayed: LastHeard::default(),
         }))
     }
 
@@ -192,24 +198,42 @@ impl Servers {
         Some(addresses.ok_or_else(not_found))
     }
 
-    /// Looks at what leaves for `to`, and takes it if it is for a stream. An error says that a stream belongs to
-    /// another socket, so that this one is of no use to the server.
+    /// Looks at what leaves for `to`. Whether it was for a stream, and is on its way.
     pub(crate) fn on_send(
         &self,
         from: &Inbox,
         to: SocketAddr,
         packets: &[u8],
         size: usize,
-    ) -> Option<io::Result<()>> {
+    ) -> bool {
         self.signed.on_send(packets);
-        let server = self.list.get(alias::at(to)?)?.usable.as_ref()?;
-        let Reached::Stream(link) = &server.reached else { return None };
-        let mut packets = packets.chunks(size.max(1));
-        Some(packets.try_for_each(|packet| link.send(from, to, packet)))
+        self.note_relayed(packets);
+        let index = alias::at(to);
+        let server = index.and_then(|index| self.list.get(index)?.usable.as_ref());
+        let Some(Usable { reached: Reached::Stream(link), .. }) = server else { return false };
+        packets.chunks(size.max(1)).for_each(|packet| link.send(from, to, packet));
+        true
+    }
+
+    /// Whether one of them is at this address.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        lock(&self.by_address).contains_key(&address)
+    }
+
+    /// Whether packets go by way of a server.
+    pub(crate) fn is_relaying(&self) -> bool {
+        self.relayed.get().is_some_and(|last| last.elapsed() < RELAYING_FOR)
+    }
+
+    fn note_relayed(&self, packet: &[u8]) {
+        if is_relayed(packet) {
+            self.relayed.note();
+        }
     }
 
     /// Looks at a packet that has arrived. Whether the engine is not to get it now.
     pub(crate) fn on_receive(&self, by: &Inbox, from: SocketAddr, packet: &[u8]) -> bool {
+        self.note_relayed(packet);
         if !self.is_undecided.load(Ordering::Relaxed) {
             return false;
         }
@@ -297,6 +321,12 @@ impl Servers {
         let servers = self.list.iter().enumerate();
         servers.filter_map(|(index, server)| Some((index, server.usable.as_ref()?)))
     }
+}
+
+/// Whether a packet is what a peer sends or is sent through a server, as against what is said with the server itself:
+/// ChannelData (by RFC 7983), or a Send or Data indication.
+pub(crate) fn is_relayed(packet: &[u8]) -> bool {
+    matches!(packet, [0x40..=0x4f, ..] | [0x00, 0x16 | 0x17, ..])
 }
 
 /// What to do with a URL; or how to show it, and why nothing.

@@ -5,7 +5,7 @@
 //! connection on which it was made, and the engine never asks for another one: if nothing is heard from the peer by
 //! another way then, the peer connection ends with [`EndReason::RelayLost`], long before it would be called silent.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -113,10 +113,8 @@ impl StreamLink {
 
     /// Sends a packet. The first one starts the connection, which lasts as long as the socket that `from` is of.
     ///
-    /// # Errors
-    ///
-    /// When it belongs to another socket.
-    pub(super) fn send(&self, from: &Inbox, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
+    /// Those of other sockets are lost: the engine asks each server from each of its sockets, and once is enough.
+    pub(super) fn send(&self, from: &Inbox, to: SocketAddr, packet: &[u8]) {
         let owner = self.owner.get_or_init(|| {
             let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(link) = link {
@@ -126,12 +124,11 @@ impl StreamLink {
             from.sender().clone()
         });
         if !owner.same_channel(from.sender()) {
-            return Err(io::Error::new(ErrorKind::AddrInUse, "another socket has this stream"));
+            return;
         }
         if let Err(TrySendError::Full(_)) = self.packets.try_send(Bytes::copy_from_slice(packet)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
     }
 }
 

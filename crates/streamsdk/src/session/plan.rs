@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::model::TaskType;
-use streamsdk_transport::PeerConfig;
+use streamsdk_transport::{IceTransportPolicy, PeerConfig};
 
 use crate::config::StreamConfig;
 use crate::endpoint::Endpoint;
@@ -134,10 +134,17 @@ fn peer_config(
         .connect_timeout(config.timeouts.connect)
         .dead_after(config.timeouts.dead_after)
         .codecs(codecs);
-    Ok(match endpoint.is_local {
-        true => peer,
-        false => peer.ice_servers(config.ice_servers.iter().cloned()),
-    })
+    if !endpoint.is_local {
+        return Ok(peer
+            .ice_servers(config.ice_servers.iter().cloned())
+            .ice_transport_policy(config.ice_transport_policy)
+            .turn_roots(config.turn_roots.clone()));
+    }
+    if config.ice_transport_policy == IceTransportPolicy::Relay {
+        let what = "a server on this machine is reached without TURN: it cannot be relayed";
+        return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
+    }
+    Ok(peer)
 }
 
 fn frames_as_data(
