@@ -15,6 +15,7 @@ mod setup;
 mod steps;
 mod tally;
 mod test;
+mod turn;
 mod webcam;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Task {
     Interop(interop::Options),
     /// Streams over paths with narrow links, between network namespaces
     Path(path::Options),
+    /// Streams by way of a TURN server, coturn, between network namespaces
+    Turn(turn::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
@@ -69,6 +72,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Test(options) => test::run(&options),
         Task::Interop(options) => interop::run(&options),
         Task::Path(options) => path::run(&options),
+        Task::Turn(options) => turn::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Distro(options) => distro::run(&options),
         Task::Bench(options) => bench::run(&options),

@@ -19,7 +19,7 @@ pub(super) struct LaidPath {
 }
 
 /// Whether this machine lets us lay a path; an error says why not.
-pub(super) fn possible() -> Result<()> {
+pub(crate) fn possible() -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("only Linux has network namespaces");
     }

@@ -5,6 +5,8 @@
 
 mod laid;
 
+pub(crate) use self::laid::possible as namespaces_possible;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,7 +109,7 @@ const SESSION_LIMIT: Duration = Duration::from_secs(60);
 
 /// Whether every frame came back over every path. The last line printed is the count of the paths.
 pub fn run(options: &Options) -> Result<bool> {
-    if let Err(reason) = laid::possible() {
+    if let Err(reason) = namespaces_possible() {
         println!("skipped: {reason:#}");
         return Ok(true);
     }

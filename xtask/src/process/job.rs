@@ -30,6 +30,8 @@ pub struct Finished {
     pub stdout: String,
     pub stderr: String,
     pub duration: Duration,
+    /// How long it took until it had written the first of its output; `None` if there was none, or it was not collected.
+    pub first_output: Option<Duration>,
     pub usage: Usage,
 }
 
@@ -84,8 +86,10 @@ impl Job {
         let duration = started.elapsed();
         // Only now is it certain that nobody holds the pipes open any more.
         group.end(&mut child);
+        let first_output = collectors.first_output();
         let (stdout, stderr) = collectors.finish();
-        Ok(Finished { what, status, stdout, stderr, duration, usage })
+        let first_output = first_output.get().map(|first| first.duration_since(started));
+        Ok(Finished { what, status, stdout, stderr, duration, first_output, usage })
     }
 
     /// Runs to the end, and takes every end but success for an error.

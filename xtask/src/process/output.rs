@@ -1,6 +1,8 @@
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 /// What becomes of what a program writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,15 +27,24 @@ impl Output {
 pub(super) struct Collectors {
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
+    first_output: Arc<OnceLock<Instant>>,
 }
 
 impl Collectors {
     pub(super) fn attach(child: &mut Child, output: Output) -> Self {
         let show = output == Output::Tee;
-        Self {
-            stdout: child.stdout.take().map(|pipe| collect(pipe, show.then(io::stdout))),
-            stderr: child.stderr.take().map(|pipe| collect(pipe, show.then(io::stderr))),
-        }
+        let first_output = Arc::<OnceLock<Instant>>::default();
+        let seen = Arc::clone(&first_output);
+        let stdout = child.stdout.take();
+        let stdout = stdout.map(|pipe| collect(pipe, show.then(io::stdout), Some(seen)));
+        let stderr = child.stderr.take();
+        let stderr = stderr.map(|pipe| collect(pipe, show.then(io::stderr), None));
+        Self { stdout, stderr, first_output }
+    }
+
+    /// When the first of its output came.
+    pub(super) fn first_output(&self) -> Arc<OnceLock<Instant>> {
+        Arc::clone(&self.first_output)
     }
 
     /// Waits until both pipes are closed.
@@ -49,11 +60,15 @@ impl Collectors {
 fn collect(
     mut pipe: impl Read + Send + 'static,
     mut echo: Option<impl Write + Send + 'static>,
+    first: Option<Arc<OnceLock<Instant>>>,
 ) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut collected = Vec::new();
         let mut piece = [0; 8192];
         while let Ok(length @ 1..) = pipe.read(&mut piece) {
+            if let Some(first) = &first {
+                first.get_or_init(Instant::now);
+            }
             collected.extend_from_slice(&piece[..length]);
             if let Some(echo) = &mut echo {
                 // Nobody may be reading ours any more; the program's output is still wanted.

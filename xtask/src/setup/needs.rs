@@ -12,6 +12,8 @@ pub enum Scope {
     /// Web browsers, and what their pages are made with: beside the others, since the checks of pages can be
     /// left out.
     Browsers,
+    /// A TURN server, beside the others: nothing else needs it.
+    Turn,
     /// A virtual machine with cameras, and what runs in it: beside the others, since it is rarely wanted.
     Webcam,
     /// A Debian in a folder, which has in it what it needs.
@@ -22,6 +24,7 @@ impl Scope {
     pub fn includes(self, other: Self) -> bool {
         match self {
             Self::Browsers => other == Self::Browsers,
+            Self::Turn => matches!(other, Self::Turn | Self::Demo),
             Self::Webcam => matches!(other, Self::Webcam | Self::Demo),
             Self::Distro => other == Self::Distro,
             _ => other <= self,
@@ -93,6 +96,9 @@ pub const NEEDS: &[Need] = &[
     need("npm", Scope::Browsers, Probe::Program("npm"), everywhere(&["npm"])),
     need("Chromium", Scope::Browsers, Probe::OneOf(CHROMIUM_PROGRAMS), everywhere(&["chromium"])),
     need("Firefox", Scope::Browsers, Probe::OneOf(FIREFOX_PROGRAMS), FIREFOX),
+    need("coturn", Scope::Turn, Probe::Program("turnserver"), everywhere(&["coturn"])),
+    need("ip, for the paths of relays", Scope::Turn, Probe::Program("ip"), IPROUTE),
+    need("Python, for slow links", Scope::Turn, Probe::Program("python3"), PYTHON),
     need("qemu", Scope::Webcam, Probe::Program("qemu-system-x86_64"), QEMU),
     need("cpio", Scope::Webcam, Probe::Program("cpio"), everywhere(&["cpio"])),
     // What the kernel of Debian 12 was built with, and its modules have to be.
@@ -257,6 +263,7 @@ mod tests {
     fn other_machines_are_only_made_when_they_are_asked_for() {
         assert!(![Scope::Webcam, Scope::Distro].iter().any(|&one| Scope::Everything.includes(one)));
         assert!(!Scope::Distro.includes(Scope::Demo));
+        assert!(Scope::Turn.includes(Scope::Demo) && !Scope::Everything.includes(Scope::Turn));
         assert!(Scope::Webcam.includes(Scope::Demo) && !Scope::Webcam.includes(Scope::Everything));
     }
 }

@@ -102,16 +102,9 @@ impl Servers {
                 Err((shown, _)) => return Server { shown, usable: None },
             };
             let reached = match url.service {
-                Service::Turn(TurnTransport::Tcp | TurnTransport::Tls) => {
-                    Reached::Stream(StreamLink::new(
-                        index,
-                        &url,
-                        &board,
-                        &tls,
-                        config.turn_roots.clone(),
-                        connection_state.clone(),
-                    ))
-                }
+                Service::Turn(TurnTransport::Tcp | TurnTransport::Tls) => Reached::Stream(
+                    StreamLink::new(index, &url, &board, &tls, config, connection_state.clone()),
+                ),
                 Service::Stun | Service::Turn(TurnTransport::Udp) => {
                     Reached::Udp(look_up(index, &url, &board))
                 }

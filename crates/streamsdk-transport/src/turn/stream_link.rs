@@ -29,7 +29,7 @@ use super::servers::{Board, note};
 use super::tls::{RootCertificates, connector};
 use super::url::{ServerUrl, Service, TurnTransport};
 use crate::connection_state::ConnectionState;
-use crate::{EndReason, PeerState};
+use crate::{EndReason, IceTransportPolicy, PeerConfig, PeerState};
 
 /// Packets that may wait for the stream.
 const MAX_WAITING: usize = 256;
@@ -69,6 +69,7 @@ struct Link {
     board: Board,
     tls: SharedTls,
     roots: RootCertificates,
+    relay_only: bool,
     connection_state: ConnectionState,
     packets: mpsc::Receiver<Bytes>,
 }
@@ -86,7 +87,7 @@ impl StreamLink {
         url: &ServerUrl,
         board: &Board,
         tls: &SharedTls,
-        roots: RootCertificates,
+        config: &PeerConfig,
         connection_state: ConnectionState,
     ) -> Self {
         let (packets_tx, packets) = mpsc::channel(MAX_WAITING);
@@ -95,7 +96,8 @@ impl StreamLink {
             url: url.clone(),
             board: Arc::clone(board),
             tls: Arc::clone(tls),
-            roots,
+            roots: config.turn_roots.clone(),
+            relay_only: config.ice_transport_policy == IceTransportPolicy::Relay,
             connection_state,
             packets,
         };
@@ -270,6 +272,12 @@ impl Link {
         self.note(|_| Progress::Failed(failure));
     }
 
+    /// Whether nothing but this server can be a way to the peer.
+    fn is_only_way(&self) -> bool {
+        let board = self.board.borrow();
+        self.relay_only && !board.iter().any(|progress| progress.answered_at().is_some())
+    }
+
     fn broke_off(&self, failure: ServerFailure) {
         debug!(server = %self.url, %failure, "a stream to a server broke off");
         let mut had_allocated = false;
@@ -282,7 +290,8 @@ impl Link {
             }
         });
         if had_allocated {
-            tokio::spawn(end_without_other_way(self.connection_state.clone()));
+            let other_way_limit = if self.is_only_way() { Duration::ZERO } else { OTHER_WAY_LIMIT };
+            tokio::spawn(end_without_other_way(self.connection_state.clone(), other_way_limit));
         }
     }
 }
@@ -357,11 +366,11 @@ fn tls_failure(error: io::Error) -> ServerFailure {
 }
 
 /// Ends a connection that had a relay, unless its peer is heard by another way.
-async fn end_without_other_way(connection_state: ConnectionState) {
+async fn end_without_other_way(connection_state: ConnectionState, limit: Duration) {
     let lost = Instant::now();
     tokio::select! {
         _ = connection_state.ended() => return,
-        () = sleep(OTHER_WAY_LIMIT) => {}
+        () = sleep(limit) => {}
     }
     let is_heard = connection_state.heard().get().is_some_and(|heard| heard > lost);
     let stands = matches!(connection_state.state(), PeerState::Connected | PeerState::Disconnected);

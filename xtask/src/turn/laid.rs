@@ -1,0 +1,134 @@
+//! Client, TURN server and worker, each in a network namespace, around a router.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::process::{Background, Job, Output};
+use crate::project;
+
+const CLIENT: &str = "streamsdk-turn-c";
+const ROUTER: &str = "streamsdk-turn-r";
+const RELAY: &str = "streamsdk-turn-t";
+const WORKER: &str = "streamsdk-turn-w";
+/// Around the router.
+const PLACES: [&str; 3] = [CLIENT, RELAY, WORKER];
+const LINK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Removed when dropped.
+pub(super) struct LaidNetwork {
+    /// The client's link, if it is a slow one.
+    _slow: Option<Background>,
+}
+
+impl LaidNetwork {
+    /// On the client's link a packet takes `delay` each way.
+    pub(super) fn lay(delay: Duration, directory: &Path) -> Result<Self> {
+        // What an interrupted run has left.
+        remove();
+        for place in PLACES.iter().chain([&ROUTER]) {
+            ip(&["netns", "add", place])?;
+            ip(&["-n", place, "link", "set", "lo", "up"])?;
+        }
+        let mut network = Self { _slow: None };
+        for (link, place) in PLACES.iter().enumerate() {
+            if *place == CLIENT && !delay.is_zero() {
+                network._slow = Some(connect_slowly(link, place, delay, directory)?);
+            } else {
+                connect(link, place)?;
+            }
+            ip(&["-n", place, "route", "add", "default", "via", &address(link, 2)])?;
+        }
+        at(ROUTER, "sysctl")
+            .args(["-q", "-w", "net.ipv4.ip_forward=1"])
+            .output(Output::Capture)
+            .run_successfully()?;
+        Ok(network)
+    }
+
+    /// From now on the router loses whatever the client sends by UDP, and says nothing.
+    pub(super) fn block_udp(&self) -> Result<()> {
+        let rule = ["rule", "add", "pref", "5", "iif", "router0", "ipproto", "udp", "blackhole"];
+        ip(&[&["-n", ROUTER][..], &rule].concat())
+    }
+
+    pub(super) fn relay_host(&self) -> String {
+        address(1, 1)
+    }
+
+    pub(super) fn worker_host(&self) -> String {
+        address(2, 1)
+    }
+
+    pub(super) fn at_client(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
+        at(CLIENT, program)
+    }
+
+    pub(super) fn at_relay(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
+        at(RELAY, program)
+    }
+
+    pub(super) fn at_worker(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
+        at(WORKER, program)
+    }
+}
+
+impl Drop for LaidNetwork {
+    fn drop(&mut self) {
+        remove();
+    }
+}
+
+/// The first end is outside, the second the router's.
+fn address(link: usize, end: usize) -> String {
+    format!("10.79.{link}.{end}")
+}
+
+fn devices(link: usize) -> [String; 2] {
+    [format!("outer{link}"), format!("router{link}")]
+}
+
+fn connect(link: usize, place: &str) -> Result<()> {
+    let [outer, inner] = devices(link);
+    let veth = ["link", "add", &outer, "netns", place, "type", "veth"];
+    ip(&[&veth[..], &["peer", "name", &inner, "netns", ROUTER]].concat())?;
+    for (end, (place, device)) in [(place, &outer), (ROUTER, &inner)].into_iter().enumerate() {
+        let address = format!("{}/24", address(link, end + 1));
+        ip(&["-n", place, "address", "add", &address, "dev", device])?;
+        ip(&["-n", place, "link", "set", device, "up"])?;
+    }
+    Ok(())
+}
+
+fn connect_slowly(
+    link: usize,
+    place: &str,
+    delay: Duration,
+    directory: &Path,
+) -> Result<Background> {
+    let [outer, inner] = devices(link);
+    let end =
+        |place: &str, device: &str, end| format!("{place}/{device}/{}/24", address(link, end));
+    let mut slow = Job::new(project::peers_directory().join("slow_link.py"))
+        .arg(delay.as_millis().to_string())
+        .args([end(place, &outer, 1), end(ROUTER, &inner, 2)])
+        .start(directory.join("slow_link.log"))?;
+    slow.wait_for_line("up", LINK_LIMIT)?;
+    Ok(slow)
+}
+
+fn remove() {
+    for place in PLACES.iter().chain([&ROUTER]) {
+        // It may not be there.
+        let _ = ip(&["netns", "delete", place]);
+    }
+}
+
+fn at(place: &str, program: impl AsRef<std::ffi::OsStr>) -> Job {
+    Job::new("ip").args(["netns", "exec", place]).arg(program)
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    Job::new("ip").args(arguments).output(Output::Capture).run_successfully().map(drop)
+}

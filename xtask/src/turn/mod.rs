@@ -1,0 +1,242 @@
+//! `cargo xtask turn`: sessions by way of a TURN server, coturn, between network namespaces.
+//!
+//! Over UDP, TCP and TLS; with servers that cannot be used; where UDP is lost altogether; and with a server that is
+//! started again meanwhile. Client, TURN server and worker are each behind a link of a router.
+
+mod coturn;
+mod laid;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use self::coturn::{Certificates, Coturn, PASSWORD, PORT, TLS_PORT, USER};
+use self::laid::LaidNetwork;
+use crate::clip::Clip;
+use crate::process::{Background, Finished, Job, Output};
+use crate::tally::{Tally, closing_line};
+use crate::{path, project, setup};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Do only the checks whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Use this streamsdk instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    cli: Option<PathBuf>,
+}
+
+const CLIP: Clip = Clip { width: 160, height: 120, frames: 15 };
+const START_LIMIT: Duration = Duration::from_secs(20);
+const SESSION_LIMIT: Duration = Duration::from_secs(60);
+/// Each way; the path's round trip is twice that.
+const DELAY: Duration = Duration::from_millis(10);
+const TIMES: usize = 20;
+/// From the start of the program to its first result, for all but one of twenty.
+const BLOCKED_LIMIT: Duration = Duration::from_millis(1500);
+const DIRECT_LIMIT: Duration = Duration::from_millis(150);
+/// Nobody has it.
+const NOBODY: &str = "10.79.1.77";
+
+/// Whether all went as it should. The last line printed is the count of the checks.
+pub fn run(options: &Options) -> Result<bool> {
+    if let Err(reason) = path::namespaces_possible() {
+        println!("skipped: {reason:#}");
+        return Ok(true);
+    }
+    setup::ensure(setup::Scope::Turn)?;
+    let cli = options.cli.clone().map_or_else(project::build_cli, Ok)?;
+    let directory = project::work_directory("turn")?;
+    let clip = directory.join("clip.mp4");
+    CLIP.write(&clip)?;
+    let mut tally = Tally::new(options.only.clone());
+    let bed = |delay| Bed::new(delay, cli.clone(), clip.clone(), directory.clone());
+    servers(&mut tally, &bed(Duration::ZERO)?);
+    tally.check("a server is started again", || started_again(bed(Duration::ZERO)?));
+    delayed(&mut tally, &bed(DELAY)?);
+    tally.print_table();
+    println!("{}", closing_line(tally.passed(), tally.failed()));
+    Ok(tally.failed() == 0)
+}
+
+/// Sessions over each transport, and with servers that cannot be used.
+fn servers(tally: &mut Tally, bed: &Bed) {
+    let [udp, tcp, tls] = bed.urls();
+    for (name, url) in
+        [("relayed over UDP", &udp), ("relayed over TCP", &tcp), ("relayed over TLS", &tls)]
+    {
+        tally.check(name, || bed.complete(&[url], &["--relay-only"]));
+    }
+    tally.check("a wrong password", || {
+        let client = bed.client(&[&udp, &tcp, &tls], &["--relay-only"]);
+        let said = failed(&client.env("STREAMSDK_TURN_CREDENTIAL", "wr0ng").run()?)?;
+        let refused = said.matches("401 wrong user name or password").count();
+        ensure!(refused == 3 && !said.contains("wr0ng"), "{said}");
+        Ok(said)
+    });
+    tally.check("a certificate that nobody trusts", || {
+        let client = bed.client(&[&tls], &["--relay-only"]).env("SSL_CERT_FILE", "/dev/null");
+        let said = failed(&client.run()?)?;
+        ensure!(said.contains("certificate not trusted"), "{said}");
+        Ok(said)
+    });
+    tally.check("servers that are not there", || {
+        let refused = tcp.replace(&PORT.to_string(), "1");
+        let nobody = format!("turn:{NOBODY}");
+        let dead = [&*nobody, &*refused, "turns:a.invalid"];
+        let said = failed(&bed.client(&dead, &["--relay-only"]).run()?)?;
+        let reasons =
+            ["(UDP): no answer in", "(TCP): no connection", "(TLS): its name was not found"];
+        ensure!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
+        Ok(said)
+    });
+    tally.check("one that is not there does no harm", || {
+        bed.complete(&[&format!("turn:{NOBODY}"), &tls], &["--relay-only"])
+    });
+    tally.check("direct, with servers", || {
+        // With little to wait for but the program itself.
+        bed.within(DIRECT_LIMIT, &[&udp, &tcp, &tls], &[])
+    });
+}
+
+/// Sessions over a path on which packets take their time.
+fn delayed(tally: &mut Tally, bed: &Bed) {
+    let [udp, tcp, tls] = bed.urls();
+    tally.check("direct, 20 ms", || bed.within(BLOCKED_LIMIT, &[&udp, &tls], &[]));
+    tally
+        .check("relayed over TLS, 20 ms", || bed.within(BLOCKED_LIMIT, &[&tls], &["--relay-only"]));
+    let blocked = bed.network.block_udp();
+    tally.check("UDP is lost, with UDP and TLS, 20 ms", || {
+        blocked?;
+        bed.within(BLOCKED_LIMIT, &[&udp, &tls], &[])
+    });
+    tally.check("UDP is lost, with UDP and TCP, 20 ms", || {
+        bed.within(BLOCKED_LIMIT, &[&udp, &tcp], &[])
+    });
+    tally.check("UDP is lost, with servers over UDP only", || {
+        let finished = bed.client(&[&udp], &["--connect-timeout", "3"]).run()?;
+        let said = failed(&finished)?;
+        ensure!(said.contains("(UDP): no answer in"), "{said}");
+        Ok(said)
+    });
+}
+
+/// A live session goes on over another connection.
+fn started_again(mut bed: Bed) -> Result<String> {
+    let [_, tcp, _] = bed.urls();
+    let summary = bed.directory.join("live.json");
+    let log = bed.directory.join("live.log");
+    let mut live = bed
+        .client_of("pattern:160x120@15", &[&tcp], &["--relay-only", "--duration", "8"])
+        .arg("--summary-json")
+        .arg(&summary)
+        .start(log)?;
+    live.wait_for_line(r#"{"#, START_LIMIT)?;
+    bed.coturn = None;
+    bed.coturn = Some(Coturn::start(&bed.network, &bed.certificates, &bed.directory)?);
+    let broken = Instant::now();
+    let reason = "receiving results: the connection to the TURN server broke off";
+    live.wait_for_line(reason, START_LIMIT)?;
+    let noticed = broken.elapsed();
+    live.wait_for_line("connected again", START_LIMIT)?;
+    live.wait_until(SESSION_LIMIT, || summary.exists().then_some(()))?;
+    let summary = read_json(&summary)?;
+    ensure!(summary["links"] == 2, "{summary}");
+    Ok(format!("noticed after {:.1} s, {} links", noticed.as_secs_f64(), summary["links"]))
+}
+
+/// A network with a TURN server and a worker in it.
+struct Bed {
+    cli: PathBuf,
+    clip: PathBuf,
+    directory: PathBuf,
+    certificates: Certificates,
+    url: String,
+    _worker: Background,
+    coturn: Option<Coturn>,
+    network: LaidNetwork,
+}
+
+impl Bed {
+    fn new(delay: Duration, cli: PathBuf, clip: PathBuf, directory: PathBuf) -> Result<Self> {
+        let network = LaidNetwork::lay(delay, &directory)?;
+        let certificates = Certificates::write(&network.relay_host(), &directory)?;
+        let coturn = Some(Coturn::start(&network, &certificates, &directory)?);
+        let listen = format!("{}:9001", network.worker_host());
+        let mut worker = network
+            .at_worker(&cli)
+            .args(["worker", "--listen", &listen])
+            .start(directory.join("worker.log"))?;
+        let url = worker.wait_for_line("listening on ", START_LIMIT)?;
+        Ok(Self { cli, clip, directory, certificates, url, _worker: worker, coturn, network })
+    }
+
+    /// Of the same server, over UDP, TCP and TLS.
+    fn urls(&self) -> [String; 3] {
+        let host = self.network.relay_host();
+        [
+            format!("turn:{host}:{PORT}"),
+            format!("turn:{host}:{PORT}?transport=tcp"),
+            format!("turns:{host}:{TLS_PORT}"),
+        ]
+    }
+
+    fn client(&self, turn: &[&str], options: &[&str]) -> Job {
+        self.client_of(&self.clip.to_string_lossy(), turn, options)
+    }
+
+    fn client_of(&self, source: &str, turn: &[&str], options: &[&str]) -> Job {
+        self.network
+            .at_client(&self.cli)
+            .args(["run", source, "--server", &self.url, "--data-output", "*", "--jsonl", "-"])
+            .args(["--workspace", "local", "--workflow-id", "passthrough", "--turn-user", USER])
+            .args(turn.iter().flat_map(|url| ["--turn", url]))
+            .args(options)
+            .env("STREAMSDK_TURN_CREDENTIAL", PASSWORD)
+            .env("SSL_CERT_FILE", &self.certificates.authority)
+            .output(Output::Capture)
+            .limit(SESSION_LIMIT)
+    }
+
+    /// Every frame of the clip comes back.
+    fn complete(&self, turn: &[&str], options: &[&str]) -> Result<String> {
+        let first = self.first_result(turn, options)?;
+        Ok(format!("first result after {} ms", first.as_millis()))
+    }
+
+    /// How long the first result takes, of a session that is complete.
+    fn first_result(&self, turn: &[&str], options: &[&str]) -> Result<Duration> {
+        let finished = self.client(turn, options).run_successfully()?;
+        let lines = finished.stdout.lines().count();
+        ensure!(lines == CLIP.frames as usize, "{lines} of {} frames", CLIP.frames);
+        ensure!(!finished.stderr.contains(PASSWORD), "the password was shown");
+        finished.first_output.context("nothing was printed")
+    }
+
+    /// The first result comes in time, in all sessions but one of twenty.
+    fn within(&self, limit: Duration, turn: &[&str], options: &[&str]) -> Result<String> {
+        let mut times = (0..TIMES)
+            .map(|_| self.first_result(turn, options))
+            .collect::<Result<Vec<Duration>>>()?;
+        times.sort_unstable();
+        let late = times[TIMES - 1 - TIMES / 20];
+        let [median, late, last] =
+            [times[TIMES / 2], late, times[TIMES - 1]].map(|time| time.as_millis());
+        let seen = format!("first result after {median} ms, p95 {late} ms, last {last} ms");
+        ensure!(late <= limit.as_millis(), "{seen}");
+        Ok(seen)
+    }
+}
+
+/// What a program said that failed; an error if it did not.
+fn failed(finished: &Finished) -> Result<String> {
+    ensure!(!finished.succeeded(), "it succeeded");
+    Ok(finished.last_words().trim().to_owned())
+}
+
+fn read_json(path: &std::path::Path) -> Result<Value> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
