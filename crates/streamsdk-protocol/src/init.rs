@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use crate::ice_configuration::IceConfigurationError;
 use crate::{ApiKey, REDACTED};
 
 /// The request, field by field as servers know it. Absent fields are not sent.
@@ -229,7 +230,7 @@ impl SessionDescription {
     }
 }
 
-/// A list of ICE servers.
+/// A list of ICE servers. It can be parsed from JSON in each of the forms that are in use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IceConfiguration {

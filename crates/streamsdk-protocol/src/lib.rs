@@ -27,6 +27,7 @@ pub mod address;
 pub mod chunk;
 pub mod control;
 mod gzip;
+mod ice_configuration;
 pub mod init;
 mod limits;
 pub mod model;

@@ -108,6 +108,21 @@ impl StreamConfig {
         self
     }
 
+    /// As [`StreamConfig::ice_server`], for each of these. An [`IceConfiguration`] can be parsed from JSON.
+    ///
+    /// ```
+    /// use streamsdk::{IceConfiguration, StreamConfig};
+    ///
+    /// let json = r#"{"urls": ["turns:turn.example.org"], "username": "name", "credential": "password"}"#;
+    /// let configuration: IceConfiguration = json.parse()?;
+    /// let config = StreamConfig::default().ice_servers(configuration.ice_servers);
+    /// # Ok::<(), streamsdk::IceConfigurationError>(())
+    /// ```
+    pub fn ice_servers(mut self, servers: impl IntoIterator<Item = IceServer>) -> Self {
+        self.ice_servers.extend(servers);
+        self
+    }
+
     /// Which ways packets may take. Default is [`IceTransportPolicy::All`].
     ///
     /// With [`IceTransportPolicy::Relay`] they go by way of a TURN server only, and the server is told no address of

@@ -159,7 +159,9 @@ pub use streamsdk_media::FrameError as InvalidFrame;
 pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
 #[cfg(feature = "resize")]
 pub use streamsdk_media::{Filter, Letterbox, ResizeError};
-pub use streamsdk_protocol::init::{IceConfiguration, IceServer, InitRequest, InitResponse};
+pub use streamsdk_protocol::init::{
+    IceConfiguration, IceConfigurationError, IceServer, InitRequest, InitResponse,
+};
 pub use streamsdk_protocol::model::{TaskType, UnsupportedTask};
 pub use streamsdk_protocol::output::{
     EncodedImage, OddField, OddFields, Oddity, Output, OutputError, Outputs, VideoMetadata,

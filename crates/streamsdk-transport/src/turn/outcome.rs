@@ -103,7 +103,7 @@ pub enum ServerFailure {
     #[error("no TLS connection: {0}")]
     Tls(String),
     /// It was not got on with in time.
-    #[error("{what} in {waited:.1?}")]
+    #[error("{what} in {:.1} s", waited.as_secs_f64())]
     NoAnswer {
         /// What was missed, such as "no answer".
         what: &'static str,
@@ -213,7 +213,7 @@ mod tests {
         ]);
         assert_eq!(
             tried.to_string(),
-            "turn:a:3478 (UDP): no answer in 2.0s; \
+            "turn:a:3478 (UDP): no answer in 2.0 s; \
              turns:b:5349 (TLS): certificate not trusted: unknown; \
              turn:c:3478 (TCP): 401 wrong user name or password; \
              turn:d:3478 (TCP): 486 the quota of this user is used up"
