@@ -93,8 +93,8 @@ fn colours_are_there_when_they_are_wanted() {
 }
 
 #[test]
-fn what_the_engine_warns_of_is_shown_and_passwords_of_turn_servers_are_not() {
-    let turn = "turn:192.0.2.7:3478?transport=tcp";
+fn a_turn_server_that_cannot_be_used_is_named_and_its_password_is_not() {
+    let turn = "turn:192.0.2.7:3478?transport=sctp";
     let run = |options: &[&str]| {
         let mut command = streamsdk();
         command.arg("run").arg(clip("plain_160x120.mp4"));
@@ -105,10 +105,12 @@ fn what_the_engine_warns_of_is_shown_and_passwords_of_turn_servers_are_not() {
         errors_of(command.args(options)).1
     };
     let errors = run(&[]);
-    assert!(errors.contains("Skipping unsupported non-UDP TURN url"), "{errors}");
-    assert!(!run(&["--quiet"]).contains("Skipping"));
+    assert!(errors.contains(turn) && errors.contains("over UDP, TCP and TLS only"), "{errors}");
+    assert!(!run(&["--quiet"]).contains(turn));
     let everything = run(&["--log", "trace"]);
-    assert!(everything.contains("TRACE") && !everything.contains("s3cret"), "{everything}");
+    // The engine's own lines, as well.
+    assert!(everything.contains("TRACE webrtc::"), "{everything}");
+    assert!(!everything.contains("s3cret"), "{everything}");
 }
 
 #[test]

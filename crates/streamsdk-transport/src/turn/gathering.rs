@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::outcome::Progress;
+use super::board::Progress;
 use super::servers::Servers;
 
 /// As long as a server has that is alone in not answering, or with others.
@@ -30,7 +30,7 @@ impl Servers {
             _ = timeout_at(until, self.decided()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
-        self.let_go();
+        self.kept_back.let_go();
         tokio::select! {
             _ = timeout_at(Instant::now() + ENGINE_TIME, self.taken()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
@@ -43,7 +43,7 @@ impl Servers {
     }
 
     async fn decided(&self) {
-        let mut changes = self.board.subscribe();
+        let mut changes = self.board.changes();
         loop {
             changes.mark_unchanged();
             let decisions =
@@ -63,7 +63,7 @@ impl Servers {
 
     /// Until the engine has made candidates of all answers.
     async fn taken(&self) {
-        let mut board = self.board.subscribe();
+        let mut board = self.board.changes();
         let is_taken = |board: &Vec<Progress>| {
             !board.iter().any(|progress| matches!(progress, Progress::Answered(_)))
         };
@@ -88,7 +88,7 @@ fn decision(servers: &[Progress], started: Instant) -> Option<Instant> {
 mod tests {
     use super::*;
     use crate::ServerFailure;
-    use crate::turn::outcome::Step;
+    use crate::turn::board::Step;
 
     const PENDING: Progress = Progress::Pending(Step::Answer);
     const FAILED: Progress = Progress::Failed(ServerFailure::WrongCredentials);

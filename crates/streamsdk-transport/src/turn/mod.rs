@@ -5,18 +5,24 @@
 //! our sockets:
 //!
 //! * For a server over TCP or TLS the alias has an address that nobody has. What goes there goes over a stream
-//!   instead, and what comes from it comes as packets from there ([`stream_link`], [`framing`]).
+//!   instead, and what comes from it comes as packets from there ([`stream_link`], [`carry`], [`framing`]).
 //! * For a server over UDP the alias has the real addresses.
 //!
-//! Each server is tried at once, and all at the same time ([`Servers`]); an offer waits for as many as are worth it
+//! Each server is tried at once, and all at the same time ([`servers`]); an offer waits for as many as are worth it
 //! ([`gathering`]). What became of each is kept for the error, if no connection comes about ([`outcome`]).
 
 mod alias;
 mod allocation;
+mod board;
+mod carry;
+mod dial;
 mod framing;
 mod gathering;
 mod inbox;
+mod kept_back;
+mod lookup;
 mod outcome;
+mod plan;
 mod servers;
 mod stream_link;
 mod tls;

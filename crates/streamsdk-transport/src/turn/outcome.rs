@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 /// The STUN and TURN servers of a connection, and what became of each. In the order in which they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TriedServers(pub(crate) Vec<TriedServer>);
@@ -143,60 +141,10 @@ fn refusal(code: u16) -> &'static str {
     }
 }
 
-/// How far one is with a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// It is being tried, and this is what comes next.
-    Pending(Step),
-    /// It answered what it was asked; the engine may not know yet.
-    Answered(Instant),
-    /// The engine has a candidate from it.
-    Used(Instant),
-    Failed(ServerFailure),
-}
-
-/// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    Lookup,
-    Connect,
-    Tls,
-    Answer,
-}
-
-impl Progress {
-    pub(crate) fn answered_at(&self) -> Option<Instant> {
-        match self {
-            Self::Answered(at) | Self::Used(at) => Some(*at),
-            Self::Pending(_) | Self::Failed(_) => None,
-        }
-    }
-
-    pub(crate) fn is_pending(&self) -> bool {
-        matches!(self, Self::Pending(_))
-    }
-
-    /// What to say of it after so long.
-    pub(crate) fn outcome(&self, waited: Duration) -> ServerOutcome {
-        match self {
-            Self::Answered(_) | Self::Used(_) => ServerOutcome::Used,
-            Self::Failed(failure) => ServerOutcome::Skipped(failure.clone()),
-            Self::Pending(step) => {
-                let what = match step {
-                    Step::Lookup => "its name was not found",
-                    Step::Connect => "no connection",
-                    Step::Tls => "no TLS connection",
-                    Step::Answer => "no answer",
-                };
-                ServerOutcome::Skipped(ServerFailure::NoAnswer { what, waited })
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::board::{Progress, Step};
 
     #[test]
     fn each_server_is_named_with_what_became_of_it() {

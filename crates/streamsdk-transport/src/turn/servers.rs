@@ -8,20 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use streamsdk_protocol::init::IceServer;
-use tokio::net::lookup_host;
-use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
+use tracing::{debug, warn};
 use webrtc::peer_connection::RTCIceServer;
 
 use super::alias;
 use super::allocation::{Answer, SignedRequests};
-use super::inbox::{Datagram, Inbox};
-use super::outcome::{Progress, ServerFailure, Step, TriedServer, TriedServers};
+use super::board::{Board, Progress, Step};
+use super::dial::Dialer;
+use super::inbox::Inbox;
+use super::kept_back::KeptBack;
+use super::lookup::{Lookup, look_up};
+use super::outcome::{TriedServer, TriedServers};
+use super::plan::{LeftOut, plan};
 use super::stream_link::StreamLink;
-use super::url::{BadUrl, ServerUrl, Service, TurnTransport};
+use super::url::{ServerUrl, Service};
 use crate::PeerConfig;
 use crate::connection_state::{ConnectionState, LastHeard};
 
@@ -30,9 +31,6 @@ const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
 
 /// After so long without a relayed packet, packets are taken to go another way.
 const RELAYING_FOR: Duration = Duration::from_secs(5);
-
-/// How far one is with each server, in the order in which they were given.
-pub(super) type Board = Arc<watch::Sender<Vec<Progress>>>;
 
 /// The servers of one connection, and what becomes of each.
 pub(crate) struct Servers {
@@ -44,8 +42,8 @@ pub(crate) struct Servers {
     by_address: Mutex<HashMap<SocketAddr, Vec<usize>>>,
     /// Something may still come of a server.
     is_undecided: AtomicBool,
-    /// Answers that the engine gets once it is known in which order; `None` when it gets them at once.
-    kept_back: Mutex<Option<Vec<KeptBack>>>,
+    /// Allocations, until it is known which the engine is to prefer.
+    pub(super) kept_back: KeptBack,
     /// When anything last went to a peer by way of a server, or came from one.
     relayed: LastHeard,
 }
@@ -67,14 +65,8 @@ struct Usable {
 /// How packets get there.
 enum Reached {
     /// By the kernel, to addresses that are being looked up.
-    Udp(watch::Receiver<Option<Vec<SocketAddr>>>),
+    Udp(Lookup),
     Stream(StreamLink),
-}
-
-struct KeptBack {
-    server: usize,
-    datagram: Datagram,
-    to: mpsc::Sender<Datagram>,
 }
 
 impl Servers {
@@ -92,22 +84,27 @@ impl Servers {
         let plans: Vec<_> = given.iter().map(|(server, url)| plan(server, url)).collect();
         let progress = plans.iter().map(|plan| match plan {
             Ok(_) => Progress::Pending(Step::Lookup),
-            Err((_, failure)) => Progress::Failed(failure.clone()),
+            Err(left_out) => Progress::Failed(left_out.failure.clone()),
         });
-        let board: Board = Arc::new(watch::Sender::new(progress.collect()));
+        let board = Board::new(progress.collect());
         let tls = Arc::default();
-        let list = given.iter().zip(plans).enumerate().map(|(index, ((server, _), plan))| {
+        let servers = given.iter().zip(plans).zip(0..);
+        let list = servers.map(|(((server, _), plan), index)| {
             let url = match plan {
                 Ok(url) => url,
-                Err((shown, _)) => return Server { shown, usable: None },
-            };
-            let reached = match url.service {
-                Service::Turn(TurnTransport::Tcp | TurnTransport::Tls) => Reached::Stream(
-                    StreamLink::new(index, &url, &board, &tls, config, connection_state.clone()),
-                ),
-                Service::Stun | Service::Turn(TurnTransport::Udp) => {
-                    Reached::Udp(look_up(index, &url, &board))
+                Err(LeftOut { shown, failure }) => {
+                    warn!(server = shown, %failure, "a server is left out");
+                    return Server { shown, usable: None };
                 }
+            };
+            let entry = board.entry(index);
+            let reached = if url.is_over_udp() {
+                Reached::Udp(look_up(&url, entry))
+            } else {
+                let (tls, roots) = (Arc::clone(&tls), config.turn_roots.clone());
+                let dialer = Dialer { url: url.clone(), entry, tls, roots };
+                let policy = config.ice_transport_policy;
+                Reached::Stream(StreamLink::new(dialer, policy, connection_state.clone()))
             };
             let username = server.username().unwrap_or_default().to_owned();
             let credential = server.credential().unwrap_or_default().to_owned();
@@ -116,12 +113,12 @@ impl Servers {
         });
         Some(Arc::new(Self {
             list: list.collect(),
-            board: Arc::clone(&board),
+            board,
             started: Instant::now(),
             signed: SignedRequests::default(),
             by_address: Mutex::default(),
             is_undecided: AtomicBool::new(true),
-            kept_back: Mutex::new(Some(Vec::new())),
+            kept_back: KeptBack::new(),
             relayed: LastHeard::default(),
         }))
     }
@@ -151,8 +148,8 @@ impl Servers {
     /// What became of each so far.
     pub(crate) fn tried(&self) -> TriedServers {
         let waited = self.started.elapsed();
-        let board = self.board.borrow();
-        let servers = self.list.iter().zip(&*board).map(|(server, progress)| TriedServer {
+        let board = self.board.all();
+        let servers = self.list.iter().zip(&board).map(|(server, progress)| TriedServer {
             server: server.shown.clone(),
             outcome: progress.outcome(waited),
         });
@@ -239,7 +236,7 @@ impl Servers {
             (Answer::Refused(failure), _) => Progress::Failed(failure),
             _ => Progress::Answered(Instant::now()),
         });
-        has_allocated && self.keep_back(server, by, from, packet)
+        has_allocated && self.kept_back.keep(server, by, from, packet)
     }
 
     /// Which server it is that answers so from there.
@@ -253,25 +250,6 @@ impl Servers {
             let usable = self.list.get(*index).and_then(|server| server.usable.as_ref());
             usable.is_some_and(|server| (server.url.service == Service::Stun) == is_of_stun)
         })
-    }
-
-    fn keep_back(&self, server: usize, by: &Inbox, from: SocketAddr, packet: &[u8]) -> bool {
-        let mut kept_back = lock(&self.kept_back);
-        let Some(kept_back) = &mut *kept_back else { return false };
-        let datagram = Datagram { from, packet: Bytes::copy_from_slice(packet) };
-        kept_back.push(KeptBack { server, datagram, to: by.sender().clone() });
-        true
-    }
-
-    /// Gives the engine what was kept back, and from now on everything at once. The engine prefers, of what is alike,
-    /// what it knew first.
-    pub(super) fn let_go(&self) {
-        let mut kept_back = lock(&self.kept_back).take().unwrap_or_default();
-        kept_back.sort_by_key(|answer| answer.server);
-        for KeptBack { datagram, to, .. } in kept_back {
-            // There is room: it is the first that comes this way. The engine asks again if not.
-            drop(to.try_send(datagram));
-        }
     }
 
     /// The engine has a candidate from the server that it knows by this URL.
@@ -294,18 +272,15 @@ impl Servers {
     }
 
     fn note(&self, index: usize, next: impl FnOnce(Progress) -> Progress) {
-        note(&self.board, index, next);
-        let is_undecided = self
-            .board
-            .borrow()
-            .iter()
-            .any(|progress| progress.is_pending() || matches!(progress, Progress::Failed(_)));
+        self.board.entry(index).note(next);
+        let board = self.board.all();
+        let is_undecided = board.iter().any(|progress| progress.answered_at().is_none());
         self.is_undecided.store(is_undecided, Ordering::Relaxed);
     }
 
     /// How far one is with those that relay, or with those that do not.
     pub(super) fn progress_of(&self, relays: bool) -> Vec<Progress> {
-        let board = self.board.borrow();
+        let board = self.board.all();
         let of_kind = self.usable().filter(|(_, s)| (s.url.service != Service::Stun) == relays);
         of_kind.filter_map(|(index, _)| board.get(index).cloned()).collect()
     }
@@ -320,69 +295,6 @@ impl Servers {
 /// ChannelData (by RFC 7983), or a Send or Data indication.
 pub(crate) fn is_relayed(packet: &[u8]) -> bool {
     matches!(packet, [0x40..=0x4f, ..] | [0x00, 0x16 | 0x17, ..])
-}
-
-/// What to do with a URL; or how to show it, and why nothing.
-fn plan(server: &IceServer, url: &str) -> Result<ServerUrl, (String, ServerFailure)> {
-    let parsed = ServerUrl::parse(url).map_err(|bad| {
-        let failure = match bad {
-            BadUrl::Unreadable => ServerFailure::BadUrl,
-            BadUrl::Transport => ServerFailure::UnsupportedTransport,
-        };
-        (shown_safely(url), failure)
-    })?;
-    let is_given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
-    let has_credentials = is_given(server.username()) && is_given(server.credential());
-    match parsed.service {
-        Service::Turn(_) if !has_credentials => {
-            Err((parsed.to_string(), ServerFailure::NoCredentials))
-        }
-        _ => Ok(parsed),
-    }
-}
-
-/// Of a URL that cannot be read, what has nothing secret in it.
-fn shown_safely(url: &str) -> String {
-    let scheme = url.split(':').next().unwrap_or_default();
-    match scheme.to_ascii_lowercase().as_str() {
-        known @ ("stun" | "stuns" | "turn" | "turns") => {
-            let rest = url.split_once(':').map_or("", |(_, rest)| rest);
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:?=[]".contains(c);
-            let is_shown = rest.chars().all(is_plain) && rest.matches(':').count() <= 1;
-            format!("{known}:{}", if is_shown { rest } else { "…" })
-        }
-        _ => "a server".to_owned(),
-    }
-}
-
-fn look_up(
-    index: usize,
-    url: &ServerUrl,
-    board: &Board,
-) -> watch::Receiver<Option<Vec<SocketAddr>>> {
-    let (found_tx, found) = watch::channel(None);
-    let (host, port, board) = (url.host.clone(), url.port, Arc::clone(board));
-    tokio::spawn(async move {
-        let next = match lookup_host((host, port)).await {
-            Ok(addresses) => {
-                found_tx.send_replace(Some(addresses.collect()));
-                Progress::Pending(Step::Answer)
-            }
-            Err(error) => Progress::Failed(ServerFailure::Lookup(error.to_string())),
-        };
-        note(&board, index, |_| next);
-    });
-    found
-}
-
-pub(super) fn note(board: &Board, index: usize, next: impl FnOnce(Progress) -> Progress) {
-    board.send_if_modified(|board| {
-        let Some(progress) = board.get_mut(index) else { return false };
-        let next = next(progress.clone());
-        let changes = *progress != next;
-        *progress = next;
-        changes
-    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

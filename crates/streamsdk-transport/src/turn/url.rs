@@ -59,6 +59,13 @@ impl ServerUrl {
     }
 }
 
+impl ServerUrl {
+    /// As against a stream.
+    pub(crate) fn is_over_udp(&self) -> bool {
+        matches!(self.service, Service::Stun | Service::Turn(TurnTransport::Udp))
+    }
+}
+
 /// What a query says that goes over; `None` if it says nothing.
 fn transport(query: &str) -> Result<Option<String>, BadUrl> {
     match query.split_once('=') {
