@@ -29,6 +29,8 @@
 //!   a deadline.
 //! * **Nothing arrives too early.** Packets of a peer that is ahead of its answer wait in the kernel
 //!   until the answer is applied.
+//! * **Relays are reached by every way.** TURN over UDP, TCP and TLS, all servers at once; a server that cannot be used
+//!   holds nobody up for long, and what became of each is told by the error ([`TriedServers`]).
 //! * **Packets fit the path.** Their size follows what is known of the way to the peer, full ones are tried
 //!   out before a connection counts as made, and where they do not fit they are cut up.
 //!
