@@ -168,7 +168,7 @@ impl Connection {
             Some(servers) => {
                 let needs_relay = config.ice_transport_policy == IceTransportPolicy::Relay;
                 let limit = if needs_relay { limit } else { limit.min(turn::MAX_WAIT) };
-                servers.settle(self.gathered.clone(), limit).await;
+                servers.settle(self.gathered.clone(), limit, needs_relay).await;
                 if needs_relay && !servers.has_relayed() {
                     return Err(PrepareError::NoRelay { servers: servers.tried() });
                 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::connection::PrepareError;
-use crate::{CandidateCounts, EndReason, TriedServers};
+use crate::{CandidateCounts, EndReason, TriedCandidates, TriedServers};
 
 /// What the WebRTC engine said, as text: its types stay inside this crate.
 #[derive(Debug, Error)]
@@ -30,7 +30,7 @@ pub enum OfferError {
         limit: Duration,
     },
     /// Packets may only go by way of a TURN server, and there is none that can be used.
-    #[error("no TURN server can be used: {servers}")]
+    #[error("no TURN server can be used{}", of_which(servers))]
     NoRelay {
         /// What became of each.
         servers: TriedServers,
@@ -64,7 +64,7 @@ pub enum AnswerError {
         limit: Duration,
     },
     /// Packets may only go by way of a TURN server, and there is none that can be used.
-    #[error("no TURN server can be used: {servers}")]
+    #[error("no TURN server can be used{}", of_which(servers))]
     NoRelay {
         /// What became of each.
         servers: TriedServers,
@@ -90,8 +90,9 @@ pub enum ConnectError {
     UnusableAnswer(EngineError),
     /// No network path to the peer worked.
     #[error(
-        "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote}){}",
-        also_tried(servers)
+        "no network path to the peer worked within {waited:?} (tried here: {local}; there: {remote}){}{}",
+        also(candidates),
+        also(servers)
     )]
     NoPath {
         /// How long it was tried.
@@ -100,6 +101,8 @@ pub enum ConnectError {
         local: CandidateCounts,
         /// Candidates of the peer.
         remote: CandidateCounts,
+        /// What was tried from each candidate of this side.
+        candidates: TriedCandidates,
         /// What became of the STUN and TURN servers of this side.
         servers: TriedServers,
     },
@@ -134,8 +137,14 @@ pub enum ConnectError {
     Ended(EndReason),
 }
 
-fn also_tried(servers: &TriedServers) -> String {
-    if servers.is_empty() { String::new() } else { format!("; {servers}") }
+fn of_which(servers: &TriedServers) -> String {
+    if servers.is_empty() { ", because none is given".to_owned() } else { format!(": {servers}") }
+}
+
+/// Behind what was said before, if there is anything.
+fn also(tried: &impl std::fmt::Display) -> String {
+    let tried = tried.to_string();
+    if tried.is_empty() { tried } else { format!("; {tried}") }
 }
 
 /// Why no secure connection came about.

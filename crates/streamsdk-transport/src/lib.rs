@@ -51,6 +51,7 @@ mod error;
 mod offer;
 mod peer;
 mod runtime;
+mod tried_candidates;
 mod turn;
 mod video;
 mod wiring;
@@ -65,6 +66,7 @@ pub use offer::{Connected, Offer};
 pub use peer::{Closed, Peer, TransportStats};
 pub use runtime::UnknownInterfaces;
 pub use streamsdk_codec::{UnknownVideoCodec, VIDEO_CLOCK_RATE, VideoCodec};
+pub use tried_candidates::{TriedCandidate, TriedCandidates};
 pub use turn::{
     BadCertificates, RootCertificates, ServerFailure, ServerOutcome, TriedServer, TriedServers,
 };

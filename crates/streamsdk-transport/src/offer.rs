@@ -18,8 +18,8 @@ use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
-    CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState, Video,
-    VideoDirection,
+    CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState,
+    TriedCandidates, Video, VideoDirection,
 };
 
 /// How long after its channels a connection that ends may still be called alive.
@@ -268,6 +268,7 @@ impl ConnectAttempt<'_> {
             waited,
             local: CandidateCounts::of(self.offer),
             remote: CandidateCounts::of(self.answer),
+            candidates: TriedCandidates::of(self.offer, self.answer),
             servers: tuning.servers.as_ref().map(|servers| servers.tried()).unwrap_or_default(),
         }
     }

@@ -17,6 +17,8 @@ use super::servers::Servers;
 
 /// As long as a server has that is alone in not answering, or with others.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
+/// As long as all have, if the last time none answered. One that is there still does in that time, mostly.
+const SILENT_WAIT: Duration = Duration::from_millis(300);
 /// What servers may take longer than one that is slower by nature.
 const GRACE: Duration = Duration::from_millis(50);
 /// In which the engine makes a candidate of an answer.
@@ -24,8 +26,16 @@ const ENGINE_TIME: Duration = Duration::from_millis(50);
 
 impl Servers {
     /// Waits until an offer can be made, for at most `limit`, or until the engine says that it is through.
-    pub(crate) async fn settle(&self, mut gathered: watch::Receiver<bool>, limit: Duration) {
-        let until = self.started + limit;
+    ///
+    /// Without one that relays there may be no way at all: then even those that were silent have all of the time.
+    pub(crate) async fn settle(
+        &self,
+        mut gathered: watch::Receiver<bool>,
+        limit: Duration,
+        needs_relay: bool,
+    ) {
+        let hopes_for_none = !needs_relay && self.were_all_silent();
+        let until = self.started + if hopes_for_none { limit.min(SILENT_WAIT) } else { limit };
         tokio::select! {
             _ = timeout_at(until, self.decided()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
@@ -35,6 +45,7 @@ impl Servers {
             _ = timeout_at(Instant::now() + ENGINE_TIME, self.taken()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
+        self.remember_silent();
     }
 
     /// Whether a server relays for this side.

@@ -24,6 +24,7 @@ mod lookup;
 mod outcome;
 mod plan;
 mod servers;
+mod silent;
 mod stream_link;
 mod tls;
 mod url;

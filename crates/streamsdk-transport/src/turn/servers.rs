@@ -21,6 +21,7 @@ use super::kept_back::KeptBack;
 use super::lookup::{Lookup, look_up};
 use super::outcome::{TriedServer, TriedServers};
 use super::plan::{LeftOut, plan};
+use super::silent;
 use super::stream_link::StreamLink;
 use super::url::{ServerUrl, Service};
 use crate::PeerConfig;
@@ -283,6 +284,22 @@ impl Servers {
         let board = self.board.all();
         let of_kind = self.usable().filter(|(_, s)| (s.url.service != Service::Stun) == relays);
         of_kind.filter_map(|(index, _)| board.get(index).cloned()).collect()
+    }
+
+    /// Whether the last time none answered.
+    pub(super) fn were_all_silent(&self) -> bool {
+        self.usable().all(|(_, server)| silent::is_remembered(&server.url.to_string()))
+    }
+
+    /// Remembers which have not answered so far, and forgets which have.
+    pub(super) fn remember_silent(&self) {
+        let board = self.board.all();
+        for (index, Usable { url, .. }) in self.usable() {
+            match board.get(index).is_some_and(Progress::is_pending) {
+                true => silent::remember(&url.to_string()),
+                false => silent::forget(&url.to_string()),
+            }
+        }
     }
 
     fn usable(&self) -> impl Iterator<Item = (usize, &Usable)> {
