@@ -40,10 +40,14 @@ use crate::{EndReason, IceTransportPolicy, PeerConfig, PeerState, TriedServers};
 /// receive loop of the peer, and the peer's that of this side.
 const MAX_MESSAGE_SIZE: u32 = 262_144;
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
-const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const ICE_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// By default the engine gives a direct path two seconds. A check is repeated every 20 ms and takes one round trip; over
 /// a relay it takes two or more.
 const MIN_RELAY_WAIT: Duration = Duration::from_millis(200);
+/// By default an allocation is refreshed every five minutes. A NAT forgets the way to a server in half a minute, when a
+/// server starts slowly; and what the engine does not repeat, such as a refresh with a nonce that has become stale, has many
+/// more tries within the ten minutes of an allocation.
+const ALLOCATION_REFRESH: Duration = Duration::from_secs(25);
 /// Channels of the peer that may wait to be taken.
 const MAX_INCOMING_CHANNELS: usize = 16;
 /// Addresses of a peer that are looked at for what is known of the way there.
@@ -223,6 +227,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
             Some(ICE_CHECK_INTERVAL),
             Some(u16::try_from(checks).unwrap_or(u16::MAX)),
         )
+        .with_turn_allocation_refresh_interval_cap(ALLOCATION_REFRESH)
         .with_relay_acceptance_min_wait(Some(relay_wait(config)))
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE_SIZE))

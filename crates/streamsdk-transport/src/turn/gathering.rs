@@ -40,11 +40,11 @@ impl Servers {
             _ = timeout_at(until, self.decided()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
-        self.kept_back.let_go();
         tokio::select! {
-            _ = timeout_at(Instant::now() + ENGINE_TIME, self.taken()) => {}
+            _ = timeout_at(Instant::now() + ENGINE_TIME, self.hand_over()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
+        self.kept_back.let_all_go();
         self.remember_silent();
     }
 
@@ -72,13 +72,19 @@ impl Servers {
         }
     }
 
-    /// Until the engine has made candidates of all answers.
-    async fn taken(&self) {
-        let mut board = self.board.changes();
-        let is_taken = |board: &Vec<Progress>| {
-            !board.iter().any(|progress| matches!(progress, Progress::Answered(_)))
-        };
-        drop(board.wait_for(is_taken).await.map(drop));
+    /// Gives the engine the answers, one after the other, until it has made candidates of all. Those of several at a time
+    /// it makes in any order.
+    async fn hand_over(&self) {
+        while let Some(server) = self.kept_back.let_one_go() {
+            self.until(|board| !matches!(board.get(server), Some(Progress::Answered(_)))).await;
+        }
+        // Those of STUN servers were not kept back.
+        self.until(|board| !board.iter().any(|it| matches!(it, Progress::Answered(_)))).await;
+    }
+
+    async fn until(&self, is_so: impl FnMut(&Vec<Progress>) -> bool) {
+        // The board is there for as long as `self` is.
+        drop(self.board.changes().wait_for(is_so).await.map(drop));
     }
 }
 

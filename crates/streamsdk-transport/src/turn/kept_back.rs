@@ -35,15 +35,29 @@ impl KeptBack {
         true
     }
 
-    /// Gives what was kept, in the order of the servers, and keeps nothing from now on.
-    pub(super) fn let_go(&self) {
+    /// Gives the engine what the first of the servers answered; says which that is.
+    pub(super) fn let_one_go(&self) -> Option<usize> {
+        let mut kept_back = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept_back = kept_back.as_mut()?;
+        let first = kept_back.iter().map(|answer| answer.server).min()?;
+        let (of_first, others) =
+            std::mem::take(kept_back).into_iter().partition(|answer| answer.server == first);
+        *kept_back = others;
+        give(of_first);
+        Some(first)
+    }
+
+    /// Gives what is left, and keeps nothing from now on.
+    pub(super) fn let_all_go(&self) {
         let kept_back = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut kept_back = kept_back.unwrap_or_default();
-        kept_back.sort_by_key(|answer| answer.server);
-        for Answer { datagram, to, .. } in kept_back {
-            // There is room: it is the first that comes this way. The engine asks again if not.
-            drop(to.try_send(datagram));
-        }
+        give(kept_back.unwrap_or_default());
+    }
+}
+
+fn give(answers: Vec<Answer>) {
+    for Answer { datagram, to, .. } in answers {
+        // There is room: it is the first that comes this way. The engine asks again if not.
+        drop(to.try_send(datagram));
     }
 }
 
@@ -55,19 +69,28 @@ mod tests {
 
     use super::*;
 
+    /// The number in the next packet.
+    async fn next(inbox: &Inbox) -> u8 {
+        let (mut buf, mut meta) = ([0; 16], RecvMeta::default());
+        poll_fn(|cx| inbox.poll(cx, &mut buf, &mut meta)).await;
+        assert_eq!(meta.len, 1);
+        buf[0]
+    }
+
     #[tokio::test]
-    async fn answers_come_in_the_order_of_the_servers_and_then_at_once() {
+    async fn answers_go_in_the_order_of_the_servers_one_after_the_other() {
         let (inbox, kept_back) = (Inbox::new(), KeptBack::new());
         let from = "192.0.2.1:1".parse().unwrap();
-        for server in [2, 0, 1] {
+        for server in [2, 0, 1, 0] {
             assert!(kept_back.keep(server, &inbox, from, &[server as u8]));
         }
-        kept_back.let_go();
+        assert_eq!(kept_back.let_one_go(), Some(0));
+        assert_eq!([next(&inbox).await, next(&inbox).await], [0, 0]);
+        assert_eq!(kept_back.let_one_go(), Some(1));
+        assert_eq!(next(&inbox).await, 1);
+        kept_back.let_all_go();
+        assert_eq!(next(&inbox).await, 2);
         assert!(!kept_back.keep(3, &inbox, from, &[3]));
-        let (mut buf, mut meta) = ([0; 16], RecvMeta::default());
-        for server in 0..3 {
-            poll_fn(|cx| inbox.poll(cx, &mut buf, &mut meta)).await;
-            assert_eq!((&buf[..meta.len], meta.addr), (&[server][..], from));
-        }
+        assert_eq!(kept_back.let_one_go(), None);
     }
 }
