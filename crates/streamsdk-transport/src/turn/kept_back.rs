@@ -12,7 +12,14 @@ use super::inbox::{Datagram, Inbox};
 
 /// Answers that wait; `None` when nothing waits any more.
 #[derive(Debug)]
-pub(super) struct KeptBack(Mutex<Option<Vec<Answer>>>);
+pub(super) struct KeptBack(Mutex<Option<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    answers: Vec<Answer>,
+    /// Servers whose answers do not wait any more. What was let go comes by once again.
+    let_go: Vec<usize>,
+}
 
 #[derive(Debug)]
 struct Answer {
@@ -23,38 +30,38 @@ struct Answer {
 
 impl KeptBack {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
+        Self(Mutex::new(Some(Waiting::default())))
     }
 
     /// Keeps an answer. Whether it did.
     pub(super) fn keep(&self, server: usize, by: &Inbox, from: SocketAddr, packet: &[u8]) -> bool {
-        let mut kept_back = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept_back) = &mut *kept_back else { return false };
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waiting) = waiting.as_mut().filter(|it| !it.let_go.contains(&server)) else {
+            return false;
+        };
         let datagram = Datagram { from, packet: Bytes::copy_from_slice(packet) };
-        kept_back.push(Answer { server, datagram, to: by.sender().clone() });
+        waiting.answers.push(Answer { server, datagram, to: by.sender().clone() });
         true
     }
 
     /// Gives the engine what the first of the servers answered; says which that is.
     pub(super) fn let_one_go(&self) -> Option<usize> {
-        let mut kept_back = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept_back = kept_back.as_mut()?;
-        let first = kept_back.iter().map(|answer| answer.server).min()?;
-        let (of_first, others) =
-            std::mem::take(kept_back).into_iter().partition(|answer| answer.server == first);
-        *kept_back = others;
-        give(of_first);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Waiting { answers, let_go } = waiting.as_mut()?;
+        let first = answers.iter().map(|answer| answer.server).min()?;
+        let_go.push(first);
+        give(answers.extract_if(.., |answer| answer.server == first));
         Some(first)
     }
 
     /// Gives what is left, and keeps nothing from now on.
     pub(super) fn let_all_go(&self) {
-        let kept_back = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        give(kept_back.unwrap_or_default());
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        give(waiting.into_iter().flat_map(|waiting| waiting.answers));
     }
 }
 
-fn give(answers: Vec<Answer>) {
+fn give(answers: impl Iterator<Item = Answer>) {
     for Answer { datagram, to, .. } in answers {
         // There is room: it is the first that comes this way. The engine asks again if not.
         drop(to.try_send(datagram));
@@ -86,6 +93,8 @@ mod tests {
         }
         assert_eq!(kept_back.let_one_go(), Some(0));
         assert_eq!([next(&inbox).await, next(&inbox).await], [0, 0]);
+        // The engine's sockets see it again.
+        assert!(!kept_back.keep(0, &inbox, from, &[0]));
         assert_eq!(kept_back.let_one_go(), Some(1));
         assert_eq!(next(&inbox).await, 1);
         kept_back.let_all_go();

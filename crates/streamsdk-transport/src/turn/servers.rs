@@ -231,13 +231,14 @@ impl Servers {
         let Some(answer) = self.signed.answer(packet) else { return false };
         let Some(server) = self.find(from, &answer) else { return false };
         debug!(server = self.list[server].shown, ?answer, "answer of a server");
-        let has_allocated = answer == Answer::Allocated;
+        // Before it is known to anybody: whoever waits for it takes what is kept.
+        let is_kept = answer == Answer::Allocated && self.kept_back.keep(server, by, from, packet);
         self.note(server, |progress| match (answer, &progress) {
             (_, Progress::Used(_) | Progress::Answered(_)) => progress,
             (Answer::Refused(failure), _) => Progress::Failed(failure),
             _ => Progress::Answered(Instant::now()),
         });
-        has_allocated && self.kept_back.keep(server, by, from, packet)
+        is_kept
     }
 
     /// Which server it is that answers so from there.
