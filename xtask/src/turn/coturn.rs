@@ -15,6 +15,8 @@ pub(super) const PASSWORD: &str = "pa55w0rd";
 pub(super) const PORT: u16 = 3478;
 pub(super) const TLS_PORT: u16 = 5349;
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// What checks of connectivity come to at most, in bytes.
+const MAX_CHECKS: u64 = 2000;
 
 /// A certificate for the server, and whose it is signed with.
 pub(super) struct Certificates {
@@ -45,6 +47,10 @@ impl Certificates {
     }
 }
 
+fn log(directory: &Path) -> PathBuf {
+    directory.join("coturn.log")
+}
+
 /// Ended when dropped.
 pub(super) struct Coturn {
     _running: Background,
@@ -57,7 +63,6 @@ impl Coturn {
         directory: &Path,
     ) -> Result<Self> {
         let host = network.relay_host();
-        let log = directory.join("coturn.log");
         let mut running = network
             .at_relay(find_program("turnserver").context("there is no coturn")?)
             // Nothing of the system's configuration, which may be anything.
@@ -75,11 +80,30 @@ impl Coturn {
             .arg("--pidfile")
             .arg(directory.join("coturn.pid"))
             .args(["--log-file", "stdout", "--simple-log"])
-            .start(log)?;
+            .start(log(directory))?;
         // It says that it listens before it does on all of its ports.
         running.wait_until(START_LIMIT, || is_listening(network).then_some(()))?;
         Ok(Self { _running: running })
     }
+
+    /// How many of the sessions that it has closed had their data relayed over TLS.
+    pub(super) fn relayed_over_tls(directory: &Path) -> Result<usize> {
+        let log = std::fs::read_to_string(log(directory))?;
+        let over_tls =
+            log.lines().filter(|line| line.contains(": new,") && line.contains("cipher="));
+        let sessions = over_tls.filter_map(|line| line.split(": ").nth(2));
+        Ok(sessions.filter(|session| tells_of_data(&log, session)).count())
+    }
+}
+
+/// Whether a server's log tells that an allocation over TLS had more than checks of connectivity to relay.
+fn tells_of_data(log: &str, session: &str) -> bool {
+    let about = log.lines().filter(|line| line.contains(session));
+    let mut bytes = about.filter(|line| line.contains(": peer usage:")).filter_map(|line| {
+        let (_, rest) = line.split_once(", rb=")?;
+        rest.split(',').next()?.trim().parse::<u64>().ok()
+    });
+    bytes.any(|bytes| bytes > MAX_CHECKS)
 }
 
 fn is_listening(network: &LaidNetwork) -> bool {

@@ -96,6 +96,13 @@ fn servers(tally: &mut Tally, bed: &Bed) {
         ensure!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
         Ok(said)
     });
+    tally.check("the first that answers is preferred", || {
+        let before = Coturn::relayed_over_tls(&bed.directory)?;
+        let seen = bed.within(FEW_TIMES, BLOCKED_LIMIT, &[&tls, &udp, &tcp], &["--relay-only"])?;
+        let relayed = Coturn::relayed_over_tls(&bed.directory)? - before;
+        ensure!(relayed == FEW_TIMES, "{relayed} of {FEW_TIMES} sessions went over TLS");
+        Ok(seen)
+    });
     tally.check("one that is not there does no harm", || {
         bed.complete(&[&format!("turn:{NOBODY}"), &tls], &["--relay-only"])
     });

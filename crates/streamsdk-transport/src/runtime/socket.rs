@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::Interest;
 use tokio::time::Sleep;
+use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::interfaces::PeerFilter;
@@ -164,7 +165,20 @@ impl BatchedUdpSocket {
             return false;
         };
         // What GRO has put together is no answer of a server.
-        packet.len() <= meta.stride && servers.on_receive(inbox, meta.addr, packet)
+        if packet.len() > meta.stride {
+            return false;
+        }
+        if is_error(packet)
+            && let Some(request) = servers.once_more(meta.addr, packet)
+        {
+            if !servers.send(inbox, meta.addr, &request, request.len())
+                && let Err(error) = self.raw.send_packet(meta.addr, &request)
+            {
+                debug!(%error, "a request was not made once more");
+            }
+            return true;
+        }
+        servers.on_receive(inbox, meta.addr, packet)
     }
 
     /// Sends what is for a stream. Whether it was.
@@ -173,7 +187,8 @@ impl BatchedUdpSocket {
             return false;
         };
         let Transmit { destination, contents, segment_size, .. } = *transmit;
-        servers.on_send(inbox, destination, contents, segment_size.unwrap_or(contents.len()))
+        servers.on_send(contents);
+        servers.send(inbox, destination, contents, segment_size.unwrap_or(contents.len()))
     }
 
     /// Whether nothing is to be made of an error: each server is asked from each socket, and not every one has a way
@@ -260,6 +275,11 @@ impl AsyncUdpSocket for BatchedUdpSocket {
     fn max_gro_segments(&self) -> usize {
         self.raw.gro_segments()
     }
+}
+
+/// An error of STUN.
+fn is_error(packet: &[u8]) -> bool {
+    matches!(packet, [0x01, 0x10..=0x1f, ..])
 }
 
 impl std::fmt::Debug for BatchedUdpSocket {

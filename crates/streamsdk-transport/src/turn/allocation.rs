@@ -71,7 +71,7 @@ impl SignedRequests {
     }
 }
 
-fn decode(packet: &[u8]) -> Option<Message> {
+pub(super) fn decode(packet: &[u8]) -> Option<Message> {
     // Not of STUN, by RFC 7983.
     if packet.first().is_none_or(|first| *first > 3) {
         return None;

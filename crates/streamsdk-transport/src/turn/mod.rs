@@ -25,6 +25,7 @@ mod outcome;
 mod plan;
 mod servers;
 mod silent;
+mod stale_nonce;
 mod stream_link;
 mod tls;
 mod url;

@@ -22,6 +22,7 @@ use super::lookup::{Lookup, look_up};
 use super::outcome::{TriedServer, TriedServers};
 use super::plan::{LeftOut, plan};
 use super::silent;
+use super::stale_nonce::StaleNonces;
 use super::stream_link::StreamLink;
 use super::url::{ServerUrl, Service};
 use crate::PeerConfig;
@@ -39,6 +40,7 @@ pub(crate) struct Servers {
     pub(super) board: Board,
     pub(super) started: Instant,
     signed: SignedRequests,
+    stale_nonces: StaleNonces,
     /// Which servers over UDP have an address.
     by_address: Mutex<HashMap<SocketAddr, Vec<usize>>>,
     /// Something may still come of a server.
@@ -117,6 +119,7 @@ impl Servers {
             board,
             started: Instant::now(),
             signed: SignedRequests::default(),
+            stale_nonces: StaleNonces::default(),
             by_address: Mutex::default(),
             is_undecided: AtomicBool::new(true),
             kept_back: KeptBack::new(),
@@ -189,16 +192,15 @@ impl Servers {
         Some(addresses.ok_or_else(not_found))
     }
 
-    /// Looks at what leaves for `to`. Whether it was for a stream, and is on its way.
-    pub(crate) fn on_send(
-        &self,
-        from: &Inbox,
-        to: SocketAddr,
-        packets: &[u8],
-        size: usize,
-    ) -> bool {
+    /// Looks at what leaves for a server. It may be for none.
+    pub(crate) fn on_send(&self, packets: &[u8]) {
         self.signed.on_send(packets);
+        self.stale_nonces.on_send(packets);
         self.note_relayed(packets);
+    }
+
+    /// Sends packets of this size, if they are for a stream. Whether they were.
+    pub(crate) fn send(&self, from: &Inbox, to: SocketAddr, packets: &[u8], size: usize) -> bool {
         let index = alias::at(to);
         let server = index.and_then(|index| self.list.get(index)?.usable.as_ref());
         let Some(Usable { reached: Reached::Stream(link), .. }) = server else { return false };
@@ -239,6 +241,13 @@ impl Servers {
             _ => Progress::Answered(Instant::now()),
         });
         is_kept
+    }
+
+    /// What is to be sent back there once more, instead of giving the packet to the engine.
+    pub(crate) fn once_more(&self, from: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
+        let server = self.find(from, &Answer::Allocated)?;
+        let server = self.list.get(server)?.usable.as_ref()?;
+        self.stale_nonces.once_more(packet, &server.credential)
     }
 
     /// Which server it is that answers so from there.
