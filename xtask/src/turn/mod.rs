@@ -98,7 +98,7 @@ fn servers(tally: &mut Tally, bed: &Bed) {
     });
     tally.check("the first that answers is preferred", || {
         let before = Coturn::relayed_over_tls(&bed.directory)?;
-        let seen = bed.within(FEW_TIMES, BLOCKED_LIMIT, &[&tls, &udp, &tcp], &["--relay-only"])?;
+        let seen = bed.within(FEW_TIMES, SESSION_LIMIT, &[&tls, &udp, &tcp], &["--relay-only"])?;
         let relayed = Coturn::relayed_over_tls(&bed.directory)? - before;
         ensure!(relayed == FEW_TIMES, "{relayed} of {FEW_TIMES} sessions went over TLS");
         Ok(seen)
