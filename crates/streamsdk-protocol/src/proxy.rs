@@ -108,12 +108,14 @@ impl From<InitRequest> for ProxyRequest {
 impl From<ProxyRequest> for InitRequest {
     fn from(request: ProxyRequest) -> Self {
         let asked = request.parameters;
-        let mut workflow = WorkflowConfiguration::default();
-        workflow.image_input_name = asked.image_input_name.unwrap_or_else(default_image_input);
-        workflow.workflows_parameters = asked.workflows_parameters.unwrap_or_default();
-        workflow.workflow_specification = asked.workflow_spec;
-        workflow.workspace_name = asked.workspace_name;
-        workflow.workflow_id = asked.workflow_id;
+        let workflow = WorkflowConfiguration {
+            image_input_name: asked.image_input_name.unwrap_or_else(default_image_input),
+            workflows_parameters: asked.workflows_parameters.unwrap_or_default(),
+            workflow_specification: asked.workflow_spec,
+            workspace_name: asked.workspace_name,
+            workflow_id: asked.workflow_id,
+            ..WorkflowConfiguration::default()
+        };
         let mut this = Self::new(workflow, request.offer);
         this.webrtc_config = asked.ice_servers.map(IceConfiguration::new);
         this.webrtc_realtime_processing = asked.realtime_processing.unwrap_or(true);

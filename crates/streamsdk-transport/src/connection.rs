@@ -218,11 +218,12 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
     // "disconnected", which may pass, after the second it has failed. Its clock may be that much faster, and
     // a silent peer is given up before that by ourselves.
     let half = config.dead_after / 2 * MAX_RATE;
+    let keepalive = ICE_KEEPALIVE_INTERVAL.min(config.dead_after / 4);
     // A pair of addresses is tried for as long as a connection is waited for; the engine's own
     // seven tries are over after 140 ms at this interval.
     let checks = config.connect_timeout.as_millis() / ICE_CHECK_INTERVAL.as_millis();
     SettingEngineBuilder::new()
-        .with_ice_timeouts(Some(half), Some(half), Some(ICE_KEEPALIVE_INTERVAL.min(half / 2)))
+        .with_ice_timeouts(Some(half), Some(half), Some(keepalive))
         .with_ice_connection_attempts(
             Some(ICE_CHECK_INTERVAL),
             Some(u16::try_from(checks).unwrap_or(u16::MAX)),
