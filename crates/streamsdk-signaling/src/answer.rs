@@ -90,13 +90,19 @@ async fn read<T>(
 
 /// Reads what can be read of a rejection: its status says more than "the body is too large".
 async fn refused(mut response: Response, asked: &Asked<'_>) -> SignalingError {
+    let rejection = rejection(&mut response, asked).await;
+    SignalingError::Rejected { url: asked.url.to_owned(), rejection: Box::new(rejection) }
+}
+
+/// What an answer says, taken for a rejection.
+pub(crate) async fn rejection(response: &mut Response, asked: &Asked<'_>) -> Rejection {
     let mut body = Vec::new();
-    let _incomplete = read_body(&mut response, &mut body).await;
+    let _incomplete = read_body(response, &mut body).await;
     let mut rejection = Rejection::read(response.status().as_u16(), &body, &asked.redactor);
     if response.status().is_redirection() && rejection.message.is_empty() {
         rejection.message = redirection(response.headers(), asked);
     }
-    SignalingError::Rejected { url: asked.url.to_owned(), rejection: Box::new(rejection) }
+    rejection
 }
 
 enum End {
@@ -134,7 +140,7 @@ fn unexpected(response: &Response, body: &[u8], asked: &Asked<'_>) -> SignalingE
     }
 }
 
-fn header(headers: &HeaderMap, name: &HeaderName, asked: &Asked<'_>) -> Option<String> {
+pub(crate) fn header(headers: &HeaderMap, name: &HeaderName, asked: &Asked<'_>) -> Option<String> {
     Some(start(&String::from_utf8_lossy(headers.get(name)?.as_bytes()), asked))
 }
 

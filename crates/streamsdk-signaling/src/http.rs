@@ -2,7 +2,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Method, Url};
+use reqwest::{Method, Response, Url};
+use serde::Serialize;
 use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
 use streamsdk_protocol::{ApiKey, INIT_PATH, Redactor};
 
@@ -37,18 +38,22 @@ impl HttpSignaling {
         HttpSignalingBuilder::new(url.into())
     }
 
-    async fn post(&self, request: &InitRequest) -> Result<InitResponse, SignalingError> {
+    async fn ask_for_session(&self, request: &InitRequest) -> Result<InitResponse, SignalingError> {
+        let response = self.post(request).await?;
+        let asked = self.server.asked(self.server.redactor.clone().request(request));
+        answer::session(response, &request.webrtc_offer.sdp, &asked).await
+    }
+
+    pub(crate) async fn post(&self, body: &impl Serialize) -> Result<Response, SignalingError> {
         let server = &self.server;
-        let body = serde_json::to_vec(request)
+        let body = serde_json::to_vec(body)
             .map_err(|source| SignalingError::unsendable(&server.shown_url, source))?;
         let post = server
             .request(Method::POST, server.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(body);
-        let response = server.send(post).await?;
-        let asked = server.asked(server.redactor.clone().request(request));
-        answer::session(response, &request.webrtc_offer.sdp, &asked).await
+        server.send(post).await
     }
 
     /// Where the server is told that a session is over.
@@ -68,7 +73,7 @@ impl HttpSignaling {
 impl Signaling for HttpSignaling {
     async fn exchange(&self, mut request: InitRequest) -> Result<InitResponse, SignalingError> {
         request.api_key = self.api_key.clone().filter(|_| self.transport.uses_body());
-        self.server.within_limit(self.post(&request)).await
+        self.server.within_limit(self.ask_for_session(&request)).await
     }
 
     async fn ice_servers(&self) -> Result<Vec<IceServer>, SignalingError> {

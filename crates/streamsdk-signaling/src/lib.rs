@@ -38,6 +38,7 @@ mod connection;
 mod error;
 mod http;
 mod platform;
+mod probe;
 mod proxy;
 mod rejection_text;
 mod server;
@@ -53,6 +54,7 @@ pub use builder::{ApiKeyTransport, BuildError, HttpSignalingBuilder};
 pub use error::SignalingError;
 pub use http::HttpSignaling;
 pub use platform::{Platform, is_hosted};
+pub use probe::Probe;
 pub use proxy::{ProxySignaling, ProxySignalingBuilder};
 pub use whip::{WhipSignaling, WhipSignalingBuilder};
 

@@ -6,6 +6,7 @@ mod backend;
 mod failures;
 mod keys;
 mod platform;
+mod probe;
 mod proxy;
 mod rejections;
 mod server;
