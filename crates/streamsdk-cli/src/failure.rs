@@ -77,6 +77,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 /// Something that was promised is missing, damaged or failed.
 pub(crate) const INCOMPLETE: u8 = 10;
+/// `doctor` found something that is wrong.
+pub(crate) const UNWELL: u8 = 11;
 /// Interrupted by the user, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// As shells have it for a program that SIGPIPE ended.

@@ -3,6 +3,7 @@
 mod args;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 mod devices;
+mod doctor;
 mod failure;
 mod generate;
 mod logging;
@@ -49,11 +50,12 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
     done
 }
 
-async fn obey(arguments: Arguments) -> Result<ExitCode, Failure> {
-    match arguments.command {
-        Command::Run(run) => run::run(*run, &arguments.voice).await,
+async fn obey(Arguments { command, voice }: Arguments) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(run) => run::run(*run, &voice).await,
         #[cfg(all(feature = "webcam", target_os = "linux"))]
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(*arguments, &voice).await,
         #[cfg(feature = "worker")]
         Command::Worker(arguments) => worker::run(arguments).await,
         Command::Completions(arguments) => generate::completions(&arguments),

@@ -13,7 +13,7 @@ fn printed(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_version_is_told_after_every_command() {
-    for command in ["run", "completions", "man"] {
+    for command in ["run", "doctor", "completions", "man"] {
         let output = printed(&[command, "--version"]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && text.contains(env!("CARGO_PKG_VERSION")), "{text}");

@@ -33,10 +33,9 @@ impl Finding {
         self
     }
 
-    /// Texts of servers are in it, and what this side was given in confidence.
+    /// What servers say is in it, and may repeat what they were given in confidence. Advice is this crate's own.
     pub(crate) fn without_secrets(mut self, redactor: &Redactor) -> Self {
         self.what = redactor.text(&self.what);
-        self.advice = self.advice.map(|advice| redactor.text(&advice));
         self
     }
 }

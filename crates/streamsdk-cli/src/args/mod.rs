@@ -1,6 +1,7 @@
 //! The command line.
 
 mod applies;
+mod doctor;
 mod run;
 mod values;
 mod voice;
@@ -13,6 +14,7 @@ use clap::builder::ValueParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::run::{LimitArguments, RunArguments};
 pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
@@ -43,6 +45,10 @@ pub(crate) enum Command {
     /// List this machine's cameras and what they offer
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     Devices(DevicesArguments),
+    /// Say what is wrong between this machine and a server, and what to try
+    ///
+    /// No session is started. Exit status: 0 nothing is wrong · 2 wrong usage · 11 something is wrong.
+    Doctor(Box<DoctorArguments>),
     /// Serve sessions until interrupted (SIGINT or SIGTERM)
     #[cfg(feature = "worker")]
     Worker(WorkerArguments),
@@ -107,7 +113,7 @@ fn misread(error: &clap::Error, given: &[OsString]) -> Failure {
 }
 
 fn subcommand_names() -> ValueParser {
-    let mut names = vec!["run", "completions", "man"];
+    let mut names = vec!["run", "doctor", "completions", "man"];
     if cfg!(all(feature = "webcam", target_os = "linux")) {
         names.push("devices");
     }

@@ -1,0 +1,71 @@
+//! `streamsdk doctor`: what is wrong between this machine and a server.
+
+use std::process::ExitCode;
+
+use streamsdk_diagnose::{Checkup, Diagnosis, Finding, Severity};
+
+use crate::args::{DoctorArguments, VoiceArguments};
+use crate::failure::{Failure, UNWELL};
+use crate::terminal;
+
+pub(crate) async fn run(
+    arguments: DoctorArguments,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
+    let is_json = arguments.json;
+    let diagnosis = checkup(arguments).run().await;
+    let text = if is_json {
+        serde_json::to_string_pretty(&diagnosis)
+            .map_err(|error| Failure::Internal(error.to_string()))?
+    } else {
+        for_people(&diagnosis, voice.quiet)
+    };
+    if !text.is_empty() {
+        terminal::print(text)?;
+    }
+    Ok(if diagnosis.is_healthy() { ExitCode::SUCCESS } else { ExitCode::from(UNWELL) })
+}
+
+fn checkup(arguments: DoctorArguments) -> Checkup {
+    let mut checkup = Checkup::new();
+    if let Some(server) = arguments.server {
+        checkup = checkup.server(server);
+    }
+    if let Some(key) = arguments.api_key {
+        checkup = checkup.api_key(key);
+    }
+    if let Some(transport) = arguments.api_key_transport {
+        checkup = checkup.api_key_transport(transport.into());
+    }
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    {
+        checkup = checkup.cameras(!arguments.no_cameras);
+    }
+    checkup = arguments.stun.into_iter().fold(checkup, Checkup::stun);
+    let (Some(user), Some(password)) = (arguments.turn_user, arguments.turn_credential) else {
+        return checkup;
+    };
+    let turn = |checkup: Checkup, url| checkup.turn(url, &user, &password);
+    arguments.turn.into_iter().fold(checkup, turn)
+}
+
+/// A line for each finding, with what to try below what is wrong. `only_wrong` leaves the others out.
+fn for_people(diagnosis: &Diagnosis, only_wrong: bool) -> String {
+    let is_shown = |finding: &&Finding| !only_wrong || finding.severity >= Severity::Warning;
+    let shown = diagnosis.findings.iter().filter(is_shown);
+    let mut lines: Vec<_> = shown.map(Finding::to_string).collect();
+    let wrong = diagnosis.wrong().count();
+    if wrong > 0 || !only_wrong {
+        lines.push(conclusion(wrong, diagnosis.took_ms));
+    }
+    lines.join("\n")
+}
+
+fn conclusion(wrong: usize, took_ms: u64) -> String {
+    let seconds = took_ms as f64 / 1000.0;
+    match wrong {
+        0 => format!("Nothing is wrong that could be found out in {seconds:.1} s."),
+        1 => format!("One thing is wrong, found out in {seconds:.1} s."),
+        many => format!("{many} things are wrong, found out in {seconds:.1} s."),
+    }
+}
