@@ -43,6 +43,9 @@ enum Task {
     Path(path::Options),
     /// Streams by way of a TURN server, coturn, between network namespaces
     Turn(turn::Options),
+    /// Answers STUN at these addresses, for `path`
+    #[command(hide = true)]
+    StunServer { addresses: Vec<String> },
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
@@ -73,6 +76,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Interop(options) => interop::run(&options),
         Task::Path(options) => path::run(&options),
         Task::Turn(options) => turn::run(&options),
+        Task::StunServer { addresses } => path::serve_stun(&addresses),
         Task::Webcam(options) => webcam::run(&options),
         Task::Distro(options) => distro::run(&options),
         Task::Bench(options) => bench::run(&options),

@@ -63,6 +63,20 @@ impl LaidPath {
         at(WORKER, program)
     }
 
+    pub(super) fn add_worker_address(&self, address: &str) -> Result<()> {
+        ip(&["-n", WORKER, "address", "add", &format!("{address}/24"), "dev", "link2b"])
+    }
+
+    /// The first router drops these packets of the client's, and says nothing. `selector` is that of `ip rule`; an
+    /// empty one is nothing.
+    pub(super) fn drop_what_is(&self, selector: &[&str]) -> Result<()> {
+        if selector.is_empty() {
+            return Ok(());
+        }
+        let rule = ["-n", ROUTERS[0], self.flag(), "rule", "add", "iif", "link0b"];
+        ip(&[&rule[..], selector, &["blackhole"]].concat())
+    }
+
     fn address(&self, link: usize, end: usize) -> String {
         match self.family {
             Family::V4 => format!("10.77.{link}.{end}"),

@@ -1,8 +1,10 @@
 //! `cargo xtask path`: sessions over paths that are narrower than an Ethernet.
 //!
 //! A path has two routers in it. The narrow link is that of the client, that between the routers, or
-//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides.
+//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides. What `streamsdk doctor`
+//! finds on such paths, and where routers drop packets, is looked at as well.
 
+mod doctor;
 mod laid;
 
 pub(crate) use self::laid::possible as namespaces_possible;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+pub use self::doctor::serve_stun;
 use self::laid::LaidPath;
 use crate::clip::Clip;
 use crate::process::{Job, Output};
@@ -28,6 +31,9 @@ pub struct Options {
     /// Use this streamsdk instead of building it
     #[arg(long, value_name = "PROGRAM")]
     cli: Option<PathBuf>,
+    /// Only what `streamsdk doctor` finds
+    #[arg(long)]
+    doctor: bool,
 }
 
 /// What a path is like.
@@ -107,7 +113,7 @@ const CLIP: Clip = Clip { width: 640, height: 480, frames: 60 };
 const START_LIMIT: Duration = Duration::from_secs(20);
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
 
-/// Whether every frame came back over every path. The last line printed is the count of the paths.
+/// Whether every frame came back over every path, and every fault was found. The last line printed is the count of the paths.
 pub fn run(options: &Options) -> Result<bool> {
     if let Err(reason) = namespaces_possible() {
         println!("skipped: {reason:#}");
@@ -116,17 +122,27 @@ pub fn run(options: &Options) -> Result<bool> {
     setup::ensure(setup::Scope::Demo)?;
     let cli = options.cli.clone().map_or_else(project::build_cli, Ok)?;
     let directory = project::work_directory("path")?;
-    let clip = directory.join("clip.mp4");
-    CLIP.write(&clip)?;
     let mut steps = Steps::new(true);
-    let long = if options.long { LONG } else { &[] };
-    for case in SHORT.iter().chain(long) {
-        steps.take(case.name, || session(case, &cli, &clip, &directory));
+    for fault in doctor::FAULTS {
+        steps.take(fault.name, || doctor::examine(fault, &cli, &directory));
+    }
+    let cases = if options.doctor { Vec::new() } else { cases(options.long) };
+    if !cases.is_empty() {
+        let clip = directory.join("clip.mp4");
+        CLIP.write(&clip)?;
+        for case in &cases {
+            steps.take(case.name, || session(case, &cli, &clip, &directory));
+        }
     }
     steps.print_table();
     let failed = steps.failures().count();
-    println!("{}", closing_line(SHORT.len() + long.len() - failed, failed));
+    println!("{}", closing_line(doctor::FAULTS.len() + cases.len() - failed, failed));
     Ok(failed == 0)
+}
+
+fn cases(long: bool) -> Vec<PathCase> {
+    let long = if long { LONG } else { &[] };
+    SHORT.iter().chain(long).copied().collect()
 }
 
 /// A clip goes up, and each of its frames comes back as a picture.

@@ -143,10 +143,7 @@ async fn shake_hands(
     deadline: Deadline,
 ) -> Result<(), Finding> {
     let address = stream.peer_addr();
-    let failed = match tls::handshake(stream, host, trust, deadline).await {
-        Ok(_) => return Ok(()),
-        Err(failed) => failed,
-    };
+    let Err(failed) = tls::handshake(stream, host, trust, deadline).await else { return Ok(()) };
     // A certificate that is wrong in time is wrong by a clock, and one of two clocks is this machine's.
     if let (NoTls::Expired(_) | NoTls::NotYetValid(_), Ok(address)) = (&failed, address) {
         let clock = match tcp::connect(&[address], deadline).await {

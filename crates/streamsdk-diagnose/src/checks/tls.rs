@@ -92,11 +92,10 @@ fn of_io(error: &io::Error) -> NoTls {
 
 fn of_tls(error: &rustls::Error) -> NoTls {
     use CertificateError as C;
-    let rustls::Error::InvalidCertificate(certificate) = error else {
-        return match error {
-            rustls::Error::InvalidMessage(_) => NoTls::NotSpoken,
-            error => NoTls::Failed(error.to_string()),
-        };
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::InvalidMessage(_) => return NoTls::NotSpoken,
+        error => return NoTls::Failed(error.to_string()),
     };
     match certificate {
         C::NotValidForName => NoTls::OtherName(String::new()),

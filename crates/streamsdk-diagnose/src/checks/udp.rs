@@ -117,23 +117,21 @@ pub(crate) fn judge(trials: &[UdpTrial], reached_by_tcp: &[String]) -> Option<Fi
 mod tests {
     use super::*;
 
-    fn trial(host: &str, answered: bool) -> UdpTrial {
-        UdpTrial { host: host.to_owned(), answered }
-    }
-
-    fn is_blocked(trials: &[UdpTrial], reached_by_tcp: &[&str]) -> bool {
+    /// Servers by host and whether they answered.
+    fn is_blocked(trials: &[(&str, bool)], reached_by_tcp: &[&str]) -> bool {
+        let trial = |&(host, answered): &(&str, bool)| UdpTrial { host: host.to_owned(), answered };
+        let trials: Vec<_> = trials.iter().map(trial).collect();
         let reached: Vec<String> = reached_by_tcp.iter().map(ToString::to_string).collect();
-        judge(trials, &reached).is_some()
+        judge(&trials, &reached).is_some()
     }
 
     #[test]
     fn one_silent_server_is_no_proof_and_two_are() {
-        let (silent, other) = (trial("a", false), trial("b", false));
         assert!(!is_blocked(&[], &["a"]));
-        assert!(!is_blocked(&[silent.clone()], &[]));
-        assert!(!is_blocked(&[silent.clone(), silent.clone()], &["b"]));
-        assert!(is_blocked(&[silent.clone()], &["a"]));
-        assert!(is_blocked(&[silent.clone(), other.clone()], &[]));
-        assert!(!is_blocked(&[silent, other, trial("c", true)], &["a"]));
+        assert!(!is_blocked(&[("a", false)], &[]));
+        assert!(!is_blocked(&[("a", false), ("a", false)], &["b"]));
+        assert!(is_blocked(&[("a", false)], &["a"]));
+        assert!(is_blocked(&[("a", false), ("b", false)], &[]));
+        assert!(!is_blocked(&[("a", false), ("b", false), ("c", true)], &["a"]));
     }
 }
