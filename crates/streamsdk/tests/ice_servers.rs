@@ -29,13 +29,33 @@ impl StreamSource for Nothing {
 
 /// Keeps the request and answers nothing.
 #[derive(Default)]
-struct Recorder(Mutex<Option<InitRequest>>);
+struct Recorder {
+    request: Mutex<Option<InitRequest>>,
+    /// What it says where it is asked for servers; `None` is an error.
+    servers: Option<Vec<IceServer>>,
+}
+
+impl Recorder {
+    /// The servers in the request that came.
+    fn servers(&self) -> Option<Vec<IceServer>> {
+        let request = self.request.lock().unwrap().take().unwrap();
+        request.webrtc_config.map(|config| config.ice_servers)
+    }
+}
+
+fn timeout() -> SignalingError {
+    SignalingError::Timeout { url: "nowhere".to_owned(), waited: Duration::ZERO }
+}
 
 #[async_trait]
 impl Signaling for Recorder {
     async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError> {
-        *self.0.lock().unwrap() = Some(request);
-        Err(SignalingError::Timeout { url: "nowhere".to_owned(), waited: Duration::ZERO })
+        *self.request.lock().unwrap() = Some(request);
+        Err(timeout())
+    }
+
+    async fn ice_servers(&self) -> Result<Vec<IceServer>, SignalingError> {
+        self.servers.clone().ok_or_else(timeout)
     }
 }
 
@@ -58,8 +78,25 @@ async fn the_server_gets_the_ice_servers_as_they_were_given() {
     let recorder = Arc::default();
     let config = StreamConfig::default().ice_servers(servers.clone());
     start("http://192.0.2.1:9", &recorder, config).await;
-    let request = recorder.0.lock().unwrap().take().unwrap();
-    assert_eq!(request.webrtc_config.unwrap().ice_servers, servers);
+    assert_eq!(recorder.servers().unwrap(), servers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_asked_for_where_none_is_given_and_done_without_where_there_are_none() {
+    let named = vec![IceServer::new("stun:192.0.2.1")];
+    let given = StreamConfig::default().ice_server(IceServer::new("stun:192.0.2.2"));
+    let unset = StreamConfig::default;
+    for (url, config, named, expected) in [
+        ("http://192.0.2.1:9", unset(), Some(named.clone()), Some(named.clone())),
+        ("http://192.0.2.1:9", unset(), Some(vec![]), None),
+        ("http://192.0.2.1:9", unset(), None, None),
+        ("http://127.0.0.1:9", unset(), Some(named.clone()), None),
+        ("http://192.0.2.1:9", given, Some(named), Some(vec![IceServer::new("stun:192.0.2.2")])),
+    ] {
+        let recorder = Arc::new(Recorder { servers: named, ..Recorder::default() });
+        start(url, &recorder, config).await;
+        assert_eq!(recorder.servers(), expected, "{url}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +104,7 @@ async fn a_server_on_this_machine_cannot_be_relayed() {
     let recorder = Arc::default();
     let error = start("http://127.0.0.1:9", &recorder, relayed()).await;
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-    assert!(recorder.0.lock().unwrap().is_none());
+    assert!(recorder.request.lock().unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,5 +114,5 @@ async fn a_relayed_session_without_a_server_that_relays_asks_nobody() {
     let error = start("http://192.0.2.1:9", &recorder, config).await;
     assert_eq!(error.kind(), ErrorKind::Ice, "{error}");
     assert!(error.to_string().contains("turn:192.0.2.1:3478 (UDP): no user name"), "{error}");
-    assert!(recorder.0.lock().unwrap().is_none());
+    assert!(recorder.request.lock().unwrap().is_none());
 }
