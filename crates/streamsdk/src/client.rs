@@ -11,10 +11,15 @@ use crate::session::StreamBuilder;
 use crate::source::StreamSource;
 use crate::stage::Stage;
 
+#[cfg(feature = "diagnose")]
+const MAX_DIAGNOSIS: Duration = Duration::from_secs(5);
+
 /// An inference server and how to talk to it. Cloning is cheap.
 #[derive(Clone)]
 pub struct Client {
     endpoint: Endpoint,
+    #[cfg(feature = "diagnose")]
+    checkup: streamsdk_diagnose::Checkup,
 }
 
 impl Client {
@@ -34,6 +39,22 @@ impl Client {
     /// Whether the server is on this machine, going by its URL: STUN and TURN servers are not used then.
     pub fn is_local(&self) -> bool {
         self.endpoint.is_local
+    }
+
+    /// Looks what is wrong between this machine and the server, from names to the STUN and TURN servers that the
+    /// server's side names, and says what to try. Takes 5 s at most. Cameras are left alone.
+    ///
+    /// For what else is to be looked at, such as STUN and TURN servers of one's own, see
+    /// [`Checkup`](crate::Checkup).
+    #[cfg(feature = "diagnose")]
+    pub async fn diagnose(&self) -> streamsdk_diagnose::Diagnosis {
+        let started = std::time::Instant::now();
+        let asking = self.endpoint.signaling.ice_servers();
+        // Without them there is enough to be said.
+        let asked = tokio::time::timeout(MAX_DIAGNOSIS / 2, asking).await;
+        let servers = asked.ok().and_then(Result::ok).unwrap_or_default();
+        let left = MAX_DIAGNOSIS.saturating_sub(started.elapsed());
+        self.checkup.clone().ice_servers(servers).time_limit(left).run().await
     }
 
     /// Prepares a session that streams `source`.
@@ -126,7 +147,20 @@ impl ClientBuilder {
             Some(signaling) => Arc::clone(signaling),
             None => self.roboflow_signaling(platform.clone())?,
         };
-        Ok(Client { endpoint: Endpoint::new(&self.url, signaling, platform, self.interfaces) })
+        Ok(Client {
+            endpoint: Endpoint::new(&self.url, signaling, platform, self.interfaces),
+            #[cfg(feature = "diagnose")]
+            checkup: self.checkup(),
+        })
+    }
+
+    #[cfg(feature = "diagnose")]
+    fn checkup(&self) -> streamsdk_diagnose::Checkup {
+        let checkup = streamsdk_diagnose::Checkup::new()
+            .server(&self.url)
+            .api_key_transport(self.api_key_transport)
+            .cameras(false);
+        self.api_key.iter().cloned().fold(checkup, streamsdk_diagnose::Checkup::api_key)
     }
 
     fn platform(&self) -> Result<Platform, Error> {

@@ -85,6 +85,7 @@
 //! - `image`: frames from and to the images of the `image` crate; [`FrameSender::send`] takes these, too.
 //! - `ndarray`: the same with arrays of the `ndarray` crate, height by width by channels.
 //! - `resize`: [`Frame`]s in other sizes, `Frame::resized` and `Frame::letterbox`.
+//! - `diagnose`: [`Client::diagnose`] says what is wrong between this machine and the server.
 //! - `full`: all of these.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -146,6 +147,8 @@ pub use streamsdk_capture::{
     Webcam, WebcamFormat, WebcamFormatInfo, WebcamId, WebcamInfo, WebcamMode, WebcamOptions,
     WebcamRates, WebcamSize, WebcamSteps, webcams,
 };
+#[cfg(feature = "diagnose")]
+pub use streamsdk_diagnose::{Checkup, Code, Diagnosis, Finding, Severity};
 #[cfg(feature = "url")]
 pub use streamsdk_download::{DownloadError, DownloadProgress, DownloadRefusal};
 pub use streamsdk_draw::{DrawOptions, Drawable, draw};
