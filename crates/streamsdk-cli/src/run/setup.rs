@@ -81,10 +81,12 @@ pub(super) async fn start(
         let what = "--ice-server and --turn have no use: the server is on this machine";
         return Err(Failure::Usage(what.to_owned()));
     }
-    // What is wrong with it is told before anything is downloaded.
-    let processing = Processing::of(arguments, server)?;
+    if let SourceArgument::Url(_) = source {
+        // What is wrong with it is told before anything is downloaded.
+        Processing::of(arguments, server)?;
+    }
     let stream = stream(&client, source, arguments, voice).await?.config(config);
-    Ok(processing.set(stream, arguments).start().await?)
+    Ok(Processing::of(arguments, server)?.set(stream, arguments).start().await?)
 }
 
 fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
