@@ -13,7 +13,7 @@
 //! let car = Detection::new("car", 0.92, [40.0, 60.0, 200.0, 180.0]);
 //! let found = Detections::new(ImageSize::new(640, 480), vec![car]);
 //! let frame = draw(frame, &found, &DrawOptions::default());
-//! # Ok::<(), streamsdk_media::FrameError>(())
+//! # Ok::<(), streamsdk_media::InvalidFrame>(())
 //! ```
 //!
 //! Boxes refer to the size of [`Detections::image`](streamsdk_protocol::predictions::Detections::image); on a

@@ -1,6 +1,6 @@
 //! Pixels with a fourth byte, as windows and browsers have them: converted at the border.
 
-use crate::{ConvertError, Frame, FrameError, PixelFormat};
+use crate::{ConvertError, Frame, InvalidFrame, PixelFormat};
 
 impl Frame {
     /// A frame in RGB of pixels of red, green, blue and alpha, row by row without padding. Alpha is left out.
@@ -9,7 +9,7 @@ impl Frame {
     ///
     /// If the size is zero or beyond [`MAX_DIMENSION`](crate::MAX_DIMENSION), or if `pixels` is not exactly as
     /// long as a picture of that size.
-    pub fn from_rgba(width: u32, height: u32, pixels: &[u8]) -> Result<Self, FrameError> {
+    pub fn from_rgba(width: u32, height: u32, pixels: &[u8]) -> Result<Self, InvalidFrame> {
         Self::without_alpha(PixelFormat::Rgb24, width, height, pixels)
     }
 
@@ -18,7 +18,7 @@ impl Frame {
     /// # Errors
     ///
     /// As [`Frame::from_rgba`].
-    pub fn from_bgra(width: u32, height: u32, pixels: &[u8]) -> Result<Self, FrameError> {
+    pub fn from_bgra(width: u32, height: u32, pixels: &[u8]) -> Result<Self, InvalidFrame> {
         Self::without_alpha(PixelFormat::Bgr24, width, height, pixels)
     }
 
@@ -27,11 +27,11 @@ impl Frame {
         width: u32,
         height: u32,
         pixels: &[u8],
-    ) -> Result<Self, FrameError> {
+    ) -> Result<Self, InvalidFrame> {
         crate::frame::check_dimensions(width, height)?;
         let (expected, actual) = (width as usize * height as usize * 4, pixels.len());
         if actual != expected {
-            return Err(FrameError::Length { plane: 0, expected, actual });
+            return Err(InvalidFrame::Length { plane: 0, expected, actual });
         }
         let (pixels, _) = pixels.as_chunks::<4>();
         let mut data = vec![0; pixels.len() * 3];
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn pixels_that_do_not_fit_are_typed_errors() {
         let error = |width, height| Frame::from_rgba(width, height, &RGBA).unwrap_err();
-        assert_eq!(error(2, 2), FrameError::Length { plane: 0, expected: 16, actual: 8 });
-        assert_eq!(error(0, 2), FrameError::Empty { width: 0, height: 2 });
-        assert!(matches!(error(u32::MAX, u32::MAX), FrameError::TooLarge { .. }));
+        assert_eq!(error(2, 2), InvalidFrame::Length { plane: 0, expected: 16, actual: 8 });
+        assert_eq!(error(0, 2), InvalidFrame::Empty { width: 0, height: 2 });
+        assert!(matches!(error(u32::MAX, u32::MAX), InvalidFrame::TooLarge { .. }));
     }
 }

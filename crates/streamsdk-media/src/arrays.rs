@@ -2,14 +2,14 @@
 
 use ndarray::{Array3, ArrayView3};
 
-use crate::{ConvertError, Frame, FrameError, PixelFormat};
+use crate::{ConvertError, Frame, InvalidFrame, PixelFormat};
 
 /// Height by width by channels: three are red, green and blue, one is gray. Takes the pixels without copying
 /// them if they lie in that order in memory.
 impl TryFrom<Array3<u8>> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(array: Array3<u8>) -> Result<Self, FrameError> {
+    fn try_from(array: Array3<u8>) -> Result<Self, InvalidFrame> {
         let (width, height, format) = shape(array.dim())?;
         let array = if array.is_standard_layout() {
             array
@@ -27,9 +27,9 @@ impl TryFrom<Array3<u8>> for Frame {
 
 /// As an array: copies the pixels.
 impl TryFrom<ArrayView3<'_, u8>> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(view: ArrayView3<'_, u8>) -> Result<Self, FrameError> {
+    fn try_from(view: ArrayView3<'_, u8>) -> Result<Self, InvalidFrame> {
         shape(view.dim())?;
         Self::try_from(view.as_standard_layout().into_owned())
     }
@@ -52,11 +52,11 @@ impl TryFrom<Frame> for Array3<u8> {
 /// Width, height and format.
 fn shape(
     (height, width, channels): (usize, usize, usize),
-) -> Result<(u32, u32, PixelFormat), FrameError> {
+) -> Result<(u32, u32, PixelFormat), InvalidFrame> {
     let format = match channels {
         3 => PixelFormat::Rgb24,
         1 => PixelFormat::Gray8,
-        actual => return Err(FrameError::Channels { actual }),
+        actual => return Err(InvalidFrame::Channels { actual }),
     };
     let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
     let (width, height) = (side(width), side(height));
@@ -117,8 +117,8 @@ mod tests {
         let error = |shape: (usize, usize, usize)| {
             Frame::try_from(Array3::from_elem(shape, 0)).unwrap_err()
         };
-        assert_eq!(error((2, 2, 4)), FrameError::Channels { actual: 4 });
-        assert_eq!(error((0, 2, 3)), FrameError::Empty { width: 2, height: 0 });
-        assert!(matches!(error((1, 20_000, 1)), FrameError::TooLarge { .. }));
+        assert_eq!(error((2, 2, 4)), InvalidFrame::Channels { actual: 4 });
+        assert_eq!(error((0, 2, 3)), InvalidFrame::Empty { width: 2, height: 0 });
+        assert!(matches!(error((1, 20_000, 1)), InvalidFrame::TooLarge { .. }));
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Frame, FrameError, PixelFormat, Plane};
+use crate::{Frame, InvalidFrame, PixelFormat, Plane};
 
 impl Frame {
     /// A part of the picture, by its upper left corner and its size in pixels, with the same colour space and
@@ -16,18 +16,18 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// [`FrameError::Empty`] if the part has no pixels, [`FrameError::Outside`] if it is not within the
+    /// [`InvalidFrame::Empty`] if the part has no pixels, [`InvalidFrame::Outside`] if it is not within the
     /// picture.
-    pub fn crop(&self, left: u32, top: u32, width: u32, height: u32) -> Result<Self, FrameError> {
+    pub fn crop(&self, left: u32, top: u32, width: u32, height: u32) -> Result<Self, InvalidFrame> {
         if width == 0 || height == 0 {
-            return Err(FrameError::Empty { width, height });
+            return Err(InvalidFrame::Empty { width, height });
         }
         let is_within = |start: u32, length: u32, size: u32| {
             start.checked_add(length).is_some_and(|end| end <= size)
         };
         if !is_within(left, width, self.width()) || !is_within(top, height, self.height()) {
             let (of_width, of_height) = (self.width(), self.height());
-            return Err(FrameError::Outside { left, top, width, height, of_width, of_height });
+            return Err(InvalidFrame::Outside { left, top, width, height, of_width, of_height });
         }
         let planes: Vec<Plane> = match self.format() {
             PixelFormat::Yuyv if left % 2 == 1 => {
@@ -145,13 +145,16 @@ mod tests {
     #[test]
     fn parts_that_are_none_are_typed_errors() {
         let whole = numbered(PixelFormat::I420, 8, 6);
-        assert_eq!(whole.crop(0, 0, 0, 3).unwrap_err(), FrameError::Empty { width: 0, height: 3 });
+        assert_eq!(
+            whole.crop(0, 0, 0, 3).unwrap_err(),
+            InvalidFrame::Empty { width: 0, height: 3 }
+        );
         for (left, top, width, height) in
             [(0, 0, 9, 1), (0, 0, 1, 7), (8, 0, 1, 1), (u32::MAX, 0, 1, 1), (1, 1, u32::MAX, 1)]
         {
             let error = whole.crop(left, top, width, height).unwrap_err();
             let (of_width, of_height) = (8, 6);
-            let outside = FrameError::Outside { left, top, width, height, of_width, of_height };
+            let outside = InvalidFrame::Outside { left, top, width, height, of_width, of_height };
             assert_eq!(error, outside);
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{ColorSpace, FrameError, PixelFormat, PlaneSize, Timestamp};
+use crate::{ColorSpace, InvalidFrame, PixelFormat, PlaneSize, Timestamp};
 
 /// Largest width and height of a frame, in pixels.
 pub const MAX_DIMENSION: u32 = 16_384;
@@ -47,12 +47,12 @@ impl Frame {
         width: u32,
         height: u32,
         data: impl Into<Bytes>,
-    ) -> Result<Self, FrameError> {
+    ) -> Result<Self, InvalidFrame> {
         check_dimensions(width, height)?;
         let data = data.into();
         let expected = format.plane_sizes(width, height).map(PlaneSize::bytes).sum();
         if data.len() != expected {
-            return Err(FrameError::Length { plane: 0, expected, actual: data.len() });
+            return Err(InvalidFrame::Length { plane: 0, expected, actual: data.len() });
         }
         Ok(Self::of_packed(format, width, height, data))
     }
@@ -77,10 +77,10 @@ impl Frame {
         width: u32,
         height: u32,
         planes: &[Plane],
-    ) -> Result<Self, FrameError> {
+    ) -> Result<Self, InvalidFrame> {
         check_dimensions(width, height)?;
         if planes.len() != format.planes() {
-            return Err(FrameError::PlaneCount {
+            return Err(InvalidFrame::PlaneCount {
                 format,
                 expected: format.planes(),
                 actual: planes.len(),
@@ -204,9 +204,9 @@ impl Plane {
         Self { data: self.data.slice(..end), stride: self.stride }
     }
 
-    fn check(&self, index: usize, size: PlaneSize) -> Result<(), FrameError> {
+    fn check(&self, index: usize, size: PlaneSize) -> Result<(), InvalidFrame> {
         if self.stride < size.row_bytes || self.stride > MAX_STRIDE {
-            return Err(FrameError::Stride {
+            return Err(InvalidFrame::Stride {
                 plane: index,
                 row_bytes: size.row_bytes,
                 actual: self.stride,
@@ -216,24 +216,24 @@ impl Plane {
             .stride
             .checked_mul(size.rows.saturating_sub(1))
             .and_then(|bytes| bytes.checked_add(size.row_bytes))
-            .ok_or(FrameError::Stride {
+            .ok_or(InvalidFrame::Stride {
                 plane: index,
                 row_bytes: size.row_bytes,
                 actual: self.stride,
             })?;
         if self.data.len() < expected {
             let actual = self.data.len();
-            return Err(FrameError::Length { plane: index, expected, actual });
+            return Err(InvalidFrame::Length { plane: index, expected, actual });
         }
         Ok(())
     }
 }
 
-pub(crate) fn check_dimensions(width: u32, height: u32) -> Result<(), FrameError> {
+pub(crate) fn check_dimensions(width: u32, height: u32) -> Result<(), InvalidFrame> {
     match (width, height) {
-        (0, _) | (_, 0) => Err(FrameError::Empty { width, height }),
+        (0, _) | (_, 0) => Err(InvalidFrame::Empty { width, height }),
         _ if width > MAX_DIMENSION || height > MAX_DIMENSION => {
-            Err(FrameError::TooLarge { width, height })
+            Err(InvalidFrame::TooLarge { width, height })
         }
         _ => Ok(()),
     }
@@ -310,11 +310,11 @@ mod tests {
         let gray = |width, height, length| {
             Frame::packed(PixelFormat::Gray8, width, height, vec![0; length]).unwrap_err()
         };
-        assert_eq!(gray(0, 1, 0), FrameError::Empty { width: 0, height: 1 });
-        assert_eq!(gray(16_385, 1, 1), FrameError::TooLarge { width: 16_385, height: 1 });
+        assert_eq!(gray(0, 1, 0), InvalidFrame::Empty { width: 0, height: 1 });
+        assert_eq!(gray(16_385, 1, 1), InvalidFrame::TooLarge { width: 16_385, height: 1 });
         assert!(gray(u32::MAX, u32::MAX, 1).to_string().contains("larger than 16384"));
-        assert_eq!(gray(2, 2, 3), FrameError::Length { plane: 0, expected: 4, actual: 3 });
-        assert_eq!(gray(2, 2, 5), FrameError::Length { plane: 0, expected: 4, actual: 5 });
+        assert_eq!(gray(2, 2, 3), InvalidFrame::Length { plane: 0, expected: 4, actual: 3 });
+        assert_eq!(gray(2, 2, 5), InvalidFrame::Length { plane: 0, expected: 4, actual: 5 });
     }
 
     #[test]
@@ -323,15 +323,18 @@ mod tests {
         let nv12 = |planes: &[Plane]| {
             Frame::with_planes(PixelFormat::Nv12, 4, 4, planes).map(drop).unwrap_err()
         };
-        assert!(matches!(nv12(&[plane(16, 4)]), FrameError::PlaneCount { expected: 2, .. }));
+        assert!(matches!(nv12(&[plane(16, 4)]), InvalidFrame::PlaneCount { expected: 2, .. }));
         assert_eq!(
             nv12(&[plane(16, 4), plane(7, 4)]),
-            FrameError::Length { plane: 1, expected: 8, actual: 7 }
+            InvalidFrame::Length { plane: 1, expected: 8, actual: 7 }
         );
-        assert!(matches!(nv12(&[plane(16, 3), plane(8, 4)]), FrameError::Stride { plane: 0, .. }));
+        assert!(matches!(
+            nv12(&[plane(16, 3), plane(8, 4)]),
+            InvalidFrame::Stride { plane: 0, .. }
+        ));
         assert!(matches!(
             nv12(&[plane(16, 4), plane(8, usize::MAX)]),
-            FrameError::Stride { plane: 1, .. }
+            InvalidFrame::Stride { plane: 1, .. }
         ));
     }
 

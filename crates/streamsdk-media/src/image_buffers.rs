@@ -2,13 +2,13 @@
 
 use image::{DynamicImage, GrayImage, RgbImage, RgbaImage};
 
-use crate::{ConvertError, Frame, FrameError, PixelFormat};
+use crate::{ConvertError, Frame, InvalidFrame, PixelFormat};
 
 /// Takes the pixels without copying them.
 impl TryFrom<RgbImage> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(image: RgbImage) -> Result<Self, FrameError> {
+    fn try_from(image: RgbImage) -> Result<Self, InvalidFrame> {
         let (width, height) = image.dimensions();
         Self::packed(PixelFormat::Rgb24, width, height, image.into_raw())
     }
@@ -16,9 +16,9 @@ impl TryFrom<RgbImage> for Frame {
 
 /// Takes the pixels without copying them.
 impl TryFrom<GrayImage> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(image: GrayImage) -> Result<Self, FrameError> {
+    fn try_from(image: GrayImage) -> Result<Self, InvalidFrame> {
         let (width, height) = image.dimensions();
         Self::packed(PixelFormat::Gray8, width, height, image.into_raw())
     }
@@ -26,9 +26,9 @@ impl TryFrom<GrayImage> for Frame {
 
 /// Leaves alpha out.
 impl TryFrom<RgbaImage> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(image: RgbaImage) -> Result<Self, FrameError> {
+    fn try_from(image: RgbaImage) -> Result<Self, InvalidFrame> {
         let (width, height) = image.dimensions();
         Self::from_rgba(width, height, &image)
     }
@@ -37,9 +37,9 @@ impl TryFrom<RgbaImage> for Frame {
 /// Gray of eight bits stays gray, and everything else becomes RGB of eight bits, without alpha. Takes the pixels
 /// without copying them if there is nothing to convert.
 impl TryFrom<DynamicImage> for Frame {
-    type Error = FrameError;
+    type Error = InvalidFrame;
 
-    fn try_from(image: DynamicImage) -> Result<Self, FrameError> {
+    fn try_from(image: DynamicImage) -> Result<Self, InvalidFrame> {
         match image {
             DynamicImage::ImageLuma8(gray) => gray.try_into(),
             DynamicImage::ImageRgba8(rgba) => rgba.try_into(),
@@ -146,6 +146,6 @@ mod tests {
     #[test]
     fn an_image_without_pixels_is_not_a_frame() {
         let error = Frame::try_from(GrayImage::new(0, 5)).unwrap_err();
-        assert_eq!(error, FrameError::Empty { width: 0, height: 5 });
+        assert_eq!(error, InvalidFrame::Empty { width: 0, height: 5 });
     }
 }

@@ -145,7 +145,7 @@ impl Letterbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ColorSpace, FrameError};
+    use crate::{ColorSpace, InvalidFrame};
 
     const FORMATS: [PixelFormat; 6] = {
         use PixelFormat::{Bgr24, Gray8, I420, Nv12, Rgb24, Yuyv};
@@ -210,6 +210,6 @@ mod tests {
         let (_, place) = wide.letterbox(10, 10, Color::BLACK, Filter::Lanczos3).unwrap();
         assert_eq!((place.width(), place.height()), (10, 1));
         let error = wide.letterbox(0, 9, Color::BLACK, Filter::Nearest).unwrap_err();
-        assert_eq!(error, ResizeError::Size(FrameError::Empty { width: 0, height: 9 }));
+        assert_eq!(error, ResizeError::Size(InvalidFrame::Empty { width: 0, height: 9 }));
     }
 }

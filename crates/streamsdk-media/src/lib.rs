@@ -63,9 +63,9 @@ pub mod draw;
 pub mod ffmpeg;
 mod format;
 mod frame;
-mod frame_error;
 #[cfg(feature = "image")]
 mod image_buffers;
+mod invalid_frame;
 pub mod jpeg;
 #[cfg(feature = "resize")]
 mod letterbox;
@@ -81,7 +81,7 @@ pub use color::{ColorMatrix, ColorRange, ColorSpace};
 pub use convert::ConvertError;
 pub use format::{PixelFormat, PlaneSize};
 pub use frame::{Frame, MAX_DIMENSION, Plane};
-pub use frame_error::FrameError;
+pub use invalid_frame::InvalidFrame;
 #[cfg(feature = "resize")]
 pub use letterbox::Letterbox;
 #[cfg(feature = "resize")]

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::convert::Target;
 use crate::frame::check_dimensions;
-use crate::{ConvertError, Frame, FrameError, PixelFormat, PlaneSize};
+use crate::{ConvertError, Frame, InvalidFrame, PixelFormat, PlaneSize};
 
 /// How pixels are made of those around them. All but the first take every pixel of a picture that becomes
 /// smaller into account.
@@ -106,7 +106,7 @@ fn failed(reason: impl ToString) -> ResizeError {
 pub enum ResizeError {
     /// There is no frame of that size.
     #[error(transparent)]
-    Size(#[from] FrameError),
+    Size(#[from] InvalidFrame),
     /// The frame cannot be brought to a format that can be resized.
     #[error(transparent)]
     Convert(#[from] ConvertError),
@@ -207,8 +207,8 @@ mod tests {
     fn sizes_that_no_frame_has_are_typed_errors() {
         let frame = gray(2, 2, &[0; 4]);
         let error = |width, height| frame.resized(width, height, Filter::Bilinear).unwrap_err();
-        assert_eq!(error(0, 2), ResizeError::Size(FrameError::Empty { width: 0, height: 2 }));
-        let too_large = FrameError::TooLarge { width: 2, height: u32::MAX };
+        assert_eq!(error(0, 2), ResizeError::Size(InvalidFrame::Empty { width: 0, height: 2 }));
+        let too_large = InvalidFrame::TooLarge { width: 2, height: u32::MAX };
         assert_eq!(error(2, u32::MAX), ResizeError::Size(too_large));
     }
 }

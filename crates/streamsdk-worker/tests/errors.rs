@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use streamsdk_media::{Frame, FrameError, PixelFormat};
+use streamsdk_media::{Frame, InvalidFrame, PixelFormat};
 use streamsdk_worker::{Gzip, ProcessorError, Worker, WorkerConfig};
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn no_error_says_what_its_source_says() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let not_started = Worker::start(&address, WorkerConfig::default()).await.unwrap_err();
-    let no_frame: FrameError = Frame::packed(PixelFormat::Gray8, 2, 2, vec![0]).unwrap_err();
+    let no_frame: InvalidFrame = Frame::packed(PixelFormat::Gray8, 2, 2, vec![0]).unwrap_err();
     let picture = no_frame.to_string();
     let model = std::io::Error::other("the model is missing");
     let errors: [(Box<dyn Error>, &str); 4] = [

@@ -157,9 +157,7 @@ pub use streamsdk_media::jpeg::JpegError;
 #[cfg(feature = "video-writer")]
 pub use streamsdk_media::mp4;
 pub use streamsdk_media::video::EncodedFrame;
-// The name is that of an error in a summary here.
-pub use streamsdk_media::FrameError as InvalidFrame;
-pub use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp};
+pub use streamsdk_media::{ConvertError, Frame, InvalidFrame, PixelFormat, TimeBase, Timestamp};
 #[cfg(feature = "resize")]
 pub use streamsdk_media::{Filter, Letterbox, ResizeError};
 pub use streamsdk_protocol::init::{

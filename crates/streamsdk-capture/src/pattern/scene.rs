@@ -1,7 +1,7 @@
 //! What the test pattern shows.
 
 use streamsdk_media::draw::{Area, Canvas, Color, text_size};
-use streamsdk_media::{Frame, FrameError, PixelFormat};
+use streamsdk_media::{Frame, InvalidFrame, PixelFormat};
 
 use crate::marker;
 
@@ -13,7 +13,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn new(width: u32, height: u32) -> Result<Self, FrameError> {
+    pub(super) fn new(width: u32, height: u32) -> Result<Self, InvalidFrame> {
         let mut canvas = Canvas::new(PixelFormat::I420, width, height)?;
         let (width, height) = (width as i32, height as i32);
         let bars_end = height * 2 / 3;

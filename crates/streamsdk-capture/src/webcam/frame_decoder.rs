@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use streamsdk_media::{
-    ColorMatrix, ColorRange, ColorSpace, Frame, FrameError, MAX_DIMENSION, PixelFormat, Plane, jpeg,
+    ColorMatrix, ColorRange, ColorSpace, Frame, InvalidFrame, MAX_DIMENSION, PixelFormat, Plane,
+    jpeg,
 };
 
 use super::WebcamFormat;
@@ -103,7 +104,7 @@ impl PlaneLayout {
     }
 
     /// The picture in so many bytes.
-    fn frame(&self, picture: &Bytes) -> Result<Frame, FrameError> {
+    fn frame(&self, picture: &Bytes) -> Result<Frame, InvalidFrame> {
         let planes: Vec<_> = (0..self.format.planes())
             .map(|index| Plane { data: self.part(picture, index), stride: self.stride })
             .collect();

@@ -5,7 +5,7 @@ use std::fmt;
 use super::surface::{Ink, Surface};
 use super::{Color, font, shape};
 use crate::frame::check_dimensions;
-use crate::{ColorSpace, Frame, FrameError, PixelFormat, PlaneSize, Timestamp};
+use crate::{ColorSpace, Frame, InvalidFrame, PixelFormat, PlaneSize, Timestamp};
 
 /// A frame that is drawn on: of any format, in its own colour space.
 ///
@@ -68,7 +68,7 @@ impl Canvas {
     /// # Errors
     ///
     /// If the size is zero or beyond [`MAX_DIMENSION`](crate::MAX_DIMENSION).
-    pub fn new(format: PixelFormat, width: u32, height: u32) -> Result<Self, FrameError> {
+    pub fn new(format: PixelFormat, width: u32, height: u32) -> Result<Self, InvalidFrame> {
         check_dimensions(width, height)?;
         let bytes = format.plane_sizes(width, height).map(PlaneSize::bytes).sum();
         let surface = Surface {

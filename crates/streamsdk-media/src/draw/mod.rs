@@ -13,7 +13,7 @@
 //! canvas.fill(Area::new(10, 10, 38, 28), Color::rgb(255, 0, 0).opacity(0.5));
 //! canvas.text("car", 10, 32, 1, Color::WHITE);
 //! let frame = canvas.into_frame();
-//! # Ok::<(), streamsdk_media::FrameError>(())
+//! # Ok::<(), streamsdk_media::InvalidFrame>(())
 //! ```
 
 mod canvas;

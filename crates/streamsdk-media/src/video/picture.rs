@@ -8,7 +8,7 @@ use ffmpeg_next::util::frame::Video;
 
 use super::h264::raw;
 use crate::convert::Target;
-use crate::{ColorMatrix, ColorRange, ColorSpace, Frame, FrameError, PixelFormat, Plane};
+use crate::{ColorMatrix, ColorRange, ColorSpace, Frame, InvalidFrame, PixelFormat, Plane};
 
 /// The frame itself if its size is even; otherwise with the last row or column repeated.
 pub(super) fn padded(frame: &Frame) -> Result<Frame, String> {
@@ -49,7 +49,7 @@ pub(super) fn into_frame(
     Ok(Some(frame.in_color_space(ColorSpace::new(matrix, range))))
 }
 
-fn share(picture: Video) -> Result<Frame, FrameError> {
+fn share(picture: Video) -> Result<Frame, InvalidFrame> {
     let (width, height) = (picture.width(), picture.height());
     let picture = Arc::new(picture);
     let planes = [0, 1, 2].map(|index| Plane {

@@ -44,7 +44,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
-use streamsdk_media::{ConvertError, Frame, FrameError};
+use streamsdk_media::{ConvertError, Frame, InvalidFrame};
 use thiserror::Error;
 
 pub use self::context::{FrameContext, SessionEnd, SessionRequest};
@@ -162,7 +162,7 @@ pub enum ProcessorError {
     Convert(#[from] ConvertError),
     /// The picture that was made is not one.
     #[error(transparent)]
-    Frame(#[from] FrameError),
+    Frame(#[from] InvalidFrame),
     /// For processors outside this crate.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use streamsdk_capture::CaptureError;
-use streamsdk_media::FrameError;
+use streamsdk_media::InvalidFrame;
 use streamsdk_transport::SendError;
 use streamsdk_video::SendFramesError;
 use thiserror::Error;
@@ -126,7 +126,7 @@ pub struct UrlError {
 pub enum FrameSendError {
     /// What was sent is no frame, and none can be made of it.
     #[error("what was sent is no frame: {0}")]
-    NoFrame(FrameError),
+    NoFrame(InvalidFrame),
     /// The session did not come up in time.
     #[error("the session is not up yet")]
     NotReady,

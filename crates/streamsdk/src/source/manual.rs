@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamsdk_capture::{ManualSendError as QueueError, ManualSender, WhenFull, manual_with};
-use streamsdk_media::{Frame, FrameError};
+use streamsdk_media::{Frame, InvalidFrame};
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_transport::VideoDirection;
 use tokio::sync::Notify;
@@ -153,7 +153,7 @@ impl FrameSender {
     /// [`WhenFull::DropNewest`] was chosen. [`FrameSendError::NoFrame`] if no frame can be made of it.
     pub fn send<F>(&self, frame: F) -> Result<(), FrameSendError>
     where
-        F: TryInto<Frame, Error: Into<FrameError>>,
+        F: TryInto<Frame, Error: Into<InvalidFrame>>,
     {
         if *self.stage.lock() == Stage::Ended {
             return Err(FrameSendError::Ended);
@@ -241,14 +241,14 @@ mod tests {
     fn what_a_frame_can_be_made_of_is_sent_and_what_is_none_is_a_typed_error() {
         struct Pixels(Vec<u8>);
         impl TryFrom<Pixels> for Frame {
-            type Error = FrameError;
-            fn try_from(Pixels(data): Pixels) -> Result<Self, FrameError> {
+            type Error = InvalidFrame;
+            fn try_from(Pixels(data): Pixels) -> Result<Self, InvalidFrame> {
                 Self::packed(PixelFormat::Gray8, 2, 2, data)
             }
         }
         let (_source, sender) = ManualSource::new();
         sender.send(Pixels(vec![0; 4])).unwrap();
-        let error = FrameError::Length { plane: 0, expected: 4, actual: 3 };
+        let error = InvalidFrame::Length { plane: 0, expected: 4, actual: 3 };
         assert_eq!(sender.send(Pixels(vec![0; 3])), Err(FrameSendError::NoFrame(error)));
     }
 

@@ -9,7 +9,7 @@ use crate::{MAX_DIMENSION, PixelFormat};
 /// Why a frame cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum FrameError {
+pub enum InvalidFrame {
     /// Width or height is zero.
     #[error("a frame of {width}x{height} has no pixels")]
     Empty {
@@ -83,7 +83,7 @@ pub enum FrameError {
 }
 
 /// A frame can be made of a frame. So whoever takes frames can take everything that one can be made of.
-impl From<Infallible> for FrameError {
+impl From<Infallible> for InvalidFrame {
     fn from(never: Infallible) -> Self {
         match never {}
     }
