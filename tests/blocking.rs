@@ -82,3 +82,16 @@ fn a_server_that_is_not_there_is_an_error() {
     let started = client.stream(source).workflow(Workflow::id("a", "b")).start_blocking();
     assert_eq!(started.unwrap_err().kind(), ErrorKind::Unreachable);
 }
+
+#[test]
+fn a_future_that_panics_does_so_where_it_is_waited_for() {
+    for _ in 0..100 {
+        let waited = std::panic::catch_unwind(|| {
+            blocking::wait(async {
+                assert!(MAX_WAIT.is_zero(), "not zero");
+                Ok::<_, Error>(())
+            })
+        });
+        assert_eq!(waited.unwrap_err().downcast_ref::<&str>(), Some(&"not zero"));
+    }
+}

@@ -217,7 +217,7 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
     // The engine gives a peer up after the sum of the two: silent for the first half it is
     // "disconnected", which may pass, after the second it has failed. Its clock may be that much faster, and
     // a silent peer is given up before that by ourselves.
-    let half = config.dead_after / 2 * MAX_RATE;
+    let half = (config.dead_after / 2).saturating_mul(MAX_RATE);
     let keepalive = ICE_KEEPALIVE_INTERVAL.min(config.dead_after / 4);
     // A pair of addresses is tried for as long as a connection is waited for; the engine's own
     // seven tries are over after 140 ms at this interval.

@@ -26,6 +26,7 @@
 //! The work is done by two threads that all sessions of the process share. Whatever is called here blocks the calling
 //! thread. It may be one of a runtime's own: nothing panics or stands still for ever, but that runtime waits.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -73,16 +74,14 @@ where
 /// Runs a future on threads of our own: on the calling thread that is no option in a runtime.
 fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
     let (tell, told) = mpsc::sync_channel(1);
-    let running = runtime()?.spawn(async move {
+    runtime()?.spawn(async move {
         // Who waits is there.
-        let _ = tell.send(future.await);
+        let _ = tell.send(AssertUnwindSafe(future).catch_unwind().await);
     });
-    if let Ok(output) = told.recv() {
-        return Ok(output);
-    }
-    match running.now_or_never() {
-        Some(Err(failed)) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-        _ => Err(internal("the process is ending")),
+    match told.recv() {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(_) => Err(internal("the process is ending")),
     }
 }
 

@@ -123,7 +123,8 @@ impl Session {
     }
 
     /// Closes the session and returns when all of it is gone: at once, or after some seconds where what
-    /// was sent is not acknowledged, at most 10 s and about a second.
+    /// was sent is not acknowledged, at most 10 s and about a second, and up to 5 s more where the server has to be
+    /// told that the session is over ([`Signaling::end`](crate::Signaling::end)).
     pub async fn close(mut self) -> Summary {
         self.control.close();
         if let Some(running) = self.running.take() {
