@@ -8,6 +8,7 @@ use crate::candidates::addresses;
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
+use crate::runtime::network::Moment;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
@@ -60,7 +61,9 @@ impl Answer {
             }
             let answer = engine.create_answer(None).await.map_err(unusable)?;
             engine.set_local_description(answer).await.map_err(unusable)?;
-            Ok(connection.gathered_description(&config).await?)
+            let description = connection.gathered_description(&config).await?;
+            config.network.hold_up(Moment::AnswerMade).await;
+            Ok(description)
         };
         match answered.await {
             Ok(sdp) => {
@@ -108,6 +111,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
     tokio::spawn(async move {
         let decided = watch.wait_for(|state| *state != PeerState::Connecting);
         let undecided = tokio::select! {
+            biased;
             decided = tokio::time::timeout(limit, decided) => decided.is_err(),
             () = tuning.handshake.failed() => true,
         };

@@ -1,15 +1,19 @@
 use std::net::SocketAddr;
+#[cfg(feature = "simulation")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_protocol::init::IceServer;
 
 use crate::channel::InboundLimits;
+use crate::runtime::network::Network;
 use crate::{RootCertificates, VideoCodec};
 
 /// How a peer connects and how long it waits.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct PeerConfig {
+    pub(crate) network: Network,
     pub(crate) interfaces: Interfaces,
     pub(crate) toward: Option<SocketAddr>,
     pub(crate) narrow_path: bool,
@@ -30,6 +34,7 @@ pub struct PeerConfig {
 impl Default for PeerConfig {
     fn default() -> Self {
         Self {
+            network: Network::default(),
             interfaces: Interfaces::All,
             toward: None,
             narrow_path: false,
@@ -50,6 +55,13 @@ impl Default for PeerConfig {
 }
 
 impl PeerConfig {
+    /// A network that is made up. Default is the machine's.
+    #[cfg(feature = "simulation")]
+    pub fn network(mut self, network: Arc<dyn crate::simulation::SimulatedNetwork>) -> Self {
+        self.network = Network::Simulated(network);
+        self
+    }
+
     /// Addresses to be reached at. Default is [`Interfaces::All`].
     pub fn interfaces(mut self, interfaces: Interfaces) -> Self {
         self.interfaces = interfaces;

@@ -25,7 +25,6 @@ use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
-use crate::runtime::fragments::known_route;
 use crate::runtime::interfaces::bind_addresses;
 use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{
@@ -89,7 +88,7 @@ impl Connection {
         }
         let ice_servers = servers.as_ref().map(|servers| servers.for_engine()).unwrap_or_default();
         let heard = connection_state.heard().clone();
-        let tuning = Arc::new(RuntimeTuning::new(heard, servers));
+        let tuning = Arc::new(RuntimeTuning::new(config.network.clone(), heard, servers));
         let (gathered_tx, gathered) = watch::channel(false);
         let (incoming_tx, incoming) = mpsc::channel(MAX_INCOMING_CHANNELS);
         let (tracks_tx, tracks) = mpsc::channel(MAX_INCOMING_TRACKS);
@@ -120,7 +119,7 @@ impl Connection {
             .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
-            .with_udp_addrs(bind_addresses(config.interfaces))
+            .with_udp_addrs(bind_addresses(&config.network, config.interfaces))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
             .await?;
@@ -205,7 +204,7 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
     let routes: Vec<Route> = addresses
         .filter_map(|to| match narrow_peers::is_remembered(to.ip()) {
             true => Some(Route::narrowest(to.ip())),
-            false => known_route(to),
+            false => config.network.known_route(to),
         })
         .collect();
     let size = sctp_size(&routes, config.relays());

@@ -39,6 +39,10 @@
 //! It is run on Linux. On other systems, where it has not run yet, tokio's socket tells when there is
 //! something to read, and nothing is known of the way to the peer before packets are tried out, nor is
 //! any packet cut up. `RUSTFLAGS="--cfg streamsdk_portable"` makes Linux do the same.
+//!
+//! # Features
+//!
+//! - `simulation`: connections over a network that a test makes up ([`PeerConfig::network`]).
 
 mod answer;
 mod candidates;
@@ -51,6 +55,8 @@ mod error;
 mod offer;
 mod peer;
 mod runtime;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod tried_candidates;
 mod turn;
 mod video;

@@ -11,6 +11,7 @@ use webrtc::peer_connection::{PeerConnection, RTCSdpType};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
+use crate::runtime::network::Moment;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
@@ -188,6 +189,7 @@ impl ConnectAttempt<'_> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
         let description = remote_description(RTCSdpType::Answer, answer).map_err(unusable)?;
+        engine.tuning.network.hold_up(Moment::AnswerArrived).await;
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
@@ -206,6 +208,7 @@ impl ConnectAttempt<'_> {
         for channel in channels {
             let left = self.limit.saturating_sub(self.started.elapsed());
             let opened = tokio::select! {
+                biased;
                 opened = timeout(left, channel.opened()) => opened,
                 reason = self.peer.ended() => return Err(self.ended(reason)),
                 () = self.engine.tuning.handshake.failed() => return Err(self.not_connected()),
@@ -226,6 +229,7 @@ impl ConnectAttempt<'_> {
     /// and is known a moment later.
     async fn why_closed(&self, channel: &Channel) -> ConnectError {
         tokio::select! {
+            biased;
             reason = self.peer.ended() => self.ended(reason),
             () = self.engine.tuning.handshake.failed() => self.not_connected(),
             () = tokio::time::sleep(MAX_CAUSE_LAG) => self.not_open(channel),

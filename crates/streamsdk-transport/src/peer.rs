@@ -12,6 +12,7 @@ use webrtc::peer_connection::PeerConnection;
 use crate::channel::{ChannelCounters, ChannelSender};
 use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
+use crate::runtime::network::Moment;
 use crate::runtime::tuning::{FastTimers, RuntimeTuning};
 use crate::{EndReason, PeerState};
 
@@ -145,6 +146,7 @@ impl Peer {
             let peer = self.clone();
             tokio::spawn(async move {
                 let closed = peer.drain().await;
+                peer.inner.tuning.network.hold_up(Moment::Drained).await;
                 peer.stop().await;
                 peer.inner.closed.send_replace(Some(closed));
             });
@@ -205,6 +207,7 @@ impl Peer {
             }
         };
         tokio::select! {
+            biased;
             _ = timeout(self.inner.close_timeout, drained) => {}
             _ = self.ended() => {}
         }
@@ -245,6 +248,7 @@ async fn watch_for_close_notify(
 ) {
     loop {
         tokio::select! {
+            biased;
             _ = connection_state.ended() => return,
             () = tokio::time::sleep(CLOSE_POLL) => {}
         }

@@ -12,6 +12,7 @@ use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
 use crate::PeerState;
 use crate::connection_state::ConnectionState;
 use crate::description::with_known_algorithms;
+use crate::runtime::network::Moment;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
@@ -79,6 +80,7 @@ impl Path {
         let Self { tuning, full_packets, connection_state, credentials, .. } = &self;
         let proved = tuning.path.probe_for(connection_state, credentials.clone(), *full_packets);
         let outcome = proved.await;
+        tuning.network.hold_up(Moment::PathProved).await;
         tokio::spawn(self.watch());
         outcome
     }
@@ -94,6 +96,7 @@ impl Path {
             tuning.clock.set_rate(round_trip.map_or(1.0, |time| clock::rate(time, self.peer)));
         }
         tokio::select! {
+            biased;
             _ = state.ended() => {}
             reason = gone::watch(state, tuning, self.credentials.as_ref(), self.dead_after) => {
                 state.end(reason);

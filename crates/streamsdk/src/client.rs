@@ -4,6 +4,8 @@ use std::time::Duration;
 use streamsdk_protocol::ApiKey;
 use streamsdk_signaling::{ApiKeyTransport, BuildError, HttpSignaling, Platform, Signaling};
 use streamsdk_transport::Interfaces;
+#[cfg(feature = "simulation")]
+use streamsdk_transport::simulation::SimulatedNetwork;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +35,8 @@ impl Client {
             interfaces: None,
             signaling: None,
             platform: None,
+            #[cfg(feature = "simulation")]
+            network: None,
         }
     }
 
@@ -65,9 +69,7 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("interfaces", &self.endpoint.interfaces)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("peer", &self.endpoint.peer).finish_non_exhaustive()
     }
 }
 
@@ -82,6 +84,8 @@ pub struct ClientBuilder {
     interfaces: Option<Interfaces>,
     signaling: Option<Arc<dyn Signaling>>,
     platform: Option<String>,
+    #[cfg(feature = "simulation")]
+    network: Option<Arc<dyn SimulatedNetwork>>,
 }
 
 impl ClientBuilder {
@@ -136,6 +140,14 @@ impl ClientBuilder {
         self
     }
 
+    /// A network that a test makes up, for the connections of sessions; what `signaling` does is its own
+    /// affair. Default is the machine's.
+    #[cfg(feature = "simulation")]
+    pub fn network(mut self, network: Arc<dyn SimulatedNetwork>) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     /// Checks the settings. Nothing is sent.
     ///
     /// # Errors
@@ -148,10 +160,22 @@ impl ClientBuilder {
             None => self.roboflow_signaling(platform.clone())?,
         };
         Ok(Client {
-            endpoint: Endpoint::new(&self.url, signaling, platform, self.interfaces),
+            endpoint: self.endpoint(signaling, platform),
             #[cfg(feature = "diagnose")]
             checkup: self.checkup(),
         })
+    }
+
+    fn endpoint(&self, signaling: Arc<dyn Signaling>, platform: Platform) -> Endpoint {
+        let mut endpoint = Endpoint::new(&self.url, signaling, platform);
+        if let Some(interfaces) = self.interfaces {
+            endpoint.peer = endpoint.peer.interfaces(interfaces);
+        }
+        #[cfg(feature = "simulation")]
+        if let Some(network) = &self.network {
+            endpoint.peer = endpoint.peer.network(Arc::clone(network));
+        }
+        endpoint
     }
 
     #[cfg(feature = "diagnose")]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk_signaling::{Platform, Signaling};
-use streamsdk_transport::Interfaces;
+use streamsdk_transport::{Interfaces, PeerConfig};
 use url::{Host, Url};
 
 const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
@@ -13,26 +13,22 @@ const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Endpoint {
     pub(crate) signaling: Arc<dyn Signaling>,
     pub(crate) platform: Platform,
-    pub(crate) interfaces: Interfaces,
+    /// How connections to it are made, as far as that does not depend on the session.
+    pub(crate) peer: PeerConfig,
     pub(crate) is_local: bool,
     /// Host and port; `None` for a URL without a host.
     host: Option<(String, u16)>,
 }
 
 impl Endpoint {
-    /// Default of `interfaces` is all, and loopback only for a server on this machine.
-    pub(crate) fn new(
-        url: &str,
-        signaling: Arc<dyn Signaling>,
-        platform: Platform,
-        interfaces: Option<Interfaces>,
-    ) -> Self {
+    /// Interfaces are all of them for a server on this machine, and all but loopback for others.
+    pub(crate) fn new(url: &str, signaling: Arc<dyn Signaling>, platform: Platform) -> Self {
         let is_local = is_loopback(url);
-        let interfaces = interfaces.unwrap_or(match is_local {
+        let peer = PeerConfig::default().interfaces(match is_local {
             true => Interfaces::All,
             false => Interfaces::External,
         });
-        Self { signaling, platform, interfaces, is_local, host: host_and_port(url) }
+        Self { signaling, platform, peer, is_local, host: host_and_port(url) }
     }
 
     /// Where the server is, as far as that is soon known. It may be behind a proxy or a name that means

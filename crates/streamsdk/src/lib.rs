@@ -87,6 +87,7 @@
 //! - `resize`: [`Frame`]s in other sizes, `Frame::resized` and `Frame::letterbox`.
 //! - `diagnose`: [`Client::diagnose`] says what is wrong between this machine and the server.
 //! - `full`: all of these.
+//! - `simulation`, for tests: connections over a network that is made up, [`ClientBuilder::network`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blocking;

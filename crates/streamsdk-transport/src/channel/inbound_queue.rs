@@ -147,6 +147,7 @@ impl InboundQueue {
                 continue;
             };
             tokio::select! {
+                biased;
                 () = taken => {}
                 () = sleep_until(deadline) => {
                     self.state().reader = Reader::GivenUp;

@@ -155,6 +155,7 @@ async fn receive(channel: Arc<ChannelShared>) {
             Some(DataChannelEvent::OnMessage(message)) => {
                 let mut delivery = pin!(channel.deliver(message.into()));
                 tokio::select! {
+                    biased;
                     () = &mut delivery => {}
                     _ = &mut ended => {
                         channel.inbound.lift_bounds();
@@ -256,6 +257,7 @@ impl ChannelSender {
             return Err(SendError::Ended(reason));
         }
         let sent = tokio::select! {
+            biased;
             sent = sending => sent,
             reason = self.0.connection_state.ended() => return Err(SendError::Ended(reason)),
         };

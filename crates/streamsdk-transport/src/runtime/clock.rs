@@ -59,14 +59,14 @@ struct Course {
 
 impl Default for EngineClock {
     fn default() -> Self {
-        let now = Instant::now();
+        let now = time();
         Self { course: Mutex::new(Course { since: now, showed: now, rate: 1.0 }) }
     }
 }
 
 impl EngineClock {
     pub(crate) fn now(&self) -> Instant {
-        self.course().shows_at(Instant::now())
+        self.course().shows_at(time())
     }
 
     /// How long something takes that takes `duration` by this clock.
@@ -79,7 +79,7 @@ impl EngineClock {
     /// Runs so many times as fast as time from now on.
     pub(crate) fn set_rate(&self, rate: f64) {
         let mut course = self.course();
-        let now = Instant::now();
+        let now = time();
         *course = Course { since: now, showed: course.shows_at(now), rate };
     }
 
@@ -93,6 +93,11 @@ impl Course {
         let elapsed = now.saturating_duration_since(self.since);
         self.showed.checked_add(elapsed.mul_f64(self.rate)).unwrap_or(self.showed)
     }
+}
+
+/// The time by which the runtime's timers go, which a test may hold.
+fn time() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 #[cfg(test)]

@@ -7,12 +7,9 @@
 //! A firewall may turn strangers away in the same manner. So the peer is asked over the pair in use as well, with
 //! a signed check, which a living peer answers at any time. Only one that answers neither is gone.
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
 use super::probe::IceCredentials;
@@ -25,15 +22,10 @@ use crate::connection_state::ConnectionState;
 const MAX_SILENCE: Duration = Duration::from_millis(400);
 /// And so long after it was asked in vain.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// What has not come back by then is not waited for.
-const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
 /// A peer may take so much longer than the host that it is on.
 const PROCESS_GRACE: Duration = Duration::from_millis(150);
 /// What stands for a longer limit.
 const MAX_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
-/// A STUN Binding indication, which nobody answers and everybody knows (RFC 8489): the keepalive of ICE.
-const BINDING_INDICATION: [u8; 20] =
-    [0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Why a connection that stands is over: its peer is gone, or silent for longer than it may be.
 pub(crate) async fn watch(
@@ -50,6 +42,7 @@ pub(crate) async fn watch(
         }
     };
     tokio::select! {
+        biased;
         () = gone => EndReason::PeerGone,
         () = silent(state, dead_after) => EndReason::PeerSilent,
     }
@@ -79,7 +72,7 @@ async fn gone(state: &ConnectionState, tuning: &RuntimeTuning, credentials: &Ice
         }
         let asked = Instant::now();
         if let Some((local, peer)) = tuning.path.send_check(credentials)
-            && refuses(local, peer).await
+            && tuning.network.refuses(local, peer).await
         {
             sleep(asked.elapsed() + PROCESS_GRACE).await;
             if state.heard().get().is_none_or(|heard| heard < asked) {
@@ -89,38 +82,5 @@ async fn gone(state: &ConnectionState, tuning: &RuntimeTuning, credentials: &Ice
         }
         sleep(CHECK_INTERVAL).await;
         tuning.path.end_check();
-    }
-}
-
-/// Whether the host at `peer` says that nobody has the port.
-async fn refuses(local: IpAddr, peer: SocketAddr) -> bool {
-    let asked = async {
-        let socket = UdpSocket::bind((local, 0)).await?;
-        socket.connect(peer).await?;
-        socket.send(&BINDING_INDICATION).await?;
-        // A living peer says nothing to this.
-        socket.recv(&mut [0]).await
-    };
-    match timeout(MAX_ROUND_TRIP, asked).await {
-        Ok(Err(error)) => {
-            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_that_nobody_has_refuses_and_one_that_somebody_has_does_not() {
-        let local = IpAddr::from([127, 0, 0, 1]);
-        let socket = std::net::UdpSocket::bind((local, 0)).unwrap();
-        let address = socket.local_addr().unwrap();
-        let asked = timeout(Duration::from_millis(300), refuses(local, address)).await;
-        assert!(asked.is_err(), "nothing is said");
-        drop(socket);
-        assert!(refuses(local, address).await);
     }
 }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use super::network::Network;
 use crate::Interfaces;
 
 /// The socket addresses to bind, each on a port of the kernel's choice.
 ///
 /// The engine would expand a wildcard by itself, but never to loopback, and without IPv6 on the
 /// machine it would offer the wildcard as an address.
-pub(crate) fn bind_addresses(interfaces: Interfaces) -> Vec<SocketAddr> {
-    let mut addresses = own_addresses();
+pub(crate) fn bind_addresses(network: &Network, interfaces: Interfaces) -> Vec<SocketAddr> {
+    let mut addresses = network.addresses();
     addresses.retain(|ip| is_wanted(*ip, interfaces));
     addresses.sort_unstable();
     addresses.dedup();
@@ -19,11 +20,6 @@ pub(crate) fn bind_addresses(interfaces: Interfaces) -> Vec<SocketAddr> {
         addresses.push(Ipv4Addr::LOCALHOST.into());
     }
     addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
-}
-
-fn own_addresses() -> Vec<IpAddr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-    interfaces.filter(if_addrs::Interface::is_oper_up).map(|interface| interface.ip()).collect()
 }
 
 fn is_wanted(ip: IpAddr, interfaces: Interfaces) -> bool {
@@ -60,8 +56,8 @@ impl PeerFilter {
     /// machine that comes in from outside is thrown away by the system, or if it is not, the answer
     /// stays on this machine. To bind a socket to the loopback device is no way: packets to an
     /// address of another interface count as that interface's, though they never leave the machine.
-    pub(crate) fn of(interfaces: Interfaces) -> Self {
-        Self { own: (interfaces == Interfaces::ThisMachine).then(own_addresses) }
+    pub(crate) fn of(network: &Network, interfaces: Interfaces) -> Self {
+        Self { own: (interfaces == Interfaces::ThisMachine).then(|| network.addresses()) }
     }
 
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
@@ -118,23 +114,23 @@ mod tests {
 
     #[test]
     fn this_machine_has_every_address_and_lets_only_itself_in() {
-        let all = bind_addresses(Interfaces::All);
-        assert_eq!(bind_addresses(Interfaces::ThisMachine), all);
-        let peer_filter = PeerFilter::of(Interfaces::ThisMachine);
+        let all = bind_addresses(&Network::default(), Interfaces::All);
+        assert_eq!(bind_addresses(&Network::default(), Interfaces::ThisMachine), all);
+        let peer_filter = PeerFilter::of(&Network::default(), Interfaces::ThisMachine);
         assert!(all.iter().all(|address| peer_filter.allows(address.ip())));
         assert!(peer_filter.allows(IpAddr::from([127, 9, 9, 9])));
         for other in ["203.0.113.7", "2001:db8::7", "0.0.0.0"] {
             let other = other.parse().unwrap();
             assert!(!peer_filter.allows(other), "{other}");
-            assert!(PeerFilter::of(Interfaces::All).allows(other));
+            assert!(PeerFilter::of(&Network::default(), Interfaces::All).allows(other));
         }
     }
 
     #[test]
     fn loopback_means_one_loopback_address_and_there_is_always_an_address() {
-        let loopback = bind_addresses(Interfaces::Loopback);
+        let loopback = bind_addresses(&Network::default(), Interfaces::Loopback);
         assert_eq!(loopback, [SocketAddr::from(([127, 0, 0, 1], 0))]);
-        assert!(!bind_addresses(Interfaces::External).is_empty());
-        assert!(bind_addresses(Interfaces::All).contains(&loopback[0]));
+        assert!(!bind_addresses(&Network::default(), Interfaces::External).is_empty());
+        assert!(bind_addresses(&Network::default(), Interfaces::All).contains(&loopback[0]));
     }
 }

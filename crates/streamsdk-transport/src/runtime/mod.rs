@@ -23,11 +23,13 @@
 mod alert;
 pub(crate) mod clock;
 mod close_notify;
+mod datagrams;
 pub(crate) mod fragments;
 pub(crate) mod gone;
 pub(crate) mod handshake;
 pub(crate) mod interfaces;
 pub(crate) mod narrow_peers;
+pub(crate) mod network;
 pub(crate) mod packet_size;
 pub(crate) mod path_mtu;
 pub(crate) mod probe;
@@ -60,6 +62,10 @@ use self::interfaces::PeerFilter;
 pub use self::interfaces::UnknownInterfaces;
 use self::socket::BatchedUdpSocket;
 use self::tuning::RuntimeTuning;
+#[cfg(feature = "simulation")]
+pub(crate) use self::{
+    datagrams::Datagrams, fragments::Fragments, packet_size::Route, readiness::Readiness,
+};
 use crate::PeerConfig;
 
 /// While timers are fast, none is slower.
@@ -84,7 +90,7 @@ impl EngineRuntime {
         Self {
             tokio: TokioRuntime,
             tuning: Arc::clone(tuning),
-            peer_filter: PeerFilter::of(config.interfaces),
+            peer_filter: PeerFilter::of(&tuning.network, config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer,
             rounds: AtomicUsize::new(0),
@@ -111,7 +117,8 @@ impl Runtime for EngineRuntime {
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         enlarge_receive_buffer(&socket, self.receive_buffer);
         let (peer_filter, tuning) = (self.peer_filter.clone(), Arc::clone(&self.tuning));
-        Ok(Arc::new(BatchedUdpSocket::new(socket, peer_filter, tuning, self.send_buffer)?))
+        let datagrams = tuning.network.attach(socket)?;
+        Ok(Arc::new(BatchedUdpSocket::new(datagrams, peer_filter, tuning, self.send_buffer)?))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

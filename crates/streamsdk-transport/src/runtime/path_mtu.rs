@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
 
-use super::fragments::{Fragments, known_route};
+use super::fragments::Fragments;
 use super::narrow_peers;
 use super::packet_size::FullPackets;
 use super::packet_size::Route;
@@ -207,6 +207,7 @@ impl PathMtu {
             }
         };
         let proof = tokio::select! {
+            biased;
             proof = proof => proof,
             () = unprobed => {
                 self.allow_fragments();
@@ -251,7 +252,7 @@ impl PathMtu {
             match self.try_out(socket, to, credentials, full).await {
                 ProbeOutcome::Arrives => {
                     narrow_peers::forget(to.ip());
-                    self.note_max_unfragmented(to, full, fragments);
+                    self.note_max_unfragmented(socket, to, full, fragments);
                     return ProbeOutcome::Arrives;
                 }
                 ProbeOutcome::Vanishes => {}
@@ -349,8 +350,15 @@ impl PathMtu {
     }
 
     /// Full packets arrive: notes from which size on they do so in pieces.
-    fn note_max_unfragmented(&self, to: SocketAddr, full: usize, fragments: Fragments) {
-        let known = known_route(to).map_or(usize::MAX, |route| route.payload() as usize);
+    fn note_max_unfragmented(
+        &self,
+        socket: &Weak<RawUdpSocket>,
+        to: SocketAddr,
+        full: usize,
+        fragments: Fragments,
+    ) {
+        let known = socket.upgrade().and_then(|socket| socket.known_route(to));
+        let known = known.map_or(usize::MAX, |route| route.payload() as usize);
         let whole = match fragments {
             Fragments::Here => known,
             // Where they are cut up is not known: at the narrowest link there is, perhaps.

@@ -5,20 +5,37 @@
 
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
+#[cfg(feature = "simulation")]
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::Interest;
 
+#[cfg(feature = "simulation")]
+use crate::simulation::SimulatedSocket;
+
 /// Tells that a socket has something to read, or that it has room: the one that was asked for.
 pub(crate) struct Readiness {
-    watched: watched::Watched,
+    watched: Watched,
     interest: Interest,
+}
+
+enum Watched {
+    Kernel(watched::Watched),
+    #[cfg(feature = "simulation")]
+    Simulated(Arc<dyn SimulatedSocket>),
 }
 
 impl Readiness {
     /// For `socket`, which does not block, as long as it lives.
-    pub(crate) fn new(socket: &UdpSocket, interest: Interest) -> io::Result<Self> {
-        Ok(Self { watched: watched::new(socket.try_clone()?, interest)?, interest })
+    pub(crate) fn of_kernel(socket: &UdpSocket, interest: Interest) -> io::Result<Self> {
+        let watched = Watched::Kernel(watched::new(socket.try_clone()?, interest)?);
+        Ok(Self { watched, interest })
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn of_simulation(socket: Arc<dyn SimulatedSocket>, interest: Interest) -> Self {
+        Self { watched: Watched::Simulated(socket), interest }
     }
 
     /// Does `work` when the socket is ready. It counts as ready until `work` fails with `WouldBlock`,
@@ -29,9 +46,20 @@ impl Readiness {
         work: impl FnOnce() -> io::Result<T>,
         exhausts: impl FnOnce(&T) -> bool,
     ) -> Poll<io::Result<T>> {
+        let watched = match &self.watched {
+            Watched::Kernel(watched) => watched,
+            #[cfg(feature = "simulation")]
+            Watched::Simulated(socket) => {
+                // There is always room, and it is asked each time whether there is something to read.
+                if self.interest.is_readable() {
+                    ready!(socket.poll_readable(cx));
+                }
+                return Poll::Ready(work());
+            }
+        };
         let mut outcome = None;
         // What makes it ready again meanwhile is not lost: only what was known before is forgotten.
-        let ended = ready!(watched::poll(&self.watched, self.interest, cx, || {
+        let ended = ready!(watched::poll(watched, self.interest, cx, || {
             let outcome = outcome.insert(work()?);
             if exhausts(outcome) { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
         }));
@@ -114,7 +142,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let other = UdpSocket::bind("127.0.0.1:0").unwrap();
         let send = || other.send_to(b"x", socket.local_addr().unwrap()).unwrap();
-        let readiness = Readiness::new(&socket, Interest::READABLE).unwrap();
+        let readiness = Readiness::of_kernel(&socket, Interest::READABLE).unwrap();
         let receive = || socket.recv(&mut [0; 16]);
         let mut idle = Context::from_waker(std::task::Waker::noop());
 

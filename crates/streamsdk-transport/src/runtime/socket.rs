@@ -6,7 +6,7 @@
 //! slow peer, the socket is looked at by the clock instead of at every packet.
 
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
+use super::datagrams::Datagrams;
 use super::interfaces::PeerFilter;
 use super::raw_udp_socket::RawUdpSocket;
 use super::readiness::Readiness;
@@ -53,12 +54,12 @@ enum ReadWakeup {
 impl BatchedUdpSocket {
     /// `send_buffer` is what the engine sends at most before something is acknowledged.
     pub(crate) fn new(
-        socket: UdpSocket,
+        datagrams: Box<dyn Datagrams>,
         peer_filter: PeerFilter,
         tuning: Arc<RuntimeTuning>,
         send_buffer: usize,
     ) -> io::Result<Self> {
-        let raw = Arc::new(RawUdpSocket::new(socket, peer_filter)?);
+        let raw = Arc::new(RawUdpSocket::new(datagrams, peer_filter)?);
         tuning.path.add(&raw);
         let inbox = tuning.servers.is_some().then(Inbox::new);
         Ok(Self {
@@ -290,10 +291,12 @@ impl std::fmt::Debug for BatchedUdpSocket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
     use std::time::Duration;
 
     use super::*;
     use crate::PeerConfig;
+    use crate::runtime::datagrams::KernelSocket;
     use crate::runtime::sack::tests::sack;
 
     struct SocketBed {
@@ -311,6 +314,7 @@ mod tests {
             let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
             let address = bound.local_addr().unwrap();
             let send_buffer = PeerConfig::default().send_buffer;
+            let bound = Box::new(KernelSocket::new(bound).unwrap());
             let socket =
                 BatchedUdpSocket::new(bound, peer_filter, Arc::default(), send_buffer).unwrap();
             Self { socket, address, other: UdpSocket::bind("127.0.0.1:0").unwrap() }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
 use super::handshake::Handshake;
+use super::network::Network;
 use super::path_mtu::PathMtu;
 use super::read_gate::ReadGate;
 use crate::connection_state::LastHeard;
@@ -17,6 +18,7 @@ const MIN_GSO_LIMIT: usize = 4;
 /// The controls of one connection's runtime.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeTuning {
+    pub(crate) network: Network,
     pub(crate) clock: EngineClock,
     pub(crate) gate: ReadGate,
     pub(crate) heard: LastHeard,
@@ -31,8 +33,8 @@ pub(crate) struct RuntimeTuning {
 }
 
 impl RuntimeTuning {
-    pub(crate) fn new(heard: LastHeard, servers: Option<Arc<Servers>>) -> Self {
-        Self { heard, servers, ..Self::default() }
+    pub(crate) fn new(network: Network, heard: LastHeard, servers: Option<Arc<Servers>>) -> Self {
+        Self { network, heard, servers, ..Self::default() }
     }
 
     /// Leaves what arrives in the kernel until [`RuntimeTuning::resume_reading`].

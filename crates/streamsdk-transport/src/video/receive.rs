@@ -137,6 +137,7 @@ impl VideoReceiver {
                 }
             }
             tokio::select! {
+                biased;
                 () = changed => {}
                 _ = self.connection_state.ended() => return shared.queue().frames.pop_front(),
             }
@@ -215,6 +216,7 @@ async fn receive_frames(
         }
     };
     tokio::select! {
+        biased;
         () = receiving => {}
         _ = connection_state.ended() => {}
     }

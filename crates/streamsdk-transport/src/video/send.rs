@@ -227,6 +227,7 @@ async fn send_frames(
         }
     };
     tokio::select! {
+        biased;
         () = sending => {}
         _ = connection_state.ended() => {}
     }

@@ -65,6 +65,14 @@ impl Receiver<'_> {
         let finish = self.finish.clone();
         loop {
             tokio::select! {
+                biased;
+                // No more than there are frames, so that messages have their turn.
+                frame = next_frame(&mut self.track) => {
+                    if let Some(track) = &mut self.track {
+                        track.push_frame(&frame);
+                    }
+                    self.enqueue_paired().await;
+                }
                 message = channel.recv() => {
                     let Some(message) = message else {
                         return ChannelEnd::Closed(channel.end_reason());
@@ -72,12 +80,6 @@ impl Receiver<'_> {
                     if let Some(end) = self.take(message, &mut reassembler).await {
                         return end;
                     }
-                }
-                frame = next_frame(&mut self.track) => {
-                    if let Some(track) = &mut self.track {
-                        track.push_frame(&frame);
-                    }
-                    self.enqueue_paired().await;
                 }
                 () = finish.cancelled() => return ChannelEnd::Over(StreamEnd::Answered),
             }

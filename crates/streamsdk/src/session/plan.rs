@@ -129,8 +129,9 @@ fn peer_config(
     if requirements.video.is_some() && codecs.is_empty() {
         return Err(config_error("this build has no video codec: enable the feature `video`"));
     }
-    let peer = PeerConfig::default()
-        .interfaces(endpoint.interfaces)
+    let peer = endpoint
+        .peer
+        .clone()
         .connect_timeout(config.timeouts.connect)
         .dead_after(config.timeouts.dead_after)
         .codecs(codecs);
