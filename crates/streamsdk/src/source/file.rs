@@ -206,7 +206,8 @@ async fn upload(
     plan: UploadPlan,
     io: &SourceIo,
 ) -> Result<(), SourceError> {
-    io.report_upload(progress(plan, 0));
+    let progress = |arrived| UploadProgress::new(arrived, plan.file_bytes());
+    io.report_upload(progress(0));
     let mut handed = 0;
     let mut reported = Instant::now();
     while let Some(batch) = batches.recv().await {
@@ -217,32 +218,18 @@ async fn upload(
             handed += len;
             if reported.elapsed() >= REPORT_INTERVAL {
                 let waiting = sender.unacknowledged().await as u64;
-                io.report_upload(progress(plan, handed.saturating_sub(waiting)));
+                io.report_upload(progress(handed.saturating_sub(waiting)));
                 reported = Instant::now();
             }
         }
     }
     loop {
         let waiting = sender.unacknowledged().await as u64;
-        io.report_upload(progress(plan, handed.saturating_sub(waiting)));
+        io.report_upload(progress(handed.saturating_sub(waiting)));
         if waiting == 0 {
             return Ok(());
         }
         tokio::time::sleep(DRAIN_POLL).await;
-    }
-}
-
-fn progress(plan: UploadPlan, bytes_sent: u64) -> UploadProgress {
-    let chunks_sent = if bytes_sent == plan.file_bytes() {
-        plan.chunks()
-    } else {
-        (bytes_sent / plan.payload_len(0) as u64) as u32
-    };
-    UploadProgress {
-        bytes_sent,
-        bytes_total: plan.file_bytes(),
-        chunks_sent,
-        chunks_total: plan.chunks(),
     }
 }
 
@@ -315,13 +302,5 @@ mod tests {
         file.as_file().set_len(60_001).unwrap();
         let chunks = chunks_of(&mut source);
         assert!(matches!(chunks.last(), Some(Err(FileError::Grew { expected: 60_000, .. }))));
-    }
-
-    #[test]
-    fn chunks_are_counted_as_they_complete() {
-        let plan = UploadPlan::new(100_000).unwrap();
-        let chunks = |bytes| progress(plan, bytes).chunks_sent;
-        assert_eq!((chunks(0), chunks(49_152), chunks(99_999), chunks(100_000)), (0, 1, 2, 3));
-        assert_eq!(progress(UploadPlan::new(5).unwrap(), 5).chunks_sent, 1);
     }
 }
