@@ -12,6 +12,7 @@ mod peers;
 mod process;
 mod project;
 mod setup;
+mod simulate;
 mod steps;
 mod tally;
 mod test;
@@ -48,6 +49,8 @@ enum Task {
     StunServer { addresses: Vec<String> },
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
+    /// Runs sessions on a network and a clock that are made up
+    Simulate(simulate::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
     Distro(distro::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
@@ -78,6 +81,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Turn(options) => turn::run(&options),
         Task::StunServer { addresses } => path::serve_stun(&addresses),
         Task::Webcam(options) => webcam::run(&options),
+        Task::Simulate(options) => simulate::run(&options),
         Task::Distro(options) => distro::run(&options),
         Task::Bench(options) => bench::run(&options),
     }

@@ -13,6 +13,8 @@ mod lossy_server;
 mod relay;
 #[cfg(feature = "client")]
 mod session;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 pub use fake_platform::FakePlatform;
 pub use fake_server::{FakeServer, Script};

@@ -29,6 +29,10 @@ pub(crate) enum Network {
 /// When a connection may be held up by a network that is made up, so that what is rare happens often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "only who makes a network up sees it")
+)]
 pub enum Moment {
     /// The peer's answer is there, and not applied.
     AnswerArrived,

@@ -1,0 +1,45 @@
+//! Sessions on a network that is made up, and what they came to.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Scenarios that are run each time: as many as a minute of a busy machine has room for.
+const SCENARIOS: std::ops::Range<u64> = 0..250;
+
+/// Scenarios in which something was not as it should be once.
+const FOUND: [u64; 0] = [];
+
+/// What became of the scenario of that number, without what it cost.
+fn simulate(seed: u64) -> Value {
+    let simulated = Command::new(env!("CARGO_BIN_EXE_simulate")).arg(seed.to_string()).output();
+    let simulated = simulated.unwrap();
+    let said = String::from_utf8_lossy(&simulated.stderr).into_owned();
+    let outcome = serde_json::from_slice(&simulated.stdout);
+    let mut outcome: Value = outcome.unwrap_or_else(|error| panic!("{seed}: {error}: {said}"));
+    outcome.as_object_mut().unwrap().remove("cpu_s");
+    outcome
+}
+
+#[test]
+fn every_frame_is_accounted_for_whatever_the_network_does() {
+    let outcomes: Vec<Value> = SCENARIOS.chain(FOUND).map(simulate).collect();
+    let good = |outcome: &&Value| outcome["faults"].as_array().unwrap().is_empty();
+    let bad: Vec<_> = outcomes.iter().filter(|outcome| !good(outcome)).collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    // Sessions of every end are among them, or little was tried out.
+    for ended in ["complete", "failed", "by_caller"] {
+        let count = outcomes.iter().filter(|outcome| outcome["ended"] == ended).count();
+        assert!(count >= 5, "{ended}: {count}");
+    }
+    let again = outcomes.iter().filter(|outcome| outcome["links"].as_u64().unwrap() > 1).count();
+    assert!(again >= 5, "connected again: {again}");
+}
+
+#[test]
+fn the_same_number_gives_the_same_course() {
+    for seed in SCENARIOS.take(20) {
+        assert_eq!(simulate(seed), simulate(seed));
+    }
+}
