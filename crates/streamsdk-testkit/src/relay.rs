@@ -2,16 +2,41 @@
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
+use std::time::{Duration, Instant};
 
 /// Passes packets between two peers; ends when it is dropped.
 pub struct Relay {
     loss: Arc<Loss>,
     doors: Arc<Doors>,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
+    talk: Arc<Talk>,
     alive: Arc<()>,
+}
+
+/// How the peers talk to each other.
+#[derive(Default)]
+struct Talk {
+    /// What a packet takes, either way, in milliseconds.
+    delay: AtomicU64,
+    turns: Mutex<Turns>,
+}
+
+/// How often the other peer has taken its turn in saying something by DTLS.
+#[derive(Default)]
+struct Turns {
+    count: u32,
+    last_to: Option<usize>,
+}
+
+impl Talk {
+    fn note(&self, packet: &[u8], to: usize) {
+        let mut turns = self.turns.lock().unwrap();
+        if matches!(packet, [20..=25, ..]) && turns.last_to.replace(to) != Some(to) {
+            turns.count += 1;
+        }
+    }
 }
 
 /// What is lost.
@@ -21,6 +46,8 @@ struct Loss {
     one_in: AtomicU32,
     /// Larger packets are lost; 0 loses none.
     larger_than: AtomicU32,
+    /// The packet of a handshake that is lost, counted down on both ways; 0 loses none, or no more.
+    handshake_packet: AtomicU32,
     /// What is lost of the media on the way to the first peer, and to the second.
     media_to: [Mutex<LostMedia>; 2],
     /// Whether everything on the way to the first peer, and to the second, is lost.
@@ -66,7 +93,18 @@ impl Loss {
         let by_chance = one_in != 0 && (random >> 8).is_multiple_of(one_in);
         let planned = is_media(packet) && self.media_to[to].lock().unwrap().takes(packet);
         let by_way = self.all_to[to].load(Ordering::Relaxed);
-        by_size || by_chance || planned || by_way
+        by_size || by_chance || planned || by_way || self.is_lost_of_handshake(packet)
+    }
+}
+
+impl Loss {
+    fn is_lost_of_handshake(&self, packet: &[u8]) -> bool {
+        let count_down = |left: u32| left.checked_sub(1);
+        matches!(packet, [20 | 22, ..])
+            && self
+                .handshake_packet
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down)
+                .is_ok_and(|left| left == 1)
     }
 }
 
@@ -81,22 +119,33 @@ struct Path {
     to: usize,
     peers: Arc<[OnceLock<SocketAddr>; 2]>,
     loss: Arc<Loss>,
+    talk: Arc<Talk>,
     alive: Weak<()>,
 }
 
 impl Path {
     fn pass(self) {
+        let (under_way, arriving) = mpsc::channel::<(Instant, Vec<u8>)>();
+        let (doors, peers, to) = (Arc::clone(&self.doors), Arc::clone(&self.peers), self.to);
+        std::thread::spawn(move || {
+            for (due, packet) in arriving {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                if let Some(peer) = peers[to].get() {
+                    // A packet that cannot be passed on is lost too.
+                    let _ = doors.get(to).send_to(&packet, peer);
+                }
+            }
+        });
         let mut buf = [0; 65_536];
         let mut random: u32 = 1 + self.to as u32;
         while self.alive.upgrade().is_some() {
             let from = self.doors.get(1 - self.to);
-            let (Ok(len), Some(peer)) = (from.recv(&mut buf), self.peers[self.to].get()) else {
-                continue;
-            };
+            let Ok(len) = from.recv(&mut buf) else { continue };
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             if !self.loss.takes(&buf[..len], self.to, random) {
-                // A packet that cannot be passed on is lost too.
-                let _ = self.doors.get(self.to).send_to(&buf[..len], peer);
+                self.talk.note(&buf[..len], self.to);
+                let delay = Duration::from_millis(self.talk.delay.load(Ordering::Relaxed));
+                let _ = under_way.send((Instant::now() + delay, buf[..len].to_vec()));
             }
         }
     }
@@ -112,6 +161,7 @@ impl Relay {
             loss: Arc::default(),
             doors: Arc::new(Doors([0, 1].map(|_| Mutex::new(Arc::new(door()))))),
             peers: Arc::default(),
+            talk: Arc::default(),
             alive: Arc::new(()),
         };
         for to in [0, 1] {
@@ -120,6 +170,7 @@ impl Relay {
                 to,
                 peers: Arc::clone(&relay.peers),
                 loss: Arc::clone(&relay.loss),
+                talk: Arc::clone(&relay.talk),
                 alive: Arc::downgrade(&relay.alive),
             };
             std::thread::spawn(move || path.pass());
@@ -139,9 +190,25 @@ impl Relay {
         through(first, self.doors.address(1))
     }
 
+    /// Has each packet take so long from now on, either way.
+    pub fn delay(&self, delay: Duration) {
+        self.talk.delay.store(delay.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// How often it was another peer's turn to say something by DTLS: two turns are a round trip. With a delay, what a peer
+    /// says at once is one turn, however slow the machine is.
+    pub fn turns(&self) -> u32 {
+        self.talk.turns.lock().unwrap().count
+    }
+
     /// Loses one in `count` packets each way from now on; 0 loses none, 1 all.
     pub fn lose_one_in(&self, count: u32) {
         self.loss.one_in.store(count, Ordering::Relaxed);
+    }
+
+    /// Loses the packet of DTLS's handshake that is the `number`th from now on, whoever sends it.
+    pub fn lose_handshake_packet(&self, number: u32) {
+        self.loss.handshake_packet.store(number, Ordering::Relaxed);
     }
 
     /// Loses packets of more than `size` bytes from now on, each way.

@@ -219,7 +219,8 @@ pub enum Interfaces {
     /// its other interfaces. Whether a packet is from this machine is decided by the address that
     /// it comes from. STUN and TURN servers elsewhere cannot be used.
     ThisMachine,
-    /// Those of [`Interfaces::External`] and of [`Interfaces::Loopback`].
+    /// Those of [`Interfaces::External`] and of [`Interfaces::Loopback`]; the latter not where the peer is known to
+    /// be [`toward`](PeerConfig::toward) another machine.
     #[default]
     All,
 }

@@ -119,7 +119,7 @@ impl Connection {
             .with_setting_engine(settings(config, sctp_size))
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
-            .with_udp_addrs(bind_addresses(&config.network, config.interfaces))
+            .with_udp_addrs(bind_addresses(&config.network, config.interfaces, config.toward))
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
             .await?;

@@ -116,10 +116,10 @@ pub enum ConnectError {
         /// What went wrong.
         reason: HandshakeFailure,
     },
-    /// The peers reached each other, but a channel did not open.
+    /// The peers reached each other, but no channel could be opened.
     #[error("the channel \"{label}\" did not open within {waited:?}")]
     ChannelNotOpen {
-        /// Label of the channel.
+        /// Label of the first channel.
         label: String,
         /// How long it was waited for.
         waited: Duration,

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rtc::peer_connection::transport::RTCSctpTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use streamsdk_protocol::sdp::{Author, signed};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType};
 
 use crate::channel::Channel;
@@ -23,8 +24,7 @@ use crate::{
     TriedCandidates, Video, VideoDirection,
 };
 
-/// How long after its channels a connection that ends may still be called alive.
-const MAX_CAUSE_LAG: Duration = Duration::from_secs(1);
+const ASSOCIATION_POLL: Duration = Duration::from_millis(1);
 
 /// An offer that waits for its answer.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl std::fmt::Debug for EngineHandle {
 pub struct Connected {
     /// The connection.
     pub peer: Peer,
-    /// The channels in the order of the labels, open.
+    /// The channels in the order of the labels. They can be sent on.
     pub channels: Vec<Channel>,
     /// The video that was offered; `None` if none was, or if the peer refused it.
     pub video: Option<Video>,
@@ -113,14 +113,16 @@ impl Offer {
         &self.sdp
     }
 
-    /// Applies the peer's answer and waits until every channel is open, and until full packets
+    /// Applies the peer's answer and waits until every channel can be sent on, and until full packets
     /// are known to arrive.
+    ///
+    /// Whether the peer takes the channels is not waited for. One that it closes ends as any other.
     ///
     /// # Errors
     ///
     /// When the answer cannot be used, or no connection comes of it in time. The connection is closed then.
     pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
-        let Self { peer, mut channels, video, engine, sdp, connect_timeout } = self;
+        let Self { peer, channels, video, engine, sdp, connect_timeout } = self;
         let attempt = ConnectAttempt {
             engine: &engine,
             peer: &peer,
@@ -129,7 +131,7 @@ impl Offer {
             started: Instant::now(),
             limit: connect_timeout,
         };
-        match attempt.connect(&mut channels).await {
+        match attempt.connect(&channels).await {
             Ok(()) => {
                 let video = video.and_then(|video| video.start(answer, peer.connection_state()));
                 Ok(Connected { peer, channels, video })
@@ -185,7 +187,7 @@ struct ConnectAttempt<'a> {
 }
 
 impl ConnectAttempt<'_> {
-    async fn connect(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
+    async fn connect(&self, channels: &[Channel]) -> Result<(), ConnectError> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
         let description = remote_description(RTCSdpType::Answer, answer).map_err(unusable)?;
@@ -193,7 +195,7 @@ impl ConnectAttempt<'_> {
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
-        tokio::try_join!(self.open(channels), self.probe_path())?;
+        tokio::try_join!(self.associate(channels), self.probe_path())?;
         Ok(())
     }
 
@@ -204,35 +206,32 @@ impl ConnectAttempt<'_> {
         }
     }
 
-    async fn open(&self, channels: &mut [Channel]) -> Result<(), ConnectError> {
-        for channel in channels {
-            let left = self.limit.saturating_sub(self.started.elapsed());
-            let opened = tokio::select! {
-                biased;
-                opened = timeout(left, channel.opened()) => opened,
-                reason = self.peer.ended() => return Err(self.ended(reason)),
-                () = self.engine.tuning.handshake.failed() => return Err(self.not_connected()),
-            };
-            match opened {
-                Ok(true) => {}
-                Ok(false) => return Err(self.why_closed(channel).await),
-                Err(_) if self.peer.state() == PeerState::Connecting => {
-                    return Err(self.not_connected());
-                }
-                Err(_) => return Err(self.not_open(channel)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Why a channel was closed before it was open. What ends a connection ends its channels first,
-    /// and is known a moment later.
-    async fn why_closed(&self, channel: &Channel) -> ConnectError {
+    /// Waits until the channels can be sent on, which is when the association stands: what is sent follows their
+    /// opening in order, so nobody has to wait until the peer has confirmed that (RFC 8832, section 6).
+    async fn associate(&self, channels: &[Channel]) -> Result<(), ConnectError> {
+        let Some(channel) = channels.first() else { return Ok(()) };
+        let left = self.limit.saturating_sub(self.started.elapsed());
         tokio::select! {
             biased;
-            reason = self.peer.ended() => self.ended(reason),
-            () = self.engine.tuning.handshake.failed() => self.not_connected(),
-            () = tokio::time::sleep(MAX_CAUSE_LAG) => self.not_open(channel),
+            () = self.associated() => Ok(()),
+            reason = self.peer.ended() => Err(self.ended(reason)),
+            () = self.engine.tuning.handshake.failed() => Err(self.not_connected()),
+            () = tokio::time::sleep(left) => Err(match self.peer.state() {
+                PeerState::Connecting => self.not_connected(),
+                _ => self.not_open(channel),
+            }),
+        }
+    }
+
+    /// The engine tells nobody when its association stands.
+    async fn associated(&self) {
+        loop {
+            if let Some(sctp) = self.engine.connection.sctp().await
+                && let Ok(RTCSctpTransportState::Connected) = sctp.state().await
+            {
+                return;
+            }
+            tokio::time::sleep(ASSOCIATION_POLL).await;
         }
     }
 

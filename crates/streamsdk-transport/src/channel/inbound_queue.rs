@@ -109,15 +109,9 @@ impl InboundQueue {
         self.changed.notify_one();
     }
 
-    /// Waits for the channel to open; `false` if it closed instead.
-    pub(super) async fn opened(&self) -> bool {
-        loop {
-            match self.state().stage {
-                ChannelStage::Opening => {}
-                stage => return stage == ChannelStage::Open,
-            }
-            self.changed.notified().await;
-        }
+    /// Whether the peer has not confirmed the channel yet.
+    pub(super) fn is_opening(&self) -> bool {
+        self.state().stage == ChannelStage::Opening
     }
 
     /// Adds a message, waiting for room while there is hope that the reader makes some.

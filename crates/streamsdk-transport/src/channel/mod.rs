@@ -16,6 +16,7 @@ use crate::error::EngineError;
 use crate::{EndReason, SendError};
 
 const MAX_END_LAG: Duration = Duration::from_millis(300);
+const OPENING_POLL: Duration = Duration::from_millis(1);
 
 /// One message from the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +111,6 @@ impl Channel {
     /// The sending direction; clone it to send from elsewhere.
     pub fn sender(&self) -> &ChannelSender {
         &self.sender
-    }
-
-    /// Waits for the channel to open; `false` if it closed instead.
-    pub(crate) async fn opened(&mut self) -> bool {
-        self.receiver.0.inbound.opened().await
     }
 }
 
@@ -224,8 +220,12 @@ impl ChannelSender {
     ///
     /// When the channel or the connection is over.
     pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
-        let len = message.len();
-        self.unless_ended(self.0.engine.send(message), len).await
+        let (len, engine) = (message.len(), &self.0.engine);
+        if self.0.inbound.is_opening() {
+            self.unless_ended(self.once_it_can(|| engine.send(message.clone())), len).await
+        } else {
+            self.unless_ended(engine.send(message), len).await
+        }
     }
 
     /// Sends text, as [`ChannelSender::send`] sends bytes.
@@ -234,7 +234,23 @@ impl ChannelSender {
     ///
     /// When the channel or the connection is over.
     pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
-        self.unless_ended(self.0.engine.send_text(text), text.len()).await
+        let sending = self.once_it_can(|| self.0.engine.send_text(text));
+        self.unless_ended(sending, text.len()).await
+    }
+
+    /// Sends as soon as the engine does: it opens its channels a moment after the association stands.
+    async fn once_it_can<T>(&self, send: impl Fn() -> T) -> webrtc::error::Result<()>
+    where
+        T: Future<Output = webrtc::error::Result<()>>,
+    {
+        loop {
+            match send().await {
+                Err(webrtc::error::Error::ErrDataChannelNotOpen) => {
+                    tokio::time::sleep(OPENING_POLL).await;
+                }
+                sent => return sent,
+            }
+        }
     }
 
     /// Bytes that were handed over and that the peer has not acknowledged.

@@ -11,8 +11,20 @@ use crate::Interfaces;
 ///
 /// The engine would expand a wildcard by itself, but never to loopback, and without IPv6 on the
 /// machine it would offer the wildcard as an address.
-pub(crate) fn bind_addresses(network: &Network, interfaces: Interfaces) -> Vec<SocketAddr> {
+///
+/// A peer `toward` another machine is not reached over loopback. A pair with it is no better for the engine than any
+/// other, and while the best of all is open, the one that works is agreed on only at the next interval of checks.
+pub(crate) fn bind_addresses(
+    network: &Network,
+    interfaces: Interfaces,
+    toward: Option<SocketAddr>,
+) -> Vec<SocketAddr> {
     let mut addresses = network.addresses();
+    let is_elsewhere = |to: SocketAddr| !to.ip().is_loopback() && !addresses.contains(&to.ip());
+    let interfaces = match interfaces {
+        Interfaces::All if toward.is_some_and(is_elsewhere) => Interfaces::External,
+        interfaces => interfaces,
+    };
     addresses.retain(|ip| is_wanted(*ip, interfaces));
     addresses.sort_unstable();
     addresses.dedup();
@@ -114,8 +126,8 @@ mod tests {
 
     #[test]
     fn this_machine_has_every_address_and_lets_only_itself_in() {
-        let all = bind_addresses(&Network::default(), Interfaces::All);
-        assert_eq!(bind_addresses(&Network::default(), Interfaces::ThisMachine), all);
+        let all = bind_addresses(&Network::default(), Interfaces::All, None);
+        assert_eq!(bind_addresses(&Network::default(), Interfaces::ThisMachine, None), all);
         let peer_filter = PeerFilter::of(&Network::default(), Interfaces::ThisMachine);
         assert!(all.iter().all(|address| peer_filter.allows(address.ip())));
         assert!(peer_filter.allows(IpAddr::from([127, 9, 9, 9])));
@@ -128,9 +140,25 @@ mod tests {
 
     #[test]
     fn loopback_means_one_loopback_address_and_there_is_always_an_address() {
-        let loopback = bind_addresses(&Network::default(), Interfaces::Loopback);
+        let loopback = bind_addresses(&Network::default(), Interfaces::Loopback, None);
         assert_eq!(loopback, [SocketAddr::from(([127, 0, 0, 1], 0))]);
-        assert!(!bind_addresses(&Network::default(), Interfaces::External).is_empty());
-        assert!(bind_addresses(&Network::default(), Interfaces::All).contains(&loopback[0]));
+        assert!(!bind_addresses(&Network::default(), Interfaces::External, None).is_empty());
+        assert!(bind_addresses(&Network::default(), Interfaces::All, None).contains(&loopback[0]));
+    }
+
+    #[test]
+    fn loopback_is_left_out_on_the_way_to_another_machine() {
+        let all = bind_addresses(&Network::default(), Interfaces::All, None);
+        let toward = |to: &str| {
+            bind_addresses(&Network::default(), Interfaces::All, Some(to.parse().unwrap()))
+        };
+        assert_eq!(
+            toward("203.0.113.7:80"),
+            bind_addresses(&Network::default(), Interfaces::External, None)
+        );
+        assert_eq!(toward("127.0.0.9:80"), all);
+        for own in &all {
+            assert_eq!(toward(&own.to_string()), all);
+        }
     }
 }

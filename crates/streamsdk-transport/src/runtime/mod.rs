@@ -5,12 +5,12 @@
 //! * Between the offer and its answer, sockets are not read. The peer can answer our offer and start
 //!   its checks before we have its answer; the engine drops a check of a peer that it does not know,
 //!   and the peer waits 500 ms before the next. Unread, the check waits in the kernel.
-//! * While a connection is being made, the engine's timers fire after [`MAX_FAST_TIMER`] at the latest. It
-//!   produces handshake packets while it handles events, after it has looked for packets to send, and
-//!   then sleeps until a timer of the retransmission kind.
-//! * While packets are relayed, two timers of three are over at once. The engine looks for what is to be sent to a TURN
-//!   server before it looks for what is to be sent through it, and at what has come through it after it has looked for
-//!   events; each would wait for something else to happen.
+//! * While a connection is being made, and while packets are relayed, two timers of three are over at once. The engine
+//!   produces handshake packets while it handles events, after it has looked for packets to send. It looks for what is to
+//!   be sent to a TURN server before it looks for what is to be sent through it, and at what has come through it after it
+//!   has looked for events. Each would wait for something else to happen.
+//! * While a connection is being made, the third timer fires after [`MAX_FAST_TIMER`] at the latest: what is asked of the
+//!   engine meanwhile does not always wake it.
 //! * Sockets are read in batches, and a slow peer's acknowledgements are gathered and thinned out; what
 //!   leaves wakes nobody ([`BatchedUdpSocket`]).
 //! * Its clock runs faster than time once a connection without tracks stands ([`clock`]).
@@ -70,8 +70,9 @@ use crate::PeerConfig;
 
 /// While timers are fast, none is slower.
 const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
-/// What has come through a relay is answered in the second round from there, and leaves in the third.
-const ROUNDS_WHILE_RELAYING: usize = 3;
+/// What has come through a relay is answered in the second round from there, and leaves in the third. What ends the
+/// handshake of one layer begins that of the next in the second, and that leaves in the third.
+const BUSY_ROUNDS: usize = 3;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -99,11 +100,10 @@ impl EngineRuntime {
 
     /// Whether the engine is to do another round of its work before it sleeps.
     fn has_another_round(&self) -> bool {
-        let is_relaying = self.tuning.servers.as_ref().is_some_and(|servers| servers.is_relaying());
+        let relays = || self.tuning.servers.as_ref().is_some_and(|servers| servers.is_relaying());
+        let is_busy = self.tuning.has_fast_timers() || relays();
         // The engine sleeps at the end of each.
-        is_relaying
-            && !(self.rounds.fetch_add(1, Ordering::Relaxed) + 1)
-                .is_multiple_of(ROUNDS_WHILE_RELAYING)
+        is_busy && !(self.rounds.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(BUSY_ROUNDS)
     }
 }
 
