@@ -129,6 +129,12 @@ impl ConnectionState {
         self.state.subscribe()
     }
 
+    /// Resolves when the connection stands, or is over.
+    pub(crate) async fn decided(&self) {
+        // The sender lives in `self`.
+        let _ = self.watch().wait_for(|state| *state != PeerState::Connecting).await;
+    }
+
     /// Resolves when the connection is over.
     pub(crate) async fn ended(&self) -> EndReason {
         let mut watch = self.watch();

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
 
-use crate::PeerState;
 use crate::connection_state::ConnectionState;
 use crate::description::with_known_algorithms;
 use crate::runtime::network::Moment;
@@ -77,24 +76,41 @@ pub(crate) struct Path {
 impl Path {
     /// Proves it, and then looks whether the peer is still there for as long as the connection stands.
     pub(crate) async fn prove_and_watch(self) -> ProbeOutcome {
-        let Self { tuning, full_packets, connection_state, credentials, .. } = &self;
+        let path = Arc::new(self);
+        tokio::spawn(Arc::clone(&path).serve_handshake());
+        let Self { tuning, full_packets, connection_state, credentials, .. } = &*path;
         let proved = tuning.path.probe_for(connection_state, credentials.clone(), *full_packets);
         let outcome = proved.await;
         tuning.network.hold_up(Moment::PathProved).await;
-        tokio::spawn(self.watch());
+        tokio::spawn(path.watch());
         outcome
     }
 
-    /// Looks after a connection from when it stands until it is over.
-    async fn watch(self) {
-        let Self { tuning, connection_state: state, .. } = &self;
-        let mut watch = state.watch();
-        // The sender lives in `state`.
-        let _ = watch.wait_for(|state| *state != PeerState::Connecting).await;
-        if !self.has_video {
-            let round_trip = tuning.path.round_trip();
-            tuning.clock.set_rate(round_trip.map_or(1.0, |time| clock::rate(time, self.peer)));
+    /// Sends flights again that were lost, and has the engine's clock run as fast as the path allows once the
+    /// connection stands.
+    async fn serve_handshake(self: Arc<Self>) {
+        let Self { tuning, connection_state, .. } = &*self;
+        let clock = async {
+            connection_state.decided().await;
+            if !self.has_video
+                && let Some(round_trip) = tuning.path.measured().await
+            {
+                tuning.clock.set_rate(clock::rate(round_trip, self.peer));
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = clock => {}
+            () = tuning.flights.repeat(|| tuning.path.round_trip()) => {}
+            _ = connection_state.ended() => {}
         }
+    }
+
+    /// Looks after a connection from when it stands until it is over.
+    async fn watch(self: Arc<Self>) {
+        let Self { tuning, connection_state: state, .. } = &*self;
+        state.decided().await;
         tokio::select! {
             biased;
             _ = state.ended() => {}

@@ -1,4 +1,4 @@
-//! What it takes to connect.
+//! What it takes to connect, and what becomes of it when packets of the handshake are lost.
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod common;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use streamsdk_testkit::Relay;
 use streamsdk_transport::{Answer, Connected, IncomingChannels, Offer};
+use tokio::task::JoinSet;
 
 /// Connects over the relay, and sends a message as soon as that is possible. Gives both ends.
 async fn connect(relay: &Relay) -> (Connected, IncomingChannels) {
@@ -45,4 +46,19 @@ async fn the_first_message_waits_for_no_answer_but_those_of_the_handshakes() {
         }
     }
     panic!("{fewest} turns");
+}
+
+/// Several times each: which of the peers is the first to say the same again is up to chance.
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_packet_of_the_handshake_is_lost_the_peers_connect() {
+    let mut sessions = JoinSet::new();
+    for lost in [1, 2, 3, 4, 5, 6].repeat(6) {
+        sessions.spawn(async move {
+            let relay = Relay::new();
+            relay.lose_handshake_packet(lost);
+            let (_connected, incoming) = connect(&relay).await;
+            first_message(incoming).await;
+        });
+    }
+    sessions.join_all().await;
 }

@@ -17,6 +17,7 @@
 //! * What goes to a TURN server over TCP or TLS goes over a stream, and not through the socket that the engine gave
 //!   it to ([`crate::turn`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
+//! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
 
@@ -24,6 +25,7 @@ mod alert;
 pub(crate) mod clock;
 mod close_notify;
 mod datagrams;
+pub(crate) mod flight;
 pub(crate) mod fragments;
 pub(crate) mod gone;
 pub(crate) mod handshake;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::{debug, info};
 use webrtc::runtime::{RecvMeta, Transmit};
@@ -23,8 +23,8 @@ use super::packet_size::FullPackets;
 use super::packet_size::Route;
 use super::probe::{IceCredentials, MtuProbe, ProbeId, answered_probe};
 use super::raw_udp_socket::RawUdpSocket;
+use crate::EndReason;
 use crate::connection_state::ConnectionState;
-use crate::{EndReason, PeerState};
 
 /// Full packets in a row that must vanish, while small ones pass, to be called lost to their size.
 const MIN_LOST_PROBES: usize = 3;
@@ -59,7 +59,7 @@ pub(crate) struct PathMtu {
     answers: Notify,
     probing: AtomicBool,
     /// The shortest of those that were measured.
-    round_trip: Mutex<Option<Duration>>,
+    round_trip: watch::Sender<Option<Duration>>,
     /// Larger payloads may have been cut up.
     max_unfragmented: AtomicUsize,
     fragmented: AtomicU64,
@@ -80,7 +80,7 @@ impl Default for PathMtu {
             probes: Mutex::default(),
             answers: Notify::new(),
             probing: AtomicBool::new(false),
-            round_trip: Mutex::default(),
+            round_trip: watch::Sender::default(),
             max_unfragmented: AtomicUsize::new(usize::MAX),
             fragmented: AtomicU64::new(0),
         }
@@ -128,7 +128,14 @@ impl PathMtu {
 
     /// The shortest time in which the peer answered a probe; `None` if it answered none.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        *lock(&self.round_trip)
+        *self.round_trip.borrow()
+    }
+
+    /// Resolves when there is a round trip, which the first answer to a probe tells.
+    pub(crate) async fn measured(&self) -> Option<Duration> {
+        let mut measured = self.round_trip.subscribe();
+        // The sender lives in `self`.
+        measured.wait_for(Option::is_some).await.ok().and_then(|measured| *measured)
     }
 
     /// Packets that were larger than what is known to arrive in one piece.
@@ -171,8 +178,9 @@ impl PathMtu {
     }
 
     fn note_round_trip(&self, measured: Duration) {
-        let mut shortest = lock(&self.round_trip);
-        *shortest = Some(shortest.map_or(measured, |known| known.min(measured)));
+        self.round_trip.send_modify(|shortest| {
+            *shortest = Some(shortest.map_or(measured, |known| known.min(measured)));
+        });
     }
 
     fn allow(&self, fragments: Fragments) {
@@ -197,11 +205,8 @@ impl PathMtu {
                 None => std::future::pending().await,
             }
         };
-        let mut watch = connection_state.watch();
         let unprobed = async {
-            let decided = watch.wait_for(|state| *state != PeerState::Connecting);
-            // The sender lives in `connection_state`.
-            let _ = decided.await.map(|state| *state);
+            connection_state.decided().await;
             if can_probe() {
                 connection_state.ended().await;
             }

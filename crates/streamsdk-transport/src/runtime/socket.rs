@@ -238,6 +238,10 @@ impl AsyncUdpSocket for BatchedUdpSocket {
                 continue;
             }
             self.tuning.handshake.on_receive(&buf[..meta.len]);
+            let is_alone = meta.len <= meta.stride;
+            if is_alone && self.tuning.flights.on_receive(&buf[..meta.len]) {
+                continue;
+            }
             if !self.tuning.path.on_receive(&buf[..meta.len], meta) {
                 return Poll::Ready(Ok(1));
             }
@@ -254,6 +258,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         }
         self.tuning.path.on_send(&self.raw, transmit);
         self.tuning.handshake.on_send(transmit.contents);
+        self.tuning.flights.on_send(&self.raw, transmit);
         self.tuning.close_notify.on_send(&self.raw, transmit);
         let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

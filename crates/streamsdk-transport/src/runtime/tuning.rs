@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
+use super::flight::Flights;
 use super::handshake::Handshake;
 use super::network::Network;
 use super::path_mtu::PathMtu;
@@ -24,6 +25,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) heard: LastHeard,
     pub(crate) path: PathMtu,
     pub(crate) handshake: Handshake,
+    pub(crate) flights: Flights,
     pub(crate) close_notify: CloseNotify,
     /// `None` if there are none.
     pub(crate) servers: Option<Arc<Servers>>,
