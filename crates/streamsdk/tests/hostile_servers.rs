@@ -6,10 +6,14 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use streamsdk::{Ended, Error, ErrorKind, Session, Stage, StreamConfig, Timeouts, VideoFileSource};
+use streamsdk::{
+    Ended, Error, ErrorKind, Message, Session, Stage, StreamConfig, Timeouts, VideoFileSource,
+};
 use streamsdk_protocol::chunk::split;
+use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::{OutgoingMessage, OutgoingValue, VideoMetadata};
 use streamsdk_testkit::{FakeServer, drain, failure, start_source};
+use tokio::sync::mpsc;
 
 /// Uploads something that the servers here take for a video.
 async fn upload(url: &str, config: StreamConfig) -> Result<Session, Error> {
@@ -102,7 +106,35 @@ async fn chunks_of_nonsense_are_counted_and_the_rest_arrives() {
     .await;
     let session = upload(server.url(), StreamConfig::default()).await.unwrap();
     let (results, summary) = drain(session).await.unwrap();
-    assert_eq!((results.len(), summary.dropped.unreadable), (1, 4));
+    assert_eq!((results.len(), summary.dropped.unreadable), (1, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_come_as_text_are_read_and_acked_as_others_are() {
+    let text = |message: OutgoingMessage| String::from_utf8(message.encode(false)).unwrap();
+    let (acks, mut acked) = mpsc::unbounded_channel();
+    let server = FakeServer::start(move |_peer, mut channel| {
+        let acks = acks.clone();
+        async move {
+            for frame_id in 1..=2 {
+                channel.send_text(&text(message(frame_id))).await.unwrap();
+                let ack = channel.recv().await;
+                acks.send(ack).unwrap();
+            }
+            let end = OutgoingMessage { processing_complete: true, ..message(2) };
+            channel.send_text(&text(end)).await.unwrap();
+            while channel.recv().await.is_some() {}
+        }
+    })
+    .await;
+    let session = upload(server.url(), StreamConfig::default()).await.unwrap();
+    let (results, summary) = drain(session).await.unwrap();
+    assert!(results.iter().map(|data| data.frame_id()).eq(1..=2));
+    assert_eq!((summary.ended, summary.frames_sent), (Some(Ended::Complete), 2));
+    for frame_id in 1..=2 {
+        let ack = ControlMessage::ack(frame_id).to_text();
+        assert_eq!(acked.recv().await.unwrap(), Some(Message::Text(ack)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

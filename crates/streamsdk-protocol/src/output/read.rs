@@ -67,6 +67,25 @@ impl OutputMessage {
         Self::read(frame_id, &json, redactor).map_err(OutputError::Json)
     }
 
+    /// Reads a message that came as text, without chunks and their header: the number of its frame is what
+    /// [`OutputMessage::metadata`] says, and 0 where that says none.
+    ///
+    /// # Errors
+    ///
+    /// As of [`OutputMessage::parse`].
+    pub fn parse_text(
+        text: String,
+        limits: &Limits,
+        redactor: &Redactor,
+    ) -> Result<Self, OutputError> {
+        if text.len() > limits.inflated_bytes {
+            return Err(OutputError::TooLarge { limit: limits.inflated_bytes });
+        }
+        let message = Self::read(0, &text.into(), redactor).map_err(OutputError::Json)?;
+        let frame_id = message.metadata.as_ref().map_or(0, |metadata| metadata.frame_id);
+        Ok(Self { frame_id, ..message })
+    }
+
     fn read(frame_id: u32, json: &Bytes, redactor: &Redactor) -> Result<Self, serde_json::Error> {
         let mut message = Self { frame_id, ..Self::default() };
         for member in members(json) {
@@ -444,6 +463,26 @@ mod tests {
         assert!(outputs.get("a").unwrap().parse::<serde_json::Value>().is_ok());
         assert!(message.odd.to_string().ends_with("is nested too deeply"));
         assert!(parse(&deep).is_err());
+    }
+
+    #[test]
+    fn a_message_that_comes_as_text_says_itself_which_frame_it_is_about() {
+        let read = |text: &str, limits: &Limits| {
+            OutputMessage::parse_text(text.to_owned(), limits, &Redactor::default())
+        };
+        let text = r#"{"video_metadata":{"frame_id":7},"serialized_output_data":{"n":3}}"#;
+        let message = read(text, &Limits::default()).unwrap();
+        assert_eq!(message.frame_id, 7);
+        assert_eq!(message.outputs.unwrap().get("n").unwrap().parse::<u8>().unwrap(), 3);
+        let about_none = read(r#"{"processing_complete":true}"#, &Limits::default()).unwrap();
+        assert!(about_none.processing_complete && about_none.frame_id == 0);
+        for garbage in ["", "hello", "[1]", r#"{"a""#] {
+            let error = read(garbage, &Limits::default()).unwrap_err();
+            assert!(matches!(error, OutputError::Json(_)), "{garbage:?}: {error}");
+        }
+        let limit = text.len() - 1;
+        let error = read(text, &Limits::default().inflated_bytes(limit)).unwrap_err();
+        assert!(matches!(error, OutputError::TooLarge { limit: known } if known == limit));
     }
 
     #[test]

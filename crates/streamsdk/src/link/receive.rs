@@ -1,8 +1,8 @@
 use streamsdk_protocol::Redactor;
 use streamsdk_protocol::ack::AckSender;
-use streamsdk_protocol::chunk::{ChunkedMessage, Reassembler};
+use streamsdk_protocol::chunk::Reassembler;
 use streamsdk_protocol::control::ControlMessage;
-use streamsdk_protocol::output::OutputMessage;
+use streamsdk_protocol::output::{OutputError, OutputMessage};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -91,9 +91,13 @@ impl Receiver<'_> {
         message: Message,
         reassembler: &mut Reassembler,
     ) -> Option<ChannelEnd> {
-        let Message::Binary(chunk) = message else {
-            debug!("the server sent text on the inference channel; ignored");
-            return None;
+        let chunk = match message {
+            Message::Binary(chunk) => chunk,
+            Message::Text(text) => {
+                let limits = &self.context.config.limits;
+                let message = OutputMessage::parse_text(text, limits, self.redactor);
+                return self.handle(message, None).await;
+            }
         };
         let abandoned = reassembler.abandoned();
         let pushed = reassembler.push(chunk);
@@ -101,7 +105,11 @@ impl Receiver<'_> {
             self.context.tracker.result_unreadable(None);
         }
         match pushed {
-            Ok(Some(message)) => self.handle(message).await,
+            Ok(Some(message)) => {
+                let (frame_id, limits) = (message.frame_id, &self.context.config.limits);
+                let message = OutputMessage::parse(message, limits, self.redactor);
+                self.handle(message, Some(frame_id)).await
+            }
             Ok(None) => {
                 self.context.tracker.message_grows();
                 None
@@ -114,19 +122,25 @@ impl Receiver<'_> {
         }
     }
 
-    async fn handle(&mut self, message: ChunkedMessage) -> Option<ChannelEnd> {
-        let frame_id = message.frame_id;
-        let message =
-            match OutputMessage::parse(message, &self.context.config.limits, self.redactor) {
-                Ok(message) => message,
-                Err(error) => {
-                    warn!(%error, frame_id, "a result was dropped");
-                    self.context.tracker.result_unreadable(Some(frame_id));
+    /// Takes a message about the frame `frame_id`; `None` if only the message itself can tell.
+    async fn handle(
+        &mut self,
+        message: Result<OutputMessage, OutputError>,
+        frame_id: Option<u32>,
+    ) -> Option<ChannelEnd> {
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
+                warn!(%error, frame_id, "a result was dropped");
+                self.context.tracker.result_unreadable(frame_id);
+                if let Some(frame_id) = frame_id {
                     // It cannot become readable by waiting: let the server go on.
                     self.ack(frame_id).await;
-                    return None;
                 }
-            };
+                return None;
+            }
+        };
+        let frame_id = message.frame_id;
         if message.processing_complete {
             let named = message.metadata.as_ref().map(|metadata| metadata.frame_id);
             let last = named.unwrap_or(frame_id.saturating_sub(1));
