@@ -153,6 +153,15 @@ pub struct WorkflowConfiguration {
     /// Workspace that the stored workflow belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace_name: Option<String>,
+    /// Threads that run the workflow's steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflows_thread_pool_workers: Option<u32>,
+    /// Whether steps that still run when the session ends are given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_thread_pool_tasks_on_exit: Option<bool>,
+    /// Name of the workflow's input that takes what is known of the frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_metadata_input_name: Option<String>,
 }
 
 impl WorkflowConfiguration {
@@ -160,6 +169,13 @@ impl WorkflowConfiguration {
         image_input_name: impl Into<String>,
         workflows_parameters: Map<String, Value>,
         workflow_specification: Value,
+        workflows_thread_pool_workers: u32,
+        cancel_thread_pool_tasks_on_exit: bool,
+    }
+
+    /// Sets the field of the same name.
+    pub fn video_metadata_input_name(self, name: impl Into<String>) -> Self {
+        Self { video_metadata_input_name: Some(name.into()), ..self }
     }
 
     /// Sets the field of the same name.

@@ -31,7 +31,7 @@ pub struct ProxyRequest {
 }
 
 /// What a device asks for, by the names of the JavaScript SDK. What that SDK does not have is named in the same
-/// manner: `mjpegUrl`, `videoFileUpload`, `declaredFps`, `manualMode`.
+/// manner: `mjpegUrl`, `videoFileUpload`, `declaredFps`, `manualMode`, `cancelThreadPoolTasksOnExit`, `videoMetadataInputName`.
 ///
 /// Each is as the field of [`InitRequest`] that it becomes; `None` is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub struct ProxyParameters {
     pub image_input_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workflows_parameters: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_pool_workers: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_thread_pool_tasks_on_exit: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_metadata_input_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_output_names: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +93,9 @@ impl From<InitRequest> for ProxyRequest {
                 workflow_id: workflow.workflow_id,
                 image_input_name: Some(workflow.image_input_name),
                 workflows_parameters: Some(workflow.workflows_parameters),
+                thread_pool_workers: workflow.workflows_thread_pool_workers,
+                cancel_thread_pool_tasks_on_exit: workflow.cancel_thread_pool_tasks_on_exit,
+                video_metadata_input_name: workflow.video_metadata_input_name,
                 stream_output_names: request.stream_output,
                 data_output_names: request.data_output,
                 ice_servers: request.webrtc_config.map(|config| config.ice_servers),
@@ -114,6 +123,9 @@ impl From<ProxyRequest> for InitRequest {
             workflow_specification: asked.workflow_spec,
             workspace_name: asked.workspace_name,
             workflow_id: asked.workflow_id,
+            workflows_thread_pool_workers: asked.thread_pool_workers,
+            cancel_thread_pool_tasks_on_exit: asked.cancel_thread_pool_tasks_on_exit,
+            video_metadata_input_name: asked.video_metadata_input_name,
             ..WorkflowConfiguration::default()
         };
         let mut this = Self::new(workflow, request.offer);
@@ -140,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_request_comes_through_whole_but_for_the_key() {
-        let text = r#"{"api_key":"k3y","workflow_configuration":{"type":"WorkflowConfiguration","image_input_name":"in","workflows_parameters":{"a":1},"workflow_id":"w","workspace_name":"s"},"webrtc_offer":{"type":"offer","sdp":"v=0"},"webrtc_config":{"iceServers":[{"urls":["turn:a"],"username":"u","credential":"c"}]},"webrtc_realtime_processing":false,"stream_output":["image"],"data_output":["*"],"declared_fps":30.0,"requested_plan":"p","requested_region":"r","processing_timeout":60,"rtsp_url":"rtsp://c","mjpeg_url":"http://c","video_file_upload":true,"manual_mode":true}"#;
+        let text = r#"{"api_key":"k3y","workflow_configuration":{"type":"WorkflowConfiguration","image_input_name":"in","workflows_parameters":{"a":1},"workflow_id":"w","workspace_name":"s","workflows_thread_pool_workers":2,"cancel_thread_pool_tasks_on_exit":true,"video_metadata_input_name":"m"},"webrtc_offer":{"type":"offer","sdp":"v=0"},"webrtc_config":{"iceServers":[{"urls":["turn:a"],"username":"u","credential":"c"}]},"webrtc_realtime_processing":false,"stream_output":["image"],"data_output":["*"],"declared_fps":30.0,"requested_plan":"p","requested_region":"r","processing_timeout":60,"rtsp_url":"rtsp://c","mjpeg_url":"http://c","video_file_upload":true,"manual_mode":true}"#;
         let request: InitRequest = serde_json::from_str(text).unwrap();
         assert_eq!(request.api_key, Some(ApiKey::new("k3y")));
         let sent = serde_json::to_string(&ProxyRequest::from(request.clone())).unwrap();

@@ -32,6 +32,9 @@ pub struct StreamConfig {
     pub(crate) ice_transport_policy: IceTransportPolicy,
     pub(crate) turn_roots: RootCertificates,
     pub(crate) workflow_parameters: Map<String, Value>,
+    pub(crate) thread_pool_workers: Option<u32>,
+    pub(crate) cancel_thread_pool_tasks_on_exit: Option<bool>,
+    pub(crate) video_metadata_input: Option<String>,
     pub(crate) requested_plan: Option<String>,
     pub(crate) requested_region: Option<String>,
     pub(crate) processing_timeout: Option<Duration>,
@@ -54,6 +57,9 @@ impl Default for StreamConfig {
             ice_transport_policy: IceTransportPolicy::All,
             turn_roots: RootCertificates::default(),
             workflow_parameters: Map::new(),
+            thread_pool_workers: None,
+            cancel_thread_pool_tasks_on_exit: None,
+            video_metadata_input: None,
             requested_plan: None,
             requested_region: None,
             processing_timeout: None,
@@ -148,6 +154,26 @@ impl StreamConfig {
         self
     }
 
+    /// Threads on which the server runs the workflow's steps. Default is the server's: 4 of Roboflow's.
+    pub fn thread_pool_workers(mut self, threads: u32) -> Self {
+        self.thread_pool_workers = Some(threads);
+        self
+    }
+
+    /// Whether the server gives up steps that still run when the session ends, instead of waiting for them. Default is
+    /// the server's: yes of Roboflow's.
+    pub fn cancel_thread_pool_tasks_on_exit(mut self, cancel: bool) -> Self {
+        self.cancel_thread_pool_tasks_on_exit = Some(cancel);
+        self
+    }
+
+    /// Name of the workflow's input that takes what is known of the frame, such as its number and time. Default is the
+    /// server's: `video_metadata` of Roboflow's.
+    pub fn video_metadata_input(mut self, name: impl Into<String>) -> Self {
+        self.video_metadata_input = Some(name.into());
+        self
+    }
+
     /// Hosted servers only: the compute plan to run on. Default is the server's.
     pub fn requested_plan(mut self, plan: impl Into<String>) -> Self {
         self.requested_plan = Some(plan.into());
@@ -220,7 +246,11 @@ impl StreamConfig {
     }
 
     pub(crate) fn fill(&self, request: &mut InitRequest) {
-        request.workflow_configuration.workflows_parameters = self.workflow_parameters.clone();
+        let workflow = &mut request.workflow_configuration;
+        workflow.workflows_parameters = self.workflow_parameters.clone();
+        workflow.workflows_thread_pool_workers = self.thread_pool_workers;
+        workflow.cancel_thread_pool_tasks_on_exit = self.cancel_thread_pool_tasks_on_exit;
+        workflow.video_metadata_input_name = self.video_metadata_input.clone();
         request.webrtc_config =
             (!self.ice_servers.is_empty()).then(|| IceConfiguration::new(self.ice_servers.clone()));
         request.webrtc_realtime_processing = self.realtime_processing.unwrap_or(true);

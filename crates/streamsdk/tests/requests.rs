@@ -40,6 +40,9 @@ async fn every_setting_is_in_the_request() {
         .declared_fps(12.5)
         .ice_server(turn)
         .parameter("confidence", 0.4)
+        .thread_pool_workers(2)
+        .cancel_thread_pool_tasks_on_exit(false)
+        .video_metadata_input("about_the_frame")
         .requested_plan("webrtc-gpu-small")
         .requested_region("eu")
         .processing_timeout(Duration::from_secs(90));
@@ -63,6 +66,9 @@ async fn every_setting_is_in_the_request() {
     assert_eq!(workflow["workflows_parameters"], expected);
     assert_eq!(workflow["workspace_name"], "workspace");
     assert_eq!(workflow["workflow_id"], "workflow");
+    assert_eq!(workflow["workflows_thread_pool_workers"], 2);
+    assert_eq!(workflow["cancel_thread_pool_tasks_on_exit"], false);
+    assert_eq!(workflow["video_metadata_input_name"], "about_the_frame");
 }
 
 #[tokio::test]
@@ -79,8 +85,14 @@ async fn what_nobody_set_is_the_servers_choice() {
     }
     assert_eq!(request["stream_output"], json!([]));
     assert_eq!(request["data_output"], json!([]));
-    assert_eq!(request["workflow_configuration"]["image_input_name"], "image");
-    assert_eq!(request["workflow_configuration"]["workflows_parameters"], json!({}));
+    let workflow = request["workflow_configuration"].as_object().unwrap();
+    assert_eq!(workflow["image_input_name"], "image");
+    assert_eq!(workflow["workflows_parameters"], json!({}));
+    let mut said: Vec<&str> = workflow.keys().map(String::as_str).collect();
+    said.sort_unstable();
+    let always =
+        ["image_input_name", "type", "workflow_id", "workflows_parameters", "workspace_name"];
+    assert_eq!(said, always);
 }
 
 #[tokio::test]
