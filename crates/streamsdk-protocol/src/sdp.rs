@@ -78,13 +78,14 @@ pub fn signed(sdp: &str) -> String {
     format!("{head}{SIGNATURE}/{}\r\n{media}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Checks that `answer` can lead to a connection with the side that made `offer`.
+/// Checks that `answer` can lead to a connection with the side that made `offer`, and has data channels where that
+/// asks for some.
 ///
 /// # Errors
 ///
 /// What is wrong with it.
 pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
-    let answered = check_description(answer)?;
+    let answered = check_description(answer, has_data_channels(offer))?;
     let offered = media_sections(offer).count();
     if answered != offered {
         return Err(SdpError::MediaCount { offer: offered, answer: answered });
@@ -95,13 +96,18 @@ pub fn check_answer(offer: &str, answer: &str) -> Result<(), SdpError> {
     Ok(())
 }
 
-/// Checks that `offer` can be answered.
+/// Checks that `offer` can be answered by a server that says what it has to say over data channels.
 ///
 /// # Errors
 ///
 /// What is wrong with it.
 pub fn check_offer(offer: &str) -> Result<(), SdpError> {
-    check_description(offer).map(|_| ())
+    check_description(offer, true).map(|_| ())
+}
+
+/// Whether the description has a section in use for data channels.
+pub fn has_data_channels(sdp: &str) -> bool {
+    media_sections(sdp).any(|section| section.starts_with("application ") && is_in_use(section))
 }
 
 /// Whether the side that wrote the description wants to send video: in its first video section.
@@ -116,15 +122,14 @@ pub fn video_section(sdp: &str) -> Option<&str> {
 }
 
 /// Returns the number of media sections.
-fn check_description(sdp: &str) -> Result<usize, SdpError> {
+fn check_description(sdp: &str, needs_data_channels: bool) -> Result<usize, SdpError> {
     if !sdp.trim_start().starts_with("v=0") {
         return Err(SdpError::NotSdp);
     }
     if !media_sections(sdp).any(is_in_use) {
         return Err(SdpError::NoMedia);
     }
-    if !media_sections(sdp).any(|section| section.starts_with("application ") && is_in_use(section))
-    {
+    if needs_data_channels && !has_data_channels(sdp) {
         return Err(SdpError::NoDataChannels);
     }
     for name in ["ice-ufrag", "ice-pwd", "fingerprint"] {
@@ -225,6 +230,16 @@ mod tests {
         assert_eq!(check_answer(&refused, &refused), Err(SdpError::Missing("candidate")));
         let used = format!("{head}m=video 0 X\r\n{media}{candidate}");
         assert_eq!(check_answer(&used, &used), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_needs_data_channels_only_where_they_were_offered() {
+        let video = USABLE.replace("application 9", "video 9");
+        assert_eq!(check_answer(&video, &video), Ok(()));
+        assert_eq!(check_answer(USABLE, &video), Err(SdpError::NoDataChannels));
+        assert_eq!(check_offer(&video), Err(SdpError::NoDataChannels));
+        let refused = USABLE.replace("application 9", "video 0");
+        assert_eq!(check_answer(&video, &refused), Err(SdpError::NoMedia));
     }
 
     #[test]

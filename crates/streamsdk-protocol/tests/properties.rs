@@ -19,7 +19,7 @@ use streamsdk_protocol::output::{
 };
 use streamsdk_protocol::predictions::Predictions;
 use streamsdk_protocol::rejection::Rejection;
-use streamsdk_protocol::sdp::{check_answer, check_offer};
+use streamsdk_protocol::sdp::{check_answer, check_offer, has_data_channels};
 use streamsdk_protocol::upload::{UploadAssembler, UploadEvent, UploadPlan, WAITING_OVERHEAD};
 use streamsdk_protocol::{
     ApiKey, Limits, MAX_CHUNK_PAYLOAD, MAX_TEXT_CHARS, REDACTED, Redactor, redact_url,
@@ -541,7 +541,7 @@ proptest! {
         let sdp = format!("v=0\r\n{}", lines.concat());
         let _ = (check_offer(&sdp), check_answer(&sdp, &other), check_answer(&other, &sdp));
         if check_answer(&sdp, &sdp).is_ok() {
-            prop_assert!(check_offer(&sdp).is_ok());
+            prop_assert_eq!(check_offer(&sdp).is_ok(), has_data_channels(&sdp));
         }
     }
 

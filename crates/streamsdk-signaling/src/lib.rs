@@ -72,9 +72,24 @@ impl<S: Signaling + ?Sized> Signaling for Arc<S> {
         (**self).end(answer).await;
     }
 
+    fn returns(&self) -> Returns {
+        (**self).returns()
+    }
+
     fn redactor(&self) -> Redactor {
         (**self).redactor()
     }
+}
+
+/// What a server sends back over the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Returns {
+    /// Results of inference: data on the channel `inference`, and frames on a video track where they are asked for.
+    #[default]
+    Results,
+    /// Nothing but reports of how the media arrives (RTCP): video is published to it.
+    Nothing,
 }
 
 /// A way to bring an offer to a server and its answer back.
@@ -100,6 +115,11 @@ pub trait Signaling: Send + Sync {
     /// Default is that there is none: the connection's end says the same.
     async fn end(&self, answer: &InitResponse) {
         let _ = answer;
+    }
+
+    /// What the server sends back, which decides what an offer asks for. Default is [`Returns::Results`].
+    fn returns(&self) -> Returns {
+        Returns::Results
     }
 
     /// Knows what this side keeps to itself, beyond what is in a request: whoever shows a server's texts

@@ -12,13 +12,13 @@ use streamsdk_protocol::{ApiKey, Redactor};
 
 use crate::builder::http_url;
 use crate::server::{HttpServer, bearer};
-use crate::{BuildError, Signaling, SignalingError, answer};
+use crate::{BuildError, Returns, Signaling, SignalingError, answer};
 
 /// The exchange with a WHIP server (RFC 9725), which takes tracks from anybody who has its address: the offer by
 /// one `POST` as `application/sdp`, the end of the session by `DELETE`.
 ///
 /// A WHIP server is told nothing of workflows and outputs: what it does with the video it was told before. Nothing
-/// but the offer of an [`InitRequest`] is sent.
+/// but the offer of an [`InitRequest`] is sent, and nothing comes back ([`Returns::Nothing`]).
 ///
 /// - Redirects are followed, at most five, with the same method; the token goes along within one origin only.
 /// - STUN and TURN servers that it names with its answer serve the connections that are made after that one: a
@@ -132,6 +132,10 @@ impl Signaling for WhipSignaling {
         if let Some(resource) = resource {
             self.server.tell(self.request(Method::DELETE, &resource)).await;
         }
+    }
+
+    fn returns(&self) -> Returns {
+        Returns::Nothing
     }
 
     fn redactor(&self) -> Redactor {

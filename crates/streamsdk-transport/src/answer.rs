@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use streamsdk_protocol::sdp::{Author, sends_video, signed};
+use streamsdk_protocol::sdp::{Author, has_data_channels, sends_video, signed};
 use tokio::sync::mpsc;
 use webrtc::peer_connection::RTCSdpType;
 
@@ -40,7 +40,7 @@ impl Answer {
         send_video: bool,
     ) -> Result<Self, AnswerError> {
         let wanted = Negotiated::offered(offer, &config.codecs);
-        let receive_video = sends_video(offer);
+        let (has_channels, receive_video) = (has_data_channels(offer), sends_video(offer));
         if !send_video && !receive_video {
             // Without a codec the engine refuses the slot.
             config.codecs.clear();
@@ -67,7 +67,8 @@ impl Answer {
         };
         match answered.await {
             Ok(sdp) => {
-                give_up_after(&peer, &connection.tuning, config.connect_timeout);
+                let limit = config.connect_timeout;
+                watch_handshake(&peer, &connection.tuning, limit, has_channels);
                 let Connection {
                     tuning, full_packets, dead_after, tracks, video, incoming, ..
                 } = connection;
@@ -77,6 +78,7 @@ impl Answer {
                     connection_state: peer.connection_state().clone(),
                     credentials: IceCredentials::of(&sdp, offer),
                     peer: Author::of(offer),
+                    has_channels,
                     has_video: Negotiated::of(&sdp).is_some(),
                     dead_after,
                 }));
@@ -104,8 +106,14 @@ impl Answer {
     }
 }
 
-/// Ends the engine's fast timers when the connection stands, when it cannot, or when it has had its time.
-fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Duration) {
+/// Ends the engine's fast timers when the connection stands, when it cannot, or when it has had its time. With
+/// channels it stands when the first of them is open.
+fn watch_handshake(
+    peer: &Peer,
+    tuning: &Arc<RuntimeTuning>,
+    limit: std::time::Duration,
+    has_channels: bool,
+) {
     let mut watch = peer.watch();
     let (peer, tuning) = (peer.clone(), Arc::clone(tuning));
     tokio::spawn(async move {
@@ -118,7 +126,7 @@ fn give_up_after(peer: &Peer, tuning: &Arc<RuntimeTuning>, limit: std::time::Dur
         if undecided {
             peer.connection_state().end(tuning.path.why_not_connected());
             peer.abort().await;
-        } else if let PeerState::Ended(_) = peer.state() {
+        } else if !has_channels || matches!(peer.state(), PeerState::Ended(_)) {
             peer.handshake_done();
         }
     });

@@ -64,8 +64,8 @@ pub struct Connected {
 }
 
 impl Offer {
-    /// Makes an offer with one channel per label, and video if it is wanted. All candidates are
-    /// included.
+    /// Makes an offer with one channel per label, and video if it is wanted: one of the two there has to be. All
+    /// candidates are included.
     ///
     /// # Errors
     ///
@@ -92,7 +92,8 @@ impl Offer {
             Some(direction) => {
                 let outgoing = offer_video(&*engine, &config, direction).await?;
                 let Connection { tracks: incoming, video: link, .. } = &mut connection;
-                let incoming = Some(std::mem::replace(incoming, mpsc::channel(1).1));
+                let incoming =
+                    direction.receives().then(|| std::mem::replace(incoming, mpsc::channel(1).1));
                 Some(VideoSlot { outgoing, incoming, link: link.clone() })
             }
             None => None,
@@ -159,15 +160,18 @@ async fn offer_video(
     let init = |direction| {
         Some(RTCRtpTransceiverInit { direction, streams: Vec::new(), send_encodings: Vec::new() })
     };
-    match (direction, config.codecs.first()) {
-        (VideoDirection::SendAndReceive, Some(codec)) => {
+    match config.codecs.first().filter(|_| direction.sends()) {
+        Some(codec) => {
             let outgoing = OutgoingTrack::new(*codec);
             let track = Arc::clone(&outgoing.engine);
-            let init = init(RTCRtpTransceiverDirection::Sendrecv);
+            let init = init(match direction.receives() {
+                true => RTCRtpTransceiverDirection::Sendrecv,
+                false => RTCRtpTransceiverDirection::Sendonly,
+            });
             engine.add_transceiver_from_track(track, init).await.map_err(engine_error)?;
             Ok(Some(outgoing))
         }
-        _ => {
+        None => {
             let init = init(RTCRtpTransceiverDirection::Recvonly);
             let kind = RtpCodecKind::Video;
             engine.add_transceiver_from_kind(kind, init).await.map_err(engine_error)?;
@@ -195,7 +199,8 @@ impl ConnectAttempt<'_> {
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         engine.tuning.resume_reading();
-        tokio::try_join!(self.associate(channels), self.probe_path())?;
+        let has_channels = !channels.is_empty();
+        tokio::try_join!(self.establish(channels), self.probe_path(has_channels))?;
         Ok(())
     }
 
@@ -206,21 +211,32 @@ impl ConnectAttempt<'_> {
         }
     }
 
-    /// Waits until the channels can be sent on, which is when the association stands: what is sent follows their
-    /// opening in order, so nobody has to wait until the peer has confirmed that (RFC 8832, section 6).
-    async fn associate(&self, channels: &[Channel]) -> Result<(), ConnectError> {
-        let Some(channel) = channels.first() else { return Ok(()) };
+    /// Waits until what was offered can be used. That is so for channels when the association stands: what is sent
+    /// follows their opening in order, so nobody has to wait until the peer has confirmed that (RFC 8832, section 6).
+    async fn establish(&self, channels: &[Channel]) -> Result<(), ConnectError> {
         let left = self.limit.saturating_sub(self.started.elapsed());
+        let established = async {
+            match channels {
+                [] => self.connected().await,
+                _ => self.associated().await,
+            }
+        };
         tokio::select! {
             biased;
-            () = self.associated() => Ok(()),
+            () = established => Ok(()),
             reason = self.peer.ended() => Err(self.ended(reason)),
             () = self.engine.tuning.handshake.failed() => Err(self.not_connected()),
-            () = tokio::time::sleep(left) => Err(match self.peer.state() {
-                PeerState::Connecting => self.not_connected(),
-                _ => self.not_open(channel),
+            () = tokio::time::sleep(left) => Err(match (self.peer.state(), channels.first()) {
+                (PeerState::Connecting, _) | (_, None) => self.not_connected(),
+                (_, Some(channel)) => self.not_open(channel),
             }),
         }
+    }
+
+    async fn connected(&self) {
+        let mut watch = self.peer.watch();
+        // The sender lives in `peer`.
+        let _ = watch.wait_for(|state| *state == PeerState::Connected).await;
     }
 
     /// The engine tells nobody when its association stands.
@@ -242,7 +258,7 @@ impl ConnectAttempt<'_> {
         }
     }
 
-    async fn probe_path(&self) -> Result<(), ConnectError> {
+    async fn probe_path(&self, has_channels: bool) -> Result<(), ConnectError> {
         let EngineHandle { tuning, full_packets, .. } = self.engine;
         let path = Path {
             tuning: Arc::clone(tuning),
@@ -250,6 +266,7 @@ impl ConnectAttempt<'_> {
             connection_state: self.peer.connection_state().clone(),
             credentials: IceCredentials::of(self.offer, self.answer),
             peer: Author::of(self.answer),
+            has_channels,
             has_video: Negotiated::of(self.answer).is_some(),
             dead_after: self.engine.dead_after,
         };

@@ -8,6 +8,7 @@ use rtc::peer_connection::transport::RTCDtlsTransportState;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::PeerConnection;
+use webrtc::peer_connection::transport::DtlsTransport;
 
 use crate::channel::{ChannelCounters, ChannelSender};
 use crate::connection::Connection;
@@ -253,12 +254,23 @@ async fn watch_for_close_notify(
             () = tokio::time::sleep(CLOSE_POLL) => {}
         }
         let Some(engine) = engine.upgrade() else { return };
-        if let Some(sctp) = engine.sctp().await
-            && let Ok(RTCDtlsTransportState::Closed) = sctp.transport().state().await
+        if let Some(dtls) = dtls_transport(&*engine).await
+            && let Ok(RTCDtlsTransportState::Closed) = dtls.state().await
         {
             connection_state.end(tuning.handshake.why_closed());
         }
     }
+}
+
+/// What carries everything of the connection; `None` before it is known what that is.
+async fn dtls_transport(engine: &dyn PeerConnection) -> Option<Arc<dyn DtlsTransport>> {
+    if let Some(sctp) = engine.sctp().await {
+        return Some(sctp.transport());
+    }
+    if let Some(sender) = engine.get_senders().await.first() {
+        return sender.transport().await.ok().flatten();
+    }
+    engine.get_receivers().await.first()?.transport().await.ok().flatten()
 }
 
 impl std::fmt::Debug for Peer {

@@ -69,6 +69,8 @@ pub(crate) struct Path {
     pub(crate) credentials: Option<IceCredentials>,
     /// Who wrote the peer's description.
     pub(crate) peer: Author,
+    /// Nothing else sends full packets.
+    pub(crate) has_channels: bool,
     pub(crate) has_video: bool,
     pub(crate) dead_after: Duration,
 }
@@ -79,7 +81,8 @@ impl Path {
         let path = Arc::new(self);
         tokio::spawn(Arc::clone(&path).serve_handshake());
         let Self { tuning, full_packets, connection_state, credentials, .. } = &*path;
-        let proved = tuning.path.probe_for(connection_state, credentials.clone(), *full_packets);
+        let asked = credentials.clone().filter(|_| path.has_channels);
+        let proved = tuning.path.probe_for(connection_state, asked, *full_packets);
         let outcome = proved.await;
         tuning.network.hold_up(Moment::PathProved).await;
         tokio::spawn(path.watch());

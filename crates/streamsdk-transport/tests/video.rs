@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use streamsdk_testkit::Relay;
 use streamsdk_transport::{
-    Answer, Connected, IncomingChannels, IncomingFrame, Offer, Peer, PeerConfig, Video, VideoCodec,
-    VideoDirection, VideoReceiver, VideoSender,
+    Answer, ConnectError, Connected, EndReason, IncomingChannels, IncomingFrame, Offer, Peer,
+    PeerConfig, Video, VideoCodec, VideoDirection, VideoReceiver, VideoSender,
 };
 use tokio::time::timeout;
 
@@ -135,6 +135,44 @@ async fn an_answer_takes_video_that_is_offered_and_sends_none_unless_it_wants_to
     assert!(connected.video.is_none());
     connected.peer.close().await;
     other.close().await;
+}
+
+#[tokio::test]
+async fn video_goes_one_way_without_any_channel_and_the_end_is_known_on_both_sides() {
+    let config = common::config();
+    let offer = Offer::create(config.clone(), &[], Some(VideoDirection::SendOnly)).await.unwrap();
+    assert!(!offer.sdp().contains("m=application"), "{}", offer.sdp());
+    assert!(offer.sdp().contains("a=sendonly"), "{}", offer.sdp());
+    let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
+    let sdp = answer.sdp().to_owned();
+    let (a, b) = accepted(offer, answer, &sdp).await;
+    assert!(a.video.receiver.is_none() && b.video.sender.is_none());
+    let (sender, mut receiver) = (a.video.sender.unwrap(), b.video.receiver.unwrap());
+    let sending = async {
+        for n in 0.. {
+            send(&sender, [n], 1_000).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        _ = next(&mut receiver) => {}
+    }
+    b.peer.close().await;
+    let ended = timeout(LIMIT, a.peer.ended()).await.expect("the end is known in time");
+    assert_eq!(ended, EndReason::ClosedByPeer);
+}
+
+#[tokio::test]
+async fn without_any_channel_a_peer_that_never_comes_is_given_up_in_time() {
+    let config = common::config().connect_timeout(Duration::from_millis(200));
+    let offer = Offer::create(config.clone(), &[], Some(VideoDirection::SendOnly)).await.unwrap();
+    let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
+    let sdp = answer.sdp().to_owned();
+    let (peer, ..) = answer.into_parts();
+    peer.abort().await;
+    let error = timeout(LIMIT, offer.accept(&sdp)).await.expect("an end in time").unwrap_err();
+    assert!(matches!(error, ConnectError::NoPath { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -127,6 +127,22 @@ impl ClientBuilder {
     /// let client = Client::builder("https://example.org").signaling(backend).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// Video is only published where a server returns nothing ([`Returns::Nothing`](crate::Returns)), as with WHIP:
+    ///
+    /// ```no_run
+    /// use streamsdk::{Client, Handlers, ProducerSource, TestPattern, WhipSignaling};
+    ///
+    /// # async fn publish() -> Result<(), Box<dyn std::error::Error>> {
+    /// let url = "https://example.org/whip/camera1";
+    /// let whip = WhipSignaling::builder(url).bearer_token("token").build()?;
+    /// let client = Client::builder(url).signaling(whip).build()?;
+    /// let source = ProducerSource::new(TestPattern::new(1280, 720, 30.0).limit(300));
+    /// let session = client.stream(source).start().await?;
+    /// println!("{}", session.run(Handlers::default()).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn signaling(mut self, signaling: impl Signaling + 'static) -> Self {
         self.signaling = Some(Arc::new(signaling));
         self

@@ -269,6 +269,14 @@ impl StreamConfig {
         self
     }
 
+    /// Whether there are outputs that are to come back.
+    pub(crate) fn asks_for_outputs(&self) -> bool {
+        [&self.stream_output, &self.data_output]
+            .into_iter()
+            .flatten()
+            .any(|names| !names.is_empty())
+    }
+
     /// The outputs that come back as frames, as the caller names them.
     pub(crate) fn frame_outputs(&self) -> &[String] {
         self.stream_output.as_deref().unwrap_or_default()

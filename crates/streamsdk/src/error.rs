@@ -150,8 +150,12 @@ impl Error {
     /// The last frames were sent, and for so long nothing shows that the server still gets what is sent.
     pub(crate) fn unconfirmed(stage: Stage, waited: Duration) -> Self {
         let seconds = waited.as_secs_f64();
+        let unanswered = match stage {
+            Stage::Publishing => "",
+            _ => "did not answer the last frames, and ",
+        };
         let cause = format!(
-            "the server did not answer the last frames, and confirmed nothing for {seconds:.1} s; \
+            "the server {unanswered}confirmed nothing for {seconds:.1} s; \
              the connection is broken in one direction"
         );
         Self::new(ErrorKind::ConnectionLost, stage, cause)
@@ -300,7 +304,7 @@ impl From<ControlError> for Error {
     fn from(error: ControlError) -> Self {
         let kind = match error {
             ControlError::Over => ErrorKind::Closed,
-            ControlError::NoReturnedTrack => ErrorKind::Config,
+            ControlError::NoReturnedTrack | ControlError::NothingReturned => ErrorKind::Config,
         };
         Self::new(kind, Stage::Streaming, error)
     }

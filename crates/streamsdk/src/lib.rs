@@ -176,7 +176,7 @@ pub use streamsdk_protocol::predictions::{
 pub use streamsdk_protocol::rejection::{BlockError, FieldError, Rejection, RejectionReason};
 pub use streamsdk_protocol::{ApiKey, Limits};
 pub use streamsdk_signaling::{
-    ApiKeyTransport, Platform, ProxySignaling, Signaling, SignalingError, WhipSignaling,
+    ApiKeyTransport, Platform, ProxySignaling, Returns, Signaling, SignalingError, WhipSignaling,
 };
 pub use streamsdk_transport::{
     BadCertificates, Channel, ChannelReceiver, ChannelSender, EndReason, IceTransportPolicy,

@@ -16,6 +16,8 @@ pub enum Stage {
     FirstFrame,
     /// Receiving results.
     Streaming,
+    /// Sending video to a server that returns nothing.
+    Publishing,
 }
 
 impl fmt::Display for Stage {
@@ -27,6 +29,7 @@ impl fmt::Display for Stage {
             Self::Uploading => "uploading",
             Self::FirstFrame => "waiting for the first result",
             Self::Streaming => "receiving results",
+            Self::Publishing => "publishing",
         })
     }
 }

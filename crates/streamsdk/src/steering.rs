@@ -51,7 +51,8 @@ struct SteeringState {
 #[derive(Debug)]
 struct SteeredLink {
     peer: Peer,
-    inference: ChannelSender,
+    /// `None` where the server takes no wishes.
+    control: Option<ChannelSender>,
 }
 
 /// Why a session does not do what it is asked to.
@@ -67,6 +68,11 @@ pub enum ControlError {
          name one in `StreamConfig::stream_output`, or have it come as data"
     )]
     NoReturnedTrack,
+    /// Video is only published to the server.
+    #[error(
+        "the server returns nothing, so no output can be selected: video is only published to it"
+    )]
+    NothingReturned,
 }
 
 impl Steering {
@@ -89,15 +95,15 @@ impl Steering {
         message: ControlMessage,
         change: impl FnOnce(&mut RequestedOutputs),
     ) -> Result<(), ControlError> {
-        let inference = {
+        let control = {
             let mut state = self.state();
             if state.is_over {
                 return Err(ControlError::Over);
             }
             change(&mut state.outputs);
-            state.link.as_ref().map(|link| link.inference.clone())
+            state.link.as_ref().and_then(|link| link.control.clone())
         };
-        send(inference, vec![message]).await;
+        send(control, vec![message]).await;
         Ok(())
     }
 
@@ -105,15 +111,15 @@ impl Steering {
     pub(crate) async fn attach(
         &self,
         peer: Peer,
-        inference: ChannelSender,
+        control: Option<ChannelSender>,
         requested: &RequestedOutputs,
     ) {
         let messages = {
             let mut state = self.state();
-            state.link = Some(SteeredLink { peer, inference: inference.clone() });
+            state.link = Some(SteeredLink { peer, control: control.clone() });
             state.outputs.messages(requested)
         };
-        send(Some(inference), messages).await;
+        send(control, messages).await;
     }
 
     /// The present link is over.
@@ -141,10 +147,10 @@ impl Steering {
 }
 
 /// A link that takes no more is over; the next one begins with what is wanted.
-async fn send(inference: Option<ChannelSender>, messages: Vec<ControlMessage>) {
-    let Some(inference) = inference else { return };
+async fn send(control: Option<ChannelSender>, messages: Vec<ControlMessage>) {
+    let Some(control) = control else { return };
     for message in messages {
-        let _ = inference.send_text(&message.to_text()).await;
+        let _ = control.send_text(&message.to_text()).await;
     }
 }
 

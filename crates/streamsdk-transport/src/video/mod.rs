@@ -42,8 +42,22 @@ const BURST_SLOT: usize = 20_000;
 pub enum VideoDirection {
     /// Both ways on one track slot.
     SendAndReceive,
+    /// Only to the peer.
+    SendOnly,
     /// Only from the peer.
     ReceiveOnly,
+}
+
+impl VideoDirection {
+    /// Whether the side that makes the offer sends.
+    pub fn sends(self) -> bool {
+        self != Self::ReceiveOnly
+    }
+
+    /// Whether the side that makes the offer receives.
+    pub fn receives(self) -> bool {
+        self != Self::SendOnly
+    }
 }
 
 /// The two ends of a connection's video on this side.

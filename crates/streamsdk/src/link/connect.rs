@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use streamsdk_protocol::INFERENCE_CHANNEL;
 use streamsdk_protocol::init::{IceConfiguration, InitRequest, SessionDescription};
-use streamsdk_transport::{ConnectError, Connected, Offer, PeerConfig, VideoDirection};
+use streamsdk_signaling::Returns;
+use streamsdk_transport::{
+    Channel, ConnectError, Connected, Offer, PeerConfig, VideoDirection, VideoReceiver,
+};
 
 use super::Connector;
-use super::run::{PeerLink, Ways};
+use super::run::{PeerLink, Results, Ways};
 use super::server_session::ServerSession;
 use super::track::ReturnTrack;
 use crate::endpoint::Endpoint;
@@ -20,7 +22,9 @@ pub(crate) struct PeerConnector {
     pub(crate) endpoint: Endpoint,
     pub(crate) config: PeerConfig,
     pub(crate) request: InitRequest,
+    /// With those of what comes back.
     pub(crate) requirements: ConnectionRequirements,
+    pub(crate) returns: Returns,
     /// The output whose frames come back on a track; `None` if nothing comes back, and data waits for no frame.
     pub(crate) returned_output: Option<Arc<str>>,
     /// Whether STUN and TURN servers are asked for before each connection: their passwords do not last.
@@ -36,7 +40,7 @@ impl Connector for PeerConnector {
             endpoint: &self.endpoint,
             config: self.config.clone(),
             request: self.request.clone(),
-            labels: self.labels(),
+            labels: &self.requirements.channels,
             video: self.requirements.video,
         };
         outputs.fill(&mut attempt.request);
@@ -49,11 +53,6 @@ impl Connector for PeerConnector {
 }
 
 impl PeerConnector {
-    fn labels(&self) -> Vec<&str> {
-        let of_source = self.requirements.channels.iter().copied();
-        std::iter::once(INFERENCE_CHANNEL).chain(of_source).collect()
-    }
-
     async fn link(
         &self,
         connected: Connected,
@@ -61,13 +60,10 @@ impl PeerConnector {
         outputs: RequestedOutputs,
     ) -> Result<PeerLink, Error> {
         let Connected { peer, mut channels, video, .. } = connected;
-        let inference = channels.remove(0);
         let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
-        let returned = receiver.zip(self.returned_output.clone());
-        let track = returned.map(|(receiver, name)| ReturnTrack::new(receiver, name)).transpose();
-        match track {
-            Ok(track) => {
-                let ways = Ways { inference, source_channels: channels, sender, track };
+        match self.results(&mut channels, receiver) {
+            Ok(results) => {
+                let ways = Ways { results, source_channels: channels, sender };
                 Ok(PeerLink { peer, ways: Some(ways), outputs, server_session })
             }
             Err(error) => {
@@ -76,6 +72,21 @@ impl PeerConnector {
             }
         }
     }
+
+    /// Takes what results come by.
+    fn results(
+        &self,
+        channels: &mut Vec<Channel>,
+        receiver: Option<VideoReceiver>,
+    ) -> Result<Option<Results>, Error> {
+        if self.returns == Returns::Nothing {
+            return Ok(None);
+        }
+        let inference = channels.remove(0);
+        let track = receiver.zip(self.returned_output.clone());
+        let track = track.map(|(receiver, name)| ReturnTrack::new(receiver, name)).transpose()?;
+        Ok(Some(Results { inference, track }))
+    }
 }
 
 /// What one connection is made of.
@@ -83,7 +94,7 @@ struct Attempt<'a> {
     endpoint: &'a Endpoint,
     config: PeerConfig,
     request: InitRequest,
-    labels: Vec<&'a str>,
+    labels: &'a [&'static str],
     video: Option<VideoDirection>,
 }
 
@@ -113,7 +124,7 @@ impl Attempt<'_> {
     }
 
     async fn try_once(&self) -> Result<Result<(Connected, ServerSession), ConnectError>, Error> {
-        let offer = Offer::create(self.config.clone(), &self.labels, self.video).await?;
+        let offer = Offer::create(self.config.clone(), self.labels, self.video).await?;
         let mut request = self.request.clone();
         request.webrtc_offer = SessionDescription::offer(offer.sdp());
         let redactor = self.endpoint.signaling.redactor().request(&request);

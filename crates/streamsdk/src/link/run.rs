@@ -15,7 +15,7 @@ use crate::config::FramePolicy;
 use crate::error::{Error, ErrorKind};
 use crate::source::{SourceError, SourceIo, StreamSource, VideoOut};
 use crate::stage::Stage;
-use crate::stats::{Ended, Failure, SessionTracker, VideoTracker};
+use crate::stats::{Ended, Failure, SessionTracker, StreamEnd, VideoTracker};
 use crate::steering::RequestedOutputs;
 
 /// A connection to a server's peer.
@@ -30,9 +30,15 @@ pub(crate) struct PeerLink {
 
 /// The ways to the peer and back.
 pub(super) struct Ways {
-    pub(super) inference: Channel,
+    /// `None` where nothing returns.
+    pub(super) results: Option<Results>,
     pub(super) source_channels: Vec<Channel>,
     pub(super) sender: Option<VideoSender>,
+}
+
+/// What results come by: data, and frames where there is a track for them.
+pub(super) struct Results {
+    pub(super) inference: Channel,
     pub(super) track: Option<ReturnTrack>,
 }
 
@@ -45,8 +51,9 @@ impl Link for PeerLink {
     async fn run(&mut self, source: &mut dyn StreamSource, context: &LinkContext) -> LinkEnd {
         match self.ways.take() {
             Some(ways) => {
-                let inference = ways.inference.sender().clone();
-                context.steering.attach(self.peer.clone(), inference, &self.outputs).await;
+                let control =
+                    ways.results.as_ref().map(|results| results.inference.sender().clone());
+                context.steering.attach(self.peer.clone(), control, &self.outputs).await;
                 self.serve(ways, source, context).await
             }
             None => LinkEnd::Over(Ended::ByCaller),
@@ -73,9 +80,8 @@ impl PeerLink {
         context: &LinkContext,
     ) -> LinkEnd {
         let LinkContext { tracker, config, close, .. } = context;
-        let Ways { inference, source_channels, sender, mut track } = ways;
+        let Ways { results, source_channels, sender } = ways;
         let video = tracker.video().cloned().unwrap_or_default();
-        track.iter_mut().for_each(|track| track.report_to(Arc::clone(&video)));
         sender.iter().for_each(|sender| video.sends(sender));
         let sends = sender.is_some();
         let finish = CancellationToken::new();
@@ -86,19 +92,12 @@ impl PeerLink {
             }
             Ok(())
         };
-        let receiver = Receiver {
-            context,
-            redactor: self.server_session.redactor(),
-            acks: None,
-            track,
-            finish: finish.clone(),
-        };
-        let results = results(inference, receiver);
+        let returned = self.returned(results, &video, context, &finish);
         let io = source_io(source_channels, sender, &video, context);
         tokio::select! {
             biased;
             () = close.cancelled() => LinkEnd::Over(Ended::ByCaller),
-            end = results => judged(end, tracker),
+            end = returned => judged(end, tracker),
             end = run_source(source, io, answers) => match end {
                 // Closing cancels the upload as well, and may be seen there first.
                 LinkEnd::Over(Ended::UploadCancelled) if close.is_cancelled() => {
@@ -109,10 +108,29 @@ impl PeerLink {
             error = overdue(tracker, &config.timeouts) => LinkEnd::Lost(error),
         }
     }
+
+    /// Takes in what comes back, until it ends or no more is owed.
+    async fn returned(
+        &self,
+        results: Option<Results>,
+        video: &Arc<VideoTracker>,
+        context: &LinkContext,
+        finish: &CancellationToken,
+    ) -> ChannelEnd {
+        let Some(Results { inference, mut track }) = results else {
+            return tokio::select! {
+                biased;
+                () = finish.cancelled() => ChannelEnd::Over(StreamEnd::Answered),
+                reason = self.peer.ended() => ChannelEnd::Closed(Some(reason)),
+            };
+        };
+        track.iter_mut().for_each(|track| track.report_to(Arc::clone(video)));
+        let (redactor, finish) = (self.server_session.redactor(), finish.clone());
+        received(inference, Receiver { context, redactor, acks: None, track, finish }).await
+    }
 }
 
-/// Takes in what comes back, until it ends or no more is owed.
-async fn results(inference: Channel, mut receiver: Receiver<'_>) -> ChannelEnd {
+async fn received(inference: Channel, mut receiver: Receiver<'_>) -> ChannelEnd {
     let (sender, mut channel) = inference.split();
     if receiver.context.policy == FramePolicy::Lossless {
         channel.hold_peer_back_without_limit();
@@ -173,7 +191,7 @@ async fn run_source(
 ) -> LinkEnd {
     let ended = source.run(io).await;
     match ended {
-        // Where sending failed, the inference channel ends as well, and knows why.
+        // Where sending failed, what comes back ends as well, and knows why.
         Ok(()) | Err(SourceError::Send(_)) => {
             if let Err(error) = answers.await {
                 return LinkEnd::Lost(error);

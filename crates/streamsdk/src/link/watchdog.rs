@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use streamsdk_signaling::Returns;
 use streamsdk_transport::{Peer, PeerState};
 use tokio::time::Instant;
 
 use crate::config::Timeouts;
 use crate::error::Error;
-use crate::stats::{Answers, Expectation, SessionTracker, VideoTracker};
+use crate::stats::{Answers, Delivery, Expectation, SessionTracker, VideoTracker};
 
 /// The longest that a changed time limit may go unnoticed.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -27,8 +28,8 @@ pub(super) async fn overdue(tracker: &SessionTracker, timeouts: &Timeouts) -> Er
     }
 }
 
-/// Resolves when no more answers to what was sent on this link are to be expected. `limit` is how long the path
-/// may be uncertain.
+/// Resolves when no more answers to what was sent on this link are to be expected; or, where nothing returns, when it
+/// is known to have arrived. `limit` is how long the path may be uncertain.
 pub(super) async fn answered(
     tracker: &SessionTracker,
     video: &VideoTracker,
@@ -37,17 +38,7 @@ pub(super) async fn answered(
 ) -> Result<(), Error> {
     loop {
         tokio::time::sleep(ANSWER_POLL).await;
-        let (silence, longest_gap) = tracker.silence();
-        let stands = peer.state() == PeerState::Connected;
-        let answers = Answers {
-            unanswered: video.outstanding().map(|left| left.elapsed()),
-            silence,
-            longest_gap,
-            heard: stands.then(|| peer.last_heard()).flatten().map(|heard| heard.elapsed()),
-            confirmed: video.confirmed().map(|at| at.elapsed()),
-            anything_sent: video.link_has_sent(),
-        };
-        match answers.expectation(limit) {
+        match expectation(tracker, video, peer, limit) {
             Expectation::More => {}
             Expectation::NoMore => return Ok(()),
             Expectation::Stopped { before_the_end } => {
@@ -58,4 +49,23 @@ pub(super) async fn answered(
             }
         }
     }
+}
+
+fn expectation(
+    tracker: &SessionTracker,
+    video: &VideoTracker,
+    peer: &Peer,
+    limit: Duration,
+) -> Expectation {
+    let stands = peer.state() == PeerState::Connected;
+    let heard = stands.then(|| peer.last_heard()).flatten().map(|heard| heard.elapsed());
+    let confirmed = video.confirmed().map(|at| at.elapsed());
+    if tracker.returns() == Returns::Nothing {
+        let unconfirmed = video.unconfirmed_since().map(|left| left.elapsed());
+        return Delivery { unconfirmed, heard, confirmed }.expectation(limit);
+    }
+    let (silence, longest_gap) = tracker.silence();
+    let unanswered = video.outstanding().map(|left| left.elapsed());
+    let anything_sent = video.link_has_sent();
+    Answers { unanswered, silence, longest_gap, heard, confirmed, anything_sent }.expectation(limit)
 }

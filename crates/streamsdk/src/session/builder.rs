@@ -26,7 +26,8 @@ impl StreamBuilder {
         Self { settings: Settings::new(endpoint, source) }
     }
 
-    /// What the server runs on every frame: this, or a [model](StreamBuilder::model).
+    /// What the server runs on every frame: this, or a [model](StreamBuilder::model); or neither, where the server
+    /// returns nothing ([`Returns::Nothing`](crate::Returns)) and video is only published to it.
     pub fn workflow(mut self, workflow: Workflow) -> Self {
         self.settings.workflow = Some(workflow);
         self
@@ -72,7 +73,7 @@ impl StreamBuilder {
             let what = "a session needs tokio's runtime: call `start` in it";
             return Err(Error::new(ErrorKind::Config, Stage::Preparing, what));
         }
-        let settings = self.settings.with_workflow_of_model().await?;
+        let settings = self.settings.checked()?.with_workflow_of_model().await?;
         let Plan { connector, source, context, retry, frames_as_data } = Plan::new(settings)?;
         let control = Control::new(&context, frames_as_data);
         let (queue, tracker) = (Arc::clone(&context.queue), Arc::clone(&context.tracker));

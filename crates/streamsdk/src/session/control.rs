@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use streamsdk_signaling::Returns;
 use streamsdk_transport::TransportStats;
 use tokio_util::sync::CancellationToken;
 
@@ -43,11 +44,12 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// When the session is over.
+    /// When the session is over, or the server returns nothing.
     pub async fn set_data_output(
         &self,
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
+        self.inner.takes_wishes()?;
         let names = self.inner.frames_as_data.beside(named(names));
         self.inner.steering.set_data_output(names).await
     }
@@ -57,11 +59,12 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// When the session is over, or began without a video track that comes back.
+    /// When the session is over, began without a video track that comes back, or the server returns nothing.
     pub async fn set_stream_output(
         &self,
         names: impl IntoIterator<Item: Into<String>>,
     ) -> Result<(), ControlError> {
+        self.inner.takes_wishes()?;
         if !self.inner.has_returned_track {
             return Err(ControlError::NoReturnedTrack);
         }
@@ -94,6 +97,15 @@ impl Control {
     /// arrived can still be taken.
     pub fn close(&self) {
         self.inner.close.cancel();
+    }
+}
+
+impl ControlInner {
+    fn takes_wishes(&self) -> Result<(), ControlError> {
+        match self.tracker.returns() {
+            Returns::Nothing => Err(ControlError::NothingReturned),
+            _ => Ok(()),
+        }
     }
 }
 

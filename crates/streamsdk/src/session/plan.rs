@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::model::TaskType;
+use streamsdk_signaling::Returns;
 use streamsdk_transport::{IceTransportPolicy, PeerConfig};
 
 use crate::config::StreamConfig;
@@ -42,6 +43,19 @@ impl Settings {
         }
     }
 
+    /// Refuses to ask for what cannot come.
+    pub(super) fn checked(self) -> Result<Self, Error> {
+        let asks =
+            self.workflow.is_some() || self.model.is_some() || self.config.asks_for_outputs();
+        match self.endpoint.signaling.returns() {
+            Returns::Nothing if asks => Err(config_error(
+                "the server runs no workflow and returns nothing, video is only published to it: leave out \
+                 workflow, model and outputs",
+            )),
+            _ => Ok(self),
+        }
+    }
+
     /// Puts the workflow of one step in the place of a model.
     pub(super) async fn with_workflow_of_model(mut self) -> Result<Self, Error> {
         let Some(id) = self.model.take() else {
@@ -75,14 +89,15 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(settings: Settings) -> Result<Self, Error> {
-        let request = request(&settings)?;
+        let returns = settings.endpoint.signaling.returns();
+        let request = request(&settings, returns)?;
         let Settings { endpoint, source, config, .. } = settings;
-        let requirements = source.requirements(&config);
+        let requirements = source.requirements(&config).returning(returns)?;
         let peer_config = peer_config(&endpoint, &config, &requirements)?;
         let frames_as_data = frames_as_data(&request, &requirements, &config);
         let every_frame = !request.webrtc_realtime_processing;
         let video = requirements.video.is_some().then(Arc::<VideoTracker>::default);
-        let tracker = SessionTracker::new(video, every_frame);
+        let tracker = SessionTracker::new(video, every_frame).returning(returns);
         let retry = retry_policy(&config, source.after_break(), every_frame);
         if source.after_break() == AfterBreak::StartAgain && retry != RetryPolicy::never() {
             tracker.expect_replays();
@@ -96,6 +111,7 @@ impl Plan {
             config: peer_config,
             request,
             requirements,
+            returns,
             returned_output,
             asks_for_ice_servers,
         };
@@ -105,12 +121,16 @@ impl Plan {
 }
 
 /// Turns the settings into a request that lacks only the offer.
-fn request(settings: &Settings) -> Result<InitRequest, Error> {
-    let workflow = settings.workflow.as_ref().ok_or_else(|| {
-        config_error("no workflow and no model was given: call StreamBuilder::workflow or model")
-    })?;
+fn request(settings: &Settings, returns: Returns) -> Result<InitRequest, Error> {
     let mut request = InitRequest::default();
-    workflow.clone().configure(&mut request.workflow_configuration);
+    match (&settings.workflow, returns) {
+        (Some(workflow), _) => workflow.clone().configure(&mut request.workflow_configuration),
+        (None, Returns::Nothing) => {}
+        (None, _) => {
+            let what = "no workflow and no model was given: call StreamBuilder::workflow or model";
+            return Err(config_error(what));
+        }
+    }
     request.workflow_configuration.image_input_name = settings.image_input.clone();
     settings.config.fill(&mut request);
     if settings.endpoint.is_local {

@@ -32,6 +32,12 @@ pub enum SourceError {
     /// The server takes no video.
     #[error("the server refused the video track")]
     NoVideo,
+    /// The server returns nothing, and takes no more than a track.
+    #[error(
+        "the server takes video on a track and nothing else: a file that is uploaded, or a camera that the server \
+         pulls, cannot be published. A `ProducerSource` can, which sends the frames of a file or a camera"
+    )]
+    NotPublishable,
     /// The caller stopped it.
     #[error("the upload was cancelled")]
     Cancelled,

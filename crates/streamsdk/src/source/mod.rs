@@ -18,7 +18,9 @@ mod webcam;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use streamsdk_protocol::INFERENCE_CHANNEL;
 use streamsdk_protocol::init::InitRequest;
+use streamsdk_signaling::Returns;
 use streamsdk_transport::{Channel, VideoCodec, VideoDirection};
 use tokio_util::sync::CancellationToken;
 
@@ -114,6 +116,23 @@ impl ConnectionRequirements {
     pub fn codec(mut self, codec: impl Into<Option<VideoCodec>>) -> Self {
         self.codec = codec.into();
         self
+    }
+
+    /// The same with what `returns` comes back by.
+    ///
+    /// # Errors
+    ///
+    /// When nothing returns, and the source does not send video on a track alone.
+    pub(crate) fn returning(mut self, returns: Returns) -> Result<Self, SourceError> {
+        let Returns::Nothing = returns else {
+            self.channels.insert(0, INFERENCE_CHANNEL);
+            return Ok(self);
+        };
+        let sends = self.video.is_some_and(VideoDirection::sends);
+        match sends && self.channels.is_empty() {
+            true => Ok(self.video(VideoDirection::SendOnly)),
+            false => Err(SourceError::NotPublishable),
+        }
     }
 }
 

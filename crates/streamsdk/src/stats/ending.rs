@@ -22,7 +22,7 @@ pub(crate) enum StreamEnd {
     Failed { errors: Vec<String> },
     /// The server itself is being stopped; another one may take its place.
     ServerStopped { errors: Vec<String> },
-    /// Everything that this side sent was answered, as far as the server answers.
+    /// Everything that this side sent was answered, as far as the server answers; or confirmed, where nothing returns.
     Answered,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn judge(
         StreamEnd::Complete | StreamEnd::Answered => {}
     }
     let (arrived, unreadable) = (ledger.arrived(), ledger.unreadable_results());
-    if ledger.came_back(video) == 0 {
+    if ledger.came_back(video) + ledger.published(video) == 0 {
         let was_sent = video.is_none_or(|video| video.sent > 0);
         return Err(match (unreadable, ledger.damage()) {
             (1.., _) => Failure::NothingReadable(unreadable),
@@ -151,9 +151,8 @@ impl Answers {
         if waited < patience {
             return Expectation::More;
         }
-        let is_alive = self.heard.is_some_and(|heard| heard < SIGN_OF_LIFE);
         let before_the_end = silence.saturating_sub(unanswered);
-        if is_alive && before_the_end > patience {
+        if is_alive(self.heard) && before_the_end > patience {
             return Expectation::Stopped { before_the_end };
         }
         // A server that is dead, or gets nothing, or is not heard, is silent as well, and must not be taken for
@@ -162,11 +161,47 @@ impl Answers {
         if whole_for >= patience {
             return Expectation::NoMore;
         }
-        let uncertain_for = self.confirmed.map_or(waited, |ago| ago.min(waited));
-        match is_alive && uncertain_for >= limit {
-            true => Expectation::Unconfirmed { waited: uncertain_for },
-            false => Expectation::More,
+        uncertain(waited, self.confirmed, self.heard, limit)
+    }
+}
+
+/// What is known of the frames that were sent to a server that returns nothing, when no more will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// How long ago the last frame left, where it is not known that the path was whole after that.
+    pub(crate) unconfirmed: Option<Duration>,
+    /// As of [`Answers`].
+    pub(crate) heard: Option<Duration>,
+    /// As of [`Answers`].
+    pub(crate) confirmed: Option<Duration>,
+}
+
+impl Delivery {
+    /// What is to be expected. `limit` is how long the path may be uncertain.
+    pub(crate) fn expectation(&self, limit: Duration) -> Expectation {
+        match self.unconfirmed {
+            Some(waited) => uncertain(waited, self.confirmed, self.heard, limit),
+            None => Expectation::NoMore,
         }
+    }
+}
+
+fn is_alive(heard: Option<Duration>) -> bool {
+    heard.is_some_and(|heard| heard < SIGN_OF_LIFE)
+}
+
+/// What is to be expected after having waited for so long over a path that is not known to be whole.
+fn uncertain(
+    waited: Duration,
+    confirmed: Option<Duration>,
+    heard: Option<Duration>,
+    limit: Duration,
+) -> Expectation {
+    let uncertain_for = confirmed.map_or(waited, |ago| ago.min(waited));
+    match is_alive(heard) && uncertain_for >= limit {
+        true => Expectation::Unconfirmed { waited: uncertain_for },
+        // One that is dead is noticed elsewhere.
+        false => Expectation::More,
     }
 }
 
@@ -283,6 +318,30 @@ mod tests {
             let dead = Answers { heard: None, ..broken };
             assert_eq!(expectation(dead), Expectation::More, "another limit says so");
         }
+    }
+
+    #[test]
+    fn where_nothing_returns_the_last_frame_is_waited_for_until_it_is_confirmed() {
+        let delivery = Delivery { unconfirmed: None, heard: Some(SECOND), confirmed: Some(SECOND) };
+        assert_eq!(delivery.expectation(SECOND * 15), Expectation::NoMore);
+        let waiting = Delivery { unconfirmed: Some(SECOND * 14), confirmed: None, ..delivery };
+        assert_eq!(waiting.expectation(SECOND * 15), Expectation::More);
+        let waited = SECOND * 16;
+        let unconfirmed = Delivery { unconfirmed: Some(waited), ..waiting };
+        assert_eq!(unconfirmed.expectation(SECOND * 15), Expectation::Unconfirmed { waited });
+        let dead = Delivery { heard: None, ..unconfirmed };
+        assert_eq!(dead.expectation(SECOND * 15), Expectation::More, "another limit says so");
+    }
+
+    #[test]
+    fn where_nothing_returns_what_was_published_is_judged() {
+        let published = |sent, confirmed| {
+            let video = SentVideo { sent, confirmed: Some(confirmed), ..SentVideo::default() };
+            judge(StreamEnd::Answered, &ledger(0, 0), Some(video), true)
+        };
+        assert_eq!(published(5, 5), Ok(Ended::Complete));
+        assert_eq!(published(5, 4), Ok(Ended::Incomplete));
+        assert_eq!(published(0, 0), Err(Failure::NoFrame));
     }
 
     #[test]

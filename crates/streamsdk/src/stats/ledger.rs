@@ -19,6 +19,8 @@ pub(crate) struct Ledger {
     lost_before: u64,
     /// Those of them that came back without data.
     alone_before: u64,
+    /// Those of them that were published.
+    published_before: u64,
     /// Results that arrived and could be read.
     arrived: u64,
     unreadable: u64,
@@ -52,6 +54,8 @@ pub(crate) struct SentVideo {
     pub(crate) not_encoded: u64,
     /// They were there while there was no connection.
     pub(crate) disconnected: u64,
+    /// Of the frames of the present link, those that were confirmed, where that is all that a server says of them.
+    pub(crate) confirmed: Option<u64>,
 }
 
 impl Ledger {
@@ -79,6 +83,7 @@ impl Ledger {
     pub(crate) fn next_link(&mut self, video: Option<SentVideo>) -> u64 {
         let (frames, lost) = (self.frames_of_link(video), self.lost_on_link(video));
         self.alone_before += self.alone_on_link(video);
+        self.published_before += published_on_link(video);
         self.frames_before += frames;
         self.lost_before += lost;
         let sent_before = video.map_or(0, |video| video.sent);
@@ -94,20 +99,26 @@ impl Ledger {
     /// Frames that there were on this link: those that this side sent, or else those that the server has
     /// named.
     fn frames_of_link(&self, video: Option<SentVideo>) -> u64 {
-        let LinkFrames { highest, came, alone, sent_before } = self.link;
+        let LinkFrames { highest, alone, sent_before, .. } = self.link;
         let known =
             video.map_or(u64::from(highest), |video| video.sent.saturating_sub(sent_before));
-        known.max(came).max(alone)
+        known.max(self.accounted_on_link(video)).max(alone)
+    }
+
+    /// Frames of this link about which something came: a result, or, where nothing returns, that they arrived.
+    fn accounted_on_link(&self, video: Option<SentVideo>) -> u64 {
+        self.link.came + published_on_link(video)
     }
 
     /// Frames of this link that came back without data. Where all frames have a result already, what came alone
     /// is the picture of one that was not recognised as such.
     fn alone_on_link(&self, video: Option<SentVideo>) -> u64 {
-        self.link.alone.min(self.frames_of_link(video) - self.link.came)
+        self.link.alone.min(self.frames_of_link(video) - self.accounted_on_link(video))
     }
 
     fn lost_on_link(&self, video: Option<SentVideo>) -> u64 {
-        self.frames_of_link(video) - self.link.came - self.alone_on_link(video)
+        let accounted = self.accounted_on_link(video) + self.alone_on_link(video);
+        self.frames_of_link(video) - accounted
     }
 
     /// Notes fields of results that are not as they should be, and cost nothing but themselves.
@@ -152,6 +163,11 @@ impl Ledger {
     /// Frames that came back, with data or without.
     pub(crate) fn came_back(&self, video: Option<SentVideo>) -> u64 {
         self.arrived + self.without_data(video)
+    }
+
+    /// Frames that were sent where nothing returns, and arrived as far as it is known, over all links.
+    pub(crate) fn published(&self, video: Option<SentVideo>) -> u64 {
+        self.published_before + published_on_link(video)
     }
 
     pub(crate) fn failed(&self) -> u64 {
@@ -203,6 +219,10 @@ impl Ledger {
     }
 }
 
+fn published_on_link(video: Option<SentVideo>) -> u64 {
+    video.and_then(|video| video.confirmed).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -236,6 +256,21 @@ mod tests {
         assert_eq!(ledger.next_link(None), 6, "the server named them");
         ledger.result(1, &[]);
         assert_eq!((ledger.frames(None), ledger.drops(None, 0).not_returned), (8, 6));
+    }
+
+    #[test]
+    fn where_nothing_returns_a_frame_is_published_when_it_is_confirmed_and_else_lost_with_its_link()
+    {
+        let video = |sent, confirmed| {
+            Some(SentVideo { sent, confirmed: Some(confirmed), ..SentVideo::default() })
+        };
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.next_link(video(10, 7)), 3);
+        assert_eq!((ledger.published(video(15, 5)), ledger.frames(video(15, 5))), (12, 15));
+        assert_eq!(ledger.drops(video(15, 5), 0).not_returned, 3);
+        assert_eq!(ledger.drops(video(15, 4), 0).not_returned, 4);
+        assert_eq!(ledger.came_back(video(15, 5)), 0);
+        assert!(ledger.has_loss(video(15, 5), true) && !ledger.has_loss(video(15, 5), false));
     }
 
     #[test]
@@ -292,7 +327,7 @@ mod tests {
         let mut ledger = Ledger::default();
         (1..=4).for_each(|frame_id| ledger.result(frame_id, &[]));
         assert!(ledger.has_loss(video, true) && !ledger.has_loss(video, false));
-        let late = Some(SentVideo { sent: 4, not_encoded: 1, disconnected: 0 });
+        let late = Some(SentVideo { sent: 4, not_encoded: 1, ..SentVideo::default() });
         assert!(ledger.has_loss(late, true) && !ledger.has_loss(late, false));
         let mut damaged = ledger.clone();
         damaged.damaged(vec!["a hole".to_owned()]);
@@ -329,9 +364,11 @@ mod tests {
         fn every_frame_is_counted_once(
             steps in prop::collection::vec(step(), 0..200),
             sends_video in any::<bool>(),
+            confirmed in prop::option::of(0..500_u64),
         ) {
             let mut ledger = Ledger::default();
-            let mut video = sends_video.then(SentVideo::default);
+            let video = SentVideo { confirmed, ..SentVideo::default() };
+            let mut video = sends_video.then_some(video);
             let mut lost = 0;
             for step in steps {
                 match step {
@@ -347,7 +384,8 @@ mod tests {
                 }
             }
             let drops = ledger.drops(video, 0);
-            let found = ledger.came_back(video) + drops.unreadable + drops.not_returned;
+            let came = ledger.came_back(video) + ledger.published(video);
+            let found = came + drops.unreadable + drops.not_returned;
             prop_assert_eq!(found, ledger.frames(video));
             prop_assert!(ledger.failed() <= ledger.arrived());
             prop_assert!(lost <= drops.not_returned);

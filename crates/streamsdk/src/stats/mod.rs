@@ -1,5 +1,6 @@
 //! What a session has come to: counters that add up over its links, and the rules by which they are judged.
 
+mod departures;
 mod ending;
 mod latency;
 mod ledger;
@@ -9,7 +10,7 @@ mod summary;
 mod upload;
 mod video;
 
-pub(crate) use ending::{Answers, Expectation, Failure, StreamEnd};
+pub(crate) use ending::{Answers, Delivery, Expectation, Failure, StreamEnd};
 pub use latency::Latency;
 pub(crate) use replay::Renumbered;
 pub(crate) use session::{FrameNumber, SessionTracker};

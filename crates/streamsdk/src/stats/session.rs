@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use streamsdk_signaling::Returns;
 use tokio::time::Instant;
 
 use super::ending::{self, Failure, StreamEnd};
@@ -21,6 +22,7 @@ pub(crate) struct SessionTracker {
     video: Option<Arc<VideoTracker>>,
     /// Whether every frame was promised, or the server may leave out what is late.
     every_frame: bool,
+    returns: Returns,
     /// Results that the caller has taken; the queue counts them.
     taken: Arc<AtomicU64>,
     state: Mutex<SessionState>,
@@ -67,12 +69,12 @@ pub(crate) struct FrameNumber {
 }
 
 impl LinkProgress {
-    fn new(number: u32, numbers_before: u32) -> Self {
+    fn new(number: u32, numbers_before: u32, stage: Stage) -> Self {
         Self {
             number,
             numbers_before,
             is_fruitful: false,
-            stage: Stage::FirstFrame,
+            stage,
             since: Instant::now(),
             last_result: None,
             longest_gap: Duration::ZERO,
@@ -95,7 +97,7 @@ impl LinkProgress {
 impl SessionTracker {
     pub(crate) fn new(video: Option<Arc<VideoTracker>>, every_frame: bool) -> Self {
         let state = SessionState {
-            link: LinkProgress::new(1, 0),
+            link: LinkProgress::new(1, 0, first_stage(Returns::Results)),
             upload: None,
             upload_ended: None,
             first_result: None,
@@ -105,7 +107,19 @@ impl SessionTracker {
             caller_is_late: false,
             ended: None,
         };
-        Self { video, every_frame, taken: Arc::default(), state: Mutex::new(state) }
+        let returns = Returns::Results;
+        Self { video, every_frame, returns, taken: Arc::default(), state: Mutex::new(state) }
+    }
+
+    /// What the server sends back. Default is results.
+    pub(crate) fn returning(mut self, returns: Returns) -> Self {
+        self.returns = returns;
+        self.state().link.stage = first_stage(returns);
+        self
+    }
+
+    pub(crate) fn returns(&self) -> Returns {
+        self.returns
     }
 
     /// Where the queue counts the results that the caller takes.
@@ -129,18 +143,20 @@ impl SessionTracker {
         if let Some(replay) = &mut state.replay {
             // What comes now is the same once more.
             replay.next_pass();
-            state.link = LinkProgress::new(number, 0);
+            state.link = LinkProgress::new(number, 0, first_stage(self.returns));
             (state.upload, state.upload_ended) = (None, None);
             return (number, 0);
         }
         let numbers_before = state.link.number_in_session(state.ledger.highest_on_link());
-        state.link = LinkProgress::new(number, numbers_before);
+        state.link = LinkProgress::new(number, numbers_before, first_stage(self.returns));
         (number, state.ledger.next_link(sent))
     }
 
-    /// Whether the present link has given a result that the caller did not have.
+    /// Whether the present link was of use: it has given a result that the caller did not have, or taken a frame
+    /// where that is all that it is for.
     pub(crate) fn link_is_fruitful(&self) -> bool {
-        self.state().link.is_fruitful
+        let confirmed = self.sent_video().and_then(|video| video.confirmed);
+        self.state().link.is_fruitful || confirmed > Some(0)
     }
 
     /// Notes how far an upload is. Says whether that is news.
@@ -292,6 +308,8 @@ impl SessionTracker {
         let limit = match stage {
             Stage::Uploading => timeouts.upload_progress,
             Stage::FirstFrame => timeouts.first_frame,
+            // Nothing is to come.
+            Stage::Publishing => return None,
             _ if state.caller_is_late => return None,
             _ => timeouts.idle,
         };
@@ -305,6 +323,10 @@ impl SessionTracker {
             sent: video.frames_sent(),
             not_encoded: video.not_encoded(),
             disconnected: video.disconnected(),
+            confirmed: match self.returns {
+                Returns::Nothing => Some(video.frames_confirmed()),
+                _ => None,
+            },
         })
     }
 
@@ -332,6 +354,10 @@ impl SessionTracker {
         Summary {
             frames_sent: ledger.frames(video),
             frames_returned,
+            frames_published: match self.returns {
+                Returns::Nothing => Some(ledger.published(video)),
+                _ => None,
+            },
             frames_without_data: ledger.without_data(video),
             frames_failed: ledger.failed(),
             every_frame: self.every_frame,
@@ -349,6 +375,14 @@ impl SessionTracker {
 
     fn state(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a connection that has just been made is doing.
+fn first_stage(returns: Returns) -> Stage {
+    match returns {
+        Returns::Nothing => Stage::Publishing,
+        _ => Stage::FirstFrame,
     }
 }
 
@@ -382,6 +416,19 @@ mod tests {
         assert!(progress.deadline(&endless).is_none());
         progress.caller_is_late(true);
         assert!(progress.deadline(&timeouts).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_overdue_where_nothing_returns() {
+        let progress = SessionTracker::new(None, false).returning(Returns::Nothing);
+        for _ in 0..2 {
+            assert_eq!(
+                (progress.stage(), progress.summary().frames_published),
+                (Stage::Publishing, Some(0))
+            );
+            assert!(progress.deadline(&Timeouts::default()).is_none());
+            progress.next_link();
+        }
     }
 
     #[tokio::test(start_paused = true)]

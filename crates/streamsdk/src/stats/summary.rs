@@ -12,6 +12,9 @@ pub struct Summary {
     pub frames_sent: u64,
     /// Frames that the caller has taken, or the data about them; a frame whose data came apart from it once.
     pub frames_returned: u64,
+    /// Frames that were sent to a server that returns nothing, and arrived there, as far as its reports on the path
+    /// tell (RTCP); `None` where results come back.
+    pub frames_published: Option<u64>,
     /// Of the frames that came back on a video track, those of which the data did not: nothing is known about them.
     pub frames_without_data: u64,
     /// Frames that came back with an error of the server's: what it says is in [`Summary::errors`].
@@ -62,7 +65,7 @@ pub struct Drops {
     /// They were there to be sent as video while there was no connection.
     pub disconnected: u64,
     /// The server said nothing about them: it dropped them as late, could not read them, or they were on the
-    /// way when the connection was lost.
+    /// way when the connection was lost. Of a server that returns nothing: it did not confirm that they could arrive.
     pub not_returned: u64,
     /// The caller was late, and newer ones took their place.
     pub queue_full: u64,
@@ -86,7 +89,7 @@ impl Drops {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ended {
-    /// Everything that was promised was received.
+    /// Everything that was promised was received, or has arrived at a server that returns nothing.
     Complete,
     /// The session ran to its end, and something that was promised is missing, damaged or failed. What the
     /// server may leave out as late was not promised.
@@ -102,10 +105,11 @@ pub enum Ended {
 }
 
 impl Summary {
-    /// Whether results came, and nothing that was promised is missing, damaged or failed: of a session that
+    /// Whether results came, or frames arrived where nothing returns, and nothing that was promised is missing, damaged or failed: of a session that
     /// the caller closed, or that goes on, as far as it got.
     pub fn is_complete(&self) -> bool {
-        let came = self.frames_returned + self.dropped.not_taken + self.dropped.queue_full;
+        let returned = self.frames_returned + self.dropped.not_taken + self.dropped.queue_full;
+        let came = returned + self.frames_published.unwrap_or_default();
         match self.ended {
             Some(Ended::Complete) => true,
             Some(Ended::ByCaller) | None => {
@@ -147,20 +151,25 @@ impl fmt::Display for Ended {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} frames returned, {:.1} fps",
-            self.frames_returned,
-            self.frames_sent,
-            self.fps()
-        )?;
+        let Self { frames_sent, frames_returned, .. } = self;
+        let not_returned_because = match self.frames_published {
+            Some(published) => {
+                write!(f, "{published} of {frames_sent} frames published")?;
+                "not confirmed by the server"
+            }
+            None => {
+                let fps = self.fps();
+                write!(f, "{frames_returned} of {frames_sent} frames returned, {fps:.1} fps")?;
+                "not returned by the server"
+            }
+        };
         let dropped = self.dropped;
         let Drops { not_encoded, disconnected, not_returned, queue_full, unreadable, not_taken } =
             dropped;
         for (count, cause) in [
             (not_encoded, "not encoded"),
             (disconnected, "while there was no connection"),
-            (not_returned, "not returned by the server"),
+            (not_returned, not_returned_because),
             (queue_full, "dropped because the caller was late"),
             (unreadable, "unreadable"),
             (not_taken, "not taken"),
@@ -222,6 +231,22 @@ mod tests {
              2 failed; \
              a hole in the file; uploaded 2.0 MB at 4.0 MB/s; incomplete"
         );
+    }
+
+    #[test]
+    fn where_nothing_returns_a_summary_says_what_was_published() {
+        let summary = Summary {
+            frames_sent: 300,
+            frames_published: Some(290),
+            dropped: Drops { not_returned: 10, ..Drops::default() },
+            ended: Some(Ended::ByCaller),
+            ..Summary::default()
+        };
+        let text =
+            "290 of 300 frames published, 10 not confirmed by the server; closed by the caller";
+        assert_eq!(summary.to_string(), text);
+        assert!(summary.is_complete());
+        assert!(!Summary { frames_published: Some(0), ..summary }.is_complete());
     }
 
     #[test]

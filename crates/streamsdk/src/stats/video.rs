@@ -11,6 +11,7 @@ use streamsdk_transport::{
 };
 use streamsdk_video::{DecodeStats, EncodeStats, LazyDecoder, SentFrame};
 
+use super::departures::Departures;
 use super::latency::{Latency, LatencySamples};
 
 /// Frames whose answer may still come: ten seconds at 60 a second.
@@ -46,6 +47,7 @@ struct LinkVideo {
     decoder: Option<Arc<LazyDecoder>>,
     pairing: PairingStatistics,
     unanswered: VecDeque<SentFrame>,
+    departures: Departures,
     last_sent: Option<(i64, Instant)>,
     last_answered: Option<i64>,
     /// Since when an answer is owed.
@@ -97,6 +99,15 @@ impl LinkVideo {
             decoded: self.decoder.as_ref().map(|decoder| decoder.stats()).unwrap_or_default(),
             pairing: self.pairing,
         }
+    }
+
+    fn confirmed(&self) -> Option<Instant> {
+        self.sender.as_ref()?.stats().confirmed
+    }
+
+    fn frames_confirmed(&mut self) -> u64 {
+        let confirmed = self.confirmed();
+        self.departures.confirmed(confirmed)
     }
 
     fn outstanding(&self) -> Option<Instant> {
@@ -192,6 +203,7 @@ impl VideoTracker {
         }
         link.unanswered.push_back(frame);
         let now = Instant::now();
+        link.departures.frame_left(now);
         link.last_sent = Some((frame.time, now));
         link.asked.get_or_insert(now);
     }
@@ -266,7 +278,19 @@ impl VideoTracker {
 
     /// When the path was last known to be whole, both ways.
     pub(crate) fn confirmed(&self) -> Option<Instant> {
-        self.state().link.sender.as_ref()?.stats().confirmed
+        self.state().link.confirmed()
+    }
+
+    /// Frames of this link that had left when the path was last known to be whole.
+    pub(crate) fn frames_confirmed(&self) -> u64 {
+        self.state().link.frames_confirmed()
+    }
+
+    /// When the last frame of this link left, where it is not known that the path was whole after that.
+    pub(crate) fn unconfirmed_since(&self) -> Option<Instant> {
+        let link = &mut self.state().link;
+        link.frames_confirmed();
+        link.departures.unconfirmed_since()
     }
 
     /// Whether anything was sent on this link.
