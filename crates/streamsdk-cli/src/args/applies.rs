@@ -4,6 +4,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use self::ServerType::{Backend, Inside, Server, Whip};
 use super::RunArguments;
 use crate::failure::Failure;
 use crate::source::SourceArgument;
@@ -14,6 +15,8 @@ struct OptionRule {
     /// Its name, without dashes.
     option: &'static str,
     applies_to: &'static [SourceType],
+    /// Those that it is for as well when they are published.
+    and_published: &'static [SourceType],
     /// What it is about, in the words of the refusal.
     about: &'static str,
 }
@@ -23,50 +26,125 @@ const RULES: &[OptionRule] = &[
     OptionRule {
         option: "realtime",
         applies_to: &[File, Url],
+        and_published: &[],
         about: "video files; live sources are realtime",
     },
     OptionRule {
         option: "every_frame",
         applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
+        and_published: &[File],
         about: "live sources; every frame of a file is processed anyway",
     },
-    OptionRule { option: "frames_by_track", applies_to: &[File, Url], about: "video files" },
-    OptionRule { option: "allow_private", applies_to: &[Url], about: "url: files" },
-    OptionRule { option: "no_cache", applies_to: &[Url], about: "url: files" },
-    OptionRule { option: "resolution", applies_to: &[Webcam], about: "webcams" },
-    OptionRule { option: "fps", applies_to: &[Webcam], about: "webcams" },
-    OptionRule { option: "reconnect", applies_to: &[Local], about: "local: streams" },
-    OptionRule { option: "transcode", applies_to: &[Local], about: "local: streams" },
-    OptionRule { option: "rtsp_transport", applies_to: &[Local], about: "local:rtsp:// streams" },
+    rule("frames_by_track", &[File, Url], "video files"),
+    rule("allow_private", &[Url], "url: files"),
+    rule("no_cache", &[Url], "url: files"),
+    rule("resolution", &[Webcam], "webcams"),
+    rule("fps", &[Webcam], "webcams"),
+    rule("reconnect", &[Local], "local: streams"),
+    rule("transcode", &[Local], "local: streams"),
+    rule("rtsp_transport", &[Local], "local:rtsp:// streams"),
     OptionRule {
         option: "bitrate",
         applies_to: &[Local, Webcam, Pattern],
+        and_published: &[File],
         about: "video that this program sends: local: streams, webcams and drawings",
     },
 ];
 
-/// Options for a server that somebody else runs.
-const REMOTE: &[&str] = &[
-    "api_key_transport",
-    "ice_server",
-    "turn",
-    "turn_user",
-    "relay_only",
-    "plan",
-    "region",
-    "timeout",
-    "model",
+const fn rule(
+    option: &'static str,
+    applies_to: &'static [SourceType],
+    about: &'static str,
+) -> OptionRule {
+    OptionRule { option, applies_to, and_published: &[], about }
+}
+
+/// What the video goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServerType {
+    /// The worker inside.
+    Inside,
+    Server,
+    Backend,
+    Whip,
+}
+
+/// Options that not every server can obey.
+struct ServerRule {
+    options: &'static [&'static str],
+    applies_to: &'static [ServerType],
+    /// Why not.
+    reason: &'static str,
+}
+
+/// Options that are not here apply to every server.
+const SERVER_RULES: &[ServerRule] = &[
+    ServerRule {
+        options: &["ice_server", "turn", "turn_user", "relay_only", "timeout"],
+        applies_to: &[Server, Backend, Whip],
+        reason: "needs --server: the worker inside has no use for it",
+    },
+    ServerRule {
+        options: &["plan", "region", "model"],
+        applies_to: &[Server, Backend],
+        reason: "needs --server or --backend",
+    },
+    ServerRule {
+        options: &["api_key_transport"],
+        applies_to: &[Server],
+        reason: "needs --server, which is the one that an API key goes to",
+    },
+    ServerRule {
+        options: &["token_file"],
+        applies_to: &[Backend, Whip],
+        reason: "needs --backend or --whip",
+    },
+    ServerRule {
+        options: &[
+            "workflow",
+            "workflow_id",
+            "workspace",
+            "image_input",
+            "stream_output",
+            "data_output",
+            "parameters",
+            "save",
+            "jsonl",
+            "upload_timeout",
+            "first_result_timeout",
+            "idle_timeout",
+            "processing_timeout",
+            "realtime",
+        ],
+        applies_to: &[Inside, Server, Backend],
+        reason: "has no use with --whip: a WHIP server is told nothing of workflows, and nothing comes back",
+    },
 ];
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
     let source = SourceArgument::parse(&arguments.source).map_err(Failure::Usage)?;
     let given = |option: &str| is_given(matches, option);
-    let refused = RULES.iter().find(|rule| given(rule.option) && !rule.takes(source.kind()));
+    let server = ServerType::of(arguments);
+    let refused = SERVER_RULES.iter().filter(|rule| !rule.applies_to.contains(&server));
+    let refused = refused
+        .flat_map(|rule| rule.options.iter().map(|option| (*option, rule.reason)))
+        .find(|(option, _)| given(option));
+    if let Some((option, reason)) = refused {
+        return Err(refusal(option, reason));
+    }
+    if server == Whip && matches!(source.kind(), Url | Rtsp | Mjpeg) {
+        let what =
+            "takes video that this program sends: a file, a local: stream, a webcam or a drawing";
+        return Err(refusal("whip", what));
+    }
+    let takes = |rule: &OptionRule| rule.takes(source.kind(), server == Whip);
+    let refused = RULES.iter().find(|rule| given(rule.option) && !takes(rule));
     if let Some(OptionRule { option, about, .. }) = refused {
         return Err(refusal(option, &format!("is for {about}")));
     }
-    if let Some(reason) = pointless_codec(&source, arguments).filter(|_| given("codec")) {
+    let pointless_codec = pointless_codec(&source, arguments).filter(|_| server != Whip);
+    if let Some(reason) = pointless_codec.filter(|_| given("codec")) {
         return Err(refusal("codec", reason));
     }
     if given("retry") && source.is_file() && (arguments.realtime || arguments.frames_by_track) {
@@ -75,15 +153,23 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if given("rtsp_transport") && !is_local_rtsp(&source) {
         return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
     }
-    match REMOTE.iter().find(|option| arguments.server.is_none() && given(option)) {
-        Some(option) => Err(refusal(option, "needs --server: the worker inside has no use for it")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 impl OptionRule {
-    fn takes(&self, kind: SourceType) -> bool {
-        self.applies_to.contains(&kind)
+    fn takes(&self, kind: SourceType, is_published: bool) -> bool {
+        self.applies_to.contains(&kind) || is_published && self.and_published.contains(&kind)
+    }
+}
+
+impl ServerType {
+    fn of(arguments: &RunArguments) -> Self {
+        match arguments {
+            RunArguments { whip: Some(_), .. } => Whip,
+            RunArguments { backend: Some(_), .. } => Backend,
+            RunArguments { server: Some(_), .. } => Server,
+            _ => Inside,
+        }
     }
 }
 
@@ -166,27 +252,16 @@ mod tests {
     const EVERYWHERE: &[&str] = &[
         "source",
         "server",
+        "backend",
+        "whip",
         "api_key",
         "turn_credential",
-        "workflow",
-        "workflow_id",
-        "workspace",
-        "model",
+        // Needs a model, which not every server has.
         "task",
-        "image_input",
-        "stream_output",
-        "data_output",
-        "parameters",
-        "save",
-        "jsonl",
         "summary_json",
         "duration",
         "connect_timeout",
-        "upload_timeout",
-        "first_result_timeout",
-        "idle_timeout",
         "dead_after",
-        "processing_timeout",
         "retry",
         "read_markers",
         "quiet",
@@ -231,6 +306,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_about_results_has_no_use_where_nothing_comes_back() {
+        let whip = ["pattern:16x16", "--whip=http://h/whip"];
+        for option in [
+            "--workflow=w.json",
+            "--workflow-id=w",
+            "--image-input=i",
+            "--data-output=a",
+            "--stream-output=a",
+            "--param=a=1",
+            "--jsonl=o.jsonl",
+            "--idle-timeout=5",
+            "--api-key-transport=both",
+            "--plan=p",
+            "--model=m",
+        ] {
+            let refused = checked(&[&whip[..], &[option]].concat()).unwrap_err().to_string();
+            assert!(refused.contains("--whip") || refused.contains("--server"), "{refused}");
+        }
+        for option in ["--token-file=t", "--every-frame", "--timeout=5", "--summary-json=s.json"] {
+            checked(&[&whip[..], &[option]].concat()).unwrap();
+        }
+        let token = checked(&["a.mp4", "--token-file=t"]).unwrap_err().to_string();
+        assert!(token.contains("--backend or --whip"), "{token}");
+    }
+
+    #[test]
+    fn a_file_that_is_published_is_sent_as_live_sources_are() {
+        for option in ["--bitrate=1M", "--codec=h264", "--every-frame"] {
+            checked(&["a.mp4", "--whip=http://h/whip", option]).unwrap();
+            assert!(checked(&["a.mp4", "--server=http://h", option]).is_err(), "{option}");
+        }
+    }
+
+    #[test]
+    fn what_this_program_does_not_send_itself_is_not_published() {
+        for (kind, source) in SOURCES {
+            let is_sent = matches!(kind, File | Local | Webcam | Pattern);
+            assert_eq!(checked(&[source, "--whip=http://h/whip"]).is_ok(), is_sent, "{source}");
+        }
+    }
+
+    #[test]
     fn a_stream_that_is_not_rtsp_has_no_rtsp_transport() {
         #[cfg(feature = "local-stream")]
         assert!(checked(&["local:rtmp://h/1", "--rtsp-transport=udp"]).is_err());
@@ -240,7 +357,8 @@ mod tests {
     fn for_every_option_it_is_decided_what_it_applies_to() {
         let command = Arguments::command();
         let run = command.find_subcommand("run").unwrap();
-        let ruled = RULES.iter().map(|rule| rule.option).chain(REMOTE.iter().copied());
+        let of_servers = SERVER_RULES.iter().flat_map(|rule| rule.options.iter().copied());
+        let ruled = RULES.iter().map(|rule| rule.option).chain(of_servers);
         let known: Vec<&str> = ruled.chain(["codec"]).chain(EVERYWHERE.iter().copied()).collect();
         for option in run.get_arguments() {
             assert!(known.contains(&option.get_id().as_str()), "{}", option.get_id());

@@ -23,6 +23,20 @@ pub(crate) struct RunArguments {
     /// URL of the server; without it, a worker is started inside
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub(crate) server: Option<String>,
+    /// URL of a backend of one's own between this machine and the server, which has the API key
+    #[arg(long, value_name = "URL", conflicts_with = "server", help_heading = "Server")]
+    pub(crate) backend: Option<String>,
+    /// URL of a WHIP server that the video is published to; nothing comes back. A file is played at its own speed
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["server", "backend"],
+        help_heading = "Server"
+    )]
+    pub(crate) whip: Option<String>,
+    /// A file with the bearer token for the backend or the WHIP server in it
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) token_file: Option<PathBuf>,
     /// API key
     #[arg(
         long,

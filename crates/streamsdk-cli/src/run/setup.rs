@@ -7,9 +7,9 @@ use streamsdk::LocalStreamSource;
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk::WebcamSource;
 use streamsdk::{
-    BitrateLimits, Client, IceServer, IceTransportPolicy, MjpegSource, ProducerSource, RtspSource,
-    Session, SourceError, StreamBuilder, StreamConfig, TaskType, TestPattern, Timeouts,
-    VideoFileSource, Workflow,
+    ApiKey, BitrateLimits, Client, IceServer, IceTransportPolicy, MjpegSource, ProducerSource,
+    ProxySignaling, RtspSource, Session, SourceError, StreamBuilder, StreamConfig, TaskType,
+    TestPattern, Timeouts, VideoFileSource, WhipSignaling, Workflow,
 };
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
@@ -31,14 +31,21 @@ const DEFAULT_WORKFLOW: &str = "motion";
 /// The server that a run talks to.
 pub(super) enum RunServer {
     Remote(String),
+    /// Somebody between this machine and the server.
+    Backend(String),
+    /// Video is published to it.
+    Whip(String),
     #[cfg(feature = "worker")]
     Embedded(Worker),
 }
 
 impl RunServer {
     pub(super) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
-        if let Some(url) = &arguments.server {
-            return Ok(Self::Remote(url.clone()));
+        let RunArguments { server, backend, whip, .. } = arguments;
+        let remote = server.clone().map(Self::Remote);
+        let remote = remote.or(backend.clone().map(Self::Backend));
+        if let Some(server) = remote.or(whip.clone().map(Self::Whip)) {
+            return Ok(server);
         }
         #[cfg(feature = "worker")]
         return Worker::start("127.0.0.1:0", WorkerConfig::default())
@@ -54,7 +61,7 @@ impl RunServer {
 
     fn url(&self) -> String {
         match self {
-            Self::Remote(url) => url.clone(),
+            Self::Remote(url) | Self::Backend(url) | Self::Whip(url) => url.clone(),
             #[cfg(feature = "worker")]
             Self::Embedded(worker) => worker.url(),
         }
@@ -62,7 +69,7 @@ impl RunServer {
 
     pub(super) async fn stop(self) {
         match self {
-            Self::Remote(_) => {}
+            Self::Remote(_) | Self::Backend(_) | Self::Whip(_) => {}
             #[cfg(feature = "worker")]
             Self::Embedded(worker) => worker.shutdown().await,
         }
@@ -85,12 +92,17 @@ pub(super) async fn start(
         // What is wrong with it is told before anything is downloaded.
         Processing::of(arguments, server)?;
     }
-    let stream = stream(&client, source, arguments, voice).await?.config(config);
+    let stream = stream(&client, source, arguments, server, voice).await?.config(config);
     Ok(Processing::of(arguments, server)?.set(stream, arguments).start().await?)
 }
 
 fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
     let mut client = Client::builder(server.url());
+    client = match server {
+        RunServer::Backend(url) => client.signaling(backend(url, arguments)?),
+        RunServer::Whip(url) => client.signaling(whip(url, arguments)?),
+        _ => client,
+    };
     if let Some(key) = &arguments.api_key {
         client = client.api_key(key.as_str());
     }
@@ -101,6 +113,37 @@ fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failur
         client = client.timeout(limit);
     }
     Ok(client.build()?)
+}
+
+fn backend(url: &str, arguments: &RunArguments) -> Result<ProxySignaling, Failure> {
+    let mut backend = ProxySignaling::builder(url);
+    if let Some(token) = token(arguments)? {
+        backend = backend.bearer_token(token);
+    }
+    if let Some(limit) = arguments.limits.timeout {
+        backend = backend.timeout(limit);
+    }
+    backend.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn whip(url: &str, arguments: &RunArguments) -> Result<WhipSignaling, Failure> {
+    let mut whip = WhipSignaling::builder(url);
+    if let Some(token) = token(arguments)? {
+        whip = whip.bearer_token(token);
+    }
+    if let Some(limit) = arguments.limits.timeout {
+        whip = whip.timeout(limit);
+    }
+    whip.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// What is in the token file, without what editors put at its end.
+fn token(arguments: &RunArguments) -> Result<Option<ApiKey>, Failure> {
+    let Some(path) = &arguments.token_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::Usage(format!("the token file {} cannot be read: {error}", path.display()))
+    })?;
+    Ok(Some(ApiKey::new(text.trim())))
 }
 
 fn config(arguments: &RunArguments) -> StreamConfig {
@@ -175,10 +218,14 @@ async fn stream(
     client: &Client,
     source: &SourceArgument,
     arguments: &RunArguments,
+    server: &RunServer,
     voice: &VoiceArguments,
 ) -> Result<StreamBuilder, Failure> {
     #[cfg(not(feature = "url"))]
     let _ = voice;
+    if let (RunServer::Whip(_), SourceArgument::File(path)) = (server, source) {
+        return Ok(client.stream(played(path)?));
+    }
     let file = |file: VideoFileSource| {
         client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
     };
@@ -276,6 +323,7 @@ fn webcam(name: &WebcamName, arguments: &RunArguments) -> Result<WebcamSource, F
 #[cfg(not(all(
     feature = "local-stream",
     feature = "url",
+    feature = "video",
     feature = "webcam",
     target_os = "linux"
 )))]
@@ -283,8 +331,23 @@ fn not_built(what: &str, feature: &str) -> Failure {
     Failure::Usage(format!("this program was built without {what} (feature `{feature}`)"))
 }
 
+/// A file whose frames this program sends, each at its time.
+#[cfg(feature = "video")]
+fn played(path: &Path) -> Result<ProducerSource, Failure> {
+    let video = streamsdk_capture::VideoFile::options().paced(true).open(path);
+    Ok(ProducerSource::new(video.map_err(|error| SourceError::Other(error.into()))?))
+}
+
+#[cfg(not(feature = "video"))]
+fn played(_path: &Path) -> Result<ProducerSource, Failure> {
+    Err(not_built("publishing of files", "video"))
+}
+
 /// Everything but images, when nothing is asked for: results without results surprise.
 fn data_output(arguments: &RunArguments) -> Vec<String> {
+    if arguments.whip.is_some() {
+        return Vec::new();
+    }
     if arguments.data_output.is_empty() && arguments.stream_output.is_empty() {
         vec!["*".to_owned()]
     } else {
@@ -294,12 +357,20 @@ fn data_output(arguments: &RunArguments) -> Vec<String> {
 
 /// What the server runs on every frame.
 enum Processing {
+    /// Nothing comes back.
+    Nothing,
     Workflow(Workflow),
-    Model { id: String, task: Option<TaskType> },
+    Model {
+        id: String,
+        task: Option<TaskType>,
+    },
 }
 
 impl Processing {
     fn of(arguments: &RunArguments, server: &RunServer) -> Result<Self, Failure> {
+        if let RunServer::Whip(_) = server {
+            return Ok(Self::Nothing);
+        }
         Ok(match &arguments.model {
             Some(id) => Self::Model { id: id.clone(), task: arguments.task },
             None => Self::Workflow(workflow(arguments, server)?),
@@ -308,6 +379,7 @@ impl Processing {
 
     fn set(self, stream: StreamBuilder, arguments: &RunArguments) -> StreamBuilder {
         match self {
+            Self::Nothing => stream,
             Self::Workflow(workflow) => {
                 stream.workflow(workflow).image_input(&arguments.image_input)
             }
@@ -326,7 +398,7 @@ fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Fa
             (Some(workspace), _) => workspace.as_str(),
             #[cfg(feature = "worker")]
             (None, RunServer::Embedded(_)) => "local",
-            (None, RunServer::Remote(_)) => {
+            (None, _) => {
                 return Err(Failure::Usage("--workflow-id needs --workspace".to_owned()));
             }
         };
@@ -335,7 +407,7 @@ fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Fa
     match server {
         #[cfg(feature = "worker")]
         RunServer::Embedded(_) => Ok(Workflow::id("local", DEFAULT_WORKFLOW)),
-        RunServer::Remote(_) => Err(Failure::Usage(
+        _ => Err(Failure::Usage(
             "say what the server should run: --workflow FILE, --workflow-id ID --workspace NAME, or --model ID"
                 .to_owned(),
         )),
