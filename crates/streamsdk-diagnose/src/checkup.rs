@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use streamsdk_protocol::init::IceServer;
 use streamsdk_protocol::{ApiKey, Redactor, redact_url};
 use streamsdk_signaling::ApiKeyTransport;
-use streamsdk_transport::VideoCodec;
+use streamsdk_transport::{RootCertificates, VideoCodec};
 
 use crate::checks::cameras::CameraState;
 use crate::checks::{cameras, codecs, ice, loopback, server};
@@ -31,6 +31,7 @@ pub struct Checkup {
     looks_at_cameras: bool,
     pub(crate) cameras: Option<Vec<CameraState>>,
     pub(crate) trust: Trust,
+    pub(crate) turn_trust: Trust,
 }
 
 /// What a request to the server takes.
@@ -51,7 +52,8 @@ impl Default for Checkup {
             codecs: codecs::built_in(),
             looks_at_cameras: true,
             cameras: None,
-            trust: Trust::System,
+            trust: Trust::default(),
+            turn_trust: Trust::default(),
         }
     }
 }
@@ -102,6 +104,13 @@ impl Checkup {
         self
     }
 
+    /// Certificates that a TURN server's may be signed with, besides those that the system trusts, as they are given to
+    /// sessions. Default is none.
+    pub fn turn_roots(mut self, roots: RootCertificates) -> Self {
+        self.turn_trust = Trust::System(roots);
+        self
+    }
+
     /// The codecs for video tracks that there are. Default is what this build has, if it has video tracks; otherwise
     /// codecs are not looked at.
     pub fn codecs(mut self, codecs: impl IntoIterator<Item = VideoCodec>) -> Self {
@@ -128,7 +137,7 @@ impl Checkup {
         let deadline = Deadline::after(self.time_limit.saturating_sub(MARGIN));
         let (server, ice, webrtc, cameras) = futures::join!(
             self.look_at_server(deadline),
-            ice::check(&self.ice_servers, &self.trust, deadline),
+            ice::check(&self.ice_servers, &self.turn_trust, deadline),
             loopback::check(deadline),
             self.look_at_cameras(deadline),
         );

@@ -1,4 +1,4 @@
-//! TLS as a session's: what the system trusts, and nothing else.
+//! TLS as a session's: what the system trusts, and what was given.
 
 use std::sync::Arc;
 
@@ -6,25 +6,37 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::Verifier;
+use streamsdk_transport::RootCertificates;
 use tokio_rustls::TlsConnector;
 
 /// Whose certificates are trusted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) enum Trust {
-    #[default]
-    System,
+    /// The system's, and these.
+    System(RootCertificates),
     #[cfg(test)]
     Only(Arc<rustls::RootCertStore>),
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self::System(RootCertificates::default())
+    }
 }
 
 impl Trust {
     /// Takes a few milliseconds: the system's certificates are read.
     pub(crate) fn connector(&self) -> Result<TlsConnector, rustls::Error> {
-        let config = ClientConfig::builder_with_provider(provider())
+        let provider = provider();
+        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
         let config = match self {
-            Self::System => config.with_platform_verifier()?,
+            Self::System(more) => {
+                let more = more.iter().map(|der| CertificateDer::from(der.to_vec()));
+                let verifier = Verifier::new_with_extra_roots(more, provider)?;
+                config.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
             #[cfg(test)]
             Self::Only(roots) => config.with_root_certificates(Arc::clone(roots)),
         };

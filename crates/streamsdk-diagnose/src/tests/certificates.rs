@@ -14,6 +14,7 @@ pub(super) struct Certificate {
     pub(super) acceptor: TlsAcceptor,
     /// Trusts this one alone.
     pub(super) trust: Trust,
+    pub(super) pem: String,
 }
 
 pub(super) fn for_name(name: &str) -> Certificate {
@@ -39,5 +40,6 @@ pub(super) fn with_years(name: &str, from: i32, until: i32) -> Certificate {
     Certificate {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         trust: Trust::Only(Arc::new(roots)),
+        pem: certificate.pem(),
     }
 }

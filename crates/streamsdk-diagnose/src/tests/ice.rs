@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use streamsdk_transport::RootCertificates;
 use tokio::net::UdpSocket;
 
 use super::certificates;
@@ -34,7 +35,7 @@ async fn the_right_password_gets_a_place_over_every_transport_and_gives_it_back(
         [(udp.turn_url("udp"), &udp), (tcp.turn_url("tcp"), &tcp), (tls.turns_url(), &tls)]
     {
         let mut checkup = checkup().turn(url.clone(), USER, PASSWORD);
-        checkup.trust = certificate.trust.clone();
+        checkup.turn_trust = certificate.trust.clone();
         let diagnosis = checkup.run().await;
         assert!(diagnosis.is_healthy(), "{url}: {diagnosis}");
         what_of(&diagnosis, Code::TurnAllows);
@@ -93,10 +94,19 @@ async fn turn_over_tls_with_a_wrong_certificate_is_told() {
     ] {
         let server = IceServer::over_tcp(Manner::default(), Some(certificate.acceptor)).await;
         let mut checkup = checkup().turn(server.turns_url(), USER, PASSWORD);
-        checkup.trust = trusted.trust.clone();
+        checkup.turn_trust = trusted.trust.clone();
         let diagnosis = checkup.run().await;
         assert_eq!(wrong(&diagnosis), [Code::TurnTlsCertificate], "{diagnosis}");
     }
+}
+
+#[tokio::test]
+async fn turn_over_tls_with_a_certificate_that_was_given_is_fine() {
+    let certificate = certificates::for_name("localhost");
+    let server = IceServer::over_tcp(Manner::default(), Some(certificate.acceptor)).await;
+    let roots = RootCertificates::from_pem(certificate.pem).unwrap();
+    let checkup = checkup().turn(server.turns_url(), USER, PASSWORD).turn_roots(roots);
+    what_of(&checkup.run().await, Code::TurnAllows);
 }
 
 #[tokio::test]

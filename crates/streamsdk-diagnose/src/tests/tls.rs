@@ -62,7 +62,7 @@ async fn a_certificate_that_has_expired_by_another_clock_than_the_servers_is_a_w
 async fn a_certificate_that_nobody_vouches_for_is_untrusted() {
     let certificate = certificates::for_name("localhost");
     let other = certificates::for_name("localhost");
-    for trust in [other.trust, Trust::System] {
+    for trust in [other.trust, Trust::default()] {
         let diagnosis = diagnosis(&certificate, &trust, json(422, MISSING_FIELDS)).await;
         assert_eq!(wrong(&diagnosis), [Code::TlsUntrusted], "{diagnosis}");
     }

@@ -29,6 +29,11 @@ impl RootCertificates {
             Err(error) => Err(BadCertificates(error.to_string())),
         }
     }
+
+    /// Each of them in DER.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(AsRef::as_ref)
+    }
 }
 
 impl fmt::Debug for RootCertificates {
