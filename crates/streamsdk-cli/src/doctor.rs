@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use streamsdk_diagnose::{Checkup, Diagnosis, Finding, Severity};
 
-use crate::args::{DoctorArguments, VoiceArguments};
+use crate::args::{DoctorArguments, ServerArguments, VoiceArguments};
 use crate::failure::{Failure, UNWELL};
 use crate::terminal;
 
@@ -27,26 +27,24 @@ pub(crate) async fn run(
 }
 
 fn checkup(arguments: DoctorArguments) -> Checkup {
-    let mut checkup = Checkup::new();
-    if let Some(server) = arguments.server {
-        checkup = checkup.server(server);
+    let turn = arguments.server.turn_servers();
+    let mut checkup = arguments.stun.into_iter().fold(Checkup::new(), Checkup::stun);
+    checkup = checkup.ice_servers(turn);
+    let ServerArguments { url, api_key, api_key_transport, .. } = arguments.server;
+    if let Some(url) = url {
+        checkup = checkup.server(url);
     }
-    if let Some(key) = arguments.api_key {
+    if let Some(key) = api_key {
         checkup = checkup.api_key(key);
     }
-    if let Some(transport) = arguments.api_key_transport {
+    if let Some(transport) = api_key_transport {
         checkup = checkup.api_key_transport(transport.into());
     }
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     {
         checkup = checkup.cameras(!arguments.no_cameras);
     }
-    checkup = arguments.stun.into_iter().fold(checkup, Checkup::stun);
-    let (Some(user), Some(password)) = (arguments.turn_user, arguments.turn_credential) else {
-        return checkup;
-    };
-    let turn = |checkup: Checkup, url| checkup.turn(url, &user, &password);
-    arguments.turn.into_iter().fold(checkup, turn)
+    checkup
 }
 
 /// A line for each finding, with what to try below what is wrong. `only_wrong` leaves the others out.

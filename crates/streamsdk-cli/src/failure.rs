@@ -1,7 +1,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use streamsdk::{Error, ErrorKind, SourceError};
+use streamsdk::{Diagnosis, Error, ErrorKind, Finding, SourceError};
 use thiserror::Error as ThisError;
 
 use crate::secrets;
@@ -45,7 +45,17 @@ impl Failure {
             _ if colored => format!("\x1b[1;31merror:\x1b[0m {}", with_causes(self)),
             _ => format!("error: {}", with_causes(self)),
         };
-        Some(secrets::hide(&text))
+        let found = self.found().map(|finding| format!("\n{finding}"));
+        Some(secrets::hide(&found.fold(text, |text, finding| text + &finding)))
+    }
+
+    /// What was found to be wrong, where no session came about.
+    fn found(&self) -> impl Iterator<Item = &Finding> {
+        let diagnosis = match self {
+            Self::Session(error) => error.diagnosis(),
+            _ => None,
+        };
+        diagnosis.into_iter().flat_map(Diagnosis::wrong)
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

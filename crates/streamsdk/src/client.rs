@@ -13,15 +13,10 @@ use crate::session::StreamBuilder;
 use crate::source::StreamSource;
 use crate::stage::Stage;
 
-#[cfg(feature = "diagnose")]
-const MAX_DIAGNOSIS: Duration = Duration::from_secs(5);
-
 /// An inference server and how to talk to it. Cloning is cheap.
 #[derive(Clone)]
 pub struct Client {
     endpoint: Endpoint,
-    #[cfg(feature = "diagnose")]
-    checkup: streamsdk_diagnose::Checkup,
 }
 
 impl Client {
@@ -46,19 +41,15 @@ impl Client {
     }
 
     /// Looks what is wrong between this machine and the server, from names to the STUN and TURN servers that the
-    /// server's side names, and says what to try. Takes 5 s at most. Cameras are left alone.
+    /// server's side names, and says what to try. Takes 5 s at most. Cameras are left alone, and so is the server where
+    /// it is reached by a [signaling](ClientBuilder::signaling) of one's own.
     ///
     /// For what else is to be looked at, such as STUN and TURN servers of one's own, see
-    /// [`Checkup`](crate::Checkup).
+    /// [`Checkup`](crate::Checkup). Where a session does not come about, its error has the like
+    /// ([`Error::diagnosis`]).
     #[cfg(feature = "diagnose")]
     pub async fn diagnose(&self) -> streamsdk_diagnose::Diagnosis {
-        let started = std::time::Instant::now();
-        let asking = self.endpoint.signaling.ice_servers();
-        // Without them there is enough to be said.
-        let asked = tokio::time::timeout(MAX_DIAGNOSIS / 2, asking).await;
-        let servers = asked.ok().and_then(Result::ok).unwrap_or_default();
-        let left = MAX_DIAGNOSIS.saturating_sub(started.elapsed());
-        self.checkup.clone().ice_servers(servers).time_limit(left).run().await
+        crate::diagnosis::of_server(&self.endpoint).await
     }
 
     /// Prepares a session that streams `source`.
@@ -175,11 +166,7 @@ impl ClientBuilder {
             Some(signaling) => Arc::clone(signaling),
             None => self.roboflow_signaling(platform.clone())?,
         };
-        Ok(Client {
-            endpoint: self.endpoint(signaling, platform),
-            #[cfg(feature = "diagnose")]
-            checkup: self.checkup(),
-        })
+        Ok(Client { endpoint: self.endpoint(signaling, platform) })
     }
 
     fn endpoint(&self, signaling: Arc<dyn Signaling>, platform: Platform) -> Endpoint {
@@ -191,15 +178,19 @@ impl ClientBuilder {
         if let Some(network) = &self.network {
             endpoint.peer = endpoint.peer.network(Arc::clone(network));
         }
+        #[cfg(feature = "diagnose")]
+        let endpoint = endpoint.with_checkup(self.checkup());
         endpoint
     }
 
+    /// Of a server that is reached in a way of the caller's, nothing is known.
     #[cfg(feature = "diagnose")]
     fn checkup(&self) -> streamsdk_diagnose::Checkup {
-        let checkup = streamsdk_diagnose::Checkup::new()
-            .server(&self.url)
-            .api_key_transport(self.api_key_transport)
-            .cameras(false);
+        let checkup = streamsdk_diagnose::Checkup::new().cameras(false);
+        if self.signaling.is_some() {
+            return checkup;
+        }
+        let checkup = checkup.server(&self.url).api_key_transport(self.api_key_transport);
         self.api_key.iter().cloned().fold(checkup, streamsdk_diagnose::Checkup::api_key)
     }
 

@@ -44,6 +44,8 @@ pub struct StreamConfig {
     pub(crate) video_codec: Option<VideoCodec>,
     pub(crate) video: SendOptions,
     pub(crate) retry: Option<RetryPolicy>,
+    #[cfg(feature = "diagnose")]
+    pub(crate) diagnose_failures: bool,
 }
 
 impl Default for StreamConfig {
@@ -69,6 +71,8 @@ impl Default for StreamConfig {
             video_codec: None,
             video: SendOptions::default(),
             retry: None,
+            #[cfg(feature = "diagnose")]
+            diagnose_failures: true,
         }
     }
 }
@@ -234,6 +238,19 @@ impl StreamConfig {
     /// may cost money; each frame is given out once all the same, and in order.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
+        self
+    }
+
+    /// Whether the error of a session that does not come about has with it what is wrong
+    /// ([`Error::diagnosis`](crate::Error::diagnosis)). Default is yes, and [`StreamBuilder::start`](crate::StreamBuilder::start)
+    /// then fails up to 3 s later.
+    ///
+    /// Looked at is what [`Client::diagnose`](crate::Client::diagnose) looks at, with the STUN and TURN servers of the
+    /// session, once, after the last attempt. Errors that say themselves what is wrong, such as a key that is refused or
+    /// a quota that is used up, are left as they are.
+    #[cfg(feature = "diagnose")]
+    pub fn diagnose_failures(mut self, diagnose: bool) -> Self {
+        self.diagnose_failures = diagnose;
         self
     }
 

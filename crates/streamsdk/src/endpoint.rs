@@ -16,6 +16,8 @@ pub(crate) struct Endpoint {
     /// How connections to it are made, as far as that does not depend on the session.
     pub(crate) peer: PeerConfig,
     pub(crate) is_local: bool,
+    #[cfg(feature = "diagnose")]
+    pub(crate) checkup: streamsdk_diagnose::Checkup,
     /// Host and port; `None` for a URL without a host.
     host: Option<(String, u16)>,
 }
@@ -28,7 +30,22 @@ impl Endpoint {
             true => Interfaces::All,
             false => Interfaces::External,
         });
-        Self { signaling, platform, peer, is_local, host: host_and_port(url) }
+        Self {
+            signaling,
+            platform,
+            peer,
+            is_local,
+            #[cfg(feature = "diagnose")]
+            checkup: streamsdk_diagnose::Checkup::new(),
+            host: host_and_port(url),
+        }
+    }
+
+    /// The same, with what is to be looked at where something is wrong.
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn with_checkup(mut self, checkup: streamsdk_diagnose::Checkup) -> Self {
+        self.checkup = checkup;
+        self
     }
 
     /// Where the server is, as far as that is soon known. It may be behind a proxy or a name that means

@@ -30,6 +30,8 @@ struct ErrorInner {
     gave_up: Option<GaveUp>,
     /// What its kind does not tell: it may be otherwise later.
     is_transient: bool,
+    #[cfg(feature = "diagnose")]
+    diagnosis: Option<Arc<streamsdk_diagnose::Diagnosis>>,
     cause: Cause,
 }
 
@@ -92,6 +94,8 @@ impl Error {
             rejection: None,
             gave_up: None,
             is_transient: false,
+            #[cfg(feature = "diagnose")]
+            diagnosis: None,
             cause,
         }))
     }
@@ -118,6 +122,13 @@ impl Error {
         if attempts > 0 {
             self.0.gave_up = Some(GaveUp { attempts, after });
         }
+        self
+    }
+
+    /// The same, with what was found out about it.
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn diagnosed(mut self, diagnosis: streamsdk_diagnose::Diagnosis) -> Self {
+        self.0.diagnosis = Some(Arc::new(diagnosis));
         self
     }
 
@@ -197,6 +208,28 @@ impl Error {
     /// What the server said when it refused.
     pub fn rejection(&self) -> Option<&Rejection> {
         self.0.rejection.as_ref()
+    }
+
+    /// What was found out when a session did not come about: what is wrong, in words, and what to try. `Display` leaves
+    /// it out.
+    ///
+    /// `None` where nothing was looked at: the error says itself what is wrong, or is of something else than the first
+    /// connection, or [`StreamConfig::diagnose_failures`](crate::StreamConfig::diagnose_failures) is off. That nothing
+    /// wrong was found does not mean that all is well: the error stands.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: streamsdk::StreamBuilder) {
+    /// if let Err(error) = stream.start().await {
+    ///     eprintln!("{error}");
+    ///     for finding in error.diagnosis().iter().flat_map(|diagnosis| diagnosis.wrong()) {
+    ///         eprintln!("{finding}"); // such as: problem: The server refuses connections: … [connection-refused]
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[cfg(feature = "diagnose")]
+    pub fn diagnosis(&self) -> Option<&streamsdk_diagnose::Diagnosis> {
+        self.0.diagnosis.as_deref()
     }
 
     /// Whether something took longer than its limit.

@@ -85,7 +85,9 @@
 //! - `image`: frames from and to the images of the `image` crate; [`FrameSender::send`] takes these, too.
 //! - `ndarray`: the same with arrays of the `ndarray` crate, height by width by channels.
 //! - `resize`: [`Frame`]s in other sizes, `Frame::resized` and `Frame::letterbox`.
-//! - `diagnose`: [`Client::diagnose`] says what is wrong between this machine and the server.
+//! - `diagnose`: [`Client::diagnose`] says what is wrong between this machine and the server, and the error of a
+//!   session that does not come about has it with it ([`Error::diagnosis`]), which takes up to 3 s unless
+//!   [`StreamConfig::diagnose_failures`] says otherwise.
 //! - `full`: all of these.
 //! - `simulation`, for tests: connections over a network that is made up, [`ClientBuilder::network`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -93,6 +95,8 @@
 pub mod blocking;
 mod client;
 mod config;
+#[cfg(feature = "diagnose")]
+mod diagnosis;
 mod endpoint;
 mod error;
 mod event;

@@ -90,11 +90,6 @@ const SERVER_RULES: &[ServerRule] = &[
         reason: "needs --server or --backend",
     },
     ServerRule {
-        options: &["api_key_transport"],
-        applies_to: &[Server],
-        reason: "needs --server, which is the one that an API key goes to",
-    },
-    ServerRule {
         options: &["token_file"],
         applies_to: &[Backend, Whip],
         reason: "needs --backend or --whip",
@@ -167,7 +162,7 @@ impl ServerType {
         match arguments {
             RunArguments { whip: Some(_), .. } => Whip,
             RunArguments { backend: Some(_), .. } => Backend,
-            RunArguments { server: Some(_), .. } => Server,
+            RunArguments { server, .. } if server.url.is_some() => Server,
             _ => Inside,
         }
     }
@@ -251,10 +246,11 @@ mod tests {
 
     const EVERYWHERE: &[&str] = &[
         "source",
-        "server",
+        "url",
         "backend",
         "whip",
         "api_key",
+        "api_key_transport",
         "turn_credential",
         // Needs a model, which not every server has.
         "task",
@@ -263,6 +259,7 @@ mod tests {
         "connect_timeout",
         "dead_after",
         "retry",
+        "no_diagnosis",
         "read_markers",
         "quiet",
         "verbose",
@@ -295,7 +292,7 @@ mod tests {
     #[test]
     fn options_for_somebody_elses_server_need_one() {
         let turn = ["--turn=turn:h", "--turn-user=u", "--turn-credential=c"];
-        let single = ["--api-key-transport=both", "--ice-server=stun:h", "--plan=p", "--region=r"];
+        let single = ["--ice-server=stun:h", "--plan=p", "--region=r"];
         let others: [&[&str]; 3] = [&turn, &["--timeout=5"], &["--model=m"]];
         let cases = single.iter().map(std::slice::from_ref).chain(others);
         for options in cases {

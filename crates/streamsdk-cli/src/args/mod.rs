@@ -3,6 +3,7 @@
 mod applies;
 mod doctor;
 mod run;
+mod server;
 mod values;
 mod voice;
 #[cfg(feature = "worker")]
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::run::{LimitArguments, RunArguments};
+pub(crate) use self::server::ServerArguments;
 pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::WorkerArguments;

@@ -2,12 +2,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::Transport;
-use streamsdk::{ApiKeyTransport, RetryPolicy, TaskType, VideoCodec};
+use streamsdk::{RetryPolicy, TaskType, VideoCodec};
 
+use super::server::ServerArguments;
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use crate::source::Size;
@@ -20,60 +21,25 @@ pub(crate) struct RunArguments {
     /// A file that exists comes first: `./webcam` is always a file, `webcam:0` a camera
     // Not parsed here, because errors of parsing repeat what was given, and a password may be in it.
     pub(crate) source: OsString,
-    /// URL of the server; without it, a worker is started inside
-    #[arg(long, value_name = "URL", help_heading = "Server")]
-    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
     /// URL of a backend of one's own between this machine and the server, which has the API key
-    #[arg(long, value_name = "URL", conflicts_with = "server", help_heading = "Server")]
+    #[arg(long, value_name = "URL", conflicts_with = "url", help_heading = "Server")]
     pub(crate) backend: Option<String>,
     /// URL of a WHIP server that the video is published to; nothing comes back. A file is played at its own speed
     #[arg(
         long,
         value_name = "URL",
-        conflicts_with_all = ["server", "backend"],
+        conflicts_with_all = ["url", "backend"],
         help_heading = "Server"
     )]
     pub(crate) whip: Option<String>,
     /// A file with the bearer token for the backend or the WHIP server in it
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) token_file: Option<PathBuf>,
-    /// API key
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "ROBOFLOW_API_KEY",
-        hide_env_values = true,
-        help_heading = "Server"
-    )]
-    pub(crate) api_key: Option<String>,
-    /// How the API key travels: in the body, as `Authorization: Bearer`, or both
-    #[arg(long, value_name = "HOW", help_heading = "Server")]
-    pub(crate) api_key_transport: Option<KeyTransport>,
     /// A STUN server, or a TURN server that asks for no password; may be repeated
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub(crate) ice_server: Vec<String>,
-    /// A TURN server, such as turn:turn.example.org:3478, turn:…?transport=tcp or turns:…, the preferred one first; may
-    /// be repeated
-    #[arg(
-        long,
-        value_name = "URL",
-        requires = "turn_user",
-        requires = "turn_credential",
-        help_heading = "Server"
-    )]
-    pub(crate) turn: Vec<String>,
-    /// User name for the TURN servers
-    #[arg(long, value_name = "NAME", requires = "turn", help_heading = "Server")]
-    pub(crate) turn_user: Option<String>,
-    /// Password for the TURN servers
-    #[arg(
-        long,
-        value_name = "PASSWORD",
-        env = "STREAMSDK_TURN_CREDENTIAL",
-        hide_env_values = true,
-        help_heading = "Server"
-    )]
-    pub(crate) turn_credential: Option<String>,
     /// Send everything by way of a TURN server, and tell the server no address of this machine
     #[arg(long, requires = "turn", help_heading = "Server")]
     pub(crate) relay_only: bool,
@@ -189,6 +155,10 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 
+    /// Do not look for what is wrong when no session comes about, which takes up to 3 seconds
+    #[arg(long)]
+    pub(crate) no_diagnosis: bool,
+
     /// Read the number that is drawn into each frame, and add it to its line of JSON
     #[arg(long, hide = true, requires = "jsonl")]
     pub(crate) read_markers: bool,
@@ -230,25 +200,5 @@ fn parse_retry(text: &str) -> Result<RetryPolicy, String> {
         "never" => Ok(RetryPolicy::never()),
         "forever" => Ok(RetryPolicy::forever()),
         seconds => Ok(RetryPolicy::default().give_up_after(parse_limit(seconds)?)),
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyTransport {
-    /// In the body, which every server understands
-    Legacy,
-    /// In the body and as a header
-    Both,
-    /// As a header only
-    Header,
-}
-
-impl From<KeyTransport> for ApiKeyTransport {
-    fn from(transport: KeyTransport) -> Self {
-        match transport {
-            KeyTransport::Legacy => Self::Legacy,
-            KeyTransport::Both => Self::Both,
-            KeyTransport::Header => Self::Header,
-        }
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum RunServer {
 impl RunServer {
     pub(super) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
         let RunArguments { server, backend, whip, .. } = arguments;
-        let remote = server.clone().map(Self::Remote);
+        let remote = server.url.clone().map(Self::Remote);
         let remote = remote.or(backend.clone().map(Self::Backend));
         if let Some(server) = remote.or(whip.clone().map(Self::Whip)) {
             return Ok(server);
@@ -103,10 +103,10 @@ fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failur
         RunServer::Whip(url) => client.signaling(whip(url, arguments)?),
         _ => client,
     };
-    if let Some(key) = &arguments.api_key {
+    if let Some(key) = &arguments.server.api_key {
         client = client.api_key(key.as_str());
     }
-    if let Some(transport) = arguments.api_key_transport {
+    if let Some(transport) = arguments.server.api_key_transport {
         client = client.api_key_transport(transport.into());
     }
     if let Some(limit) = arguments.limits.timeout {
@@ -150,7 +150,8 @@ fn config(arguments: &RunArguments) -> StreamConfig {
     let mut config = StreamConfig::default()
         .stream_output(&arguments.stream_output)
         .data_output(data_output(arguments))
-        .timeouts(timeouts(&arguments.limits));
+        .timeouts(timeouts(&arguments.limits))
+        .diagnose_failures(!arguments.no_diagnosis);
     if arguments.realtime || arguments.every_frame {
         config = config.realtime_processing(arguments.realtime);
     }
@@ -201,17 +202,12 @@ fn timeouts(limits: &LimitArguments) -> Timeouts {
 }
 
 fn has_ice_servers(arguments: &RunArguments) -> bool {
-    !(arguments.ice_server.is_empty() && arguments.turn.is_empty())
+    !(arguments.ice_server.is_empty() && arguments.server.turn.is_empty())
 }
 
 fn ice_servers(arguments: &RunArguments) -> impl Iterator<Item = IceServer> {
     let open = arguments.ice_server.iter().map(IceServer::new);
-    let turn = arguments.turn.iter().map(IceServer::new);
-    let credentials = arguments.turn_user.as_ref().zip(arguments.turn_credential.as_ref());
-    open.chain(turn.map(move |server| match credentials {
-        Some((user, credential)) => server.credentials(user, credential),
-        None => server,
-    }))
+    open.chain(arguments.server.turn_servers())
 }
 
 async fn stream(

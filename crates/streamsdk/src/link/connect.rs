@@ -12,6 +12,8 @@ use super::Connector;
 use super::run::{PeerLink, Results, Ways};
 use super::server_session::ServerSession;
 use super::track::ReturnTrack;
+#[cfg(feature = "diagnose")]
+use crate::diagnosis;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::source::ConnectionRequirements;
@@ -29,6 +31,9 @@ pub(crate) struct PeerConnector {
     pub(crate) returned_output: Option<Arc<str>>,
     /// Whether STUN and TURN servers are asked for before each connection: their passwords do not last.
     pub(crate) asks_for_ice_servers: bool,
+    /// What is looked at where no connection comes about, if anything is.
+    #[cfg(feature = "diagnose")]
+    pub(crate) checkup: Option<streamsdk_diagnose::Checkup>,
 }
 
 impl Connector for PeerConnector {
@@ -49,6 +54,18 @@ impl Connector for PeerConnector {
         }
         let (connected, server_session) = attempt.connect().await?;
         self.link(connected, server_session, outputs).await
+    }
+
+    #[cfg(feature = "diagnose")]
+    async fn explain(&self, error: Error) -> Error {
+        let checkup = self.checkup.clone().filter(|_| diagnosis::is_of_use(&error));
+        let Some(checkup) = checkup else { return error };
+        let given = self.request.webrtc_config.as_ref();
+        let given = given.map(|given| given.ice_servers.clone()).unwrap_or_default();
+        let ice_servers = (!self.asks_for_ice_servers).then_some(given);
+        // It is large, and rarely made.
+        let diagnosing = Box::pin(diagnosis::of_failure(&self.endpoint, checkup, ice_servers));
+        error.diagnosed(diagnosing.await)
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) trait Connector: Send + Sync {
         &self,
         outputs: RequestedOutputs,
     ) -> impl Future<Output = Result<Self::Link, Error>> + Send;
+
+    /// The error with which it was given up to connect, with what else can be said of it.
+    fn explain(&self, error: Error) -> impl Future<Output = Error> + Send {
+        std::future::ready(error)
+    }
 }
 
 /// Says when anything last came from a link's peer.

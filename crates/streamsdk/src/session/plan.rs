@@ -106,6 +106,8 @@ impl Plan {
         let returned_output =
             context.config.frame_outputs().first().map(|name| name.as_str().into());
         let asks_for_ice_servers = !endpoint.is_local && request.webrtc_config.is_none();
+        #[cfg(feature = "diagnose")]
+        let checkup = checkup(&endpoint, &context.config);
         let connector = PeerConnector {
             endpoint,
             config: peer_config,
@@ -114,10 +116,19 @@ impl Plan {
             returns,
             returned_output,
             asks_for_ice_servers,
+            #[cfg(feature = "diagnose")]
+            checkup,
         };
         let retry = Retry::new(retry, fastrand::Rng::new());
         Ok(Self { connector, source, context, retry, frames_as_data })
     }
+}
+
+/// What is looked at where the session does not come about, if anything is.
+#[cfg(feature = "diagnose")]
+fn checkup(endpoint: &Endpoint, config: &StreamConfig) -> Option<streamsdk_diagnose::Checkup> {
+    let checkup = endpoint.checkup.clone().turn_roots(config.turn_roots.clone());
+    config.diagnose_failures.then_some(checkup)
 }
 
 /// Turns the settings into a request that lacks only the offer.

@@ -45,7 +45,7 @@ impl<C: Connector> SessionRun<C> {
                         tracing::info!(%error, ?wait, "connecting once more");
                         sleep(wait).await;
                     }
-                    _ => return Err(error),
+                    _ => return Err(self.connector.explain(error).await),
                 },
             }
         }

@@ -145,6 +145,11 @@ impl Connector for Scripts {
             None => Err(error(ErrorKind::Unreachable)),
         }
     }
+
+    async fn explain(&self, error: Error) -> Error {
+        let attempts = self.asked.lock().unwrap().len();
+        error.within(Stage::Connecting, |_| std::io::Error::other(format!("explained {attempts}")))
+    }
 }
 
 struct Source {
@@ -412,6 +417,17 @@ async fn before_the_first_link_two_failures_are_enough() {
     let fails = [Err(ErrorKind::Auth), Ok(vec![Hang])];
     let failed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), fails).await.err().unwrap();
     assert_eq!(failed.kind(), ErrorKind::Auth);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_the_last_attempt_for_a_first_link_is_explained_and_that_of_no_later_link() {
+    let fails = [Err(ErrorKind::Unreachable), Err(ErrorKind::Ice)];
+    let failed = Bed::start(AfterBreak::GoOn, RetryPolicy::forever(), fails).await.err().unwrap();
+    assert!(failed.to_string().ends_with("explained 2"), "{failed}");
+    let lost = [Ok(vec![Break])];
+    let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), lost).await.unwrap();
+    let failed = bed.run_to_the_end().await.1.unwrap();
+    assert!(failed.to_string().contains("scripted"), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]
