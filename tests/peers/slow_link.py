@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""A link between two network namespaces on which every packet takes its time.
+"""A link between two network namespaces on which every packet takes its time, or is lost.
 
-    slow_link.py MILLISECONDS NAMESPACE/DEVICE/ADDRESS NAMESPACE/DEVICE/ADDRESS
+    slow_link.py MILLISECONDS NAMESPACE/DEVICE/ADDRESS NAMESPACE/DEVICE/ADDRESS [--lost-percent NUMBER]
 
 Makes both devices (TUN), with addresses such as 10.0.0.1/24, says "up", and passes packets on until it is ended. For
 kernels without netem. Needs root.
 """
 
+import argparse
 import collections
 import fcntl
 import os
+import random
 import select
 import struct
 import subprocess
-import sys
 import time
 
 TUNSETIFF = 0x400454CA
@@ -40,7 +41,7 @@ def waiting(descriptor):
             return
 
 
-def pass_on(ends, delay):
+def pass_on(ends, delay, lost):
     under_way = collections.deque()
     while True:
         limit = max(0, under_way[0][0] - time.monotonic()) if under_way else None
@@ -48,6 +49,8 @@ def pass_on(ends, delay):
         for source in readable:
             target = ends[1 - ends.index(source)]
             for packet in waiting(source):
+                if random.random() < lost:
+                    continue
                 under_way.append((time.monotonic() + delay, target, packet))
         while under_way and under_way[0][0] <= time.monotonic():
             _, target, packet = under_way.popleft()
@@ -58,10 +61,14 @@ def pass_on(ends, delay):
 
 
 def main():
-    milliseconds, *places = sys.argv[1:]
-    ends = [end(*place.split("/", 2)) for place in places]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("milliseconds", type=float)
+    parser.add_argument("places", nargs=2)
+    parser.add_argument("--lost-percent", type=float, default=0)
+    given = parser.parse_args()
+    ends = [end(*place.split("/", 2)) for place in given.places]
     print("up", flush=True)
-    pass_on(ends, float(milliseconds) / 1000)
+    pass_on(ends, given.milliseconds / 1000, given.lost_percent / 100)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ mod clip;
 mod counts;
 mod demo;
 mod distro;
+mod doctor;
 mod interop;
+mod namespaces;
 mod network;
 mod path;
 mod peers;
@@ -44,9 +46,8 @@ enum Task {
     Path(path::Options),
     /// Streams by way of a TURN server, coturn, between network namespaces
     Turn(turn::Options),
-    /// Answers STUN at these addresses, for `path`
-    #[command(hide = true)]
-    StunServer { addresses: Vec<String> },
+    /// Has `streamsdk doctor` find what is wrong, one fault after the other, and nothing where nothing is
+    Doctor(doctor::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Runs sessions on a network and a clock that are made up
@@ -79,7 +80,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Interop(options) => interop::run(&options),
         Task::Path(options) => path::run(&options),
         Task::Turn(options) => turn::run(&options),
-        Task::StunServer { addresses } => path::serve_stun(&addresses),
+        Task::Doctor(options) => doctor::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Simulate(options) => simulate::run(&options),
         Task::Distro(options) => distro::run(&options),

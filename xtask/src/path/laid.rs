@@ -1,79 +1,93 @@
 //! A path of network namespaces: client, two routers, worker.
 
-use anyhow::{Result, bail};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
 
 use super::{Family, Hearing, NarrowLink, PathCase};
-use crate::process::{Job, Output};
+use crate::namespaces::{self, at, ip, sysctl};
+use crate::peers::{LinkEnd, lay_slow_link};
+use crate::process::{Background, Job};
 
 const ETHERNET: u32 = 1500;
-/// In the order of the path.
-const PLACES: [&str; 4] =
-    ["streamsdk-client", "streamsdk-router1", "streamsdk-router2", "streamsdk-worker"];
-const CLIENT: &str = PLACES[0];
-const ROUTERS: &[&str] = &[PLACES[1], PLACES[2]];
-const WORKER: &str = PLACES[3];
 
 /// Removed when dropped.
-pub(super) struct LaidPath {
+pub struct LaidPath {
     family: Family,
-}
-
-/// Whether this machine lets us lay a path; an error says why not.
-pub(crate) fn possible() -> Result<()> {
-    if !cfg!(target_os = "linux") {
-        bail!("only Linux has network namespaces");
-    }
-    let probe = "streamsdk-probe";
-    let made = ip(&["netns", "add", probe]);
-    if made.is_err() {
-        bail!("network namespaces need privileges and the program `ip`");
-    }
-    ip(&["netns", "delete", probe])
+    /// The namespaces in the order of the path.
+    places: [String; 4],
+    /// The client's link, if it loses packets.
+    _lossy: Option<Background>,
 }
 
 impl LaidPath {
-    pub(super) fn lay(case: &PathCase) -> Result<Self> {
+    /// The namespaces get names that begin with `name`. Logs go to `directory`.
+    pub fn lay(case: &PathCase, name: &str, directory: &Path) -> Result<Self> {
+        let places =
+            ["client", "router1", "router2", "worker"].map(|place| format!("{name}-{place}"));
         // What an interrupted run has left.
-        remove();
-        let path = Self { family: case.family };
-        for place in PLACES {
-            ip(&["netns", "add", place])?;
-            ip(&["-n", place, "link", "set", "lo", "up"])?;
+        namespaces::remove(&places);
+        let mut path = Self { family: case.family, places, _lossy: None };
+        for place in &path.places {
+            namespaces::add(place)?;
         }
-        for (link, ends) in PLACES.windows(2).enumerate() {
-            path.connect(link, ends, mtu(case, link))?;
+        for link in 0..3 {
+            if link == 0 && case.lost_percent > 0 {
+                path._lossy = Some(path.connect_badly(link, case.lost_percent, directory)?);
+            } else {
+                path.connect(link, mtu(case, link))?;
+            }
         }
         path.route()?;
         path.deafen(case.hears)?;
         Ok(path)
     }
 
-    pub(super) fn worker_host(&self) -> String {
+    fn client(&self) -> &str {
+        &self.places[0]
+    }
+
+    fn routers(&self) -> &[String] {
+        &self.places[1..3]
+    }
+
+    /// The namespace at the end of the path.
+    pub fn worker_place(&self) -> &str {
+        &self.places[3]
+    }
+
+    pub fn worker_host(&self) -> String {
         match self.family {
             Family::V4 => self.address(2, 2),
             Family::V6 => format!("[{}]", self.address(2, 2)),
         }
     }
 
-    pub(super) fn at_client(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
-        at(CLIENT, program)
+    pub fn at_client(&self, program: impl AsRef<OsStr>) -> Job {
+        at(self.client(), program)
     }
 
-    pub(super) fn at_worker(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
-        at(WORKER, program)
+    pub fn at_worker(&self, program: impl AsRef<OsStr>) -> Job {
+        at(self.worker_place(), program)
     }
 
-    pub(super) fn add_worker_address(&self, address: &str) -> Result<()> {
-        ip(&["-n", WORKER, "address", "add", &format!("{address}/24"), "dev", "link2b"])
+    pub fn add_worker_address(&self, address: &str) -> Result<()> {
+        ip(&[
+            "-n",
+            self.worker_place(),
+            "address",
+            "add",
+            &format!("{address}/24"),
+            "dev",
+            "link2b",
+        ])
     }
 
-    /// The first router drops these packets of the client's, and says nothing. `selector` is that of `ip rule`; an
-    /// empty one is nothing.
-    pub(super) fn drop_what_is(&self, selector: &[&str]) -> Result<()> {
-        if selector.is_empty() {
-            return Ok(());
-        }
-        let rule = ["-n", ROUTERS[0], self.flag(), "rule", "add", "iif", "link0b"];
+    /// The first router drops these packets of the client's, and says nothing. `selector` is that of `ip rule`.
+    pub fn drop_what_is(&self, selector: &[&str]) -> Result<()> {
+        let rule = ["-n", &self.places[1], self.flag(), "rule", "add", "iif", "link0b"];
         ip(&[&rule[..], selector, &["blackhole"]].concat())
     }
 
@@ -91,10 +105,10 @@ impl LaidPath {
         }
     }
 
-    fn connect(&self, link: usize, ends: &[&str], mtu: u32) -> Result<()> {
-        let names = [format!("link{link}a"), format!("link{link}b")];
-        let veth = ["link", "add", &names[0], "netns", ends[0], "type", "veth"];
-        ip(&[&veth[..], &["peer", "name", &names[1], "netns", ends[1]]].concat())?;
+    fn connect(&self, link: usize, mtu: u32) -> Result<()> {
+        let (names, ends) = (devices(link), &self.places[link..=link + 1]);
+        let veth = ["link", "add", &names[0], "netns", &ends[0], "type", "veth"];
+        ip(&[&veth[..], &["peer", "name", &names[1], "netns", &ends[1]]].concat())?;
         for (end, (place, name)) in ends.iter().zip(&names).enumerate() {
             ip(&["-n", place, "link", "set", name, "mtu", &mtu.to_string(), "up"])?;
             let (address, no_detection) = match self.family {
@@ -107,14 +121,30 @@ impl LaidPath {
         Ok(())
     }
 
+    fn connect_badly(
+        &self,
+        link: usize,
+        lost_percent: u32,
+        directory: &Path,
+    ) -> Result<Background> {
+        let names = devices(link);
+        let end = |end: usize| LinkEnd {
+            place: &self.places[link + end],
+            device: &names[end],
+            address: format!("{}/24", self.address(link, end + 1)),
+        };
+        lay_slow_link(Duration::ZERO, lost_percent, [end(0), end(1)], directory)
+    }
+
     fn route(&self) -> Result<()> {
-        for router in ROUTERS {
+        for router in self.routers() {
             sysctl(router, &["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"])?;
         }
         let ways = [(0, self.address(0, 2)), (1, self.address(1, 2))];
         let back = [(2, self.address(1, 1)), (3, self.address(2, 1))];
         for (place, by) in ways.iter().chain(&back) {
-            let add = ["-n", PLACES[*place], self.flag(), "route", "add", "default", "via", by];
+            let add =
+                ["-n", &self.places[*place], self.flag(), "route", "add", "default", "via", by];
             ip(&add)?;
         }
         Ok(())
@@ -124,7 +154,7 @@ impl LaidPath {
         if hearing == Hearing::Told {
             return Ok(());
         }
-        for router in ROUTERS {
+        for router in self.routers() {
             // What a router says itself, as against what it passes on, does not leave it.
             ip(&["-n", router, self.flag(), "rule", "add", "iif", "lo", "blackhole"])?;
         }
@@ -135,7 +165,7 @@ impl LaidPath {
             };
             // No memory for packets that are not whole. The low mark must not be above the high one.
             let marks = ["low", "high"].map(|mark| format!("{prefix}_{mark}_thresh=0"));
-            for place in [CLIENT, WORKER] {
+            for place in [self.client(), self.worker_place()] {
                 sysctl(place, &[&marks[0], &marks[1]])?;
             }
         }
@@ -145,8 +175,12 @@ impl LaidPath {
 
 impl Drop for LaidPath {
     fn drop(&mut self) {
-        remove();
+        namespaces::remove(&self.places);
     }
+}
+
+fn devices(link: usize) -> [String; 2] {
+    [format!("link{link}a"), format!("link{link}b")]
 }
 
 fn mtu(case: &PathCase, link: usize) -> u32 {
@@ -156,24 +190,4 @@ fn mtu(case: &PathCase, link: usize) -> u32 {
         NarrowLink::Worker => 2,
     };
     if link == narrow { case.mtu } else { ETHERNET }
-}
-
-fn remove() {
-    for place in PLACES {
-        // It may not be there.
-        let _ = ip(&["netns", "delete", place]);
-    }
-}
-
-fn at(place: &str, program: impl AsRef<std::ffi::OsStr>) -> Job {
-    Job::new("ip").args(["netns", "exec", place]).arg(program)
-}
-
-fn sysctl(place: &str, settings: &[&str]) -> Result<()> {
-    let job = at(place, "sysctl").args(["-q", "-w"]).args(settings);
-    job.output(Output::Capture).run_successfully().map(drop)
-}
-
-fn ip(arguments: &[&str]) -> Result<()> {
-    Job::new("ip").args(arguments).output(Output::Capture).run_successfully().map(drop)
 }

@@ -1,13 +1,9 @@
 //! `cargo xtask path`: sessions over paths that are narrower than an Ethernet.
 //!
 //! A path has two routers in it. The narrow link is that of the client, that between the routers, or
-//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides. What `streamsdk doctor`
-//! finds on such paths, and where routers drop packets, is looked at as well.
+//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides.
 
-mod doctor;
 mod laid;
-
-pub(crate) use self::laid::possible as namespaces_possible;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-pub use self::doctor::serve_stun;
-use self::laid::LaidPath;
+pub use self::laid::LaidPath;
 use crate::clip::Clip;
+use crate::namespaces;
 use crate::process::{Job, Output};
 use crate::steps::{Outcome, Steps};
 use crate::tally::closing_line;
@@ -31,23 +27,22 @@ pub struct Options {
     /// Use this streamsdk instead of building it
     #[arg(long, value_name = "PROGRAM")]
     cli: Option<PathBuf>,
-    /// Only what `streamsdk doctor` finds
-    #[arg(long)]
-    doctor: bool,
 }
 
 /// What a path is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PathCase {
+pub struct PathCase {
     name: &'static str,
     narrow: NarrowLink,
     mtu: u32,
     hears: Hearing,
     family: Family,
+    /// On the client's link, each way.
+    lost_percent: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NarrowLink {
+pub enum NarrowLink {
     Client,
     Middle,
     Worker,
@@ -55,7 +50,7 @@ pub(crate) enum NarrowLink {
 
 /// What ends of the path get to know about a link that is too narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hearing {
+pub enum Hearing {
     /// Routers tell them.
     Told,
     /// Nothing: packets vanish.
@@ -65,19 +60,27 @@ pub(crate) enum Hearing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
+pub enum Family {
     V4,
     V6,
 }
 
-const fn case(
+pub const fn case(
     name: &'static str,
     narrow: NarrowLink,
     mtu: u32,
     hears: Hearing,
     family: Family,
 ) -> PathCase {
-    PathCase { name, narrow, mtu, hears, family }
+    PathCase { name, narrow, mtu, hears, family, lost_percent: 0 }
+}
+
+impl PathCase {
+    /// The same, with so many of a hundred packets lost on the client's link, each way.
+    pub const fn losing(mut self, percent: u32) -> Self {
+        self.lost_percent = percent;
+        self
+    }
 }
 
 const SHORT: &[PathCase] = &[
@@ -113,9 +116,9 @@ const CLIP: Clip = Clip { width: 640, height: 480, frames: 60 };
 const START_LIMIT: Duration = Duration::from_secs(20);
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
 
-/// Whether every frame came back over every path, and every fault was found. The last line printed is the count of the paths.
+/// Whether every frame came back over every path. The last line printed is the count of the paths.
 pub fn run(options: &Options) -> Result<bool> {
-    if let Err(reason) = namespaces_possible() {
+    if let Err(reason) = namespaces::possible() {
         println!("skipped: {reason:#}");
         return Ok(true);
     }
@@ -123,20 +126,15 @@ pub fn run(options: &Options) -> Result<bool> {
     let cli = options.cli.clone().map_or_else(project::build_cli, Ok)?;
     let directory = project::work_directory("path")?;
     let mut steps = Steps::new(true);
-    for fault in doctor::FAULTS {
-        steps.take(fault.name, || doctor::examine(fault, &cli, &directory));
-    }
-    let cases = if options.doctor { Vec::new() } else { cases(options.long) };
-    if !cases.is_empty() {
-        let clip = directory.join("clip.mp4");
-        CLIP.write(&clip)?;
-        for case in &cases {
-            steps.take(case.name, || session(case, &cli, &clip, &directory));
-        }
+    let clip = directory.join("clip.mp4");
+    CLIP.write(&clip)?;
+    let cases = cases(options.long);
+    for case in &cases {
+        steps.take(case.name, || session(case, &cli, &clip, &directory));
     }
     steps.print_table();
     let failed = steps.failures().count();
-    println!("{}", closing_line(doctor::FAULTS.len() + cases.len() - failed, failed));
+    println!("{}", closing_line(cases.len() - failed, failed));
     Ok(failed == 0)
 }
 
@@ -147,7 +145,7 @@ fn cases(long: bool) -> Vec<PathCase> {
 
 /// A clip goes up, and each of its frames comes back as a picture.
 fn session(case: &PathCase, cli: &Path, clip: &Path, directory: &Path) -> Result<Outcome> {
-    let path = LaidPath::lay(case)?;
+    let path = LaidPath::lay(case, "streamsdk", directory)?;
     let listen = format!("{}:9001", path.worker_host());
     let mut worker = path
         .at_worker(cli)

@@ -1,12 +1,15 @@
 //! The programs that talk to each other: the real server, the real SDKs, and our own two.
 
 mod cli;
+mod coturn;
 mod http;
+mod http_answers;
 mod marked_clip;
 mod python_sdk;
 mod python_tracks;
 mod rtsp;
 mod server;
+mod slow_link;
 mod web_page;
 mod webcam;
 mod worker;
@@ -22,11 +25,14 @@ use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
 
 pub use cli::{CliReport, CliRun, read_frames, read_summary};
+pub use coturn::{Certificates, Coturn, CoturnPlace, TurnUsers};
+pub use http_answers::HttpAnswers;
 pub use marked_clip::{MARKED_FRAMES, write_marked_clip};
 pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
 pub use rtsp::RtspServer;
 pub use server::InferenceServer;
+pub use slow_link::{LinkEnd, lay_slow_link};
 pub use web_page::{Browser, PageRun, PageSource, install_javascript_sdk, pages_can_be_run};
 pub use webcam::encode_as_a_webcam;
 pub use worker::Worker;

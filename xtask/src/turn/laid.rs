@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::process::{Background, Job, Output};
-use crate::project;
+use crate::namespaces::{self, at, ip, sysctl};
+use crate::peers::{LinkEnd, lay_slow_link};
+use crate::process::{Background, Job};
 
 const CLIENT: &str = "streamsdk-turn-c";
 const ROUTER: &str = "streamsdk-turn-r";
@@ -14,7 +15,6 @@ const RELAY: &str = "streamsdk-turn-t";
 const WORKER: &str = "streamsdk-turn-w";
 /// Around the router.
 const PLACES: [&str; 3] = [CLIENT, RELAY, WORKER];
-const LINK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Removed when dropped.
 pub(super) struct LaidNetwork {
@@ -28,8 +28,7 @@ impl LaidNetwork {
         // What an interrupted run has left.
         remove();
         for place in PLACES.iter().chain([&ROUTER]) {
-            ip(&["netns", "add", place])?;
-            ip(&["-n", place, "link", "set", "lo", "up"])?;
+            namespaces::add(place)?;
         }
         let mut network = Self { _slow: None };
         for (link, place) in PLACES.iter().enumerate() {
@@ -40,10 +39,7 @@ impl LaidNetwork {
             }
             ip(&["-n", place, "route", "add", "default", "via", &address(link, 2)])?;
         }
-        at(ROUTER, "sysctl")
-            .args(["-q", "-w", "net.ipv4.ip_forward=1"])
-            .output(Output::Capture)
-            .run_successfully()?;
+        sysctl(ROUTER, &["net.ipv4.ip_forward=1"])?;
         Ok(network)
     }
 
@@ -65,8 +61,8 @@ impl LaidNetwork {
         at(CLIENT, program)
     }
 
-    pub(super) fn at_relay(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
-        at(RELAY, program)
+    pub(super) fn relay_place(&self) -> &'static str {
+        RELAY
     }
 
     pub(super) fn at_worker(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
@@ -108,27 +104,12 @@ fn connect_slowly(
     directory: &Path,
 ) -> Result<Background> {
     let [outer, inner] = devices(link);
-    let end =
-        |place: &str, device: &str, end| format!("{place}/{device}/{}/24", address(link, end));
-    let mut slow = Job::new(project::peers_directory().join("slow_link.py"))
-        .arg(delay.as_millis().to_string())
-        .args([end(place, &outer, 1), end(ROUTER, &inner, 2)])
-        .start(directory.join("slow_link.log"))?;
-    slow.wait_for_line("up", LINK_LIMIT)?;
-    Ok(slow)
+    let address = |end| format!("{}/24", address(link, end));
+    let outer = LinkEnd { place, device: &outer, address: address(1) };
+    let inner = LinkEnd { place: ROUTER, device: &inner, address: address(2) };
+    lay_slow_link(delay, 0, [outer, inner], directory)
 }
 
 fn remove() {
-    for place in PLACES.iter().chain([&ROUTER]) {
-        // It may not be there.
-        let _ = ip(&["netns", "delete", place]);
-    }
-}
-
-fn at(place: &str, program: impl AsRef<std::ffi::OsStr>) -> Job {
-    Job::new("ip").args(["netns", "exec", place]).arg(program)
-}
-
-fn ip(arguments: &[&str]) -> Result<()> {
-    Job::new("ip").args(arguments).output(Output::Capture).run_successfully().map(drop)
+    namespaces::remove(PLACES.iter().chain([&ROUTER]));
 }

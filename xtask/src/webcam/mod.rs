@@ -6,6 +6,7 @@
 
 mod checks;
 mod debian;
+mod doctor;
 mod errand;
 mod example;
 mod loopback;
@@ -18,10 +19,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub use self::doctor::diagnoses_beside_a_session;
+pub use self::system::System;
 use crate::counts::{Counts, closing_line};
 use crate::steps::{Outcome, Steps};
 use crate::{setup, tally};
-use system::System;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -52,7 +54,8 @@ pub fn run(options: &Options) -> Result<bool> {
     }
 }
 
-fn prepare() -> Result<System> {
+/// Everything for a virtual machine with cameras; an error says why there can be none.
+pub fn prepare() -> Result<System> {
     debian::ensure_host()?;
     setup::ensure(setup::Scope::Webcam)?;
     System::install()
