@@ -11,7 +11,9 @@ use streamsdk_protocol::output::OutputMessage;
 use streamsdk_protocol::{Limits, Redactor};
 use streamsdk_signaling::{HttpSignaling, Signaling};
 use streamsdk_tests::{drain, start, worker, worker_with};
-use streamsdk_transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
+use streamsdk_transport::{
+    Answer, Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig,
+};
 use streamsdk_worker::{Worker, WorkerConfig};
 
 /// A client of nothing but a connection: it says what it likes.
@@ -27,6 +29,82 @@ async fn connect(worker: &Worker) -> (Peer, Channel, Channel) {
     let Connected { peer, mut channels, .. } = offer.accept(&answer.unwrap().sdp).await.unwrap();
     let upload = channels.pop().unwrap();
     (peer, channels.pop().unwrap(), upload)
+}
+
+/// Addresses of nobody who takes part, and what arrives there.
+struct Strangers {
+    candidates: String,
+    sockets: Vec<std::net::UdpSocket>,
+}
+
+impl Strangers {
+    fn new(count: usize) -> Self {
+        let sockets: Vec<_> =
+            (0..count).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let candidates = sockets.iter().map(|socket| {
+            socket.set_nonblocking(true).unwrap();
+            let port = socket.local_addr().unwrap().port();
+            format!("a=candidate:1 1 udp {port} 127.0.0.1 {port} typ host\r\n")
+        });
+        Self { candidates: candidates.collect(), sockets }
+    }
+
+    /// The description with them in the place of its own candidates.
+    fn named_in(&self, sdp: &str) -> String {
+        let lines = sdp.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate:"));
+        let lines = lines.map(|line| match line.starts_with("a=mid:") {
+            true => format!("{line}{}", self.candidates),
+            false => line.to_owned(),
+        });
+        lines.collect()
+    }
+
+    /// Bytes that have arrived.
+    fn received(&self) -> usize {
+        let mut buf = [0; 2000];
+        let all = self.sockets.iter();
+        all.map(|socket| std::iter::from_fn(|| socket.recv(&mut buf).ok()).sum::<usize>()).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_that_a_client_names_get_no_more_than_three_times_its_offer() {
+    let limit = Duration::from_secs(2);
+    let worker = worker_with(WorkerConfig::default().connect_timeout(limit)).await;
+    for count in [1, 50] {
+        let config = PeerConfig::default().interfaces(Interfaces::Loopback);
+        let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
+        let strangers = Strangers::new(count);
+        let sdp = strangers.named_in(offer.sdp());
+        let size = sdp.len();
+        let workflow = WorkflowConfiguration::default().workflow_id("passthrough");
+        let request = InitRequest::new(workflow, SessionDescription::offer(sdp));
+        let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
+        signaling.exchange(request).await.unwrap();
+        offer.abandon().await;
+        let mut received = 0;
+        let watched = std::time::Instant::now();
+        while watched.elapsed() < limit {
+            received += strangers.received();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        println!("{count} strangers, {size} bytes of offer: {received} bytes");
+        assert!(received > 0 && received <= 3 * size, "{received} bytes for {size}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_that_a_server_names_get_no_more_than_three_times_its_answer() {
+    let limit = Duration::from_secs(2);
+    let config = PeerConfig::default().interfaces(Interfaces::Loopback).connect_timeout(limit);
+    let offer = Offer::create(config.clone(), &["inference"], None).await.unwrap();
+    let answer = Answer::create(config, offer.sdp(), false).await.unwrap();
+    let strangers = Strangers::new(50);
+    let sdp = strangers.named_in(answer.sdp());
+    answer.into_parts().0.abort().await;
+    offer.accept(&sdp).await.unwrap_err();
+    let received = strangers.received();
+    assert!(received > 0 && received <= 3 * sdp.len(), "{received} bytes for {}", sdp.len());
 }
 
 fn chunk(index: u32, total: u32, payload: &[u8]) -> BytesMut {

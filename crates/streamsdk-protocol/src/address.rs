@@ -36,6 +36,55 @@ pub fn is_this_machine(host: &str) -> bool {
     }
 }
 
+/// Whether `address` is that of a service that tells a cloud's machines who they are, with the keys to all they may do.
+/// Nobody has a camera, a file or a model there.
+///
+/// ```
+/// use streamsdk_protocol::address;
+///
+/// assert!(address::is_metadata("169.254.169.254".parse()?));
+/// assert!(!address::is_metadata("169.254.1.1".parse()?));
+/// # Ok::<_, std::net::AddrParseError>(())
+/// ```
+pub fn is_metadata(address: IpAddr) -> bool {
+    const SERVICES_V4: [Ipv4Addr; 3] = [
+        Ipv4Addr::new(169, 254, 169, 254),
+        // Of a task of AWS, and of Alibaba Cloud.
+        Ipv4Addr::new(169, 254, 170, 2),
+        Ipv4Addr::new(100, 100, 100, 200),
+    ];
+    const SERVICES_V6: [Ipv6Addr; 2] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    ];
+    match address {
+        IpAddr::V4(address) => SERVICES_V4.contains(&address),
+        IpAddr::V6(address) => match embedded(address) {
+            Some(embedded) => SERVICES_V4.contains(&embedded),
+            None => SERVICES_V6.contains(&address),
+        },
+    }
+}
+
+/// Whether no single machine can be at `address`: it is of a group, of everybody, of nobody, or reserved.
+///
+/// ```
+/// use streamsdk_protocol::address;
+///
+/// assert!(address::is_of_no_machine("224.0.0.1".parse()?));
+/// assert!(!address::is_of_no_machine("127.0.0.1".parse()?));
+/// # Ok::<_, std::net::AddrParseError>(())
+/// ```
+pub fn is_of_no_machine(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, ..] = address.octets();
+            first == 0 || first >= 240 || address.is_multicast()
+        }
+        IpAddr::V6(address) => address.is_unspecified() || address.is_multicast(),
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, third, _] = address.octets();
     let is_shared = first == 100 && (64..128).contains(&second);
@@ -115,6 +164,25 @@ mod tests {
             "2002:7f00:1::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn services_of_clouds_are_known_in_every_disguise() {
+        for address in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "fd00:ec2::254",
+            "169.254.170.2",
+            "100.100.100.200",
+        ] {
+            let address = address.parse().unwrap();
+            assert!(is_metadata(address) && !is_public(address), "{address}");
+        }
+        for address in ["169.254.169.253", "127.0.0.1", "fd00:ec2::253", "8.8.8.8"] {
+            assert!(!is_metadata(address.parse().unwrap()), "{address}");
         }
     }
 

@@ -4,7 +4,7 @@ use streamsdk_protocol::sdp::{Author, has_data_channels, sends_video, signed};
 use tokio::sync::mpsc;
 use webrtc::peer_connection::RTCSdpType;
 
-use crate::candidates::addresses;
+use crate::candidates::{FollowedCandidates, addresses};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
@@ -46,13 +46,16 @@ impl Answer {
             config.codecs.clear();
         }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
-        let description = remote_description(RTCSdpType::Offer, offer).map_err(unusable)?;
+        let followed = FollowedCandidates::new(&config);
+        let description =
+            remote_description(RTCSdpType::Offer, offer, &followed).map_err(unusable)?;
         let mut connection = Connection::build(&config, addresses(offer)).await?;
         let engine = Arc::clone(&connection.engine);
         let fast_timers = connection.tuning.fast_timers();
         let peer = Peer::new(&connection, Some(fast_timers));
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
+        connection.tuning.unproven.named_in(offer.len());
         let answered = async {
             engine.set_remote_description(description).await.map_err(unusable)?;
             if let Some(track) = &outgoing {

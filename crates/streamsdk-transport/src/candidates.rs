@@ -1,5 +1,12 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+
+use streamsdk_protocol::address;
+use tracing::debug;
+
+use crate::runtime::interfaces::{is_here, is_link_local, own_broadcasts};
+use crate::{Interfaces, PeerConfig};
 
 /// How many ICE candidates of each type a description has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +45,82 @@ pub(crate) fn addresses(sdp: &str) -> impl Iterator<Item = SocketAddr> {
     })
 }
 
+/// Addresses of a peer that are tried, of the many that it may name.
+const MAX_FOLLOWED: usize = 32;
+
+/// Which of a peer's candidates are followed: whoever names an address makes this side send there.
+#[derive(Debug)]
+pub(crate) struct FollowedCandidates {
+    loopback: bool,
+    link_local: bool,
+    broadcasts: Vec<IpAddr>,
+}
+
+impl FollowedCandidates {
+    pub(crate) fn new(config: &PeerConfig) -> Self {
+        let near = |is_near: fn(IpAddr) -> bool| {
+            let says = config.near_candidates;
+            says.unwrap_or_else(|| config.toward.is_none_or(|peer| is_near(peer.ip())))
+        };
+        let only_here = matches!(config.interfaces, Interfaces::Loopback | Interfaces::ThisMachine);
+        Self {
+            loopback: only_here || near(is_here),
+            link_local: near(|ip| is_here(ip) || is_link_local(ip)),
+            broadcasts: own_broadcasts(),
+        }
+    }
+
+    /// The description without the others, and without those of TCP and RTCP, which are of no use here.
+    pub(crate) fn of(&self, sdp: &str) -> String {
+        let mut followed = HashSet::new();
+        let mut in_section = HashSet::new();
+        let mut left_out = 0;
+        let mut kept = String::with_capacity(sdp.len());
+        for line in sdp.split_inclusive('\n') {
+            if line.starts_with("m=") {
+                in_section.clear();
+            }
+            let is_kept = !names_candidate(line)
+                || self.followed(line).is_some_and(|to| {
+                    if followed.len() < MAX_FOLLOWED {
+                        followed.insert(to);
+                    }
+                    followed.contains(&to) && in_section.insert(to)
+                });
+            match is_kept {
+                true => kept.push_str(line),
+                false => left_out += 1,
+            }
+        }
+        if left_out > 0 {
+            debug!(left_out, followed = followed.len(), "not all candidates are followed");
+        }
+        kept
+    }
+
+    /// Where the candidate is, if that is an address to go to.
+    fn followed(&self, line: &str) -> Option<SocketAddr> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["1", protocol, _, _, port, ..] = words.get(1..)? else { return None };
+        let to = addresses(line).next()?;
+        let ip = to.ip().to_canonical();
+        let is_near = match ip {
+            _ if ip.is_loopback() => self.loopback,
+            _ if is_link_local(ip) => self.link_local,
+            _ => true,
+        };
+        let is_udp = protocol.eq_ignore_ascii_case("udp");
+        let is_of_machine = !address::is_of_no_machine(ip) && !self.broadcasts.contains(&ip);
+        (is_udp && is_near && is_of_machine && *port != "0").then_some(to)
+    }
+}
+
+/// Whether a parser could take the line for a candidate, however oddly it is written.
+fn names_candidate(line: &str) -> bool {
+    let value = line.trim_start().strip_prefix("a=");
+    value.is_some_and(|value| value.trim_start().starts_with("candidate"))
+}
+
 impl fmt::Display for CandidateCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, server_reflexive, relay } = self;
@@ -57,6 +140,77 @@ mod tests {
             a=candidate:broken\r\n";
         let counts = CandidateCounts::of(sdp);
         assert_eq!((counts.host, counts.server_reflexive, counts.relay), (1, 1, 0));
+    }
+
+    fn candidate(ip: &str) -> String {
+        format!("a=candidate:1 1 udp 1 {ip} 9 typ host\r\n")
+    }
+
+    fn followed(config: &PeerConfig, sdp: &str) -> Vec<String> {
+        let sdp = FollowedCandidates::new(config).of(sdp);
+        addresses(&sdp).map(|address| address.ip().to_string()).collect()
+    }
+
+    fn toward(peer: &str) -> PeerConfig {
+        PeerConfig::default().toward(SocketAddr::new(peer.parse().unwrap(), 80))
+    }
+
+    #[test]
+    fn nobody_is_followed_to_what_is_no_machine() {
+        for ip in [
+            "224.0.0.1",
+            "239.255.255.250",
+            "255.255.255.255",
+            "0.0.0.0",
+            "0.1.2.3",
+            "240.0.0.1",
+            "::",
+            "ff02::1",
+            "::ffff:224.0.0.1",
+            "name.example",
+            "name.local",
+        ] {
+            let config = PeerConfig::default().near_candidates(true);
+            assert_eq!(followed(&config, &candidate(ip)), [""; 0], "{ip}");
+        }
+        for broadcast in own_broadcasts() {
+            let line = candidate(&broadcast.to_string());
+            assert_eq!(followed(&PeerConfig::default(), &line), [""; 0]);
+        }
+        let sdp = "a=candidate:1 1 udp 1 192.0.2.1 0 typ host\r\n\
+            a=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype passive\r\n\
+            a=candidate:1 2 udp 1 192.0.2.1 9 typ host\r\na=candidate:1 1 udp\r\n\
+            a= candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+        assert_eq!(FollowedCandidates::new(&PeerConfig::default()).of(sdp), "");
+    }
+
+    #[test]
+    fn a_peer_is_followed_to_loopback_and_its_link_where_it_is_there_itself() {
+        let sdp: String =
+            ["127.0.0.1", "::1", "169.254.1.1", "fe80::1", "10.0.0.1"].map(candidate).concat();
+        let cases = [
+            (PeerConfig::default(), 5),
+            (toward("127.0.0.1"), 5),
+            (toward("169.254.7.7"), 3),
+            (toward("203.0.113.7"), 1),
+            (toward("203.0.113.7").near_candidates(true), 5),
+            (PeerConfig::default().near_candidates(false), 1),
+            (PeerConfig::default().near_candidates(false).interfaces(Interfaces::Loopback), 3),
+        ];
+        for (config, count) in cases {
+            assert_eq!(followed(&config, &sdp).len(), count, "{config:?}");
+        }
+        assert_eq!(followed(&toward("203.0.113.7"), &candidate("::ffff:127.0.0.1")), [""; 0]);
+    }
+
+    #[test]
+    fn of_many_candidates_the_first_are_followed_in_every_section() {
+        let many: String = (1..=100).map(|n| candidate(&format!("192.0.2.{n}"))).collect();
+        let sdp = format!("v=0\r\nm=video 9\r\n{many}{many}m=application 9\r\n{many}");
+        assert_eq!(followed(&PeerConfig::default(), &sdp).len(), 2 * MAX_FOLLOWED);
+        let kept = FollowedCandidates::new(&PeerConfig::default()).of(&sdp);
+        assert!(kept.starts_with("v=0\r\nm=video 9\r\na=candidate:1 1 udp 1 192.0.2.1 9"));
+        assert!(!kept.contains("192.0.2.33 "), "{kept}");
     }
 
     #[test]

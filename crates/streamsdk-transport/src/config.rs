@@ -16,6 +16,7 @@ pub struct PeerConfig {
     pub(crate) network: Network,
     pub(crate) interfaces: Interfaces,
     pub(crate) toward: Option<SocketAddr>,
+    pub(crate) near_candidates: Option<bool>,
     pub(crate) narrow_path: bool,
     pub(crate) ice_servers: Vec<IceServer>,
     pub(crate) ice_transport_policy: IceTransportPolicy,
@@ -37,6 +38,7 @@ impl Default for PeerConfig {
             network: Network::default(),
             interfaces: Interfaces::All,
             toward: None,
+            near_candidates: None,
             narrow_path: false,
             ice_servers: Vec::new(),
             ice_transport_policy: IceTransportPolicy::All,
@@ -75,6 +77,17 @@ impl PeerConfig {
     /// candidates of its offer. Where nothing is known they fit an Ethernet.
     pub fn toward(mut self, toward: impl Into<Option<SocketAddr>>) -> Self {
         self.toward = toward.into();
+        self
+    }
+
+    /// Whether this side follows the peer to loopback and link-local addresses, which mean something else on every machine.
+    /// Default is none: it does unless [`PeerConfig::toward`] says that the peer is on another machine or link.
+    ///
+    /// Groups, broadcasts and what is no address of a machine are followed by nobody, and of others 32.
+    /// Whatever a peer names, until an address has answered it gets no more than three times the bytes of the
+    /// description that names it, all together, and of what has come from there.
+    pub fn near_candidates(mut self, near_candidates: impl Into<Option<bool>>) -> Self {
+        self.near_candidates = near_candidates.into();
         self
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType};
 
+use crate::candidates::FollowedCandidates;
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
@@ -43,6 +44,7 @@ struct EngineHandle {
     tuning: Arc<RuntimeTuning>,
     full_packets: FullPackets,
     dead_after: Duration,
+    followed: FollowedCandidates,
 }
 
 impl std::fmt::Debug for EngineHandle {
@@ -104,7 +106,9 @@ impl Offer {
         let sdp = connection.gathered_description(&config).await?;
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, .. } = connection;
-        let engine = EngineHandle { connection: engine, tuning, full_packets, dead_after };
+        let followed = FollowedCandidates::new(&config);
+        let engine =
+            EngineHandle { connection: engine, tuning, full_packets, dead_after, followed };
         let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);
         Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
     }
@@ -194,7 +198,9 @@ impl ConnectAttempt<'_> {
     async fn connect(&self, channels: &[Channel]) -> Result<(), ConnectError> {
         let Self { engine, answer, .. } = self;
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
-        let description = remote_description(RTCSdpType::Answer, answer).map_err(unusable)?;
+        let description = remote_description(RTCSdpType::Answer, answer, &engine.followed);
+        let description = description.map_err(unusable)?;
+        engine.tuning.unproven.named_in(answer.len());
         engine.tuning.network.hold_up(Moment::AnswerArrived).await;
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;

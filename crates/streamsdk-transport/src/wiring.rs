@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{RTCSdpType, RTCSessionDescription};
 
+use crate::candidates::FollowedCandidates;
 use crate::connection_state::ConnectionState;
 use crate::description::with_known_algorithms;
 use crate::runtime::network::Moment;
@@ -20,12 +21,13 @@ use crate::runtime::{clock, gone};
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{Video, VideoReceiver, VideoSender};
 
-/// The peer's description, for the engine.
+/// The peer's description, for the engine: with those of its candidates that are followed.
 pub(crate) fn remote_description(
     kind: RTCSdpType,
     sdp: &str,
+    followed: &FollowedCandidates,
 ) -> Result<RTCSessionDescription, webrtc::error::Error> {
-    let sdp = with_known_algorithms(sdp);
+    let sdp = with_known_algorithms(&followed.of(sdp));
     match kind {
         RTCSdpType::Offer => RTCSessionDescription::offer(sdp),
         _ => RTCSessionDescription::answer(sdp),

@@ -49,7 +49,22 @@ fn is_wanted(ip: IpAddr, interfaces: Interfaces) -> bool {
     }
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+/// Whether it is one of this machine's, or loopback.
+pub(crate) fn is_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || Network::default().addresses().contains(&ip)
+}
+
+/// Where what is sent goes to everybody on a network of this machine.
+pub(crate) fn own_broadcasts() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
+    let broadcast = |interface: if_addrs::Interface| match interface.addr {
+        if_addrs::IfAddr::V4(address) => address.broadcast.map(IpAddr::V4),
+        if_addrs::IfAddr::V6(_) => None,
+    };
+    interfaces.filter_map(broadcast).collect()
+}
+
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_unspecified(),
         IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_unspecified(),

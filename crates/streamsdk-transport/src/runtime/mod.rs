@@ -20,6 +20,7 @@
 //! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
+//! * An address that has not answered gets little, since it may be a stranger's ([`unproven`]).
 
 mod alert;
 pub(crate) mod clock;
@@ -43,6 +44,7 @@ mod sack;
 mod send_rate;
 mod socket;
 pub(crate) mod tuning;
+pub(crate) mod unproven;
 
 use std::fmt;
 use std::future::Future;

@@ -23,10 +23,12 @@ use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
 use super::send_rate::SendRateMeter;
 use super::tuning::RuntimeTuning;
+use super::unproven::Permission;
 use crate::turn::{Inbox, is_relayed};
 
 pub(crate) struct BatchedUdpSocket {
     raw: Arc<RawUdpSocket>,
+    local: SocketAddr,
     tuning: Arc<RuntimeTuning>,
     send_rate: SendRateMeter,
     recv_state: Mutex<RecvState>,
@@ -60,10 +62,12 @@ impl BatchedUdpSocket {
         send_buffer: usize,
     ) -> io::Result<Self> {
         let raw = Arc::new(RawUdpSocket::new(datagrams, peer_filter)?);
+        let local = raw.local_addr()?;
         tuning.path.add(&raw);
         let inbox = tuning.servers.is_some().then(Inbox::new);
         Ok(Self {
             raw,
+            local,
             inbox,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
@@ -192,6 +196,15 @@ impl BatchedUdpSocket {
         servers.send(inbox, destination, contents, segment_size.unwrap_or(contents.len()))
     }
 
+    /// Whether something may leave: to a server that this side has chosen, or as the peer's address allows.
+    fn permit(&self, transmit: &Transmit<'_>) -> Permission {
+        let Transmit { destination, contents, .. } = *transmit;
+        match self.is_expected(destination) {
+            true => Permission::Proven,
+            false => self.tuning.unproven.permit(self.local, destination, contents),
+        }
+    }
+
     /// Whether nothing is to be made of an error: each server is asked from each socket, and not every one has a way
     /// there.
     fn is_expected(&self, to: SocketAddr) -> bool {
@@ -237,9 +250,11 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             if self.is_kept_back(&buf[..meta.len], meta) {
                 continue;
             }
-            self.tuning.handshake.on_receive(&buf[..meta.len]);
+            let (packets, from) = (&buf[..meta.len], meta.addr);
+            self.tuning.unproven.on_receive(self.local, from, packets, meta.stride);
+            self.tuning.handshake.on_receive(packets);
             let is_alone = meta.len <= meta.stride;
-            if is_alone && self.tuning.flights.on_receive(&buf[..meta.len]) {
+            if is_alone && self.tuning.flights.on_receive(packets) {
                 continue;
             }
             if !self.tuning.path.on_receive(&buf[..meta.len], meta) {
@@ -250,13 +265,17 @@ impl AsyncUdpSocket for BatchedUdpSocket {
 
     fn poll_send(&self, cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
         if !self.raw.allows(transmit.destination.ip()) {
-            // As if it were lost on the way.
             return Poll::Ready(Ok(transmit.contents.len()));
         }
         if self.is_sent_on_stream(transmit) {
             return Poll::Ready(Ok(transmit.contents.len()));
         }
-        self.tuning.path.on_send(&self.raw, transmit);
+        match self.permit(transmit) {
+            Permission::Proven => self.tuning.path.on_send(&self.raw, transmit),
+            Permission::Unproven => {}
+            // As if it were lost on the way.
+            Permission::Refused => return Poll::Ready(Ok(transmit.contents.len())),
+        }
         self.tuning.handshake.on_send(transmit.contents);
         self.tuning.flights.on_send(&self.raw, transmit);
         self.tuning.close_notify.on_send(&self.raw, transmit);
