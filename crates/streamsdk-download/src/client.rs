@@ -9,12 +9,13 @@ use reqwest::{Client, Proxy, redirect, retry};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
-use streamsdk_protocol::{address, redact_url};
+use streamsdk_protocol::address::{self, Reach};
+use streamsdk_protocol::redact_url;
 use url::Url;
 
 use crate::DownloadError;
 use crate::policy::Policy;
-use crate::resolver::PublicResolver;
+use crate::resolver::CheckingResolver;
 
 /// A wrong address should not be waited for as long as a slow server.
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(30);
@@ -38,7 +39,7 @@ pub(crate) fn for_request(
         .pool_max_idle_per_host(0);
     match proxy {
         Some(proxy) => {
-            if !policy.private_addresses {
+            if policy.reach == Reach::Public {
                 tracing::warn!(
                     url = redact_url(url.as_str()),
                     "a proxy looks the name up: whether it leads to a private address is not checked"
@@ -46,8 +47,7 @@ pub(crate) fn for_request(
             }
             builder = builder.proxy(as_reqwest_has_it(&proxy)?);
         }
-        None if !policy.private_addresses => builder = builder.dns_resolver(PublicResolver),
-        None => {}
+        None => builder = builder.dns_resolver(CheckingResolver(policy.reach)),
     }
     builder.build().map_err(|error| DownloadError::client(error.without_url()))
 }

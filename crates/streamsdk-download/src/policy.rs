@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 
-use streamsdk_protocol::{address, redact_url};
+use streamsdk_protocol::address::Reach;
+use streamsdk_protocol::redact_url;
 use url::{Host, Url};
 
 use crate::environment::Environment;
@@ -37,7 +38,7 @@ pub(crate) struct Policy {
     allowed: Option<Vec<String>>,
     blocked: Vec<String>,
     checks_redirects: bool,
-    pub(crate) private_addresses: bool,
+    pub(crate) reach: Reach,
 }
 
 /// What the caller said, which is stronger than the environment.
@@ -63,7 +64,10 @@ impl Policy {
                 .list("BLACKLISTED_DESTINATIONS_FOR_URL_INPUT")?
                 .unwrap_or_default(),
             checks_redirects: environment.flag("VALIDATE_IMAGE_URL_REDIRECTS")?.unwrap_or(true),
-            private_addresses: overrides.private_addresses.or(private_addresses).unwrap_or(false),
+            reach: match overrides.private_addresses.or(private_addresses) {
+                Some(true) => Reach::Private,
+                _ => Reach::Public,
+            },
         })
     }
 
@@ -124,10 +128,9 @@ impl Policy {
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
-        if self.private_addresses || address::is_public(address) {
-            Ok(())
-        } else {
-            Err(DownloadRefusal::PrivateAddress { address })
+        match self.reach.allows(address) {
+            true => Ok(()),
+            false => Err(DownloadRefusal::PrivateAddress { address }),
         }
     }
 }
@@ -216,6 +219,7 @@ mod tests {
         let private = "https://10.0.0.1/a.mp4";
         let open = policy(&[("ALLOW_URL_TO_NON_GLOBAL_ADDRESSES", "true")]);
         assert_eq!(refusal(&open, private), None);
+        assert!(refusal(&open, "http://169.254.169.254/latest").is_some());
         let strict = PolicyOverrides { private_addresses: Some(false), ..Default::default() };
         let strict = policy_but(strict, &[("ALLOW_URL_TO_NON_GLOBAL_ADDRESSES", "true")]);
         assert!(refusal(&strict, private).is_some());

@@ -2,6 +2,33 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// How far one goes for somebody else, who names an address or a name that leads to it.
+///
+/// ```
+/// use streamsdk_protocol::address::Reach;
+///
+/// assert!(Reach::Private.allows("10.0.0.1".parse()?) && !Reach::Public.allows("10.0.0.1".parse()?));
+/// assert!(!Reach::Private.allows("169.254.169.254".parse()?));
+/// # Ok::<_, std::net::AddrParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To what is open to everybody: see [`is_public`].
+    Public,
+    /// To this machine and its networks as well, but never to where keys are given away ([`is_metadata`]).
+    Private,
+}
+
+impl Reach {
+    /// Whether `address` may be connected to.
+    pub fn allows(self, address: IpAddr) -> bool {
+        match self {
+            Self::Public => is_public(address),
+            Self::Private => !is_metadata(address) && !is_of_no_machine(address),
+        }
+    }
+}
+
 /// Whether `address` is of the public Internet, so that what answers there is open to everybody.
 ///
 /// Not public are this machine, private networks, what reaches only the next link, groups, and what is
