@@ -208,7 +208,7 @@ async fn an_upload_of_pings_and_repeated_parts_is_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_acks_no_more_is_told_the_end() {
-    let config = WorkerConfig::default().progress_timeout(Duration::from_millis(500));
+    let config = WorkerConfig::default().ack_timeout(Duration::from_millis(500));
     let worker = worker_with(config).await;
     let (_peer, mut inference, upload) = connect(&worker).await;
     inference.send_text("{\"ack\": 1}").await.unwrap();
@@ -221,6 +221,114 @@ async fn a_client_that_acks_no_more_is_told_the_end() {
     let message = final_message(&mut inference).await;
     assert_eq!(message.termination_reason.as_deref(), Some("client_stalled"));
     assert!(message.errors[0].contains("acknowledged no frame"), "{:?}", message.errors);
+}
+
+/// What is said last while a client sends something again and again.
+async fn told_while_sending(
+    inference: &mut Channel,
+    upload: &Channel,
+    mut next: impl FnMut() -> BytesMut,
+) -> OutputMessage {
+    let sending = async {
+        loop {
+            // Once the worker has left nothing is taken any more.
+            if upload.send(next()).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        message = final_message(inference) => message,
+        () = sending => unreachable!(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_trickles_is_ended() {
+    let config = WorkerConfig::default().min_upload(1 << 20, Duration::from_millis(500));
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    let mut index = 0;
+    let trickle = || {
+        index += 1;
+        chunk(index - 1, 4000, b"x")
+    };
+    let message = told_while_sending(&mut inference, &upload, trickle).await;
+    assert_eq!(message.termination_reason.as_deref(), Some("upload_failed"));
+    assert!(message.errors[0].contains("slower than"), "{:?}", message.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pings_for_ever_is_ended_with_its_session() {
+    let config = WorkerConfig::default().session_timeout(Duration::from_millis(500));
+    let worker = worker_with(config).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    let ping = || BytesMut::from("p");
+    let message = told_while_sending(&mut inference, &upload, ping).await;
+    assert_eq!(message.termination_reason.as_deref(), Some("timeout_reached"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_all_sessions_share_the_disk() {
+    let worker = worker_with(WorkerConfig::default().upload_disk(80_000)).await;
+    let (first, _first_inference, first_upload) = connect(&worker).await;
+    let (_peer, mut inference, upload) = connect(&worker).await;
+    first_upload.send(chunk(0, 100, &[0; 49_152])).await.unwrap();
+    // An echo says that what came before it has been taken.
+    let mut first_upload = first_upload;
+    first_upload.send(BytesMut::from("p")).await.unwrap();
+    first_upload.recv().await.unwrap();
+    let mut index = 0;
+    let parts = || {
+        index += 1;
+        chunk(index - 1, 100, &[0; 49_152])
+    };
+    let message = told_while_sending(&mut inference, &upload, parts).await;
+    assert!(message.errors[0].contains("all uploads together"), "{:?}", message.errors);
+    first.abort().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_that_nobody_follows_do_not_keep_others_out() {
+    let config = WorkerConfig::default().max_sessions(2);
+    let worker = worker_with(config).await;
+    let abandoned = async || {
+        let config = PeerConfig::default().interfaces(Interfaces::Loopback);
+        let offer = Offer::create(config, &["inference", "video_upload"], None).await.unwrap();
+        let workflow = WorkflowConfiguration::default().workflow_id("passthrough");
+        let request = InitRequest::new(workflow, SessionDescription::offer(offer.sdp()));
+        let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
+        let answered = signaling.exchange(request).await.is_ok();
+        offer.abandon().await;
+        answered
+    };
+    assert!(abandoned().await);
+    // The other place is for others, and they have it while the first is still waited for.
+    assert!(!abandoned().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_come_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let config = WorkerConfig::default().request_timeout(Duration::from_millis(300));
+    let worker = worker_with(config).await;
+    let address = worker.address();
+    for (begun, answer) in [
+        ("", ""),
+        ("POST /initialise_webrtc_worker HTTP/1.1\r\nhost: x\r\nx-slow: ", ""),
+        (
+            "POST /initialise_webrtc_worker HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{",
+            "HTTP/1.1 408",
+        ),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answered = String::new();
+        let read = stream.read_to_string(&mut answered);
+        let read = tokio::time::timeout(streamsdk_tests::MAX_WAIT, read).await.unwrap();
+        assert!(read.is_ok() && answered.starts_with(answer), "{begun}: {read:?} {answered}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

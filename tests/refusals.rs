@@ -206,7 +206,7 @@ async fn a_session_without_a_workflow_is_a_config_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn web_pages_may_ask_unless_the_worker_is_told_otherwise() {
+async fn web_pages_may_ask_where_the_worker_is_told_so() {
     let preflight = async |origins: &[&str]| {
         let config = WorkerConfig::default().allowed_origins(origins.iter().copied());
         let worker = worker_with(config).await;
@@ -219,4 +219,22 @@ async fn web_pages_may_ask_unless_the_worker_is_told_otherwise() {
     let one = preflight(&["http://page.example", "not an origin\n"]).await;
     assert!(one.contains("access-control-allow-origin: http://page.example"), "{one}");
     assert!(!preflight(&["http://other.example"]).await.contains("allow-origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_this_machine_may_ask_a_worker_on_loopback_and_others_open_no_session() {
+    let worker = worker_with(WorkerConfig::default()).await;
+    let url = format!("{}/initialise_webrtc_worker", worker.url());
+    for (origin, status) in [
+        ("origin: http://localhost:5173\r\n", 422),
+        ("origin: https://evil.example\r\n", 403),
+        ("origin: null\r\n", 403),
+        ("", 422),
+    ] {
+        // As a form may send it, about which no browser asks first.
+        let headers = format!("{origin}content-type: text/plain\r\n");
+        let answer = streamsdk_tests::http("POST", &url, &headers, b"{}".to_vec()).await;
+        assert_eq!(answer.status, status, "{origin}{}", answer.text);
+        assert_eq!(answer.text.contains("allow-origin"), origin.contains("localhost"), "{origin}");
+    }
 }

@@ -6,6 +6,8 @@
 //! workflow.
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
+use std::net::SocketAddr;
+
 use anyhow::bail;
 use axum::Router;
 use axum::routing::get;
@@ -49,7 +51,9 @@ async fn main() -> anyhow::Result<()> {
     let stopped = async {
         let _ = tokio::signal::ctrl_c().await;
     };
-    axum::serve(listener, application).with_graceful_shutdown(stopped).await?;
+    // So that the worker knows where its clients are.
+    let service = application.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stopped).await?;
     // Clients that are still there are told.
     worker.shutdown().await;
     println!("stopped");

@@ -1,12 +1,16 @@
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use streamsdk_protocol::address::Reach;
 use streamsdk_protocol::sdp::Author;
 use streamsdk_protocol::{ApiKey, Limits};
 use streamsdk_transport::{Interfaces, PeerConfig, VideoCodec};
 
 use crate::Processors;
+use crate::origins::Unlisted;
+use crate::session::UploadRate;
 
 /// How a worker behaves.
 #[derive(Debug, Clone)]
@@ -14,14 +18,21 @@ use crate::Processors;
 pub struct WorkerConfig {
     pub(crate) processors: Processors,
     pub(crate) max_sessions: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) request_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) interfaces: Option<Interfaces>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) token: Option<ApiKey>,
-    pub(crate) allow_private_sources: bool,
+    pub(crate) unlisted_origins: Unlisted,
+    pub(crate) allow_private_sources: Option<bool>,
     pub(crate) connect_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) progress_timeout: Duration,
+    pub(crate) min_upload: UploadRate,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) session_timeout: Duration,
+    pub(crate) upload_disk: u64,
     pub(crate) dead_after: Duration,
     pub(crate) source_timeout: Duration,
     pub(crate) max_wait: Duration,
@@ -35,14 +46,21 @@ impl Default for WorkerConfig {
         Self {
             processors: Processors::builtin(),
             max_sessions: 16,
+            max_connections: 256,
+            request_timeout: Duration::from_secs(30),
             limits: Limits::default(),
             interfaces: None,
-            allowed_origins: vec!["*".to_owned()],
+            allowed_origins: Vec::new(),
+            unlisted_origins: Unlisted::OfSameServer,
             token: None,
-            allow_private_sources: true,
+            allow_private_sources: None,
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             progress_timeout: Duration::from_secs(10 * 60),
+            min_upload: UploadRate { bytes: 480_000, per: Duration::from_secs(60) },
+            ack_timeout: Duration::from_secs(5 * 60),
+            session_timeout: Duration::from_secs(24 * 3600),
+            upload_disk: 32 << 30,
             dead_after: Duration::from_secs(15),
             source_timeout: Duration::from_secs(5),
             max_wait: Duration::from_secs(2),
@@ -60,9 +78,27 @@ impl WorkerConfig {
         self
     }
 
-    /// Most sessions at a time; more are refused with status 429. Default is 16.
+    /// Most sessions at a time; more are refused with status 429, after two seconds in which one may end. Default is 16.
+    ///
+    /// Of these no more than half wait for clients of one address to connect (of one /64 of IPv6). When all are taken, a
+    /// client that has not connected for five seconds gives way to another.
     pub fn max_sessions(mut self, max_sessions: usize) -> Self {
         self.max_sessions = max_sessions;
+        self
+    }
+
+    /// Most connections of HTTP at a time. Default is 256. When there is one more, the client that has said nothing for
+    /// the longest time loses its own; who waits for an answer keeps it.
+    ///
+    /// A process usually may have 1024 descriptors, and a session takes some, too.
+    pub fn max_connections(mut self, max_connections: usize) -> Self {
+        self.max_connections = max_connections;
+        self
+    }
+
+    /// How long the header of a request may take, with the pause before it, and then its body. Default is 30 s.
+    pub fn request_timeout(mut self, request_timeout: Duration) -> Self {
+        self.request_timeout = request_timeout;
         self
     }
 
@@ -84,8 +120,12 @@ impl WorkerConfig {
         self
     }
 
-    /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all.
-    /// Default is `*`, as the real server has it. Programs are not affected.
+    /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all. Programs are not
+    /// affected. Default is none, unlike the real server, but for the pages of this machine with a worker that listens on
+    /// a loopback address, and the pages of its own server with an [`EmbeddedWorker`](crate::EmbeddedWorker).
+    ///
+    /// Pages of other origins are refused with status 403, since a browser asks for many a page before it knows whether
+    /// the page may read the answer.
     pub fn allowed_origins(
         mut self,
         allowed_origins: impl IntoIterator<Item: Into<String>>,
@@ -101,13 +141,14 @@ impl WorkerConfig {
         self
     }
 
-    /// Whether cameras are pulled that are at a loopback, private or link-local address. Default is
-    /// `true`, since most cameras are in one's own network.
+    /// Whether cameras are pulled that are at a loopback, private or link-local address. Default is `true` for a worker
+    /// that listens on a loopback address, whose clients reach those themselves, and `false` otherwise, also for an
+    /// [`EmbeddedWorker`](crate::EmbeddedWorker). The metadata services of clouds are never asked.
     ///
-    /// Without it, names are looked up before they are connected to; a camera's server that sends on to
-    /// another address is not noticed. Where clients are strangers, give the worker a network of its own.
-    pub fn allow_private_sources(mut self, allow_private_sources: bool) -> Self {
-        self.allow_private_sources = allow_private_sources;
+    /// Names are looked up before they are connected to, and once more by whoever connects; a camera's server that sends
+    /// on to another address is not noticed. Where clients are strangers, give the worker a network of its own.
+    pub fn allow_private_sources(mut self, allow_private_sources: impl Into<Option<bool>>) -> Self {
+        self.allow_private_sources = allow_private_sources.into();
         self
     }
 
@@ -124,15 +165,45 @@ impl WorkerConfig {
         self
     }
 
-    /// How long a client that is alive may get no further: an upload without a new part, a frame without
-    /// the ack that it waits for, a result that the client does not take. Nothing else starts it anew, be
-    /// it pings, repeated parts or other messages. Then the session ends, with the reason `upload_failed`
-    /// or `client_stalled` where the client can still be told. Default is 10 min.
+    /// How long a client that is alive may get no further: an upload without a new part, a result that the client does
+    /// not take. Nothing else starts it anew, be it pings, repeated parts or other messages. Then the session ends, with
+    /// the reason `upload_failed` where the client can still be told. Default is 10 min.
     ///
-    /// A caller that pauses holds back the acks of a lossless session, and a camera or a webcam that
-    /// sends no frame is waited for as long as the connection stands.
+    /// A camera or a webcam that sends no frame is waited for as long as the connection stands.
     pub fn progress_timeout(mut self, progress_timeout: Duration) -> Self {
         self.progress_timeout = progress_timeout;
+        self
+    }
+
+    /// How much of an upload has to come in each `per`, one after the other; a slow disk of the worker's does not count.
+    /// Where less comes the session ends with the reason `upload_failed`. Default is 480 kB in 60 s, a sixth of what the
+    /// slowest networks of phones carry; 0 bytes are always enough.
+    pub fn min_upload(mut self, bytes: u64, per: Duration) -> Self {
+        self.min_upload = UploadRate { bytes, per };
+        self
+    }
+
+    /// How long a frame may wait for the ack without which it is not made, whatever else the client says. Then the
+    /// session ends with the reason `client_stalled`. Default is 5 min.
+    ///
+    /// A caller that pauses holds back the acks of a lossless session.
+    pub fn ack_timeout(mut self, ack_timeout: Duration) -> Self {
+        self.ack_timeout = ack_timeout;
+        self
+    }
+
+    /// How long a session may last in all, from when its channels are open. Then it ends with the reason
+    /// `timeout_reached`, as it does at a limit of the client's own (`processing_timeout`). Default is 24 h.
+    pub fn session_timeout(mut self, session_timeout: Duration) -> Self {
+        self.session_timeout = session_timeout;
+        self
+    }
+
+    /// Most bytes that the uploads of all sessions may take on the disk together, each until its session has ended.
+    /// One that finds no more room ends with the reason `upload_failed`. Default is 32 GiB. How large one may be:
+    /// [`Limits::upload_bytes`].
+    pub fn upload_disk(mut self, bytes: u64) -> Self {
+        self.upload_disk = bytes;
         self
     }
 
@@ -230,8 +301,17 @@ impl FromStr for Gzip {
 }
 
 impl WorkerConfig {
-    pub(crate) fn peer(&self) -> PeerConfig {
+    /// Where cameras may be.
+    pub(crate) fn reach(&self) -> Reach {
+        if self.allow_private_sources == Some(true) { Reach::Private } else { Reach::Public }
+    }
+
+    /// How the peer of a client connects that is at this address.
+    pub(crate) fn peer(&self, client: Option<SocketAddr>) -> PeerConfig {
         PeerConfig::default()
+            .toward(client)
+            // A stranger's loopback is this machine.
+            .near_candidates(client.is_none().then_some(false))
             .interfaces(self.interfaces.unwrap_or(Interfaces::All))
             .connect_timeout(self.connect_timeout)
             .dead_after(self.dead_after)

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -62,6 +64,24 @@ impl ErrorResponse {
     pub(crate) fn busy(limit: usize) -> Self {
         let message = format!("All {limit} sessions of this worker are in use.");
         Self::typed(StatusCode::TOO_MANY_REQUESTS, "WorkerSessionQuotaError", message)
+    }
+
+    /// The page that asks may not use the worker.
+    pub(crate) fn foreign_page() -> Self {
+        let message = "This worker is not for pages of this origin.";
+        Self::typed(StatusCode::FORBIDDEN, "WorkerOriginError", message)
+    }
+
+    /// The request took longer than it may.
+    pub(crate) fn late(limit: Duration) -> Self {
+        let message = format!("The request was not whole after {limit:?}.");
+        Self::typed(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutError", message)
+    }
+
+    /// The request is larger than it may be, or broke off.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let message = format!("The request is of more than {limit} bytes, or was cut off.");
+        Self::typed(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeError", message)
     }
 
     /// A field of the request that is missing or of the wrong type. Unlike the real server this does

@@ -8,6 +8,7 @@ use streamsdk_protocol::sdp;
 
 use crate::WorkerConfig;
 use crate::error_response::ErrorResponse;
+use crate::json_size::is_of_too_many_values;
 use crate::processor::SessionRequest;
 use crate::source_plan::SourcePlan;
 use crate::workflow::{DataSelection, ResolvedWorkflow, Selection, StreamOutput};
@@ -97,6 +98,10 @@ impl SessionPlan {
 fn parse(body: &[u8]) -> Result<InitRequest, ErrorResponse> {
     if body.is_empty() {
         return Err(ErrorResponse::field("missing", vec!["body".into()], "Field required"));
+    }
+    if is_of_too_many_values(body) {
+        let message = "The request is of too many values";
+        return Err(ErrorResponse::field("too_long", vec!["body".into()], message));
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         ErrorResponse::field(

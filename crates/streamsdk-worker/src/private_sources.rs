@@ -4,21 +4,26 @@
 //! second time, or sends on to another address, is not noticed. Strangers are kept out of a network by
 //! the network.
 
-use streamsdk_protocol::address;
+use streamsdk_protocol::address::Reach;
 
 use crate::error_response::ErrorResponse;
 
-/// Refuses a camera whose name leads to a private address, to this machine, or nowhere.
-pub(crate) async fn refuse(url: &str) -> Result<(), ErrorResponse> {
-    // The reason does not say what the name leads to: that is not for strangers to find out.
+/// Refuses a camera whose name leads to where the worker does not go. Where it goes to private networks, a name that leads
+/// nowhere is left to whoever connects.
+pub(crate) async fn check(url: &str, reach: Reach) -> Result<(), ErrorResponse> {
+    // One answer for all: what a name leads to is not for strangers to find out.
     let refused =
         || ErrorResponse::configuration("This worker does not pull cameras of private networks.");
     let host = host_of(url).ok_or_else(refused)?;
-    let mut addresses = tokio::net::lookup_host((host, 0)).await.map_err(|_| refused())?.peekable();
-    if addresses.peek().is_none() || addresses.any(|address| !address::is_public(address.ip())) {
-        return Err(refused());
+    let found: Vec<_> = match tokio::net::lookup_host((host, 0)).await {
+        Ok(found) => found.collect(),
+        Err(_) if reach == Reach::Private => return Ok(()),
+        Err(_) => return Err(refused()),
+    };
+    match !found.is_empty() && found.iter().all(|address| reach.allows(address.ip())) {
+        true => Ok(()),
+        false => Err(refused()),
     }
-    Ok(())
 }
 
 /// The host, found as FFmpeg finds it: behind the last `@` of what comes before the path.
@@ -55,8 +60,27 @@ mod tests {
     async fn what_leads_here_or_nowhere_is_refused() {
         for url in ["rtsp://127.1/a", "http://localhost:1/", "rtsp:///a", "http://no.such.invalid/"]
         {
-            assert!(refuse(url).await.is_err(), "{url}");
+            assert!(check(url, Reach::Public).await.is_err(), "{url}");
         }
-        assert!(refuse("rtsp://8.8.8.8/1").await.is_ok());
+        assert!(check("rtsp://8.8.8.8/1", Reach::Public).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_led_to_what_gives_keys_away_and_every_refusal_is_the_same() {
+        let refused = check("http://127.0.0.1/", Reach::Public).await.unwrap_err();
+        for url in [
+            "http://169.254.169.254/latest",
+            "http://2852039166/latest",
+            "http://[fd00:ec2::254]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://0.0.0.0/",
+        ] {
+            for reach in [Reach::Public, Reach::Private] {
+                assert_eq!(check(url, reach).await, Err(refused.clone()), "{url}");
+            }
+        }
+        for url in ["rtsp://127.0.0.1/1", "rtsp://10.0.0.1/1", "rtsp://no.such.invalid/1"] {
+            assert_eq!(check(url, Reach::Private).await, Ok(()), "{url}");
+        }
     }
 }

@@ -1,14 +1,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, ServiceExt, http::header};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use streamsdk_capture::{NetworkStream, StopHandle};
 use streamsdk_protocol::INIT_PATH;
@@ -16,25 +14,22 @@ use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
-use tower_http::normalize_path::NormalizePath;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::WorkerConfig;
 use crate::access;
 use crate::config::codecs;
 use crate::error_response::ErrorResponse;
+use crate::http::{HttpServer, OpenConnection, read_body};
 use crate::init::SessionPlan;
+use crate::origins::{self, AllowedOrigins, Unlisted};
+use crate::places::Places;
 use crate::private_sources;
-use crate::session::{self, ActiveProcessor, StopOnDrop, WorkerSession};
+use crate::session::{self, ActiveProcessor, SessionMeans, StopOnDrop, UploadDisk, WorkerSession};
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
-
-/// Largest init request: a workflow with everything in it is far smaller.
-const MAX_REQUEST_BYTES: usize = 8 << 20;
 
 /// Decoded frames of a camera that a lossless session keeps before it loses some: a second of 1080p.
 const MAX_KEPT_BYTES: usize = 96 << 20;
@@ -74,21 +69,26 @@ impl Worker {
     pub fn start_on(listener: TcpListener, mut config: WorkerConfig) -> Result<Self, StartError> {
         let failed = |error| StartError { address: "the given listener".to_owned(), error };
         let address = listener.local_addr().map_err(failed)?;
-        config.interfaces.get_or_insert(match address.ip().is_loopback() {
+        let is_loopback = address.ip().is_loopback();
+        config.interfaces.get_or_insert(match is_loopback {
             true => Interfaces::ThisMachine,
             false => Interfaces::All,
         });
+        config.allow_private_sources.get_or_insert(is_loopback);
+        config.unlisted_origins = match is_loopback {
+            true => Unlisted::OfThisMachine,
+            false => Unlisted::None,
+        };
         let embedded = EmbeddedWorker::new(config);
-        // Clients put a slash and the path behind their URL, which may end in a slash itself.
-        let service = NormalizePath::trim_trailing_slash(embedded.router());
-        let service = ServiceExt::<Request>::into_make_service(service);
-        let stop = embedded.endpoint.stop.clone().cancelled_owned();
-        let serve = axum::serve(listener, service).with_graceful_shutdown(stop);
-        embedded.endpoint.tasks.spawn(async move {
-            if let Err(error) = serve.await {
-                warn!(%error, "the worker stopped listening");
-            }
-        });
+        let WorkerEndpoint { config, stop, tasks, .. } = &*embedded.endpoint;
+        let server = HttpServer {
+            router: embedded.router(),
+            max_connections: config.max_connections,
+            header_timeout: config.request_timeout,
+            stop: stop.clone(),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(server.serve(listener));
         info!(%address, "worker is listening");
         Ok(Self { address, embedded })
     }
@@ -113,7 +113,16 @@ impl Worker {
 /// A worker without a server of its own, for a web application that has one. Ends its sessions when it is dropped;
 /// [`EmbeddedWorker::shutdown`] also waits.
 ///
+/// What a client does before its request has come to the router is a matter of the application's server: a limit on
+/// connections and on the time that the header of a request takes, which [`Worker`] has and `axum::serve` has not, and
+/// TLS. The router limits how large a request may be and how long its body may take.
+///
+/// Serve it with axum's `into_make_service_with_connect_info::<SocketAddr>()`, as here, or the worker does not know where
+/// its clients are: then none of them is followed to a loopback or link-local address.
+///
 /// ```no_run
+/// use std::net::SocketAddr;
+///
 /// use axum::Router;
 /// use axum::routing::get;
 /// use streamsdk_worker::{EmbeddedWorker, WorkerConfig};
@@ -124,7 +133,8 @@ impl Worker {
 ///     .route("/", get(|| async { "an application" }))
 ///     .nest("/inference", worker.router()); // clients take the URL http://…/inference
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-/// axum::serve(listener, application).await?;
+/// let service = application.into_make_service_with_connect_info::<SocketAddr>();
+/// axum::serve(listener, service).await?;
 /// worker.shutdown().await;
 /// # Ok(())
 /// # }
@@ -139,7 +149,8 @@ impl EmbeddedWorker {
     pub fn new(config: WorkerConfig) -> Self {
         session::remove_orphans();
         let endpoint = WorkerEndpoint {
-            sessions: Arc::new(Semaphore::new(config.max_sessions)),
+            places: Places::new(config.max_sessions),
+            disk: Arc::new(UploadDisk::new(config.upload_disk)),
             config: Arc::new(config),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -176,34 +187,25 @@ impl std::fmt::Debug for EmbeddedWorker {
 
 struct WorkerEndpoint {
     config: Arc<WorkerConfig>,
-    sessions: Arc<Semaphore>,
+    places: Places,
+    disk: Arc<UploadDisk>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 fn router(endpoint: Arc<WorkerEndpoint>) -> Router {
-    let cors = cors(&endpoint.config.allowed_origins);
+    let WorkerConfig { allowed_origins, unlisted_origins, .. } = &*endpoint.config;
+    let origins = Arc::new(AllowedOrigins::new(allowed_origins.clone(), *unlisted_origins));
+    let cors = origins.cors();
     let token = from_fn_with_state(Arc::clone(&endpoint.config), access::require_token);
+    let origin = from_fn_with_state(origins, origins::refuse_strangers);
     Router::new()
-        .route(&format!("/{INIT_PATH}"), post(initialise).route_layer(token))
+        .route(&format!("/{INIT_PATH}"), post(initialise).route_layer(token).route_layer(origin))
         .route("/info", get(about))
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(cors)
         .with_state(endpoint)
-}
-
-/// Lets web pages of these origins use the worker. An origin that cannot be one is left out.
-fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok()))
-    };
-    // A wildcard would not stand for `Authorization`, which a worker with a token needs.
-    let headers = AllowHeaders::mirror_request();
-    CorsLayer::new().allow_origin(allowed).allow_methods(Any).allow_headers(headers)
 }
 
 async fn about() -> impl IntoResponse {
@@ -218,28 +220,44 @@ async fn elsewhere(method: Method) -> ErrorResponse {
     })
 }
 
-async fn initialise(State(endpoint): State<Arc<WorkerEndpoint>>, body: Bytes) -> Response {
-    match endpoint.open_session(&body).await {
+async fn initialise(
+    State(endpoint): State<Arc<WorkerEndpoint>>,
+    connection: Option<Extension<Arc<OpenConnection>>>,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    request: Request,
+) -> Response {
+    let answered = async {
+        let body = read_body(request.into_body(), endpoint.config.request_timeout).await?;
+        let _owed = connection.as_ref().map(|Extension(connection)| connection.owe_answer());
+        let client = from.map(|Extension(ConnectInfo(address))| address);
+        endpoint.open_session(&body, client).await
+    };
+    match answered.await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
         Err(error_response) => error_response.into_response(),
     }
 }
 
 impl WorkerEndpoint {
-    async fn open_session(&self, body: &[u8]) -> Result<InitResponse, ErrorResponse> {
+    /// `client` is where the request has come from, if that is known.
+    async fn open_session(
+        &self,
+        body: &[u8],
+        client: Option<SocketAddr>,
+    ) -> Result<InitResponse, ErrorResponse> {
         if self.stop.is_cancelled() {
             return Err(ErrorResponse::internal("The worker is shutting down."));
         }
         let mut plan = SessionPlan::read(body, &self.config)?;
-        let place = Arc::clone(&self.sessions)
-            .try_acquire_owned()
-            .map_err(|_| ErrorResponse::busy(self.config.max_sessions))?;
+        let taken = self.places.take(client.map(|client| client.ip())).await;
+        let (place, connecting) =
+            taken.ok_or_else(|| ErrorResponse::busy(self.config.max_sessions))?;
         let entry = plan.workflow.processor.clone();
         let processor = ActiveProcessor::create(entry, plan.request(), place, &self.tasks).await?;
         let camera = self.open_camera(&plan).await?;
         let offer = std::mem::take(&mut plan.offer);
         let returns_video = plan.stream != StreamOutput::None && !codecs().is_empty();
-        let answer = Answer::create(self.config.peer(), &offer, returns_video).await;
+        let answer = Answer::create(self.config.peer(client), &offer, returns_video).await;
         let answer = answer.map_err(|error| match error {
             AnswerError::UnusableOffer(_) => {
                 ErrorResponse::configuration(format!("The offer cannot be used: {error}."))
@@ -248,9 +266,12 @@ impl WorkerEndpoint {
         })?;
         let response = InitResponse::answer(answer.sdp());
         let (peer, channels, video) = answer.into_parts();
-        let (config, stop) = (Arc::clone(&self.config), self.stop.child_token());
-        match WorkerSession::new(plan, processor, config, peer.clone(), video, camera, stop) {
+        let config = Arc::clone(&self.config);
+        let (disk, stop) = (Arc::clone(&self.disk), self.stop.child_token());
+        let means = SessionMeans { connecting, disk, stop };
+        match WorkerSession::new(plan, processor, config, peer.clone(), video, camera, means) {
             Ok(session) => {
+                session.answered();
                 self.run(session, channels, peer);
                 Ok(response)
             }
@@ -267,9 +288,7 @@ impl WorkerEndpoint {
         plan: &SessionPlan,
     ) -> Result<Option<NetworkStream>, ErrorResponse> {
         let SourcePlan::Network { url, options } = &plan.source else { return Ok(None) };
-        if !self.config.allow_private_sources {
-            private_sources::refuse(url).await?;
-        }
+        private_sources::check(url, self.config.reach()).await?;
         let (limit, stop_handle) = (self.config.source_timeout, StopHandle::default());
         let options = options.clone().stop_handle(stop_handle.clone());
         let options = options.connect_timeout(limit).read_timeout(limit);

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use streamsdk::Interfaces;
 use streamsdk_worker::Gzip;
 
@@ -26,15 +26,16 @@ pub(crate) struct WorkerArguments {
     #[arg(long, value_name = "WHO", default_value_t)]
     pub(crate) gzip: Gzip,
     /// Origin of web pages that may use the worker, such as https://example.org, or `*` for all; may be
-    /// repeated; without it, all
+    /// repeated; without it, pages of this machine when listening on a loopback address, and none otherwise
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub(crate) allow_origin: Vec<String>,
     /// File with a token that clients have to show, as `Authorization: Bearer TOKEN`
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Whether clients may have cameras pulled that are on this machine or its private networks
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    pub(crate) allow_private_sources: bool,
+    /// Whether clients may have cameras pulled that are on this machine or its private networks; without it, when
+    /// listening on a loopback address
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) allow_private_sources: Option<bool>,
 }
 
 fn parse_sessions(text: &str) -> Result<usize, String> {

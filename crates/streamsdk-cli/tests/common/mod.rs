@@ -41,6 +41,14 @@ impl WorkerProcess {
         Self::spawn(command)
     }
 
+    /// With so many descriptors, and no more.
+    pub(crate) fn start_with_descriptors(count: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {count}; exec \"$@\""), "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_streamsdk")).args(["worker", "--listen", "127.0.0.1:0"]);
+        Self::spawn(command)
+    }
+
     /// At an address that is free.
     pub(crate) fn start_at(address: &str) -> Self {
         let mut command = streamsdk();

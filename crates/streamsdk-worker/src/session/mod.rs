@@ -8,6 +8,7 @@
 //! out.
 
 mod active_processor;
+mod disk;
 mod encode;
 mod pace;
 mod pipeline;
@@ -29,22 +30,25 @@ use streamsdk_transport::{
     VideoSender,
 };
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 pub(crate) use self::active_processor::ActiveProcessor;
+pub(crate) use self::disk::UploadDisk;
 use self::pace::{PaceLimits, SessionPace};
 pub(crate) use self::source::StopOnDrop;
 use self::source::{Origin, SessionSource};
 pub(crate) use self::spool::remove_orphans;
 use self::upload::UploadFailure;
+pub(crate) use self::upload::UploadRate;
 use self::work::Work;
 use crate::WorkerConfig;
 use crate::config::codecs;
 use crate::error_response::ErrorResponse;
 use crate::init::SessionPlan;
+use crate::places::Connecting;
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
@@ -55,6 +59,8 @@ const MAX_THREAD_END_TIME: Duration = Duration::from_secs(5);
 const RETRANSMIT_GRACE: Duration = Duration::from_secs(2);
 /// The same while the worker is shutting down: enough for the channels to close.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
+/// How long a session that has had its time may take to say so.
+const TIME_IS_UP_GRACE: Duration = Duration::from_secs(10);
 /// How long a session may take to tell its client that the worker is shutting down.
 const MAX_SHUTDOWN_NOTICE_TIME: Duration = Duration::from_secs(2);
 
@@ -66,7 +72,16 @@ pub(crate) struct WorkerSession {
     peer: Peer,
     origin: Origin,
     track: Option<VideoSender>,
-    stop: CancellationToken,
+    means: SessionMeans,
+}
+
+/// What a session has of its worker.
+pub(crate) struct SessionMeans {
+    /// Until its client is there.
+    pub(crate) connecting: Connecting,
+    pub(crate) disk: Arc<UploadDisk>,
+    /// Cancelled when the worker shuts down.
+    pub(crate) stop: CancellationToken,
 }
 
 impl WorkerSession {
@@ -78,7 +93,7 @@ impl WorkerSession {
         peer: Peer,
         video: Option<Video>,
         camera: Option<NetworkStream>,
-        stop: CancellationToken,
+        means: SessionMeans,
     ) -> Result<Self, ErrorResponse> {
         let (sender, receiver) = video.map_or((None, None), |video| (video.sender, video.receiver));
         let origin = match (&plan.source, receiver, camera) {
@@ -90,7 +105,12 @@ impl WorkerSession {
         if matches!(plan.stream, StreamOutput::Named(_)) && sender.is_none() {
             return Err(no_track("takes no video, as stream_output needs it,"));
         }
-        Ok(Self { plan, processor, config, peer, origin, track: sender, stop })
+        Ok(Self { plan, processor, config, peer, origin, track: sender, means })
+    }
+
+    /// The client is about to be told how to connect.
+    pub(crate) fn answered(&self) {
+        self.means.connecting.answered();
     }
 }
 
@@ -109,6 +129,10 @@ pub(crate) enum SessionError {
     NoChannel(&'static str),
     #[error("{0}")]
     Ended(EndReason),
+    #[error("another client was given the place of one that did not connect")]
+    GaveWay,
+    #[error("the session has lasted for as long as it may")]
+    TimeIsUp,
     #[error("the client closed its channel")]
     ChannelClosed,
     #[error("the client took nothing of a result for {0:?}")]
@@ -133,20 +157,28 @@ pub(crate) async fn run(
     session: WorkerSession,
     channels: IncomingChannels,
 ) -> Result<u32, SessionError> {
-    let (stop, peer) = (session.stop.clone(), session.peer.clone());
+    let (stop, peer) = (session.means.stop.clone(), session.peer.clone());
+    let limit = session.config.session_timeout.saturating_add(TIME_IS_UP_GRACE);
     let threads = TaskTracker::new();
     // Whichever ends first drops the others, and that tells the threads to end.
     let served = tokio::select! {
         frames = serve(session, channels, &threads) => frames,
         reason = peer.ended() => Err(SessionError::Ended(reason)),
         () = shutdown_notice_is_over(&stop) => Err(SessionError::Stopped),
+        () = sleep(limit) => Err(SessionError::TimeIsUp),
     };
     threads.close();
     if timeout(MAX_THREAD_END_TIME, threads.wait()).await.is_err() {
         warn!("a session's threads did not end in time; the processor is slow or hangs");
     }
     // Nobody would hear it.
-    let is_deaf = matches!(served, Err(SessionError::Ended(_) | SessionError::ResultNotTaken(_)));
+    let is_deaf = matches!(
+        served,
+        Err(SessionError::Ended(_)
+            | SessionError::ResultNotTaken(_)
+            | SessionError::GaveWay
+            | SessionError::TimeIsUp)
+    );
     if !is_deaf {
         say_goodbye(&peer, &stop).await;
     }
@@ -158,18 +190,18 @@ async fn say_goodbye(peer: &Peer, stop: &CancellationToken) {
     peer.close_channels().await;
     let shutting_down = async {
         stop.cancelled().await;
-        tokio::time::sleep(SHUTDOWN_GRACE).await;
+        sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
         _ = peer.ended() => {}
         () = shutting_down => {}
-        () = tokio::time::sleep(RETRANSMIT_GRACE) => {}
+        () = sleep(RETRANSMIT_GRACE) => {}
     }
 }
 
 async fn shutdown_notice_is_over(stop: &CancellationToken) {
     stop.cancelled().await;
-    tokio::time::sleep(MAX_SHUTDOWN_NOTICE_TIME).await;
+    sleep(MAX_SHUTDOWN_NOTICE_TIME).await;
 }
 
 async fn serve(
@@ -177,14 +209,17 @@ async fn serve(
     mut channels: IncomingChannels,
     threads: &TaskTracker,
 ) -> Result<u32, SessionError> {
-    let WorkerSession { plan, processor, config, origin, track, stop, .. } = session;
+    let WorkerSession { plan, processor, config, origin, track, means, .. } = session;
+    let SessionMeans { connecting, disk, stop } = means;
     // Before the channels are open, so that a lossless session has the frames that come meanwhile.
     let live = SessionSource::live(origin, plan.realtime);
     let uploads = live.is_none();
     let (inference, upload) = tokio::select! {
         taken = take_channels(&mut channels, uploads, config.connect_timeout) => taken?,
+        () = connecting.gives_way() => return Err(SessionError::GaveWay),
         () = stop.cancelled() => return Err(SessionError::Stopped),
     };
+    drop(connecting);
     let (sender, control) = inference.split();
     let has_track = track.is_some();
     let pace = SessionPace::new(
@@ -192,8 +227,8 @@ async fn serve(
         has_track,
         PaceLimits {
             ack_window: config.ack_window,
-            ack_timeout: config.progress_timeout,
-            time: plan.time_limit,
+            ack_timeout: config.ack_timeout,
+            time: plan.time_limit.unwrap_or(Duration::MAX).min(config.session_timeout),
         },
     );
     let pace = Arc::new(pace);
@@ -201,7 +236,15 @@ async fn serve(
     let _cancel = pace.cancel_on_drop();
 
     let (pace_of_work, stop) = (Arc::clone(&pace), &stop);
-    let work = Work { plan, config: &config, sender: &sender, pace: pace_of_work, threads, stop };
+    let work = Work {
+        plan,
+        config: &config,
+        sender: &sender,
+        pace: pace_of_work,
+        threads,
+        disk: &disk,
+        stop,
+    };
     tokio::select! {
         frames = work.run(processor, live, upload, track) => match stop.is_cancelled() {
             true => Err(SessionError::Stopped),

@@ -27,8 +27,8 @@ pub(crate) struct PaceLimits {
     pub(crate) ack_window: u32,
     /// How long a frame may wait for an ack.
     pub(crate) ack_timeout: Duration,
-    /// How long the session may take, if the client said so.
-    pub(crate) time: Option<Duration>,
+    /// How long the session may take.
+    pub(crate) time: Duration,
 }
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl SessionPace {
             has_track,
             ack_timeout,
             // What no clock reaches is no limit.
-            time_limit: time.and_then(|limit| Instant::now().checked_add(limit)),
+            time_limit: Instant::now().checked_add(time),
         }
     }
 
@@ -165,7 +165,7 @@ impl Drop for CancelOnDrop {
 mod tests {
     use super::*;
 
-    fn pace(has_track: bool, time_limit: Option<Duration>) -> Arc<SessionPace> {
+    fn pace(has_track: bool, time_limit: Duration) -> Arc<SessionPace> {
         let selection = Selection { data: DataSelection::Metadata, image: Some("image".into()) };
         let ack_timeout = Duration::from_secs(60);
         let limits = PaceLimits { ack_window: 1, ack_timeout, time: time_limit };
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_ack_lets_the_waiting_frame_through() {
-        let pace = pace(false, None);
+        let pace = pace(false, Duration::MAX);
         pace.obey(ControlMessage::ack(1));
         assert_eq!(pace.wait_for_turn(2), Ok(()));
         let waiting = std::thread::spawn({
@@ -187,24 +187,24 @@ mod tests {
 
     #[test]
     fn waiting_ends_with_the_session_and_with_its_time_limit() {
-        let pace_of_session = pace(false, None);
+        let pace_of_session = pace(false, Duration::MAX);
         pace_of_session.obey(ControlMessage::ack(1));
         drop(pace_of_session.cancel_on_drop());
         assert_eq!(pace_of_session.wait_for_turn(3), Err(Stop::Cancelled));
 
-        let pace_of_worker = pace(false, None);
+        let pace_of_worker = pace(false, Duration::MAX);
         pace_of_worker.obey(ControlMessage::ack(1));
         pace_of_worker.shut_down();
         assert_eq!(pace_of_worker.wait_for_turn(3), Err(Stop::ShutDown));
 
-        let limited = pace(false, Some(Duration::from_millis(20)));
+        let limited = pace(false, Duration::from_millis(20));
         limited.obey(ControlMessage::ack(1));
         assert_eq!(limited.wait_for_turn(3), Err(Stop::TimeLimit));
     }
 
     #[test]
     fn a_time_limit_past_all_clocks_is_none() {
-        let pace = pace(false, Some(Duration::MAX));
+        let pace = pace(false, Duration::MAX);
         assert_eq!((pace.check(), pace.at_most(POLL_INTERVAL)), (Ok(()), POLL_INTERVAL));
     }
 
@@ -212,7 +212,7 @@ mod tests {
     fn a_frame_waits_for_its_ack_within_a_limit_that_nothing_else_puts_off() {
         let ack_timeout = Duration::from_millis(100);
         let selection = Selection { data: DataSelection::Metadata, image: None };
-        let limits = PaceLimits { ack_window: 1, ack_timeout, time: None };
+        let limits = PaceLimits { ack_window: 1, ack_timeout, time: Duration::MAX };
         let pace = Arc::new(SessionPace::new(selection, false, limits));
         pace.obey(ControlMessage::ack(1));
         let waiting = std::thread::spawn({
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn the_selection_follows_the_client_as_far_as_there_is_a_track() {
         for (has_track, image) in [(true, Some("other")), (false, Some("image"))] {
-            let pace = pace(has_track, None);
+            let pace = pace(has_track, Duration::MAX);
             pace.obey(ControlMessage::data_output(vec!["*".into()]));
             pace.obey(ControlMessage::stream_output(vec![String::new(), "other".into()]));
             let Selection { data, image: selected } = pace.selection();

@@ -7,8 +7,11 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
+
+use super::disk::{DiskShare, UploadDisk};
 
 const PREFIX: &str = "streamsdk-worker-upload-";
 /// Where Linux has names for what a process holds open.
@@ -17,15 +20,38 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A file for an upload. It is gone when this is dropped.
 #[derive(Debug)]
-pub(crate) enum Spool {
+pub(crate) struct Spool {
+    file: SpoolFile,
+    share: DiskShare,
+}
+
+impl Spool {
+    /// Makes an empty one.
+    pub(crate) fn create(disk: &Arc<UploadDisk>) -> io::Result<Self> {
+        Ok(Self { file: SpoolFile::create()?, share: disk.share() })
+    }
+
+    /// A name by which it can be opened, in this process only, as long as this value lives.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file.path()
+    }
+
+    /// Adds what fits on the disk.
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.share.grow(bytes.len())?;
+        self.file.write_all(bytes)
+    }
+}
+
+#[derive(Debug)]
+enum SpoolFile {
     #[cfg(target_os = "linux")]
     Nameless(File),
     Named(NamedTempFile),
 }
 
-impl Spool {
-    /// Makes an empty one.
-    pub(crate) fn create() -> io::Result<Self> {
+impl SpoolFile {
+    fn create() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if Path::new(DESCRIPTORS).exists() {
             return tempfile::tempfile().map(Self::Nameless);
@@ -43,8 +69,7 @@ impl Spool {
         }
     }
 
-    /// A name by which it can be opened, in this process only, as long as this value lives.
-    pub(crate) fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         match self {
             #[cfg(target_os = "linux")]
             Self::Nameless(file) => {
@@ -55,7 +80,7 @@ impl Spool {
         }
     }
 
-    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
             Self::Nameless(file) => file.write_all(bytes),
@@ -110,7 +135,9 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read_by_name_as_long_as_it_lives() {
         let folder = tempfile::tempdir().unwrap();
-        for mut spool in [Spool::create().unwrap(), Spool::create_named(folder.path()).unwrap()] {
+        for mut spool in
+            [SpoolFile::create().unwrap(), SpoolFile::create_named(folder.path()).unwrap()]
+        {
             spool.write_all(b"film").unwrap();
             assert_eq!(std::fs::read(spool.path()).unwrap(), b"film");
             let path = spool.path();
@@ -119,17 +146,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_finds_no_room_on_the_disk_is_not_written() {
+        let disk = Arc::new(UploadDisk::new(6));
+        let mut spool = Spool::create(&disk).unwrap();
+        spool.write_all(b"film").unwrap();
+        assert!(spool.write_all(b"film").is_err());
+        assert_eq!(std::fs::read(spool.path()).unwrap(), b"film");
+        drop(spool);
+        Spool::create(&disk).unwrap().write_all(b"film").unwrap();
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn an_upload_has_no_name_that_a_killed_worker_could_leave() {
-        assert!(matches!(Spool::create().unwrap(), Spool::Nameless(_)));
+        assert!(matches!(SpoolFile::create().unwrap(), SpoolFile::Nameless(_)));
     }
 
     #[cfg(unix)]
     #[test]
     fn only_what_nobody_holds_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let held = Spool::create_named(folder.path()).unwrap();
+        let held = SpoolFile::create_named(folder.path()).unwrap();
         let orphan = folder.path().join(format!("{PREFIX}orphan"));
         let others = folder.path().join("streamsdk-notes");
         let link = folder.path().join(format!("{PREFIX}link"));

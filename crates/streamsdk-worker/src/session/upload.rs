@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use super::disk::UploadDisk;
 use super::spool::Spool;
 
 /// Chunks that wait for the disk.
@@ -24,6 +26,10 @@ pub(crate) enum UploadFailure {
     Silent(Duration),
     #[error("the upload stood still for {0:?}, though the client was alive")]
     Stalled(Duration),
+    #[error("the upload was slower than {bytes} bytes in {per:?}")]
+    Slow { bytes: u64, per: Duration },
+    #[error("the session has lasted for as long as it may")]
+    SessionOver,
     #[error("the worker is shutting down")]
     Stopped,
     #[error("the upload channel was closed before the file was complete")]
@@ -38,8 +44,9 @@ pub(crate) async fn receive(
     chunks: &mut ChannelReceiver,
     limits: Limits,
     timeouts: UploadTimeouts,
+    disk: &Arc<UploadDisk>,
 ) -> Result<Spool, UploadFailure> {
-    let (disk, written) = start_writer()?;
+    let (disk, written) = start_writer(disk)?;
     let mut assembler = UploadAssembler::new(limits);
     let mut progress = UploadDeadlines::new(timeouts);
     while !assembler.is_complete() {
@@ -53,14 +60,16 @@ pub(crate) async fn receive(
             UploadEvent::Ping => drop(progress.limit(echo.send(BytesMut::from(&chunk[..]))).await?),
             UploadEvent::Waiting => {}
             UploadEvent::Next(parts) => {
+                let begun = Instant::now();
                 for part in parts {
                     if disk.send(part).await.is_err() {
                         return finish(written).await;
                     }
                 }
+                progress.disk_took(begun.elapsed());
             }
         }
-        progress.heard(assembler.received_bytes());
+        progress.heard(assembler.received_bytes())?;
     }
     drop(disk);
     finish(written).await
@@ -73,6 +82,14 @@ pub(crate) struct UploadTimeouts {
     pub(crate) idle: Duration,
     /// Without a new part of the file, whatever else comes.
     pub(crate) progress: Duration,
+    pub(crate) min_rate: UploadRate,
+}
+
+/// How much of a file has to come, in each of many times one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UploadRate {
+    pub(crate) bytes: u64,
+    pub(crate) per: Duration,
 }
 
 /// Since when a client has been silent, and since when its upload has got no further.
@@ -81,41 +98,74 @@ struct UploadDeadlines {
     heard: Instant,
     got_on: Instant,
     bytes: u64,
+    /// The time in which it is looked at how much comes.
+    period: Period,
+}
+
+struct Period {
+    begun: Instant,
+    bytes_before: u64,
 }
 
 impl UploadDeadlines {
     fn new(timeouts: UploadTimeouts) -> Self {
         let now = Instant::now();
-        Self { timeouts, heard: now, got_on: now, bytes: 0 }
+        let period = Period { begun: now, bytes_before: 0 };
+        Self { timeouts, heard: now, got_on: now, bytes: 0, period }
     }
 
     /// Notes a message, after which there were so many bytes of the file.
-    fn heard(&mut self, bytes: u64) {
+    fn heard(&mut self, bytes: u64) -> Result<(), UploadFailure> {
         self.heard = Instant::now();
         if bytes > self.bytes {
             (self.got_on, self.bytes) = (self.heard, bytes);
         }
+        let UploadRate { bytes: enough, per } = self.timeouts.min_rate;
+        if self.period.begun.elapsed() >= per {
+            if !self.has_enough() {
+                return Err(UploadFailure::Slow { bytes: enough, per });
+            }
+            self.period = Period { begun: self.heard, bytes_before: self.bytes };
+        }
+        Ok(())
+    }
+
+    /// The client is not to blame for a slow disk.
+    fn disk_took(&mut self, time: Duration) {
+        self.period.begun += time;
+    }
+
+    /// Whether enough has come in this period.
+    fn has_enough(&self) -> bool {
+        self.bytes - self.period.bytes_before >= self.timeouts.min_rate.bytes
+    }
+
+    /// How long nothing may come before what has come is too little.
+    fn until_slow(&self) -> Duration {
+        let per = self.timeouts.min_rate.per;
+        let periods = if self.has_enough() { 2 } else { 1 };
+        per.saturating_mul(periods).saturating_sub(self.period.begun.elapsed())
     }
 
     /// Waits for something of the client's until a limit is reached.
     async fn limit<T>(&self, awaited: impl Future<Output = T>) -> Result<T, UploadFailure> {
-        let UploadTimeouts { idle, progress } = self.timeouts;
-        let until_silent = idle.saturating_sub(self.heard.elapsed());
-        let until_stalled = progress.saturating_sub(self.got_on.elapsed());
-        timeout(until_silent.min(until_stalled), awaited).await.map_err(|_| {
-            match until_silent <= until_stalled {
-                true => UploadFailure::Silent(idle),
-                false => UploadFailure::Stalled(progress),
-            }
-        })
+        let UploadTimeouts { idle, progress, min_rate: UploadRate { bytes, per } } = self.timeouts;
+        let limits = [
+            (idle.saturating_sub(self.heard.elapsed()), UploadFailure::Silent(idle)),
+            (progress.saturating_sub(self.got_on.elapsed()), UploadFailure::Stalled(progress)),
+            (self.until_slow(), UploadFailure::Slow { bytes, per }),
+        ];
+        let first = limits.into_iter().min_by_key(|(left, _)| *left);
+        let (left, failure) = first.unwrap_or((Duration::MAX, UploadFailure::Stopped));
+        timeout(left, awaited).await.map_err(|_| failure)
     }
 }
 
 type Writer = JoinHandle<std::io::Result<Spool>>;
 
 /// Writes on a thread of its own, so that a slow disk holds back only this upload.
-fn start_writer() -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
-    let mut file = Spool::create().map_err(on_disk)?;
+fn start_writer(disk: &Arc<UploadDisk>) -> Result<(mpsc::Sender<Bytes>, Writer), UploadFailure> {
+    let mut file = Spool::create(disk).map_err(on_disk)?;
     let (sender, mut parts) = mpsc::channel::<Bytes>(MAX_UNWRITTEN_CHUNKS);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(part) = parts.blocking_recv() {
@@ -150,19 +200,51 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn signs_of_life_are_no_progress() {
         let (idle, limit) = (Duration::from_secs(60), Duration::from_secs(150));
-        let mut progress = UploadDeadlines::new(UploadTimeouts { idle, progress: limit });
-        progress.heard(7);
+        let min_rate = UploadRate { bytes: 0, per: idle };
+        let timeouts = UploadTimeouts { idle, progress: limit, min_rate };
+        let mut progress = UploadDeadlines::new(timeouts);
+        progress.heard(7).unwrap();
         let (failure, waited) = never(&progress).await;
         assert!(matches!(failure, UploadFailure::Silent(told) if told == idle), "{failure}");
         assert_eq!(waited, idle);
-        progress.heard(7);
+        progress.heard(7).unwrap();
         tokio::time::advance(idle).await;
-        progress.heard(7);
+        progress.heard(7).unwrap();
         let (failure, waited) = never(&progress).await;
         assert!(matches!(failure, UploadFailure::Stalled(told) if told == limit), "{failure}");
         assert_eq!(waited, limit - 2 * idle);
-        progress.heard(8);
+        progress.heard(8).unwrap();
         assert!(matches!(never(&progress).await, (UploadFailure::Silent(_), _)));
+    }
+
+    /// For how long an upload goes on of which so many bytes come every second.
+    async fn lasts(bytes_per_second: u64, slow_disk: bool) -> Option<Duration> {
+        let day = Duration::from_secs(24 * 3600);
+        let min_rate = UploadRate { bytes: 480_000, per: Duration::from_secs(60) };
+        let timeouts = UploadTimeouts { idle: day, progress: day, min_rate };
+        let mut progress = UploadDeadlines::new(timeouts);
+        let started = Instant::now();
+        for second in 1..3600 {
+            let next = progress.limit(tokio::time::sleep(Duration::from_secs(1))).await;
+            if slow_disk {
+                tokio::time::advance(Duration::from_secs(59)).await;
+                progress.disk_took(Duration::from_secs(59));
+            }
+            if next.and_then(|()| progress.heard(second * bytes_per_second)).is_err() {
+                return Some(started.elapsed());
+            }
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_trickles_is_ended_and_one_over_the_slowest_network_is_not() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(lasts(50_000, false).await, None);
+        assert_eq!(lasts(8_001, false).await, None);
+        assert_eq!(lasts(8_001, true).await, None);
+        assert_eq!(lasts(7_900, false).await, Some(minute));
+        assert_eq!(lasts(1, false).await, Some(minute));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use streamsdk_protocol::chunk::split;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_transport::{Channel, ChannelSender, VideoSender};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::disk::UploadDisk;
 use super::encode::timestamp;
 use super::pace::{SessionPace, Stop};
 use super::pipeline::{Pipeline, PipelineEnd};
@@ -30,6 +31,7 @@ pub(super) struct Work<'a> {
     pub(super) sender: &'a ChannelSender,
     pub(super) pace: Arc<SessionPace>,
     pub(super) threads: &'a TaskTracker,
+    pub(super) disk: &'a Arc<UploadDisk>,
     /// Cancelled when the worker shuts down.
     pub(super) stop: &'a CancellationToken,
 }
@@ -66,10 +68,12 @@ impl Work<'_> {
         let (echo, mut chunks) = upload.split();
         // A slow disk may take its time; nothing else is to be told to the client meanwhile.
         chunks.hold_peer_back_without_limit();
-        let WorkerConfig { limits, idle_timeout, progress_timeout, .. } = *self.config;
-        let timeouts = UploadTimeouts { idle: idle_timeout, progress: progress_timeout };
+        let WorkerConfig { limits, idle_timeout, progress_timeout, min_upload, .. } = *self.config;
+        let timeouts =
+            UploadTimeouts { idle: idle_timeout, progress: progress_timeout, min_rate: min_upload };
         let received = tokio::select! {
-            received = upload::receive(&echo, &mut chunks, limits, timeouts) => received,
+            received = upload::receive(&echo, &mut chunks, limits, timeouts, self.disk) => received,
+            () = sleep(self.config.session_timeout) => Err(UploadFailure::SessionOver),
             () = self.stop.cancelled() => Err(UploadFailure::Stopped),
         };
         let file = match received {
@@ -77,6 +81,7 @@ impl Work<'_> {
             Err(failure) => {
                 let end = match failure {
                     UploadFailure::Stopped => PipelineEnd::stopped(0, Stop::ShutDown),
+                    UploadFailure::SessionOver => PipelineEnd::stopped(0, Stop::TimeLimit),
                     _ => PipelineEnd::failed(0, "upload_failed", failure.to_string()),
                 };
                 self.send_final_message(end).await?;

@@ -1,0 +1,132 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The connections that are open. When there are as many as may be, the client that has kept the worker waiting for the
+/// longest time makes room.
+#[derive(Debug)]
+pub(super) struct OpenConnections {
+    limit: usize,
+    open: Mutex<Vec<Weak<OpenConnection>>>,
+}
+
+/// One of them, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    /// Since when the client has said nothing whole; `None` while it is owed an answer.
+    waiting_since: Mutex<Option<Instant>>,
+    close: CancellationToken,
+}
+
+impl OpenConnections {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, open: Mutex::default() }
+    }
+
+    /// A place for another one; `None` if every client is owed an answer.
+    pub(super) fn admit(&self) -> Option<Arc<OpenConnection>> {
+        let is_full = {
+            let mut open = lock(&self.open);
+            open.retain(|connection| connection.strong_count() > 0);
+            open.len() >= self.limit
+        };
+        if is_full && !self.close_longest_waiting() {
+            return None;
+        }
+        let connection = Arc::new(OpenConnection {
+            waiting_since: Mutex::new(Some(Instant::now())),
+            close: CancellationToken::new(),
+        });
+        lock(&self.open).push(Arc::downgrade(&connection));
+        Some(connection)
+    }
+
+    /// Closes the connection whose client is waited for; of several, for the longest time. Whether there was one.
+    pub(super) fn close_longest_waiting(&self) -> bool {
+        let mut open = lock(&self.open);
+        let waiting = open.iter().enumerate().filter_map(|(place, connection)| {
+            let since = *lock(&connection.upgrade()?.waiting_since);
+            Some((since?, place))
+        });
+        let Some((_, place)) = waiting.min() else { return false };
+        let longest = open.swap_remove(place).upgrade();
+        longest.iter().for_each(|connection| connection.close.cancel());
+        true
+    }
+}
+
+impl OpenConnection {
+    /// The client has said what it wants, and is not to be closed as one that says nothing until the answer has been
+    /// made.
+    pub(crate) fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
+        *lock(&self.waiting_since) = None;
+        OwedAnswer(Arc::clone(self))
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        lock(&self.waiting_since).is_some()
+    }
+
+    /// Resolves when it is to be closed.
+    pub(super) async fn closed(&self) {
+        self.close.cancelled().await;
+    }
+}
+
+/// See [`OpenConnection::owe_answer`].
+#[derive(Debug)]
+pub(crate) struct OwedAnswer(Arc<OpenConnection>);
+
+impl Drop for OwedAnswer {
+    fn drop(&mut self) {
+        *lock(&self.0.waiting_since) = Some(Instant::now());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn is_closed(connection: &OpenConnection) -> bool {
+        connection.close.is_cancelled()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_been_silent_for_the_longest_time_makes_room() {
+        let connections = OpenConnections::new(2);
+        let first = connections.admit().unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let second = connections.admit().unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        drop(first.owe_answer());
+        let third = connections.admit().unwrap();
+        assert!(is_closed(&second) && !is_closed(&first) && !is_closed(&third));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_owed_an_answer_is_closed_for_nobody() {
+        let connections = OpenConnections::new(1);
+        let connection = connections.admit().unwrap();
+        let owed = connection.owe_answer();
+        assert!(connections.admit().is_none());
+        drop(owed);
+        assert!(connections.admit().is_some());
+        assert!(is_closed(&connection));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_over_takes_no_place() {
+        let connections = OpenConnections::new(1);
+        let connection = connections.admit().unwrap();
+        let owed = connection.owe_answer();
+        drop((connection, owed));
+        assert!(connections.admit().is_some());
+    }
+}
