@@ -21,6 +21,9 @@ use crate::runtime::{clock, gone};
 use crate::video::{Negotiated, OutgoingTrack, VideoLink};
 use crate::{Video, VideoReceiver, VideoSender};
 
+/// Where a round trip takes less, it does not matter how fast a window grows.
+const MIN_ROUND_TRIP: Duration = Duration::from_millis(5);
+
 /// The peer's description, for the engine: with those of its candidates that are followed.
 pub(crate) fn remote_description(
     kind: RTCSdpType,
@@ -101,6 +104,10 @@ impl Path {
                 && let Some(round_trip) = tuning.path.measured().await
             {
                 tuning.clock.set_rate(clock::rate(round_trip, self.peer));
+                // Our own window grows by what is acknowledged.
+                if self.peer != Author::Streamsdk && round_trip >= MIN_ROUND_TRIP {
+                    tuning.take_one_packet_a_round();
+                }
             }
             std::future::pending::<()>().await;
         };

@@ -126,6 +126,7 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.tuning.end_round();
         if self.has_another_round() {
             return Box::pin(std::future::ready(()));
         }

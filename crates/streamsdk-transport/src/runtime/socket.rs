@@ -245,6 +245,11 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
+        if self.tuning.has_enough() {
+            // It asks again in the next round.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             ready!(self.poll_any(cx, buf, meta))?;
             if self.is_kept_back(&buf[..meta.len], meta) {
@@ -258,6 +263,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
                 continue;
             }
             if !self.tuning.path.on_receive(&buf[..meta.len], meta) {
+                self.tuning.note_taken();
                 return Poll::Ready(Ok(1));
             }
         }
@@ -397,6 +403,22 @@ mod tests {
         tokio::task::yield_now().await;
         bed.other.send_to(b"wake", bed.address).unwrap();
         assert_eq!(reading.await.unwrap(), b"wake");
+    }
+
+    #[tokio::test]
+    async fn a_round_takes_one_packet_where_acknowledgements_are_to_be_many() {
+        let bed = SocketBed::new();
+        bed.socket.tuning.take_one_packet_a_round();
+        for packet in [b"one", b"two"] {
+            bed.other.send_to(packet, bed.address).unwrap();
+        }
+        let quiet = Duration::from_millis(20);
+        for packet in [b"one", b"two"] {
+            assert_eq!(bed.receive().await, packet);
+            let more = tokio::time::timeout(quiet, bed.receive()).await;
+            assert!(more.is_err(), "in the same round");
+            bed.socket.tuning.end_round();
+        }
     }
 
     #[tokio::test]

@@ -32,6 +32,9 @@ pub(crate) struct RuntimeTuning {
     /// `None` if there are none.
     pub(crate) servers: Option<Arc<Servers>>,
     has_fast_timers: AtomicBool,
+    /// Whether a round of the engine takes one packet, and whether this one has it.
+    takes_one: AtomicBool,
+    has_taken: AtomicBool,
     /// How many packets the last burst of video had; 0 before there was one.
     gso_hint: AtomicUsize,
 }
@@ -54,6 +57,29 @@ impl RuntimeTuning {
     pub(crate) fn fast_timers(self: &Arc<Self>) -> FastTimers {
         self.has_fast_timers.store(true, Ordering::Relaxed);
         FastTimers(Arc::clone(self))
+    }
+
+    /// Has each round of the engine take one packet from now on, so that it acknowledges every second one.
+    ///
+    /// It acknowledges once a round. By the book (RFC 4960, 7.2.1) a sender's window grows with every
+    /// acknowledgement by a packet at most, however many it acknowledges: over a path with a round trip to speak of, a
+    /// peer is slow for long whose bursts are acknowledged with one each.
+    pub(crate) fn take_one_packet_a_round(&self) {
+        self.takes_one.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the engine is given a packet.
+    pub(super) fn note_taken(&self) {
+        self.has_taken.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the engine is to have no more packets in this round.
+    pub(super) fn has_enough(&self) -> bool {
+        self.takes_one.load(Ordering::Relaxed) && self.has_taken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end_round(&self) {
+        self.has_taken.store(false, Ordering::Relaxed);
     }
 
     /// Has a burst of so many packets leave with one system call, if they are alike.
