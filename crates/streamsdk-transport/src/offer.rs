@@ -222,9 +222,9 @@ impl ConnectAttempt<'_> {
     async fn establish(&self, channels: &[Channel]) -> Result<(), ConnectError> {
         let left = self.limit.saturating_sub(self.started.elapsed());
         let established = async {
-            match channels {
-                [] => self.connected().await,
-                _ => self.associated().await,
+            match channels.first() {
+                Some(channel) => self.associated(channel).await,
+                None => self.connected().await,
             }
         };
         tokio::select! {
@@ -245,9 +245,10 @@ impl ConnectAttempt<'_> {
         let _ = watch.wait_for(|state| *state == PeerState::Connected).await;
     }
 
-    /// The engine tells nobody when its association stands.
-    async fn associated(&self) {
-        loop {
+    /// The engine tells nobody when its association stands, and where an INIT came twice it has two of them, of which it
+    /// may show the one that nothing comes of. Then the channel is confirmed first.
+    async fn associated(&self, channel: &Channel) {
+        while channel.is_opening() {
             if let Some(sctp) = self.engine.connection.sctp().await
                 && let Ok(RTCSctpTransportState::Connected) = sctp.state().await
             {

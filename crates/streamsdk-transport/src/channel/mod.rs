@@ -103,6 +103,11 @@ impl Channel {
         self.receiver.hold_peer_back_without_limit();
     }
 
+    /// Whether the peer has not confirmed it yet.
+    pub(crate) fn is_opening(&self) -> bool {
+        self.sender.0.inbound.is_opening()
+    }
+
     /// The two directions by themselves.
     pub fn split(self) -> (ChannelSender, ChannelReceiver) {
         (self.sender, self.receiver)

@@ -96,13 +96,12 @@ impl Flights {
             }
             _ if is_handshake(packet) => {
                 let mut state = self.state();
-                let is_repetition = state.received.is_repetition(packet);
-                if is_repetition {
-                    state.send_again();
-                } else {
-                    self.on_answer(&mut state);
+                let heard = state.received.hear(packet);
+                match heard {
+                    Heard::New => self.on_answer(&mut state),
+                    Heard::Again | Heard::LastAgain => state.send_again(),
                 }
-                is_repetition
+                heard == Heard::Again
             }
             _ => false,
         }
@@ -143,9 +142,8 @@ impl Flights {
 impl State {
     /// Whether the engine begins its last flight once more.
     fn repeats(&self, packet: &[u8]) -> bool {
-        let first = |packet| messages(packet).next();
-        let begun = self.last.first().and_then(|sent| first(&sent.packet));
-        begun.is_some() && begun == first(packet)
+        let beginning = |packet: &[u8]| (packet.first().copied(), messages(packet).next());
+        self.last.first().is_some_and(|sent| beginning(&sent.packet) == beginning(packet))
     }
 
     fn send_again(&mut self) {
@@ -192,28 +190,35 @@ struct Received {
     has_second_hello: bool,
 }
 
+/// What a packet of the peer's handshake is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// The engine may have use for it.
+    New,
+    /// The engine has all of it, and would only be held up by it.
+    Again,
+    /// A client's last flight once more, which the engine answers once more when it has its own last one behind it.
+    LastAgain,
+}
+
 impl Received {
-    /// Whether the engine has all of it, and would only be held up by it.
-    ///
-    /// A client's first hello is answered anew each time, until there is the second. What it says after its hellos is
-    /// answered anew as well, if it is what the engine has answered before.
-    fn is_repetition(&mut self, packet: &[u8]) -> bool {
+    /// A client's first hello is answered anew each time, until there is the second.
+    fn hear(&mut self, packet: &[u8]) -> Heard {
         let parts: Vec<MessagePart> = messages(packet).collect();
-        if parts.is_empty() {
-            return false;
-        }
         let is_hello = parts.iter().any(|part| part.kind == CLIENT_HELLO);
-        let is_known = parts.iter().all(|part| self.parts.contains(part));
-        let is_repetition = match (is_hello, parts.iter().any(|part| part.is_second_hello())) {
-            (true, false) => self.has_second_hello,
-            (true, true) => is_known,
-            (false, _) => is_known && !self.is_from_client,
+        let is_second_hello = parts.iter().any(|part| part.is_second_hello());
+        let is_known = !parts.is_empty() && parts.iter().all(|part| self.parts.contains(part));
+        let heard = match (is_known, is_hello) {
+            (true, true) if !is_second_hello && !self.has_second_hello => Heard::New,
+            (true, false) if self.is_from_client => Heard::LastAgain,
+            (true, _) => Heard::Again,
+            (false, _) => Heard::New,
         };
         self.is_from_client |= is_hello;
-        self.has_second_hello |= parts.iter().any(|part| part.is_second_hello());
+        self.has_second_hello |= is_second_hello;
         let room = MAX_MESSAGES.saturating_sub(self.parts.len());
         self.parts.extend(parts.into_iter().take(room));
-        is_repetition
+        heard
     }
 }
 
@@ -268,27 +273,26 @@ mod tests {
     #[test]
     fn a_server_sees_the_second_hello_once_and_the_first_until_then() {
         let mut received = Received::default();
-        assert!(!received.is_repetition(&message(CLIENT_HELLO, 0, 0)));
-        assert!(!received.is_repetition(&message(CLIENT_HELLO, 0, 1)), "its answer was lost");
-        assert!(!received.is_repetition(&message(CLIENT_HELLO, 1, 2)));
-        assert!(received.is_repetition(&message(CLIENT_HELLO, 1, 3)));
-        assert!(received.is_repetition(&message(CLIENT_HELLO, 0, 1)), "late");
-        for record in 4..8 {
-            let last = [message(CERTIFICATE, 2, record), encrypted()].concat();
-            assert!(!received.is_repetition(&last), "the engine's last flight answers each");
-        }
+        assert_eq!(received.hear(&message(CLIENT_HELLO, 0, 0)), Heard::New);
+        assert_eq!(received.hear(&message(CLIENT_HELLO, 0, 1)), Heard::New, "its answer was lost");
+        assert_eq!(received.hear(&message(CLIENT_HELLO, 1, 2)), Heard::New);
+        assert_eq!(received.hear(&message(CLIENT_HELLO, 1, 3)), Heard::Again);
+        assert_eq!(received.hear(&message(CLIENT_HELLO, 0, 1)), Heard::Again, "late");
+        let last = |record| [message(CERTIFICATE, 2, record), encrypted()].concat();
+        assert_eq!(received.hear(&last(4)), Heard::New);
+        assert_eq!(received.hear(&last(5)), Heard::LastAgain);
     }
 
     #[test]
     fn a_client_sees_everything_once_and_what_is_new_in_a_repetition() {
         let mut received = Received::default();
-        assert!(!received.is_repetition(&message(HELLO_VERIFY_REQUEST, 0, 0)));
-        assert!(received.is_repetition(&message(HELLO_VERIFY_REQUEST, 0, 1)));
-        assert!(!received.is_repetition(&message(SERVER_HELLO, 1, 2)));
+        assert_eq!(received.hear(&message(HELLO_VERIFY_REQUEST, 0, 0)), Heard::New);
+        assert_eq!(received.hear(&message(HELLO_VERIFY_REQUEST, 0, 1)), Heard::Again);
+        assert_eq!(received.hear(&message(SERVER_HELLO, 1, 2)), Heard::New);
         let whole = [message(SERVER_HELLO, 1, 4), message(CERTIFICATE, 2, 5)].concat();
-        assert!(!received.is_repetition(&whole), "the rest of the flight was lost");
-        assert!(received.is_repetition(&whole));
-        assert!(!received.is_repetition(&encrypted()) && !received.is_repetition(&encrypted()));
+        assert_eq!(received.hear(&whole), Heard::New, "the rest of the flight was lost");
+        assert_eq!(received.hear(&whole), Heard::Again);
+        assert_eq!([received.hear(&encrypted()), received.hear(&encrypted())], [Heard::New; 2]);
     }
 
     #[test]
@@ -373,6 +377,24 @@ mod tests {
         sleep(MIN_INTERVAL).await;
         assert!(bed.flights.on_receive(&hello(2)));
         assert_eq!(bed.repeated(), [message(SERVER_HELLO, 1, 0)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_flight_leaves_again_until_there_is_data_and_the_engine_hears_what_asks_for_it()
+    {
+        let bed = FlightBed::new();
+        let last = [message(CERTIFICATE, 2, 0), encrypted()].concat();
+        assert!(!bed.flights.on_receive(&message(CLIENT_HELLO, 1, 0)));
+        assert!(!bed.flights.on_receive(&last));
+        let finished = [vec![CHANGE_CIPHER_SPEC, 0xfe, 0xfd, 0, 0], encrypted()].concat();
+        bed.sends(&finished);
+        sleep(MIN_INTERVAL).await;
+        assert!(!bed.flights.on_receive(&last));
+        assert_eq!(bed.repeated(), std::slice::from_ref(&finished));
+        // The engine answers it as well.
+        bed.sends(&finished);
+        sleep(PEER_TIME * 11 / 10).await;
+        assert_eq!(bed.repeated(), [finished], "and takes the place of what it sent before");
     }
 
     #[tokio::test(start_paused = true)]
