@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A link between two network namespaces on which every packet takes its time, or is lost.
+"""A link between two network namespaces on which every packet takes its time, and some are lost.
 
-    slow_link.py MILLISECONDS NAMESPACE/DEVICE/ADDRESS NAMESPACE/DEVICE/ADDRESS [--lost-percent NUMBER]
+    slow_link.py [--lose PERCENT] [--seed NUMBER] MILLISECONDS NAMESPACE/DEVICE/ADDRESS NAMESPACE/DEVICE/ADDRESS
 
-Makes both devices (TUN), with addresses such as 10.0.0.1/24, says "up", and passes packets on until it is ended. For
-kernels without netem. Needs root.
+Makes both devices (TUN), with addresses such as 10.0.0.1/24, says "up", and passes packets on until it is ended. Which
+packets are lost on either way follows from the seed alone. For kernels without netem. Needs root.
 """
 
 import argparse
@@ -41,17 +41,17 @@ def waiting(descriptor):
             return
 
 
-def pass_on(ends, delay, lost):
+def pass_on(ends, delay, loss, seed):
+    chances = [random.Random(f"{seed}/{way}") for way in range(len(ends))]
     under_way = collections.deque()
     while True:
         limit = max(0, under_way[0][0] - time.monotonic()) if under_way else None
         readable, _, _ = select.select(ends, [], [], limit)
         for source in readable:
-            target = ends[1 - ends.index(source)]
+            way = ends.index(source)
             for packet in waiting(source):
-                if random.random() < lost:
-                    continue
-                under_way.append((time.monotonic() + delay, target, packet))
+                if chances[way].random() >= loss:
+                    under_way.append((time.monotonic() + delay, ends[1 - way], packet))
         while under_way and under_way[0][0] <= time.monotonic():
             _, target, packet = under_way.popleft()
             try:
@@ -60,15 +60,20 @@ def pass_on(ends, delay, lost):
                 pass  # Lost, as on any link.
 
 
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("milliseconds", type=float, help="what a packet takes, either way")
+    parser.add_argument("places", nargs=2, metavar="NAMESPACE/DEVICE/ADDRESS")
+    parser.add_argument("--lose", type=float, default=0, metavar="PERCENT", help="of the packets, either way")
+    parser.add_argument("--seed", type=int, default=0, metavar="NUMBER")
+    return parser.parse_args()
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("milliseconds", type=float)
-    parser.add_argument("places", nargs=2)
-    parser.add_argument("--lost-percent", type=float, default=0)
-    given = parser.parse_args()
-    ends = [end(*place.split("/", 2)) for place in given.places]
+    options = parse_options()
+    ends = [end(*place.split("/", 2)) for place in options.places]
     print("up", flush=True)
-    pass_on(ends, given.milliseconds / 1000, given.lost_percent / 100)
+    pass_on(ends, options.milliseconds / 1000, options.lose / 100, options.seed)
 
 
 if __name__ == "__main__":

@@ -28,12 +28,12 @@ impl Clip {
         finish(self.draw(MOTION).args(encoding), path)
     }
 
-    /// Writes it with a box behind it that players pass over, so that the file has so many megabytes (10⁶
-    /// bytes). The file system keeps no space for them.
-    pub fn write_with_megabytes(&self, path: &Path, megabytes: u64) -> Result<()> {
+    /// Writes it with a box behind it that players pass over, so that the file has so many bytes. The file system
+    /// keeps no space for them.
+    pub fn write_filled(&self, path: &Path, wanted: u64) -> Result<()> {
         self.write(path)?;
         let mut file = File::options().append(true).open(path)?;
-        let (has, wanted) = (file.metadata()?.len(), megabytes * 1_000_000);
+        let has = file.metadata()?.len();
         let missing = wanted.checked_sub(has).context("the clip alone is larger")?;
         // A length of 1 says that the real one, in 64 bits, follows the name.
         let header = [&1_u32.to_be_bytes()[..], b"free", &missing.to_be_bytes()].concat();

@@ -7,6 +7,7 @@ mod demo;
 mod distro;
 mod doctor;
 mod interop;
+mod loss;
 mod namespaces;
 mod network;
 mod path;
@@ -48,6 +49,8 @@ enum Task {
     Turn(turn::Options),
     /// Has `streamsdk doctor` find what is wrong, one fault after the other, and nothing where nothing is
     Doctor(doctor::Options),
+    /// Measures sessions over paths that lose packets, beside those of aiortc
+    Loss(loss::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Runs sessions on a network and a clock that are made up
@@ -81,6 +84,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Path(options) => path::run(&options),
         Task::Turn(options) => turn::run(&options),
         Task::Doctor(options) => doctor::run(&options),
+        Task::Loss(options) => loss::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Simulate(options) => simulate::run(&options),
         Task::Distro(options) => distro::run(&options),

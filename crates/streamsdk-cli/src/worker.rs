@@ -27,6 +27,7 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure>
 fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
     let mut config = WorkerConfig::default()
         .max_sessions(arguments.max_sessions)
+        .ack_window(arguments.ack_window)
         .interfaces(arguments.interfaces)
         .gzip(arguments.gzip)
         .token(arguments.token_file.as_deref().map(read_token).transpose()?)

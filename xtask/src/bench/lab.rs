@@ -59,7 +59,7 @@ pub struct TemporaryFile(PathBuf);
 impl TemporaryFile {
     fn create(path: PathBuf, megabytes: u64) -> Result<Self> {
         let this = Self(path);
-        SHAPES.write_with_megabytes(&this.0, megabytes)?;
+        SHAPES.write_filled(&this.0, megabytes * 1_000_000)?;
         read_once(&this.0)?;
         Ok(this)
     }

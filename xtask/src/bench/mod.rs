@@ -31,6 +31,7 @@ use self::programs::{
     TRACK_H264, TRACK_VP8,
 };
 use self::report::{Report, Row};
+pub use self::stats::Samples;
 use self::track::Against;
 use crate::peers::Peers;
 use crate::{network, setup};

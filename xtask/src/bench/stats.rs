@@ -9,6 +9,10 @@ impl Samples {
         self.0.push(value);
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The middle one, or the mean of the two in the middle; `None` when there is none.
     pub fn median(&self) -> Option<f64> {
         let mut sorted = self.0.clone();

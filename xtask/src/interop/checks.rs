@@ -53,7 +53,7 @@ fn our_client_with_the_real_server(
         let name = format!("our client and the real server: a file of {megabytes} MB");
         tally.check(&name, || {
             let clip = bench.directory.join("large.mp4");
-            SHAPES.write_with_megabytes(&clip, megabytes)?;
+            SHAPES.write_filled(&clip, megabytes * 1_000_000)?;
             let outputs = bench.directory.join("large");
             let run = CliRun::new(cli, server.url(), &clip, outputs).workflow("blur");
             let report = run.data_output("image_size").run(LIMIT);

@@ -2,13 +2,12 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::{Family, Hearing, NarrowLink, PathCase};
 use crate::namespaces::{self, at, ip, sysctl};
-use crate::peers::{LinkEnd, lay_slow_link};
+use crate::peers::{LinkEnd, LinkFaults, lay_slow_link};
 use crate::process::{Background, Job};
 
 const ETHERNET: u32 = 1500;
@@ -133,7 +132,8 @@ impl LaidPath {
             device: &names[end],
             address: format!("{}/24", self.address(link, end + 1)),
         };
-        lay_slow_link(Duration::ZERO, lost_percent, [end(0), end(1)], directory)
+        let faults = LinkFaults { loss: f64::from(lost_percent), ..LinkFaults::default() };
+        lay_slow_link(faults, [end(0), end(1)], directory)
     }
 
     fn route(&self) -> Result<()> {

@@ -32,7 +32,7 @@ pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
 pub use rtsp::RtspServer;
 pub use server::InferenceServer;
-pub use slow_link::{LinkEnd, lay_slow_link};
+pub use slow_link::{LinkEnd, LinkFaults, lay_slow_link};
 pub use web_page::{Browser, PageRun, PageSource, install_javascript_sdk, pages_can_be_run};
 pub use webcam::encode_as_a_webcam;
 pub use worker::Worker;
@@ -77,7 +77,8 @@ impl Peers {
         &self.prefix
     }
 
-    fn python(&self, environment: &str) -> PathBuf {
+    /// The Python of `server` or `client`.
+    pub fn python(&self, environment: &str) -> PathBuf {
         self.prefix.join(environment).join("bin/python")
     }
 }

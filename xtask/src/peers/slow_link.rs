@@ -16,19 +16,29 @@ pub struct LinkEnd<'a> {
     pub address: String,
 }
 
-/// A link on which a packet takes `delay` each way, and so many of a hundred are lost, each way as well. It goes when
-/// this is dropped.
+/// What a link does to packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LinkFaults {
+    /// What a packet takes, either way.
+    pub delay: Duration,
+    /// How many of a hundred are lost, either way.
+    pub loss: f64,
+    /// What decides which are lost.
+    pub seed: u64,
+}
+
+/// A link that does that to packets. It goes when this is dropped.
 pub fn lay_slow_link(
-    delay: Duration,
-    lost_percent: u32,
+    faults: LinkFaults,
     ends: [LinkEnd<'_>; 2],
     directory: &Path,
 ) -> Result<Background> {
+    let LinkFaults { delay, loss, seed } = faults;
     let ends = ends.map(|LinkEnd { place, device, address }| format!("{place}/{device}/{address}"));
     let mut link = Job::new(project::peers_directory().join("slow_link.py"))
-        .arg(delay.as_millis().to_string())
+        .args(["--lose", &loss.to_string(), "--seed", &seed.to_string()])
+        .arg((delay.as_secs_f64() * 1000.0).to_string())
         .args(ends)
-        .args(["--lost-percent", &lost_percent.to_string()])
         .start(directory.join("slow_link.log"))?;
     link.wait_for_line("up", START_LIMIT)?;
     Ok(link)

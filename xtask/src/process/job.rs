@@ -32,6 +32,8 @@ pub struct Finished {
     pub duration: Duration,
     /// How long it took until it had written the first of its output; `None` if there was none, or it was not collected.
     pub first_output: Option<Duration>,
+    /// The same of the last.
+    pub last_output: Option<Duration>,
     pub usage: Usage,
 }
 
@@ -86,10 +88,11 @@ impl Job {
         let duration = started.elapsed();
         // Only now is it certain that nobody holds the pipes open any more.
         group.end(&mut child);
-        let first_output = collectors.first_output();
-        let (stdout, stderr) = collectors.finish();
-        let first_output = first_output.get().map(|first| first.duration_since(started));
-        Ok(Finished { what, status, stdout, stderr, duration, first_output, usage })
+        let (stdout, stderr, output) = collectors.finish();
+        let times = output.map(|times| [*times.start(), *times.end()]);
+        let times = times.map(|times| times.map(|time| time.duration_since(started)));
+        let (first_output, last_output) = times.map(|[first, last]| (first, last)).unzip();
+        Ok(Finished { what, status, stdout, stderr, duration, first_output, last_output, usage })
     }
 
     /// Runs to the end, and takes every end but success for an error.

@@ -1,6 +1,7 @@
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -27,47 +28,50 @@ impl Output {
 pub(super) struct Collectors {
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
-    first_output: Arc<OnceLock<Instant>>,
+    output: OutputTimes,
 }
+
+/// When the first and the last of a program's output came; `None` before anything has.
+type OutputTimes = Arc<Mutex<Option<RangeInclusive<Instant>>>>;
 
 impl Collectors {
     pub(super) fn attach(child: &mut Child, output: Output) -> Self {
         let show = output == Output::Tee;
-        let first_output = Arc::<OnceLock<Instant>>::default();
-        let seen = Arc::clone(&first_output);
+        let output = OutputTimes::default();
+        let seen = Arc::clone(&output);
         let stdout = child.stdout.take();
         let stdout = stdout.map(|pipe| collect(pipe, show.then(io::stdout), Some(seen)));
         let stderr = child.stderr.take();
         let stderr = stderr.map(|pipe| collect(pipe, show.then(io::stderr), None));
-        Self { stdout, stderr, first_output }
+        Self { stdout, stderr, output }
     }
 
-    /// When the first of its output came.
-    pub(super) fn first_output(&self) -> Arc<OnceLock<Instant>> {
-        Arc::clone(&self.first_output)
-    }
-
-    /// Waits until both pipes are closed.
-    pub(super) fn finish(self) -> (String, String) {
+    /// Waits until both pipes are closed. Gives what came on each, and when it came on the first of them.
+    pub(super) fn finish(self) -> (String, String, Option<RangeInclusive<Instant>>) {
         let text = |thread: Option<JoinHandle<Vec<u8>>>| {
             let bytes = thread.map(|thread| thread.join().unwrap_or_default()).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        (text(self.stdout), text(self.stderr))
+        let (stdout, stderr) = (text(self.stdout), text(self.stderr));
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (stdout, stderr, output)
     }
 }
 
 fn collect(
     mut pipe: impl Read + Send + 'static,
     mut echo: Option<impl Write + Send + 'static>,
-    first: Option<Arc<OnceLock<Instant>>>,
+    times: Option<OutputTimes>,
 ) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut collected = Vec::new();
         let mut piece = [0; 8192];
         while let Ok(length @ 1..) = pipe.read(&mut piece) {
-            if let Some(first) = &first {
-                first.get_or_init(Instant::now);
+            if let Some(times) = &times {
+                let now = Instant::now();
+                let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+                let first = times.take().map_or(now, |times| *times.start());
+                *times = Some(first..=now);
             }
             collected.extend_from_slice(&piece[..length]);
             if let Some(echo) = &mut echo {

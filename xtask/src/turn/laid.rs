@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::namespaces::{self, at, ip, sysctl};
-use crate::peers::{LinkEnd, lay_slow_link};
+use crate::peers::{LinkEnd, LinkFaults, lay_slow_link};
 use crate::process::{Background, Job};
 
 const CLIENT: &str = "streamsdk-turn-c";
@@ -107,7 +107,7 @@ fn connect_slowly(
     let address = |end| format!("{}/24", address(link, end));
     let outer = LinkEnd { place, device: &outer, address: address(1) };
     let inner = LinkEnd { place: ROUTER, device: &inner, address: address(2) };
-    lay_slow_link(delay, 0, [outer, inner], directory)
+    lay_slow_link(LinkFaults { delay, ..LinkFaults::default() }, [outer, inner], directory)
 }
 
 fn remove() {

@@ -121,7 +121,7 @@ fn servers(tally: &mut Tally, bed: &Bed) {
 /// Sessions over a path on which packets take their time.
 fn delayed(tally: &mut Tally, bed: &Bed) {
     let [udp, tcp, tls] = bed.urls();
-    tally.check("direct, no servers, 20 ms", || bed.within(FEW_TIMES, BLOCKED_LIMIT, &[], &[]));
+    tally.check("direct, no servers, 20 ms", || bed.within(TIMES, BLOCKED_LIMIT, &[], &[]));
     tally.check("direct, 20 ms", || bed.within(FEW_TIMES, BLOCKED_LIMIT, &[&udp, &tls], &[]));
     tally.check("relayed over TLS, 20 ms", || {
         bed.within(FEW_TIMES, BLOCKED_LIMIT, &[&tls], &["--relay-only"])

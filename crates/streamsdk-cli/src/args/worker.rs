@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args, value_parser};
 use streamsdk::Interfaces;
 use streamsdk_worker::Gzip;
 
@@ -14,6 +14,9 @@ pub(crate) struct WorkerArguments {
     /// Most sessions at a time; more are refused with status 429
     #[arg(long, value_name = "COUNT", default_value = "16", value_parser = parse_sessions)]
     pub(crate) max_sessions: usize,
+    /// Results of a lossless session that are sent ahead of the last that its client has acknowledged
+    #[arg(long, value_name = "COUNT", default_value = "1", value_parser = value_parser!(u32).range(1..))]
+    pub(crate) ack_window: u32,
     /// Largest file that a client may upload, in bytes; 500k, 64M and 2G are understood
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) max_upload: Option<u64>,
