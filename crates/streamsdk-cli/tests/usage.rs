@@ -41,11 +41,33 @@ fn options_that_do_not_apply_are_refused() {
         ("pattern:16x16", &["--realtime"], "--realtime is for video files"),
         ("webcam:0", &["--frames-by-track", "--stream-output", "a"], "--frames-by-track is for"),
         ("a.mp4", &["--region", "eu"], "--region needs --server"),
+        ("rtsp://h/1", &["--whip", "http://h/whip"], "--whip takes video that this program sends"),
+        ("a.mp4", &["--whip", "http://h/whip", "--jsonl", "-"], "--jsonl has no use with --whip"),
+        ("a.mp4", &["--whip", "h", "--server", "h"], "cannot be used with"),
     ] {
         let (code, errors) = errors_of(streamsdk().args(["run", source]).args(options));
         assert_eq!(code, 2, "{source} {options:?}: {errors}");
         assert!(errors.contains(words), "{errors}");
     }
+}
+
+#[test]
+fn a_token_that_cannot_be_read_and_a_whip_server_that_is_not_there_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let publish = || {
+        let mut program = streamsdk();
+        program.args(["run", "pattern:16x16", "--whip", "http://127.0.0.1:9/whip", "--token-file"]);
+        program.arg(&token).args(["--retry", "never"]);
+        errors_of(&mut program)
+    };
+    let (code, errors) = publish();
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains("the token file"), "{errors}");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    let (code, errors) = publish();
+    assert_eq!(code, 4, "{errors}");
+    assert!(errors.contains("http://127.0.0.1:9/whip") && !errors.contains("s3cret"), "{errors}");
 }
 
 #[test]
