@@ -65,6 +65,12 @@ pub fn build_cli() -> Result<PathBuf> {
     Ok(target_directory()?.join("release").join("streamsdk"))
 }
 
+/// Builds the program of `examples/backend`, and says where it is.
+pub fn build_backend() -> Result<PathBuf> {
+    cargo().args(["build", "--release", "--package", "backend"]).run_successfully()?;
+    Ok(target_directory()?.join("release").join("backend"))
+}
+
 /// Builds the integration test of this name, and says where its program is.
 pub fn build_test(package: &str, features: &str, test: &str) -> Result<PathBuf> {
     let wanted = ["--package", package, "--features", features, "--test", test];

@@ -13,8 +13,9 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-import { InferenceHTTPClient } from "@roboflow/inference-sdk";
 import { build } from "esbuild";
+
+import { answerAsBackend, readJson } from "./backend.js";
 
 const CHROMIUM_FLAGS = [
   "--headless",
@@ -54,6 +55,7 @@ function readOptions() {
       "stream-output": { type: "string", multiple: true, default: [] },
       "data-output": { type: "string", multiple: true, default: [] },
       backend: { type: "boolean", default: false },
+      "backend-url": { type: "string" },
       "api-key": { type: "string", default: "not-a-real-key" },
       timeout: { type: "string", default: "60" },
     },
@@ -101,7 +103,8 @@ async function serveSite(options) {
       reported(await readJson(request));
       response.end();
     } else if (request.url === "/backend") {
-      await answerAsBackend(options, await readJson(request), response);
+      const answer = options["backend-url"] ? forward : answerAsBackend;
+      await answer(options, await readJson(request), response);
     } else {
       const [type, body] = pages[request.url] ?? ["text/plain", ""];
       response.writeHead(request.url in pages ? 200 : 404, { "content-type": type }).end(body);
@@ -111,22 +114,11 @@ async function serveSite(options) {
   return { site, report };
 }
 
-/** The backend that the SDK recommends, so that the key does not get into the page. */
-async function answerAsBackend(options, { offer, wrtcParams }, response) {
-  const { workflowSpec, ...config } = wrtcParams;
-  const server = InferenceHTTPClient.init({ apiKey: options["api-key"], serverUrl: options.server });
-  try {
-    const answer = await server.initializeWebrtcWorker({ offer, workflowSpec, config });
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
-  } catch (error) {
-    response.writeHead(502).end(String(error));
-  }
-}
-
-async function readJson(request) {
-  const parts = [];
-  for await (const part of request) parts.push(part);
-  return JSON.parse(Buffer.concat(parts).toString());
+/** Hands what the page says to another backend, as a web server does that stands before both. */
+async function forward(options, body, response) {
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(options["backend-url"], { method: "POST", headers, body: JSON.stringify(body) });
+  response.writeHead(answer.status, headers).end(await answer.text());
 }
 
 /** Starts a browser, in a group of its own because it starts others. */

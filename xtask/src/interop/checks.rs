@@ -23,6 +23,7 @@ pub fn with_the_real_server(
     });
     if let Some(cli) = cli {
         our_client_with_the_real_server(tally, bench, server, cli);
+        pages::with_the_real_server(tally, bench, server, cli);
     }
     tracks::with_the_real_server(tally, bench, server, cli);
     tally.check("the real server's sessions have all ended", || {
@@ -76,7 +77,7 @@ fn our_client_with_the_real_server(
     });
 }
 
-pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
+pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cli: &Path) {
     for (name, mode) in [
         ("the Python SDK and our worker", Mode::File),
         ("the Python SDK and our worker, with acknowledgements", Mode::FileAcknowledged),
@@ -94,7 +95,7 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
         expect::python_was_refused(&report, &["HTTP 400", "no_such_output", "predictions"])
     });
     tracks::with_our_worker(tally, bench, worker);
-    pages::with_our_worker(tally, bench, worker);
+    pages::with_our_worker(tally, bench, worker, cli);
     tally.check("our worker keeps the API key to itself", || {
         anyhow::ensure!(!worker.told_the_key(), "it is in its log");
         let usage = worker.program().usage();

@@ -73,6 +73,15 @@ pub fn every_frame(
     ))
 }
 
+/// Our client got data about each frame that it sent, and lost none on the way.
+pub fn every_frame_of_a_track(report: &CliReport) -> Result<String> {
+    report.finished.check()?;
+    ensure!(!report.told_the_key(), "it shows the API key");
+    let (sent, returned) = (&report.summary["frames_sent"], &report.summary["frames_returned"]);
+    ensure!(sent.as_u64() > Some(0) && sent == returned, "frames are missing: {}", report.summary);
+    Ok(format!("{returned} frames, {}", report.cost()))
+}
+
 fn complete_in_our_client(frames: &[Value], summary: &Value) -> Result<()> {
     let ids: Vec<u64> = frames.iter().filter_map(|frame| frame["frame_id"].as_u64()).collect();
     let expected: Vec<u64> = (1..=u64::from(SHAPES.frames)).collect();

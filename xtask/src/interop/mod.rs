@@ -6,6 +6,7 @@ mod expect;
 mod expect_tracks;
 mod pages;
 mod tracks;
+mod whip;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,9 @@ pub struct Options {
     /// Use this streamsdk instead of building it
     #[arg(long, value_name = "PROGRAM")]
     cli: Option<PathBuf>,
+    /// Use this program of examples/backend instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    backend: Option<PathBuf>,
     /// Everything is prepared and the peers are here; set by the command itself
     #[arg(long, hide = true, value_name = "PREFIX")]
     prepared: Option<PathBuf>,
@@ -53,13 +57,16 @@ fn prepare(options: &Options) -> Result<Vec<String>> {
     }
     clip::SHAPES.write(&clip_path()?)?;
     let cli = options.cli.clone().map_or_else(project::build_cli, Ok);
+    let backend = options.backend.clone().map_or_else(project::build_backend, Ok);
 
     let text = |path: PathBuf| path.to_str().map(String::from).context("a path is not UTF-8");
     let mut arguments = vec!["interop".into(), "--prepared".into(), text(peers.prefix().into())?];
-    match cli {
-        Ok(cli) => arguments.extend(["--cli".into(), text(cli)?]),
-        // The check that needs it says that it is missing; the others are worth doing all the same.
-        Err(error) => eprintln!("error: {error:#}"),
+    for (option, program) in [("--cli", cli), ("--backend", backend)] {
+        match program {
+            Ok(program) => arguments.extend([option.into(), text(program)?]),
+            // The check that needs it says that it is missing; the others are worth doing all the same.
+            Err(error) => eprintln!("error: {error:#}"),
+        }
     }
     if let Some(only) = &options.only {
         arguments.extend(["--only".into(), only.clone()]);
@@ -90,12 +97,20 @@ fn check(options: &Options, peers: &Peers) -> Result<bool> {
     // Two big programs less while the worker is at work.
     drop(server);
     if let Some(cli) = &cli {
+        whip::with_a_whip_server(&mut tally, &bench, cli);
         let worker = tally.necessary("our worker starts", || {
             let worker = Worker::start(cli, &directory)?;
             Ok((worker.url().to_owned(), worker))
         });
         if let Some(worker) = &worker {
-            checks::with_our_worker(&mut tally, &bench, worker);
+            checks::with_our_worker(&mut tally, &bench, worker, cli);
+            let backend = tally.necessary("the example of a backend is built", || {
+                let backend = options.backend.clone().context("it could not be built")?;
+                Ok((backend.display().to_string(), backend))
+            });
+            if let Some(backend) = &backend {
+                pages::through_our_backend(&mut tally, &bench, worker, backend);
+            }
         }
     }
 

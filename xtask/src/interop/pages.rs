@@ -1,25 +1,35 @@
-//! The checks of web pages with the real JavaScript SDK, which reach our worker through a backend of theirs.
+//! The checks with the real JavaScript SDK: web pages, which reach our worker through a backend of theirs, and our client
+//! that does the same.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::bench::Bench;
+use super::expect;
 use crate::clip::SHAPES;
-use crate::peers::{Browser, PageRun, PageSource, Worker, pages_can_be_run};
+use crate::peers::{
+    Backend, Browser, CliRun, InferenceServer, PageReport, PageRun, PageSource, Worker,
+    pages_can_be_run,
+};
 use crate::tally::Tally;
 
 /// A browser takes a few seconds to start, and many while the machine is busy.
 const LIMIT: Duration = Duration::from_secs(90);
 /// How long a page sends its track.
 const SECONDS: u32 = 2;
+/// What our client sends on a track.
+const PATTERN: &str = "pattern:320x240@30";
+const TRACK: &[&str] = &["--duration", "2", "--every-frame"];
 
-pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
+pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cli: &Path) {
     if let Err(why) = pages_can_be_run() {
         tally.skip("the JavaScript SDK in browsers and our worker", &format!("{why:#}"));
         return;
     }
+    our_client_through_their_backend(tally, bench, worker, cli);
     let (file, track) = (PageSource::File(bench.clip), PageSource::Track { seconds: SECONDS });
     for (browser, source, way) in [
         (Browser::Chromium, file, "a file"),
@@ -28,14 +38,76 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker) {
         (Browser::Firefox, file, "a file"),
     ] {
         tally.check(&format!("the JavaScript SDK in {browser:?} and our worker: {way}"), || {
-            let page = PageRun::new(browser, worker.url(), source).run(LIMIT)?;
-            let seen = match source {
-                PageSource::File(_) => got_every_frame(&page.report),
-                PageSource::Track { .. } => got_data_and_pictures(&page.report),
-            }?;
-            Ok(format!("{seen}, {}", page.cost()))
+            seen_by(&PageRun::new(browser, worker.url(), source).run(LIMIT)?, source)
         });
     }
+}
+
+fn our_client_through_their_backend(
+    tally: &mut Tally,
+    bench: &Bench<'_>,
+    worker: &Worker,
+    cli: &Path,
+) {
+    tally.check("our client, a JavaScript backend and our worker: a file", || {
+        let backend = Backend::in_javascript(worker.url(), bench.directory)?;
+        let run = by_backend(bench, cli, bench.clip, &backend).data_output("predictions");
+        expect::every_frame(&run.run(LIMIT)?, "predictions", |value| !value.is_null())
+    });
+    tally.check("our client, a JavaScript backend and our worker: a track", || {
+        let backend = Backend::in_javascript(worker.url(), bench.directory)?;
+        let run = by_backend(bench, cli, Path::new(PATTERN), &backend).data_output("predictions");
+        expect::every_frame_of_a_track(&run.video_options(TRACK).run(LIMIT)?)
+    });
+}
+
+/// Our client before the real server. It cannot be told of a file by the SDK, which never says that there is one.
+pub fn with_the_real_server(
+    tally: &mut Tally,
+    bench: &Bench<'_>,
+    server: &InferenceServer,
+    cli: &Path,
+) {
+    if pages_can_be_run().is_err() {
+        return;
+    }
+    tally.check("our client, a JavaScript backend and the real server: a track", || {
+        let backend = Backend::in_javascript(&server.url(), bench.directory)?;
+        let run = by_backend(bench, cli, Path::new(PATTERN), &backend).workflow("blur");
+        let run = run.data_output("image_size").video_options(TRACK);
+        expect::every_frame_of_a_track(&run.run(LIMIT)?)
+    });
+}
+
+fn by_backend(bench: &Bench<'_>, cli: &Path, source: &Path, backend: &Backend) -> CliRun {
+    let outputs = bench.directory.join("by-backend");
+    CliRun::new(cli, backend.url(), source, outputs).backend(backend.url())
+}
+
+/// A page whose backend is the one of our examples.
+pub fn through_our_backend(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, program: &Path) {
+    if pages_can_be_run().is_err() {
+        return;
+    }
+    for (source, way) in [
+        (PageSource::File(bench.clip), "a file"),
+        (PageSource::Track { seconds: SECONDS }, "a track"),
+    ] {
+        tally.check(&format!("the JavaScript SDK, our backend and our worker: {way}"), || {
+            let backend = Backend::ours(program, worker.url(), bench.directory)?;
+            let page = PageRun::new(Browser::Chromium, worker.url(), source);
+            seen_by(&page.backend(backend.url()).run(LIMIT)?, source)
+        });
+    }
+}
+
+/// What is to be said of a page that is as it should be.
+fn seen_by(page: &PageReport, source: PageSource<'_>) -> Result<String> {
+    let seen = match source {
+        PageSource::File(_) => got_every_frame(&page.report),
+        PageSource::Track { .. } => got_data_and_pictures(&page.report),
+    }?;
+    Ok(format!("{seen}, {}", page.cost()))
 }
 
 /// The page saw each frame of a file once and in order, and was told the end.

@@ -12,7 +12,8 @@ use crate::process::{Finished, Job, Output};
 /// A session of our own client, through the command-line program, that is about to be run.
 pub struct CliRun {
     cli: PathBuf,
-    server: String,
+    /// The option that says where the server is, and its value.
+    server: [String; 2],
     source: OsString,
     /// The options that say what the server runs.
     processing: Vec<OsString>,
@@ -43,7 +44,7 @@ impl CliRun {
     ) -> Self {
         Self {
             cli: cli.into(),
-            server: server.into(),
+            server: ["--server".into(), server.into()],
             source: source.as_ref().into(),
             processing: vec!["--workflow".into(), workflow("motion").into()],
             stream_output: Vec::new(),
@@ -52,6 +53,12 @@ impl CliRun {
             video: Vec::new(),
             outputs,
         }
+    }
+
+    /// Goes by way of a backend, which alone has the key, in the place of a server.
+    pub fn backend(mut self, url: &str) -> Self {
+        self.server = ["--backend".into(), url.into()];
+        self
     }
 
     /// A workflow of `tests/peers/workflows`. Default is `motion`.
@@ -100,7 +107,7 @@ impl CliRun {
         let finished = Job::new(self.cli)
             .arg("run")
             .arg(self.source)
-            .args(["--server", &self.server])
+            .args(self.server)
             .args(self.processing)
             .args(repeated("--stream-output", &self.stream_output))
             .args(repeated("--data-output", &self.data_output))

@@ -1,5 +1,6 @@
 //! The programs that talk to each other: the real server, the real SDKs, and our own two.
 
+mod backend;
 mod cli;
 mod coturn;
 mod http;
@@ -12,6 +13,7 @@ mod server;
 mod slow_link;
 mod web_page;
 mod webcam;
+mod whip;
 mod worker;
 
 use std::env;
@@ -24,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
 
+pub use backend::Backend;
 pub use cli::{CliReport, CliRun, read_frames, read_summary};
 pub use coturn::{Certificates, Coturn, CoturnPlace, TurnUsers};
 pub use http_answers::HttpAnswers;
@@ -33,8 +36,11 @@ pub use python_tracks::{PythonTracks, TrackSource};
 pub use rtsp::RtspServer;
 pub use server::InferenceServer;
 pub use slow_link::{LinkEnd, LinkFaults, lay_slow_link};
-pub use web_page::{Browser, PageRun, PageSource, install_javascript_sdk, pages_can_be_run};
+pub use web_page::{
+    Browser, PageReport, PageRun, PageSource, install_javascript_sdk, pages_can_be_run,
+};
 pub use webcam::encode_as_a_webcam;
+pub use whip::{PublishRun, WHIP_TOKEN, WhipServer};
 pub use worker::Worker;
 
 /// The key every client sends. It opens nothing; it must show up nowhere.

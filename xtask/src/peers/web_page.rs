@@ -41,6 +41,7 @@ pub struct PageRun<'a> {
     browser: Browser,
     server: String,
     source: PageSource<'a>,
+    backend_url: Option<String>,
 }
 
 /// What the page saw.
@@ -71,7 +72,13 @@ fn directory() -> PathBuf {
 
 impl<'a> PageRun<'a> {
     pub fn new(browser: Browser, server: impl Into<String>, source: PageSource<'a>) -> Self {
-        Self { browser, server: server.into(), source }
+        Self { browser, server: server.into(), source, backend_url: None }
+    }
+
+    /// Where the page's backend is. Default is one of the SDK's own functions.
+    pub fn backend(mut self, url: &str) -> Self {
+        self.backend_url = Some(url.into());
+        self
     }
 
     /// Runs it with the workflow `motion`. A session that fails is no error: the report says how it failed.
@@ -84,7 +91,8 @@ impl<'a> PageRun<'a> {
             .arg(self.browser.program()?)
             .args(["--server", &self.server, "--backend", "--api-key", API_KEY])
             .args(["--timeout", &own_limit, "--data-output", "predictions", "--workflow"])
-            .arg(workflow("motion"));
+            .arg(workflow("motion"))
+            .args(self.backend_url.iter().flat_map(|url| ["--backend-url", url]));
         let job = match self.source {
             PageSource::File(video) => job.arg("--video").arg(video),
             PageSource::Track { seconds } => {
