@@ -54,7 +54,7 @@
 //!
 //! # Features
 //!
-//! There are none.
+//! There are none but `fuzzing`, for the fuzz targets of this project: it adds nothing to the API.
 #![forbid(unsafe_code)]
 
 mod attempts;
@@ -66,6 +66,9 @@ mod content;
 mod download;
 mod environment;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod part;
 mod policy;
 mod request;

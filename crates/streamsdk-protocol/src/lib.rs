@@ -19,13 +19,16 @@
 //!
 //! # Features
 //!
-//! There are none.
+//! There are none but `fuzzing`, for the fuzz targets of this project: it adds nothing to the API.
 #![forbid(unsafe_code)]
 
 pub mod ack;
 pub mod address;
 pub mod chunk;
 pub mod control;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gzip;
 mod ice_configuration;
 pub mod init;

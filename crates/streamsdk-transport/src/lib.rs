@@ -52,6 +52,9 @@ mod connection;
 mod connection_state;
 mod description;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod offer;
 mod peer;
 mod runtime;

@@ -16,7 +16,7 @@ mod allocation;
 mod board;
 mod carry;
 mod dial;
-mod framing;
+pub(crate) mod framing;
 mod gathering;
 mod inbox;
 mod kept_back;
@@ -28,7 +28,7 @@ mod silent;
 mod stale_nonce;
 mod stream_link;
 mod tls;
-mod url;
+pub(crate) mod url;
 
 pub(crate) use self::gathering::MAX_WAIT;
 pub(crate) use self::inbox::Inbox;
