@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use crate::ice_configuration::IceConfigurationError;
+use crate::secret::debug_without_passwords;
 use crate::{ApiKey, REDACTED};
 
 /// The request, field by field as servers know it. Absent fields are not sent.
@@ -21,7 +22,9 @@ use crate::{ApiKey, REDACTED};
 ///     .video_file_upload(true);
 /// assert_eq!(request.data_output.unwrap(), ["count"]);
 /// ```
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+///
+/// `Debug` hides what is secret in URLs.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[must_use]
 pub struct InitRequest {
@@ -120,6 +123,22 @@ impl InitRequest {
         Self { data_output: Some(outputs.into_iter().map(Into::into).collect()), ..self }
     }
 }
+
+debug_without_passwords!(InitRequest {
+    api_key,
+    workflow_configuration,
+    webrtc_offer,
+    webrtc_config,
+    webrtc_realtime_processing,
+    stream_output,
+    data_output,
+    declared_fps,
+    requested_plan,
+    requested_region,
+    processing_timeout,
+    video_file_upload,
+    manual_mode,
+} urls { rtsp_url, mjpeg_url });
 
 fn yes() -> bool {
     true

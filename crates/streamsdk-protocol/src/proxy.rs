@@ -7,6 +7,7 @@ use crate::init::{
     IceConfiguration, IceServer, InitRequest, SessionDescription, WorkflowConfiguration,
     default_image_input,
 };
+use crate::secret::debug_without_passwords;
 
 /// The request of a device to a backend that adds the API key: `{"offer", "wrtcParams"}`, as the JavaScript SDK's
 /// connector `withProxyUrl` sends it.
@@ -33,8 +34,8 @@ pub struct ProxyRequest {
 /// What a device asks for, by the names of the JavaScript SDK. What that SDK does not have is named in the same
 /// manner: `mjpegUrl`, `videoFileUpload`, `declaredFps`, `manualMode`, `cancelThreadPoolTasksOnExit`, `videoMetadataInputName`.
 ///
-/// Each is as the field of [`InitRequest`] that it becomes; `None` is left out.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Each is as the field of [`InitRequest`] that it becomes; `None` is left out. `Debug` hides what is secret in URLs.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each is as the field that it becomes")]
@@ -80,6 +81,24 @@ pub struct ProxyParameters {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manual_mode: bool,
 }
+
+debug_without_passwords!(ProxyParameters {
+    workflow_spec,
+    workspace_name,
+    workflow_id,
+    image_input_name,
+    workflows_parameters,
+    stream_output_names,
+    data_output_names,
+    ice_servers,
+    processing_timeout,
+    requested_plan,
+    requested_region,
+    realtime_processing,
+    declared_fps,
+    video_file_upload,
+    manual_mode,
+} urls { rtsp_url, mjpeg_url });
 
 /// Without the API key, whatever the request has.
 impl From<InitRequest> for ProxyRequest {

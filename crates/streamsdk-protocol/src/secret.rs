@@ -87,6 +87,24 @@ fn redact_query(query: &str) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
+/// `Debug` as it is derived, but for the fields that are URLs: they may have a password in them.
+macro_rules! debug_without_passwords {
+    ($type:ident { $($field:ident),* $(,)? } urls { $($url:ident),* $(,)? }) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                // Names every field, so that none is forgotten.
+                let Self { $($field,)* $($url,)* } = self;
+                let mut shown = f.debug_struct(stringify!($type));
+                $(shown.field(stringify!($field), $field);)*
+                $(shown.field(stringify!($url), &$url.as_deref().map($crate::redact_url));)*
+                shown.finish()
+            }
+        }
+    };
+}
+
+pub(crate) use debug_without_passwords;
+
 #[cfg(test)]
 mod tests {
     use super::*;
