@@ -9,10 +9,13 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::{Limits, MAX_CHUNK_PAYLOAD, pool};
+use crate::{HeldMemory, Limits, MAX_CHUNK_PAYLOAD, MemoryBudget, pool};
 
 /// Length of [`ChunkHeader`] on the wire, in bytes.
 pub const HEADER_LEN: usize = 12;
+
+/// What a chunk that waits takes besides its bytes.
+const CHUNK_OVERHEAD: usize = 128;
 
 /// The header of one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +84,13 @@ pub struct ChunkedMessage {
 /// Joins chunks to messages, whatever their order.
 ///
 /// Memory is in proportion to what has arrived: a header that claims many chunks costs nothing.
-/// When [`Limits::messages_in_flight`] messages are incomplete, the one whose last chunk is the
+/// When [`Limits::messages_in_flight`] messages are incomplete, or the memory is used up, the one whose last chunk is the
 /// longest ago makes room and is counted in [`Reassembler::abandoned`]. A chunk that is there already is
 /// ignored. After an error the offending message is forgotten and the others go on.
 #[derive(Debug)]
 pub struct Reassembler {
     limits: Limits,
+    memory: MemoryBudget,
     partial: BTreeMap<u32, Partial>,
     arrivals: u64,
     abandoned: u64,
@@ -97,13 +101,19 @@ struct Partial {
     total: u32,
     chunks: BTreeMap<u32, Bytes>,
     bytes: usize,
+    held: HeldMemory,
     last_arrival: u64,
 }
 
 impl Reassembler {
-    /// An empty reassembler.
+    /// An empty reassembler with memory of its own.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, partial: BTreeMap::new(), arrivals: 0, abandoned: 0 }
+        Self::within(limits, limits.memory())
+    }
+
+    /// An empty reassembler that shares its memory with others.
+    pub fn within(limits: Limits, memory: MemoryBudget) -> Self {
+        Self { limits, memory, partial: BTreeMap::new(), arrivals: 0, abandoned: 0 }
     }
 
     /// Takes one chunk; returns the message that it completes, if it does.
@@ -152,11 +162,17 @@ impl Reassembler {
             return Ok(Some(ChunkedMessage { frame_id, payload }));
         }
 
+        let cost = payload.len().saturating_add(CHUNK_OVERHEAD);
+        while self.memory.left() < cost && self.abandon_stalest_but(Some(frame_id)) {}
+        if self.memory.left() < cost {
+            return Err(ChunkError::NoMemory { limit: self.memory.limit() });
+        }
         let partial = self.partial_for(frame_id, total);
         if partial.total != total {
             return Err(ChunkError::TotalChanged { was: partial.total, is: total });
         }
         partial.bytes += payload.len();
+        partial.held.grow(cost);
         partial.chunks.insert(index, payload);
         if partial.chunks.len() < total as usize {
             return Ok(None);
@@ -171,26 +187,28 @@ impl Reassembler {
         if !self.partial.contains_key(&frame_id)
             && self.partial.len() >= self.limits.messages_in_flight.max(1)
         {
-            self.abandon_stalest();
+            self.abandon_stalest_but(None);
         }
         self.arrivals += 1;
+        let memory = &self.memory;
         let partial = self.partial.entry(frame_id).or_insert_with(|| Partial {
             total,
             chunks: BTreeMap::new(),
             bytes: 0,
+            held: memory.hold(0),
             last_arrival: 0,
         });
         partial.last_arrival = self.arrivals;
         partial
     }
 
-    fn abandon_stalest(&mut self) {
-        let stalest =
-            self.partial.iter().min_by_key(|(_, partial)| partial.last_arrival).map(|(id, _)| *id);
-        if let Some(id) = stalest {
-            self.partial.remove(&id);
-            self.abandoned += 1;
-        }
+    /// Whether there was one.
+    fn abandon_stalest_but(&mut self, kept: Option<u32>) -> bool {
+        let others = self.partial.iter().filter(|(id, _)| Some(**id) != kept);
+        let stalest = others.min_by_key(|(_, partial)| partial.last_arrival).map(|(id, _)| *id);
+        let abandoned = stalest.and_then(|id| self.partial.remove(&id));
+        self.abandoned += u64::from(abandoned.is_some());
+        abandoned.is_some()
     }
 }
 
@@ -198,8 +216,9 @@ impl Partial {
     fn join(self) -> Bytes {
         let mut joined = pool::take(self.bytes);
         joined.clear();
-        for chunk in self.chunks.values() {
-            joined.extend_from_slice(chunk);
+        // Each goes when it is copied.
+        for chunk in self.chunks.into_values() {
+            joined.extend_from_slice(&chunk);
         }
         pool::share(joined)
     }
@@ -222,6 +241,12 @@ pub enum ChunkError {
         index: u32,
         /// The total in the header.
         total: u32,
+    },
+    /// There is no memory for it, though nothing else is incomplete.
+    #[error("there is no room for it in the {limit} bytes that results may take")]
+    NoMemory {
+        /// The limit in bytes.
+        limit: usize,
     },
     /// The message claims more chunks than allowed.
     #[error("a message of {total} chunks is over the limit of {limit}")]
@@ -256,6 +281,34 @@ mod tests {
         chunks: impl IntoIterator<Item = BytesMut>,
     ) -> Vec<ChunkedMessage> {
         chunks.into_iter().filter_map(|c| reassembler.push(c.freeze()).unwrap()).collect()
+    }
+
+    #[test]
+    fn incomplete_messages_share_the_memory_and_the_stalest_goes_first() {
+        let limits = Limits::default().memory_bytes(10 << 20);
+        let memory = limits.memory();
+        let mut reassembler = Reassembler::within(limits, memory.clone());
+        let part = |frame_id, index| {
+            let mut chunk = BytesMut::new();
+            ChunkHeader { frame_id, index, total: 4000 }.write(&mut chunk);
+            chunk.extend_from_slice(&[7; MAX_CHUNK_PAYLOAD]);
+            chunk.freeze()
+        };
+        let mut most = 0;
+        for index in 0..100 {
+            for frame_id in 0..8 {
+                reassembler.push(part(frame_id, index)).unwrap();
+                let held: usize = reassembler.partial.values().map(|partial| partial.bytes).sum();
+                most = most.max(held);
+            }
+        }
+        assert!((9 << 20..=10 << 20).contains(&most), "{most}");
+        assert!(reassembler.abandoned() > 0);
+        let waiting = memory.hold(memory.limit());
+        let refused = reassembler.push(part(9, 0));
+        assert_eq!(refused, Err(ChunkError::NoMemory { limit: 10 << 20 }));
+        drop((waiting, reassembler));
+        assert_eq!(memory.left(), memory.limit());
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) fn inflate(data: &[u8], limit: usize) -> Result<Bytes, InflateError> 
         out.resize(out.len().max(data.len()).saturating_mul(2).min(limit), 0);
     }
     out.truncate(len);
+    if out.capacity() / 2 > len {
+        out.shrink_to_fit();
+    }
     let is_whole = len as u32 == trailer.size && crc32fast::hash(&out) == trailer.checksum;
     if is_whole { Ok(pool::share(out)) } else { Err(InflateError::Corrupt) }
 }

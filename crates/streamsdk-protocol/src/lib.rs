@@ -33,6 +33,7 @@ mod gzip;
 mod ice_configuration;
 pub mod init;
 mod limits;
+mod memory;
 pub mod model;
 pub mod output;
 pub mod pairing;
@@ -48,6 +49,7 @@ mod text;
 pub mod upload;
 
 pub use limits::Limits;
+pub use memory::{HeldMemory, MemoryBudget};
 pub use redact::Redactor;
 pub use secret::{ApiKey, REDACTED, redact_url};
 pub use text::MAX_TEXT_CHARS;

@@ -1,3 +1,5 @@
+use crate::MemoryBudget;
+
 /// Bounds on what a peer may make this side hold.
 ///
 /// Start from [`Limits::default`] and change what you need:
@@ -13,6 +15,7 @@
 pub struct Limits {
     pub(crate) message_bytes: usize,
     pub(crate) inflated_bytes: usize,
+    pub(crate) memory_bytes: usize,
     pub(crate) message_chunks: u32,
     pub(crate) messages_in_flight: usize,
     pub(crate) upload_bytes: u64,
@@ -24,6 +27,7 @@ impl Default for Limits {
         Self {
             message_bytes: 64 << 20,
             inflated_bytes: 128 << 20,
+            memory_bytes: 128 << 20,
             message_chunks: 4096,
             messages_in_flight: 8,
             upload_bytes: 8 << 30,
@@ -43,6 +47,31 @@ impl Limits {
     pub fn inflated_bytes(mut self, inflated_bytes: usize) -> Self {
         self.inflated_bytes = inflated_bytes;
         self
+    }
+
+    /// Most bytes of results that are held at a time in all: parts of messages, messages that are being read, and what waits
+    /// for the caller, decompressed. Default is 128 MiB. What the caller has taken is the caller's.
+    ///
+    /// Where every frame is promised the server is held back when that is reached, and otherwise the oldest results are
+    /// dropped. A message that finds no room though nothing waits is unreadable.
+    pub fn memory_bytes(mut self, memory_bytes: usize) -> Self {
+        self.memory_bytes = memory_bytes;
+        self
+    }
+
+    /// As many bytes as [`Limits::memory_bytes`], for all that holds some of them.
+    pub fn memory(&self) -> MemoryBudget {
+        MemoryBudget::new(self.memory_bytes)
+    }
+
+    /// What [`Limits::inflated_bytes`] is.
+    pub fn max_inflated_bytes(&self) -> usize {
+        self.inflated_bytes
+    }
+
+    /// What [`Limits::message_bytes`] is.
+    pub fn max_message_bytes(&self) -> usize {
+        self.message_bytes
     }
 
     /// Most chunks that one message may claim to have. Default is 4096.

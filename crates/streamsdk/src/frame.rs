@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp, jpeg};
+use streamsdk_protocol::HeldMemory;
 use streamsdk_protocol::output::{
     EncodedImage, OddFields, Output, OutputError, OutputMessage, Outputs, VideoMetadata,
 };
@@ -19,11 +20,23 @@ use crate::stats::FrameNumber;
 pub struct FrameData {
     message: Arc<OutputMessage>,
     number: FrameNumber,
+    /// What it takes of the session's memory until the caller has it.
+    held: Option<Arc<HeldMemory>>,
 }
 
 impl FrameData {
     pub(crate) fn new(message: OutputMessage, number: FrameNumber) -> Self {
-        Self { message: Arc::new(message), number }
+        Self { message: Arc::new(message), number, held: None }
+    }
+
+    /// It takes so much of the session's memory.
+    pub(crate) fn holding(self, held: HeldMemory) -> Self {
+        Self { held: Some(Arc::new(held)), ..self }
+    }
+
+    /// The caller has it.
+    pub(crate) fn let_go(&mut self) {
+        self.held = None;
     }
 
     /// Number of the frame, from 1; 0 when the server has said nothing about it. Rises over all connections of
@@ -173,6 +186,11 @@ enum Encoded {
 impl ReceivedFrame {
     /// The frame in `data`, if one of the outputs `wanted` is an image or a list of images. The first one is
     /// taken.
+    /// The caller has it.
+    pub(crate) fn let_go(&mut self) {
+        self.data.let_go();
+    }
+
     pub(crate) fn find(data: &FrameData, wanted: &[String]) -> Option<Self> {
         wanted.iter().find_map(|name| data.image_called(name))
     }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use streamsdk_protocol::MemoryBudget;
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -17,10 +18,12 @@ const MAX_LINK_NEWS: usize = 64;
 
 /// What waits for the caller: results and news of connections in order, the newest upload progress, and at
 /// the end the outcome.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EventQueue {
     state: Mutex<QueueState>,
     room: Notify,
+    /// What the server's results take, wherever they are before the caller has them.
+    memory: MemoryBudget,
     /// Results that the caller has taken.
     taken: Arc<AtomicU64>,
 }
@@ -37,9 +40,38 @@ struct QueueState {
 }
 
 impl EventQueue {
-    /// A queue that counts in `taken` the results that the caller takes.
-    pub(crate) fn counting(taken: Arc<AtomicU64>) -> Self {
-        Self { taken, ..Self::default() }
+    /// A queue that counts in `taken` the results that the caller takes, and shares `memory` with all that holds
+    /// results.
+    pub(crate) fn new(taken: Arc<AtomicU64>, memory: MemoryBudget) -> Self {
+        Self { state: Mutex::default(), room: Notify::new(), memory, taken }
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
+    /// Waits until the caller takes a result. Whether one was there.
+    pub(crate) async fn one_is_taken(&self) -> bool {
+        let room = self.room.notified();
+        let is_one_there = {
+            let state = self.state();
+            state.results > 0 && !state.closed
+        };
+        if is_one_there {
+            room.await;
+        }
+        is_one_there
+    }
+
+    /// Drops the oldest result. Whether there was one.
+    pub(crate) fn drop_oldest(&self) -> bool {
+        let mut state = self.state();
+        let is_one_there = state.results > 0;
+        if is_one_there {
+            state.drop_oldest(is_result);
+            state.results -= 1;
+        }
+        is_one_there
     }
 
     /// Adds a result, and waits until no more wait than may. It is in the queue from the first: when the waiting is
@@ -106,7 +138,8 @@ impl EventQueue {
         if let Some(progress) = state.upload.take() {
             return Poll::Ready(Some(Ok(Event::Upload(progress))));
         }
-        if let Some(event) = state.waiting.pop_front() {
+        if let Some(mut event) = state.waiting.pop_front() {
+            let_go(&mut event);
             if is_result(&event) {
                 state.results -= 1;
                 self.taken.fetch_add(1, Ordering::Relaxed);
@@ -138,6 +171,15 @@ impl Drop for EndOfQueue {
 
 fn is_result(event: &Event) -> bool {
     matches!(event, Event::Frame(_) | Event::Data(_))
+}
+
+/// What the caller has is not the session's any more.
+fn let_go(event: &mut Event) {
+    match event {
+        Event::Frame(frame) => frame.let_go(),
+        Event::Data(data) => data.let_go(),
+        _ => {}
+    }
 }
 
 impl QueueState {
@@ -172,6 +214,10 @@ mod tests {
     use crate::stats::FrameNumber;
     use crate::{ErrorKind, FrameData, Stage};
 
+    fn queue() -> EventQueue {
+        EventQueue::new(Arc::default(), MemoryBudget::new(1000))
+    }
+
     fn result(frame_id: u32) -> Event {
         let mut message = OutputMessage::default();
         message.frame_id = frame_id;
@@ -195,7 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_makes_the_pusher_wait_and_loses_nothing() {
-        let queue = Arc::new(EventQueue::default());
+        let queue = Arc::new(queue());
         let pusher = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move {
@@ -216,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_for_room_is_not_lost_with_whoever_waits() {
-        let queue = EventQueue::default();
+        let queue = queue();
         let ids = 0..=LOSSLESS_QUEUE as u32;
         for id in ids.clone() {
             let waits = queue.push(result(id)).now_or_never().is_none();
@@ -229,15 +275,33 @@ mod tests {
 
     #[tokio::test]
     async fn latest_drops_the_oldest_and_counts() {
-        let queue = EventQueue::default();
+        let queue = queue();
         let dropped: u64 = (0..10).map(|id| queue.push_latest(result(id), 3)).sum();
         assert_eq!(dropped, 7);
         assert_eq!(pop_id(&queue).await, 7);
     }
 
     #[tokio::test]
+    async fn a_result_is_counted_until_the_caller_has_it() {
+        let queue = queue();
+        let held = |id| match result(id) {
+            Event::Data(data) => Event::Data(data.holding(queue.memory().hold(100))),
+            other => other,
+        };
+        queue.push(held(1)).await;
+        queue.push_latest(held(2), 3);
+        assert_eq!(queue.memory().left(), 800);
+        let first = pop(&queue).await;
+        assert_eq!(queue.memory().left(), 900);
+        assert!(queue.drop_oldest() && !queue.drop_oldest());
+        assert!(!queue.one_is_taken().await);
+        assert_eq!(queue.memory().left(), 1000);
+        drop(first);
+    }
+
+    #[tokio::test]
     async fn news_of_connections_keep_their_place_and_are_no_results() {
-        let queue = EventQueue::default();
+        let queue = queue();
         queue.push_latest(result(1), 2);
         queue.push_link_news(Event::Reconnected(Reconnected { link: 2, lost: 0 }));
         queue.push_latest(result(2), 2);
@@ -253,7 +317,7 @@ mod tests {
 
     #[tokio::test]
     async fn progress_is_replaced_and_comes_before_results() {
-        let queue = EventQueue::default();
+        let queue = queue();
         queue.push(result(1)).await;
         for bytes_sent in [1, 2] {
             queue.set_upload(UploadProgress { bytes_sent, ..UploadProgress::default() });
@@ -268,7 +332,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_error_comes_last_and_once() {
-        let queue = EventQueue::default();
+        let queue = queue();
         queue.push(result(1)).await;
         queue.close(Some(Err(Error::new(ErrorKind::Timeout, Stage::Streaming, "late"))));
         queue.close(None);

@@ -81,6 +81,93 @@ async fn what_cannot_be_read_is_counted_and_the_rest_arrives() {
     assert_eq!(summary.ended, Some(Ended::Incomplete));
 }
 
+/// Memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    resident.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_inflate_hold_no_more_than_the_memory_there_is() {
+    const MESSAGES: usize = 12;
+    const INFLATED: usize = 24 << 20;
+    let limit = 64 << 20;
+    let large = |frame_id| OutgoingMessage {
+        outputs: Some(vec![("a".into(), OutgoingValue::Json("x".repeat(INFLATED).into()))]),
+        ..message(frame_id)
+    };
+    let payload = large(1).encode(true);
+    let server = serving(vec![payload; MESSAGES]).await;
+    let before = memory();
+    let limits = streamsdk_protocol::Limits::default().memory_bytes(limit);
+    let config = StreamConfig::default().limits(limits).realtime_processing(false);
+    let mut session = upload(server.url(), config).await.unwrap();
+    // The caller is late: what there is room for comes meanwhile.
+    while memory() < before + INFLATED {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (mut most, mut results) = (0, 0);
+    let late = std::time::Instant::now();
+    while late.elapsed() < Duration::from_secs(1) {
+        most = most.max(memory().saturating_sub(before));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while let Some(event) = streamsdk_testkit::next(&mut session).await {
+        results += usize::from(matches!(event.unwrap(), streamsdk::Event::Data(_)));
+        most = most.max(memory().saturating_sub(before));
+    }
+    let summary = session.close().await;
+    println!("{most} bytes for {results} messages of {INFLATED}");
+    assert_eq!((results, summary.dropped.unreadable), (MESSAGES, 0));
+    assert!(most < limit + 2 * INFLATED, "{most} bytes where {limit} are allowed");
+}
+
+/// A server that gives one result and then sends such chunks for ever.
+async fn sending_for_ever(next: fn(u32) -> BytesMut) -> FakeServer {
+    FakeServer::start(move |_peer, mut channel| async move {
+        for chunk in split(1, &message(1).encode(true)) {
+            channel.send(chunk).await.unwrap();
+        }
+        let sender = channel.sender().clone();
+        let sending = async {
+            for number in 2.. {
+                if sender.send(next(number)).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let closed = async { while channel.recv().await.is_some() {} };
+        tokio::select! {
+            () = sending => {}
+            () = closed => {}
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_no_sign_of_life() {
+    let nonsense = |number| split(number, b"not json").next().unwrap();
+    let parts_of_nothing = |number: u32| {
+        let mut part = BytesMut::new();
+        [number, 0, 4000].iter().for_each(|word| part.put_u32_le(*word));
+        part.extend_from_slice(&[7; 10_000]);
+        part
+    };
+    for next in [nonsense as fn(u32) -> BytesMut, parts_of_nothing] {
+        let server = sending_for_ever(next).await;
+        let timeouts = Timeouts::default().idle(Duration::from_millis(400));
+        let limits = streamsdk_protocol::Limits::default().message_bytes(1 << 20);
+        let config = StreamConfig::default().timeouts(timeouts).limits(limits);
+        let session = upload(server.url(), config).await.unwrap();
+        let error = failure(session).await;
+        assert!(error.is_timeout() && error.stage() == Stage::Streaming, "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_of_nonsense_are_counted_and_the_rest_arrives() {
     let server = FakeServer::start(|_peer, mut channel| async move {
@@ -171,10 +258,12 @@ async fn a_server_that_falls_silent_is_given_up_at_the_idle_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_before_the_end_is_a_lost_connection() {
-    let server = FakeServer::start(|peer, channel| async move {
+    let server = FakeServer::start(|peer, mut channel| async move {
         for chunk in split(1, &message(1).encode(true)) {
             channel.send(chunk).await.unwrap();
         }
+        // The ack: the client is connected, and has it.
+        channel.recv().await;
         peer.close().await;
     })
     .await;

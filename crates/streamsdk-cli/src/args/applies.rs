@@ -90,6 +90,11 @@ const SERVER_RULES: &[ServerRule] = &[
         reason: "needs --server or --backend",
     },
     ServerRule {
+        options: &["api_key_transport"],
+        applies_to: &[Server],
+        reason: "needs --server, which is the one that an API key goes to",
+    },
+    ServerRule {
         options: &["token_file"],
         applies_to: &[Backend, Whip],
         reason: "needs --backend or --whip",
@@ -250,7 +255,6 @@ mod tests {
         "backend",
         "whip",
         "api_key",
-        "api_key_transport",
         "turn_credential",
         // Needs a model, which not every server has.
         "task",

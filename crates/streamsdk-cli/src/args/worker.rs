@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, value_parser};
+use clap::{Args, value_parser};
 use streamsdk::Interfaces;
 use streamsdk_worker::Gzip;
 

@@ -36,6 +36,8 @@ pub struct OutputMessage {
     pub termination_reason: Option<String>,
     /// What was wrong with the message, field by field; mostly nothing.
     pub odd: OddFields,
+    /// Of the JSON that outputs are slices of.
+    json_bytes: usize,
 }
 
 impl OutputMessage {
@@ -74,20 +76,29 @@ impl OutputMessage {
     ///
     /// As of [`OutputMessage::parse`].
     pub fn parse_text(
-        text: String,
+        text: impl Into<Bytes>,
         limits: &Limits,
         redactor: &Redactor,
     ) -> Result<Self, OutputError> {
+        let text = text.into();
         if text.len() > limits.inflated_bytes {
             return Err(OutputError::TooLarge { limit: limits.inflated_bytes });
         }
-        let message = Self::read(0, &text.into(), redactor).map_err(OutputError::Json)?;
+        let message = Self::read(0, &text, redactor).map_err(OutputError::Json)?;
         let frame_id = message.metadata.as_ref().map_or(0, |metadata| metadata.frame_id);
         Ok(Self { frame_id, ..message })
     }
 
+    /// Bytes that are held for as long as the message is, about: those that outputs are slices of, names, and texts.
+    pub fn held_bytes(&self) -> usize {
+        let outputs = self.outputs.as_ref().map_or(0, Outputs::held_bytes);
+        let texts = self.errors.iter().chain(&self.termination_reason);
+        let texts: usize = texts.map(|text| text.len() + size_of::<String>()).sum();
+        self.json_bytes + outputs + texts
+    }
+
     fn read(frame_id: u32, json: &Bytes, redactor: &Redactor) -> Result<Self, serde_json::Error> {
-        let mut message = Self { frame_id, ..Self::default() };
+        let mut message = Self { frame_id, json_bytes: json.len(), ..Self::default() };
         for member in members(json) {
             let Member { name, value, .. } = member?;
             let odd = &mut message.odd;
@@ -211,6 +222,15 @@ impl Outputs {
         self.entries.iter().map(|(name, output)| (name.as_str(), output))
     }
 
+    /// What they take besides the message that they are slices of.
+    fn held_bytes(&self) -> usize {
+        let of_each = self.entries.iter().map(|(name, output)| {
+            let mended = if output.is_mended() { output.json.len() } else { 0 };
+            name.len() + mended + size_of::<(String, Output)>()
+        });
+        of_each.sum()
+    }
+
     /// Number of outputs.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -239,6 +259,10 @@ impl Output {
             odd.add(|| name.to_owned(), Oddity::failed(&why));
         }
         output
+    }
+
+    fn is_mended(&self) -> bool {
+        self.json.as_ptr() != self.raw.as_ptr()
     }
 
     /// The output as JSON text, which is always valid: what the server wrote, with null for what is not

@@ -90,7 +90,7 @@ impl LinkContext {
     pub(crate) fn new(config: StreamConfig, tracker: SessionTracker, every_frame: bool) -> Self {
         let close = CancellationToken::new();
         Self {
-            queue: Arc::new(EventQueue::counting(tracker.taken())),
+            queue: Arc::new(EventQueue::new(tracker.taken(), config.limits.memory())),
             tracker: Arc::new(tracker),
             steering: Arc::default(),
             policy: config.policy(!every_frame),

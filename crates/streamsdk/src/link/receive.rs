@@ -1,8 +1,9 @@
-use streamsdk_protocol::Redactor;
+use bytes::Bytes;
 use streamsdk_protocol::ack::AckSender;
-use streamsdk_protocol::chunk::Reassembler;
+use streamsdk_protocol::chunk::{ChunkedMessage, Reassembler};
 use streamsdk_protocol::control::ControlMessage;
 use streamsdk_protocol::output::{OutputError, OutputMessage};
+use streamsdk_protocol::{HeldMemory, Limits, Redactor};
 use streamsdk_transport::{ChannelReceiver, ChannelSender, EndReason, IncomingFrame, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -50,6 +51,36 @@ impl Drop for Receiver<'_> {
     }
 }
 
+/// A result as it came.
+enum UnreadResult {
+    Chunked(ChunkedMessage),
+    /// Which frame it is about, only the text can tell.
+    Text(Bytes),
+}
+
+impl UnreadResult {
+    fn frame_id(&self) -> Option<u32> {
+        match self {
+            Self::Chunked(message) => Some(message.frame_id),
+            Self::Text(_) => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Chunked(message) => message.payload.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+
+    fn read(&self, limits: &Limits, redactor: &Redactor) -> Result<OutputMessage, OutputError> {
+        match self {
+            Self::Chunked(message) => OutputMessage::parse(message.clone(), limits, redactor),
+            Self::Text(text) => OutputMessage::parse_text(text.clone(), limits, redactor),
+        }
+    }
+}
+
 impl Receiver<'_> {
     pub(super) async fn run(mut self, channel: ChannelReceiver) -> ChannelEnd {
         let end = self.receive(channel).await;
@@ -61,7 +92,8 @@ impl Receiver<'_> {
     }
 
     async fn receive(&mut self, mut channel: ChannelReceiver) -> ChannelEnd {
-        let mut reassembler = Reassembler::new(self.context.config.limits);
+        let memory = self.context.queue.memory().clone();
+        let mut reassembler = Reassembler::within(self.context.config.limits, memory);
         let finish = self.finish.clone();
         loop {
             tokio::select! {
@@ -93,25 +125,19 @@ impl Receiver<'_> {
     ) -> Option<ChannelEnd> {
         let chunk = match message {
             Message::Binary(chunk) => chunk,
-            Message::Text(text) => {
-                let limits = &self.context.config.limits;
-                let message = OutputMessage::parse_text(text, limits, self.redactor);
-                return self.handle(message, None).await;
-            }
+            Message::Text(text) => return self.handle(UnreadResult::Text(text.into())).await,
         };
+        let bytes = chunk.len();
         let abandoned = reassembler.abandoned();
         let pushed = reassembler.push(chunk);
         for _ in abandoned..reassembler.abandoned() {
             self.context.tracker.result_unreadable(None);
         }
         match pushed {
-            Ok(Some(message)) => {
-                let (frame_id, limits) = (message.frame_id, &self.context.config.limits);
-                let message = OutputMessage::parse(message, limits, self.redactor);
-                self.handle(message, Some(frame_id)).await
-            }
+            Ok(Some(message)) => self.handle(UnreadResult::Chunked(message)).await,
             Ok(None) => {
-                self.context.tracker.message_grows();
+                let most = self.context.config.limits.max_message_bytes();
+                self.context.tracker.message_grows(bytes, most);
                 None
             }
             Err(error) => {
@@ -122,18 +148,14 @@ impl Receiver<'_> {
         }
     }
 
-    /// Takes a message about the frame `frame_id`; `None` if only the message itself can tell.
-    async fn handle(
-        &mut self,
-        message: Result<OutputMessage, OutputError>,
-        frame_id: Option<u32>,
-    ) -> Option<ChannelEnd> {
-        let message = match message {
-            Ok(message) => message,
+    async fn handle(&mut self, message: UnreadResult) -> Option<ChannelEnd> {
+        let told = message.frame_id();
+        let (message, held) = match self.read(message).await {
+            Ok(read) => read,
             Err(error) => {
-                warn!(%error, frame_id, "a result was dropped");
-                self.context.tracker.result_unreadable(frame_id);
-                if let Some(frame_id) = frame_id {
+                warn!(%error, frame_id = told, "a result was dropped");
+                self.context.tracker.result_unreadable(told);
+                if let Some(frame_id) = told {
                     // It cannot become readable by waiting: let the server go on.
                     self.ack(frame_id).await;
                 }
@@ -161,7 +183,7 @@ impl Receiver<'_> {
             debug!(frame_id, odd = %message.odd, "a result has odd fields");
             self.context.tracker.odd_fields(message.odd.count());
         }
-        let data = FrameData::new(message, number);
+        let data = FrameData::new(message, number).holding(held);
         match &mut self.track {
             Some(track) => {
                 track.push_data(data);
@@ -171,6 +193,48 @@ impl Receiver<'_> {
         }
         self.ack(frame_id).await;
         None
+    }
+
+    /// Reads a message as far as there is memory for it, which other results make room for.
+    async fn read(
+        &self,
+        message: UnreadResult,
+    ) -> Result<(OutputMessage, HeldMemory), OutputError> {
+        let memory = self.context.queue.memory();
+        let limits = self.context.config.limits;
+        let compressed = memory.hold(message.len());
+        let read = loop {
+            let room = memory.left().min(limits.max_inflated_bytes());
+            let within = limits.inflated_bytes(room);
+            match message.read(&within, self.redactor) {
+                Err(OutputError::TooLarge { .. })
+                    if room < limits.max_inflated_bytes() && self.make_room().await => {}
+                read => break read?,
+            }
+        };
+        drop((compressed, message));
+        while memory.left() < read.held_bytes() && self.make_room().await {}
+        let held = memory.hold(read.held_bytes());
+        Ok((read, held))
+    }
+
+    /// Lets the caller take a result that waits, or drops the oldest where the caller is to have the newest. Whether
+    /// there was one.
+    async fn make_room(&self) -> bool {
+        let LinkContext { queue, tracker, policy, .. } = self.context;
+        match policy {
+            FramePolicy::Lossless => {
+                tracker.caller_is_late(true);
+                let was_one = queue.one_is_taken().await;
+                tracker.caller_is_late(false);
+                was_one
+            }
+            FramePolicy::Latest(_) => {
+                let was_one = queue.drop_oldest();
+                tracker.results_dropped(u64::from(was_one));
+                was_one
+            }
+        }
     }
 
     async fn enqueue_paired(&mut self) {

@@ -57,6 +57,8 @@ struct LinkProgress {
     since: Instant,
     last_result: Option<Instant>,
     longest_gap: Duration,
+    /// Bytes of messages since the last one that could be read.
+    unread: usize,
 }
 
 /// The two numbers of a frame.
@@ -78,6 +80,7 @@ impl LinkProgress {
             since: Instant::now(),
             last_result: None,
             longest_gap: Duration::ZERO,
+            unread: 0,
         }
     }
 
@@ -89,6 +92,7 @@ impl LinkProgress {
         let gap = self.last_result.map_or(Duration::ZERO, |last| now - last);
         self.longest_gap = self.longest_gap.max(gap);
         self.stage = Stage::Streaming;
+        self.unread = 0;
         self.since = now;
         self.last_result = Some(now);
     }
@@ -208,10 +212,12 @@ impl SessionTracker {
         Ok(Some(FrameNumber { in_session, link: state.link.number }))
     }
 
-    /// Notes a part of a message: a sign of life, where the whole takes long.
-    pub(crate) fn message_grows(&self) {
+    /// Notes so many bytes of a message: a sign of life, where the whole takes long. `most` is what a message may have:
+    /// if that has come and none could be read, parts are no sign of life any more.
+    pub(crate) fn message_grows(&self, bytes: usize, most: usize) {
         let link = &mut self.state().link;
-        if link.stage == Stage::Streaming {
+        link.unread = link.unread.saturating_add(bytes);
+        if link.stage == Stage::Streaming && link.unread <= most {
             link.since = Instant::now();
         }
     }
