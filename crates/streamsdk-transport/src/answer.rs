@@ -4,7 +4,7 @@ use streamsdk_protocol::sdp::{Author, has_data_channels, sends_video, signed};
 use tokio::sync::mpsc;
 use webrtc::peer_connection::RTCSdpType;
 
-use crate::candidates::{FollowedCandidates, addresses};
+use crate::candidates::{FollowedCandidates, addresses, naming_bytes};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
@@ -55,7 +55,7 @@ impl Answer {
         let peer = Peer::new(&connection, Some(fast_timers));
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
-        connection.tuning.unproven.named_in(offer.len());
+        connection.tuning.unproven.named_in(naming_bytes(offer));
         let answered = async {
             engine.set_remote_description(description).await.map_err(unusable)?;
             if let Some(track) = &outgoing {

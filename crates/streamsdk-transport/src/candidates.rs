@@ -45,6 +45,12 @@ pub(crate) fn addresses(sdp: &str) -> impl Iterator<Item = SocketAddr> {
     })
 }
 
+/// Bytes of a description that name what is at its side. The line of the session's number is none of them: its length
+/// is not the same each time.
+pub(crate) fn naming_bytes(sdp: &str) -> usize {
+    sdp.lines().filter(|line| !line.starts_with("o=")).map(str::len).sum()
+}
+
 /// Addresses of a peer that are tried, of the many that it may name.
 const MAX_FOLLOWED: usize = 32;
 

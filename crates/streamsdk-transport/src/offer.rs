@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use webrtc::peer_connection::{PeerConnection, RTCSdpType};
 
-use crate::candidates::FollowedCandidates;
+use crate::candidates::{FollowedCandidates, naming_bytes};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
@@ -200,7 +200,7 @@ impl ConnectAttempt<'_> {
         let unusable = |error| ConnectError::UnusableAnswer(EngineError::from(error));
         let description = remote_description(RTCSdpType::Answer, answer, &engine.followed);
         let description = description.map_err(unusable)?;
-        engine.tuning.unproven.named_in(answer.len());
+        engine.tuning.unproven.named_in(naming_bytes(answer));
         engine.tuning.network.hold_up(Moment::AnswerArrived).await;
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;

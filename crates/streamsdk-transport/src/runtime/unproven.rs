@@ -18,8 +18,6 @@ use tokio::time::Instant;
 
 /// How many bytes may be sent for each that was received.
 const MAX_AMPLIFICATION: usize = 3;
-/// A description's length differs by some bytes from one time to the next; what it is worth is not to.
-const SIZE_STEP: usize = 64;
 /// The first pause between two checks of the same way.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
 const MAX_PAUSE: Duration = Duration::from_secs(10);
@@ -86,7 +84,7 @@ type CheckId = [u8; 12];
 impl UnprovenAddresses {
     /// The peer has named its addresses, in a description of so many bytes. From now on it is looked at what leaves.
     pub(crate) fn named_in(&self, description: usize) {
-        let bytes = (description - description % SIZE_STEP).saturating_mul(MAX_AMPLIFICATION);
+        let bytes = description.saturating_mul(MAX_AMPLIFICATION);
         self.state().share = Some(Share { bytes, spent: 0, since: Instant::now() });
     }
 
