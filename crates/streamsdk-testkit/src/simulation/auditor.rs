@@ -103,7 +103,7 @@ fn an_error_is_told_once(notes: &Notes<'_>) -> Option<String> {
         None => true,
     };
     match (has_failed, error) {
-        (true, None) if notes.seen.closed_at.is_none() => {
+        (true, None) if notes.seen.closed_at.is_none() && !notes.seen.has_left => {
             Some("it failed without a word".to_owned())
         }
         (false, Some(error)) => Some(format!("an error, and no failure: {error}")),

@@ -14,7 +14,7 @@ use streamsdk::{
 use streamsdk_protocol::UPLOAD_CHANNEL;
 use streamsdk_protocol::init::InitRequest;
 use streamsdk_protocol::upload::UploadPlan;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::http::Http;
 use super::network::Node;
@@ -38,6 +38,8 @@ pub struct Caller {
     pub pause: Duration,
     /// When it closes the session, after the start.
     pub closes_after: Option<Duration>,
+    /// When it drops whatever it has of the session, or of its start.
+    pub leaves_after: Option<Duration>,
 }
 
 /// What the program saw.
@@ -53,6 +55,8 @@ pub struct Seen {
     pub summary: Option<Summary>,
     /// When it closed the session.
     pub closed_at: Option<Duration>,
+    /// Whether it has left.
+    pub has_left: bool,
     /// How long all took.
     pub took: Duration,
 }
@@ -84,12 +88,20 @@ pub(super) async fn run(
         Source::File(file) => client.stream(FileInMemory { file }),
         Source::Camera => client.stream(RtspSource::new("rtsp://camera/1").unwrap()),
     };
-    match start(stream, config).await {
-        Ok(session) => watch(session, node, caller, begun, &mut seen).await,
-        Err(error) => seen.error = Some(error),
-    }
-    seen.took = begun.elapsed();
-    seen
+    let watched = async {
+        match start(stream, config).await {
+            Ok(session) => watch(session, node, caller, begun, &mut seen).await,
+            Err(error) => seen.error = Some(error),
+        }
+    };
+    let has_left = match caller.leaves_after {
+        Some(limit) => timeout(limit, watched).await.is_err(),
+        None => {
+            watched.await;
+            false
+        }
+    };
+    Seen { has_left, took: begun.elapsed(), ..seen }
 }
 
 async fn start(stream: StreamBuilder, config: StreamConfig) -> Result<Session, Error> {

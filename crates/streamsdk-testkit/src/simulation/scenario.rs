@@ -92,7 +92,8 @@ impl Scenario {
             video,
             caller: Caller {
                 pause: Duration::from_millis(*choose(rng, &[0, 0, 10, 100])),
-                closes_after: (rng.u8(..10) == 0).then(|| Duration::from_millis(rng.u64(..20_000))),
+                closes_after: sometime(rng, 20_000),
+                leaves_after: sometime(rng, 2000).or_else(|| sometime(rng, 20_000)),
             },
             retries: rng.u8(..4) > 0,
             path,
@@ -122,6 +123,7 @@ impl Scenario {
         let is_fast = self.path.rate.is_none_or(|rate| rate >= 1_000_000);
         self.faults.is_empty()
             && self.caller.closes_after.is_none()
+            && self.caller.leaves_after.is_none()
             && self.path.loss.mean() <= 0.02
             && is_fast
     }
@@ -158,6 +160,11 @@ impl Fault {
 
 fn choose<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {
     &choices[rng.usize(..choices.len())]
+}
+
+/// Within so many milliseconds, in one of ten scenarios.
+fn sometime(rng: &mut Rng, within: u64) -> Option<Duration> {
+    (rng.u8(..10) == 0).then(|| Duration::from_millis(rng.u64(..within)))
 }
 
 /// Each fault of a path is there in one of three scenarios.
