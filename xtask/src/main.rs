@@ -7,6 +7,7 @@ mod demo;
 mod distro;
 mod doctor;
 mod interop;
+mod ladder;
 mod loss;
 mod namespaces;
 mod network;
@@ -55,6 +56,8 @@ enum Task {
     Webcam(webcam::Options),
     /// Runs sessions on a network and a clock that are made up
     Simulate(simulate::Options),
+    /// Runs the same sessions over better and worse paths, which are made up, and makes a table
+    Ladder(ladder::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
     Distro(distro::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
@@ -87,6 +90,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Loss(options) => loss::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Simulate(options) => simulate::run(&options),
+        Task::Ladder(options) => ladder::run(&options),
         Task::Distro(options) => distro::run(&options),
         Task::Bench(options) => bench::run(&options),
     }

@@ -36,7 +36,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<bool> {
     let simulate = build()?;
     if let Some(seed) = options.seed {
-        let outcome = Outcome::of(&simulate, seed)?;
+        let outcome = Outcome::of_seed(&simulate, seed)?;
         println!("{:#}", outcome.told);
         return Ok(outcome.is_good());
     }
@@ -56,7 +56,8 @@ pub fn run(options: &Options) -> Result<bool> {
     Ok(failed == 0)
 }
 
-fn build() -> Result<PathBuf> {
+/// Builds the program that simulates, and says where it is.
+pub(crate) fn build() -> Result<PathBuf> {
     let wanted =
         ["--package", "streamsdk-testkit", "--features", "simulation", "--bin", "simulate"];
     project::cargo().args(["build", "--profile", "simulation"]).args(wanted).run_successfully()?;
@@ -67,31 +68,36 @@ fn build() -> Result<PathBuf> {
 fn same_courses(simulate: &Path, first: u64) -> Result<u64> {
     let mut same = 0;
     for seed in first..first + REPEATED {
-        let once = Outcome::of(simulate, seed)?;
-        let again = Outcome::of(simulate, seed)?;
-        same += u64::from(once.told == again.told);
+        let once = Outcome::of_seed(simulate, seed)?;
+        let again = Outcome::of_seed(simulate, seed)?;
+        same += u64::from(once.told["trace"] == again.told["trace"]);
     }
     Ok(same)
 }
 
-/// What became of a scenario.
-struct Outcome {
-    told: Value,
+/// What became of a session.
+pub(crate) struct Outcome {
+    pub(crate) told: Value,
     cpu_s: f64,
 }
 
 impl Outcome {
+    fn of_seed(simulate: &Path, seed: u64) -> Result<Self> {
+        Self::of(simulate, &[&seed.to_string()])
+    }
+
     /// Started directly, since so short a program is over before it has been looked at.
-    fn of(simulate: &Path, seed: u64) -> Result<Self> {
+    pub(crate) fn of(simulate: &Path, arguments: &[&str]) -> Result<Self> {
         let mut program = Command::new(simulate);
-        let finished = program.arg(seed.to_string()).stderr(Stdio::inherit()).output()?;
+        let finished = program.args(arguments).stderr(Stdio::inherit()).output()?;
         let told = serde_json::from_slice(&finished.stdout);
-        let mut told: Value = told.with_context(|| format!("scenario {seed} said nothing"))?;
+        let mut told: Value =
+            told.with_context(|| format!("scenario {arguments:?} said nothing"))?;
         let cost = told.as_object_mut().and_then(|told| told.remove("cpu_s"));
         Ok(Self { told, cpu_s: cost.and_then(|cost| cost.as_f64()).unwrap_or(0.0) })
     }
 
-    fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.told["faults"].as_array().is_some_and(Vec::is_empty)
     }
 }
@@ -131,7 +137,7 @@ impl Series {
             if seed >= self.end {
                 break;
             }
-            let outcome = Outcome::of(simulate, seed)?;
+            let outcome = Outcome::of_seed(simulate, seed)?;
             if !outcome.is_good() {
                 println!("scenario {seed}: {}", outcome.told);
             }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::time::Instant;
 
 /// One way of a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conditions {
     /// Time from one end to the other.
     pub delay: Duration,
-    /// As much may come to the delay, anew for each packet.
+    /// As much may come to the delay, anew for each packet, which is overtaken by none all the same.
     pub jitter: Duration,
     pub loss: Loss,
     /// Of 1: packets that are held back, so that later ones overtake them.
@@ -80,9 +81,16 @@ impl Loss {
 }
 
 impl Conditions {
-    /// How much longer than others the next packet takes.
-    pub(super) fn extra_delay(&self, rng: &mut Rng) -> Duration {
-        let held_back = if rng.f64() < self.reordered { HELD_BACK } else { Duration::ZERO };
-        held_back + self.jitter.mul_f64(rng.f64())
+    /// When a packet arrives that has left at `left`, after one that arrived at `before`.
+    pub(super) fn arrival(
+        &self,
+        left: Instant,
+        before: &mut Option<Instant>,
+        rng: &mut Rng,
+    ) -> Instant {
+        let at = left + self.delay + self.jitter.mul_f64(rng.f64());
+        let at = before.map_or(at, |before| before.max(at));
+        *before = Some(at);
+        if rng.f64() < self.reordered { at + HELD_BACK } else { at }
     }
 }

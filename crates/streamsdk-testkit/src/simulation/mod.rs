@@ -1,7 +1,7 @@
 //! A client and a server in one process, on a network and a clock that are made up.
 //!
-//! [`simulate`] takes a number, draws a session and what befalls it from that ([`Scenario`]), runs it, and has it
-//! judged by what each side noted. Both sides are the real ones down to the sockets, except that the server's frames are
+//! [`run`] runs a session and what befalls it, drawn from a number ([`Scenario::of`]) or over a path of the ladder
+//! ([`Rung`]), and has it judged by what each side noted. Both sides are the real ones down to the sockets, except that the server's frames are
 //! numbers: there are no threads, and so the same number gives the same course.
 //!
 //! What the engine draws by itself (keys, certificates, sequence numbers) is not drawn from the seed.
@@ -10,6 +10,7 @@ mod auditor;
 mod client;
 mod conditions;
 mod http;
+mod ladder;
 mod network;
 mod scenario;
 mod server;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde::Serialize;
-use streamsdk::Ended;
+use streamsdk::{Drops, Ended};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,6 +30,7 @@ use self::auditor::Notes;
 use self::client::Source;
 pub use self::client::{Caller, Seen};
 pub use self::conditions::{Conditions, Loss};
+pub use self::ladder::{Rung, rungs};
 pub use self::network::{Network, Node};
 pub use self::scenario::{Fault, Kind, Scenario};
 pub use self::server::{Server, ServerBehaviour, ServerSession};
@@ -53,17 +55,19 @@ pub struct Outcome {
     pub error: Option<String>,
     pub links: u32,
     pub results: usize,
-    /// How much time passed, on the clock that is made up.
+    /// Frames that there were, as far as the session knows.
+    pub frames: u64,
+    /// Those of them that the program did not get.
+    pub dropped: Drops,
+    /// How much time the session took, on the clock that is made up.
+    #[serde(rename = "session_s", serialize_with = "streamsdk_protocol::seconds::serialize")]
+    pub session: Duration,
+    /// The same with what came after it.
     #[serde(rename = "took_s", serialize_with = "streamsdk_protocol::seconds::serialize")]
     pub took: Duration,
     pub packets: u64,
     /// The same for the same course.
     pub trace: u64,
-}
-
-/// Runs the scenario of that number.
-pub fn simulate(seed: u64) -> Outcome {
-    run(Scenario::of(seed))
 }
 
 /// Runs a scenario.
@@ -121,6 +125,9 @@ async fn play(scenario: Scenario) -> Outcome {
         faults,
         error: seen.error.map(|error| error.to_string()),
         links: summary.as_ref().map_or(0, |summary| summary.links),
+        frames: summary.as_ref().map_or(0, |summary| summary.frames_sent),
+        dropped: summary.as_ref().map(|summary| summary.dropped).unwrap_or_default(),
+        session: seen.took,
         ended: summary.and_then(|summary| summary.ended),
         results: seen.results.len(),
         took: begun.elapsed(),

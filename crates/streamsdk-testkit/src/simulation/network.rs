@@ -57,6 +57,8 @@ struct Path {
     conditions: Conditions,
     /// When what was sent before has left.
     busy_until: Option<Instant>,
+    /// When what was sent before arrives.
+    last_arrival: Option<Instant>,
     is_bad: bool,
 }
 
@@ -279,10 +281,10 @@ impl State {
         let rng = &mut self.rng;
         let left = path.leave(len, known_mtu, can_be_cut, rng);
         let Some((left, port)) = left.zip(port) else { return Vec::new() };
-        let conditions = &path.conditions;
+        let Path { conditions, last_arrival, .. } = path;
         let copies = 1 + usize::from(rng.f64() < conditions.duplicated);
-        let arrival = |rng: &mut Rng| left + conditions.delay + conditions.extra_delay(rng);
-        (0..copies).map(|_| (Arc::clone(&port), arrival(rng))).collect()
+        let mut arrival = || conditions.arrival(left, last_arrival, rng);
+        (0..copies).map(|_| (Arc::clone(&port), arrival())).collect()
     }
 
     /// The port of `node` that is at `address` for others.
@@ -304,7 +306,7 @@ impl Path {
         can_be_cut: bool,
         rng: &mut Rng,
     ) -> Option<Instant> {
-        let Self { conditions, busy_until, is_bad } = self;
+        let Self { conditions, busy_until, is_bad, .. } = self;
         let now = Instant::now();
         let lost = conditions.loss.takes_next(is_bad, rng);
         // A node cuts up what it knows to be too large.

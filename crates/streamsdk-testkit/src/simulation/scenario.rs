@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use streamsdk::{RetryPolicy, StreamConfig, Timeouts};
 
 use super::client::Caller;
@@ -33,7 +33,7 @@ pub struct Scenario {
 }
 
 /// What is streamed, and what is promised of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A file is uploaded, and each of its frames comes back.
@@ -111,6 +111,8 @@ impl Scenario {
             .realtime_processing(self.kind == Kind::RealtimeCamera)
             .timeouts(Timeouts::default())
             .retry(retry)
+            // It would look at the real network.
+            .diagnose_failures(false)
     }
 
     /// Whether each frame that the server takes is promised.
