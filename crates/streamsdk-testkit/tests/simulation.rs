@@ -11,15 +11,22 @@ const SCENARIOS: std::ops::Range<u64> = 0..250;
 /// Scenarios in which something was not as it should be once.
 const FOUND: [u64; 0] = [];
 
-/// What became of the scenario of that number, without what it cost.
+/// What became of the scenario of that number.
 fn simulate(seed: u64) -> Value {
-    let simulated = Command::new(env!("CARGO_BIN_EXE_simulate")).arg(seed.to_string()).output();
+    simulate_with(&[&seed.to_string()])
+}
+
+/// What became of it, without what it cost.
+fn simulate_with(arguments: &[&str]) -> Value {
+    let simulated = Command::new(env!("CARGO_BIN_EXE_simulate")).args(arguments).output();
     let simulated = simulated.unwrap();
     let said = String::from_utf8_lossy(&simulated.stderr).into_owned();
     let outcome = serde_json::from_slice(&simulated.stdout);
-    let mut outcome: Value = outcome.unwrap_or_else(|error| panic!("{seed}: {error}: {said}"));
-    let fields = outcome.as_object_mut().unwrap();
-    ["cpu_s", "peak_kb"].map(|cost| fields.remove(cost));
+    let mut outcome: Value =
+        outcome.unwrap_or_else(|error| panic!("{arguments:?}: {error}: {said}"));
+    if let Some(fields) = outcome.as_object_mut() {
+        ["cpu_s", "peak_kb"].map(|cost| fields.remove(cost));
+    }
     outcome
 }
 
@@ -42,5 +49,27 @@ fn every_frame_is_accounted_for_whatever_the_network_does() {
 fn the_same_number_gives_the_same_course() {
     for seed in SCENARIOS.take(20) {
         assert_eq!(simulate(seed), simulate(seed));
+    }
+}
+
+#[test]
+fn sessions_over_every_path_of_the_ladder_are_complete() {
+    let rungs = simulate_with(&["--rungs"]);
+    for rung in rungs.as_array().unwrap() {
+        for kind in ["file", "lossless_camera", "realtime_camera"] {
+            let outcome = simulate_with(&[rung.as_str().unwrap(), kind, "0"]);
+            assert_eq!(outcome["ended"], "complete", "{rung}, {kind}: {outcome}");
+            assert_eq!(outcome["faults"], serde_json::json!([]), "{rung}, {kind}: {outcome}");
+        }
+    }
+}
+
+#[test]
+fn a_camera_goes_on_soon_after_a_nat_has_forgotten_its_client() {
+    for kind in ["lossless_camera", "realtime_camera"] {
+        let outcome = simulate_with(&["another port at the NAT", kind, "0"]);
+        assert_eq!(outcome["links"], 2, "{outcome}");
+        // 1.5 s before, 5 s after, and what it takes to notice.
+        assert!(outcome["session_s"].as_f64().unwrap() < 12.0, "{outcome}");
     }
 }

@@ -40,6 +40,7 @@ mod raw_udp_socket;
 mod read_gate;
 mod readiness;
 mod recv_batch;
+mod reflection;
 mod sack;
 mod send_rate;
 mod socket;

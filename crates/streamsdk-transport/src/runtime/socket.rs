@@ -21,6 +21,7 @@ use super::interfaces::PeerFilter;
 use super::raw_udp_socket::RawUdpSocket;
 use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
+use super::reflection::Reflections;
 use super::send_rate::SendRateMeter;
 use super::tuning::RuntimeTuning;
 use super::unproven::Permission;
@@ -31,6 +32,7 @@ pub(crate) struct BatchedUdpSocket {
     local: SocketAddr,
     tuning: Arc<RuntimeTuning>,
     send_rate: SendRateMeter,
+    reflections: Reflections,
     recv_state: Mutex<RecvState>,
     /// Tells when there is room in the kernel, while there is none.
     writable: Mutex<Option<Readiness>>,
@@ -71,6 +73,7 @@ impl BatchedUdpSocket {
             inbox,
             tuning,
             send_rate: SendRateMeter::new(send_buffer),
+            reflections: Reflections::default(),
             recv_state: Mutex::new(RecvState {
                 batch: RecvBatch::default(),
                 wakeup: ReadWakeup::Now,
@@ -96,6 +99,13 @@ impl BatchedUdpSocket {
         }
     }
 
+    fn note_life(&self, buf: &[u8], meta: &RecvMeta) {
+        // What is empty came from a peer that is filtered out, or says nothing anyway.
+        if meta.len > 0 && self.reflections.is_sign_of_life(meta.addr, &buf[..meta.len]) {
+            self.tuning.heard.note();
+        }
+    }
+
     /// Takes the next packet from the kernel, whoever it is for.
     fn poll_packet(
         &self,
@@ -105,6 +115,7 @@ impl BatchedUdpSocket {
     ) -> Poll<io::Result<()>> {
         let RecvState { batch, wakeup } = &mut *self.recv_state();
         if batch.take(buf, meta) {
+            self.note_life(buf, meta);
             return Poll::Ready(Ok(()));
         }
         let batch_mode = self.batch_mode();
@@ -127,10 +138,7 @@ impl BatchedUdpSocket {
             }
             match filled {
                 Ok(_) => {
-                    // What is empty came from a peer that is filtered out, or says nothing anyway.
-                    if meta.len > 0 {
-                        self.tuning.heard.note();
-                    }
+                    self.note_life(buf, meta);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if nothing(&error) => {}
