@@ -162,11 +162,14 @@ async fn a_live_source_that_ends_without_a_frame_has_failed() {
 /// The error of a live session over a path that breaks once results have come. Its source ends `frames` later,
 /// long before anybody could call the server dead.
 async fn error_after(breaking: impl Fn(&LossyServer), frames: u64) -> Error {
+    let timeouts = Timeouts::default().idle(Duration::from_secs(10));
+    error_within(timeouts.dead_after(Duration::from_secs(6)), breaking, frames).await
+}
+
+async fn error_within(timeouts: Timeouts, breaking: impl Fn(&LossyServer), frames: u64) -> Error {
     let worker = worker().await;
     let server = LossyServer::before(&worker.url()).await;
     let (source, sender) = ManualSource::new();
-    let timeouts =
-        Timeouts::default().dead_after(Duration::from_secs(6)).idle(Duration::from_secs(10));
     let config = StreamConfig::default().data_output(["*"]).timeouts(timeouts);
     let config = config.retry(RetryPolicy::never());
     let mut session = start_source(server.url(), source, "passthrough", config).await.unwrap();
@@ -234,7 +237,9 @@ async fn a_live_session_that_no_longer_reaches_its_server_has_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_that_are_sent_on_put_off_no_limit() {
-    let error = error_after(LossyServer::rebind_client, u64::MAX).await;
+    let timeouts =
+        Timeouts::default().idle(Duration::from_secs(3)).dead_after(Duration::from_secs(600));
+    let error = error_within(timeouts, LossyServer::rebind_client, u64::MAX).await;
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
 

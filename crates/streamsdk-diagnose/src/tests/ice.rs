@@ -166,7 +166,8 @@ async fn one_packet_in_twenty_that_is_lost_is_packet_loss() {
         heard += 1;
         heard % 20 != 0
     });
-    let diagnosis = checkup().stun(server.await.stun_url()).run().await;
+    let checkup = checkup().time_limit(Duration::from_secs(60)).stun(server.await.stun_url());
+    let diagnosis = checkup.run().await;
     assert_eq!(wrong(&diagnosis), [Code::PacketLoss], "{diagnosis}");
 }
 

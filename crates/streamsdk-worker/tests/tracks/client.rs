@@ -38,6 +38,7 @@ pub(crate) struct Wish {
     pub(crate) video: Option<VideoDirection>,
     pub(crate) channels: &'static [&'static str],
     pub(crate) request: InitRequest,
+    pub(crate) receive_buffer: usize,
 }
 
 impl Wish {
@@ -47,7 +48,8 @@ impl Wish {
         let request = InitRequest::new(workflow, SessionDescription::default())
             .webrtc_realtime_processing(false);
         let video = Some(VideoDirection::SendAndReceive);
-        Self { codec: VideoCodec::Vp8, video, channels: &["inference"], request }
+        let (codec, channels) = (VideoCodec::Vp8, &["inference"][..]);
+        Self { codec, video, channels, request, receive_buffer: 4 << 20 }
     }
 
     pub(crate) fn ask(mut self, configure: impl FnOnce(&mut InitRequest)) -> Self {
@@ -56,8 +58,9 @@ impl Wish {
     }
 
     pub(crate) async fn connect(self, worker: &Worker) -> Result<Client, SignalingError> {
-        let Self { codec, video, channels, mut request } = self;
+        let Self { codec, video, channels, mut request, receive_buffer } = self;
         let config = PeerConfig::default().interfaces(Interfaces::Loopback).codecs([codec]);
+        let config = config.receive_buffer(receive_buffer);
         let offer = Offer::create(config, channels, video).await.unwrap();
         request.webrtc_offer = SessionDescription::offer(offer.sdp());
         let signaling = HttpSignaling::builder(worker.url()).build().unwrap();

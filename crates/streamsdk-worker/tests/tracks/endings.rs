@@ -74,6 +74,8 @@ async fn a_client_that_takes_no_results_is_left() {
         request.data_output = Some(vec!["image".to_owned()]);
         request.stream_output = Some(Vec::new());
     });
+    // Full after a picture or two, however slowly they are made.
+    let wish = Wish { receive_buffer: 64 << 10, ..wish };
     let client = wish.connect(&worker).await.unwrap();
     let endless = client.send(TestPattern::new(1280, 720, 30.0).paced(false));
     assert_eq!(timeout(MAX_WAIT, client.peer.ended()).await.unwrap(), EndReason::ClosedByPeer);
