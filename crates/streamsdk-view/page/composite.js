@@ -1,0 +1,147 @@
+// What is shown, as a picture of its own: a snapshot, a video that is recorded, picture in picture.
+
+import { download, timeStamp } from "./download.js";
+import { fileName } from "./text.js";
+
+/** A recording that is larger ends by itself. */
+const MAX_RECORDING = 512 << 20;
+const RECORDING_TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
+
+/** A PNG of the picture with its boxes. */
+export async function snapshot(screen) {
+  const canvas = canvasFor(screen);
+  screen.composeOn(canvas);
+  const frame = screen.current.message?.frame ?? timeStamp();
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  if (blob) download(blob, `${fileName(screen.stream)}-${frame}.png`);
+  return blob !== null;
+}
+
+/** The pictures that are shown, with their boxes, as a media stream while somebody wants it. */
+export class Composite {
+  #screen;
+  #canvas = null;
+  #stream = null;
+  #users = 0;
+
+  /** @param {import("./screen.js").Screen} screen */
+  constructor(screen) {
+    this.#screen = screen;
+    screen.listen(() => this.#canvas && screen.composeOn(this.#canvas));
+  }
+
+  get isUsed() {
+    return this.#users > 0;
+  }
+
+  use() {
+    this.#users += 1;
+    if (!this.#stream) {
+      this.#canvas = canvasFor(this.#screen);
+      // Only a canvas with a context can be captured.
+      this.#screen.composeOn(this.#canvas);
+      this.#stream = this.#canvas.captureStream();
+    }
+    // What is captured begins with the next change; without one there would be nothing to see.
+    setTimeout(() => this.#canvas && this.#screen.composeOn(this.#canvas), 50);
+    return this.#stream;
+  }
+
+  release() {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#stream = null;
+    this.#canvas = null;
+  }
+}
+
+export function canRecord() {
+  return typeof MediaRecorder === "function" && "captureStream" in HTMLCanvasElement.prototype;
+}
+
+/** Records into memory, and saves a file at the end. */
+export class Recording {
+  #composite;
+  #recorder;
+
+  /**
+   * @param {Composite} composite
+   * @param {string} name Name of the stream.
+   * @param {(text: string) => void} onEnd Called with what became of it.
+   */
+  constructor(composite, name, onEnd) {
+    this.#composite = composite;
+    const mimeType = RECORDING_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+    this.#recorder = new MediaRecorder(composite.use(), mimeType ? { mimeType } : {});
+    const parts = [];
+    let size = 0;
+    this.#recorder.ondataavailable = ({ data }) => {
+      parts.push(data);
+      size += data.size;
+      if (size > MAX_RECORDING) this.stop();
+    };
+    this.#recorder.onstop = () => {
+      composite.release();
+      const type = this.#recorder.mimeType || "video/webm";
+      const extension = type.startsWith("video/mp4") ? "mp4" : "webm";
+      if (size > 0) download(new Blob(parts, { type }), `${fileName(name)}-${timeStamp()}.${extension}`);
+      const isFull = size > MAX_RECORDING;
+      onEnd(isFull ? "The recording is as large as it may be, and was saved." : "The recording was saved.");
+    };
+    this.#recorder.start(1000);
+  }
+
+  stop() {
+    if (this.#recorder.state !== "inactive") this.#recorder.stop();
+  }
+}
+
+export function canPictureInPicture() {
+  return document.pictureInPictureEnabled === true && "captureStream" in HTMLCanvasElement.prototype;
+}
+
+/** The picture with its boxes in a window of its own. */
+export class PictureInPicture {
+  #composite;
+  #video = null;
+
+  /** @param {Composite} composite */
+  constructor(composite) {
+    this.#composite = composite;
+  }
+
+  get isOpen() {
+    return this.#video !== null;
+  }
+
+  async toggle() {
+    if (this.#video) return document.exitPictureInPicture();
+    const video = document.createElement("video");
+    video.muted = true;
+    video.playsInline = true;
+    video.srcObject = this.#composite.use();
+    this.#video = video;
+    const end = () => {
+      if (this.#video !== video) return;
+      this.#video = null;
+      video.srcObject = null;
+      this.#composite.release();
+    };
+    video.addEventListener("leavepictureinpicture", end);
+    try {
+      await video.play();
+      await video.requestPictureInPicture();
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+}
+
+function canvasFor(screen) {
+  const canvas = document.createElement("canvas");
+  canvas.width = screen.view.picture.width;
+  canvas.height = screen.view.picture.height;
+  return canvas;
+}

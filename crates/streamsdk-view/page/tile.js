@@ -1,0 +1,212 @@
+// One stream: its picture, its buttons, its panel.
+
+import { Composite, PictureInPicture, Recording, snapshot } from "./composite.js";
+import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { make, newId, setText } from "./dom.js";
+import { download, timeStamp } from "./download.js";
+import { announce } from "./live.js";
+import { Options } from "./options.js";
+import { Panel } from "./panel.js";
+import { Ring } from "./ring.js";
+import { Screen } from "./screen.js";
+import { statusOf, summaryOf } from "./status.js";
+import { fileName, plain } from "./text.js";
+import { Timeline } from "./timeline.js";
+import { Zoom } from "./zoom.js";
+
+const MINUTE_MS = 60_000;
+const MAX_MESSAGE_BYTES = 32 << 20;
+/** Over which time pictures are counted. */
+const FPS_MS = 3_000;
+
+export class Tile {
+  #connection;
+  #composite;
+  #pictureInPicture;
+  #recording = null;
+  #messages = new Ring({ maxAgeMs: MINUTE_MS, maxBytes: MAX_MESSAGE_BYTES });
+  #shownAt = [];
+  #state;
+  #isPaused = false;
+  #lastWord = null;
+  #viewer;
+  #badge = make("span", { class: "badge" });
+  #summary = make("span", { class: "quiet" });
+  #notice = make("p");
+  #retry = make("button", { type: "button", onclick: () => this.#connection.retryNow() }, "Try again now");
+  #noticeBox = make("div", { class: "notice" }, this.#notice, this.#retry);
+
+  /** @param {object} state The stream as `/state` has it. @param {boolean} isAlone */
+  constructor(state, isAlone) {
+    this.#state = state;
+    this.stream = state.name;
+    this.options = new Options(this.stream);
+    this.screen = new Screen(this.stream, this.options);
+    this.timeline = new Timeline(this.screen, () => this.controls?.update());
+    this.zoom = new Zoom(this.screen, () => {});
+    this.panel = new Panel(this.stream, this.options, isAlone);
+    this.controls = new Controls(this);
+    this.#composite = new Composite(this.screen);
+    this.#pictureInPicture = new PictureInPicture(this.#composite);
+    this.#connection = new Connection(this.screen, {
+      onstate: () => this.#showStatus(),
+      onmessage: (message, text) => this.#received(message, text),
+    });
+    this.#connection.setOutputs(this.options.wantedOutputs());
+    this.options.listen(() => this.#connection.setOutputs(this.options.wantedOutputs()));
+    this.screen.listen(() => this.#pictureShown());
+    this.#build();
+    this.controls.enable(false);
+    this.update(state);
+  }
+
+  get isRecording() {
+    return this.#recording !== null;
+  }
+
+  /** Whether the pictures are of use although nobody looks at the page. */
+  get isBusy() {
+    return this.isRecording || this.#pictureInPicture.isOpen;
+  }
+
+  /** @param {object} state The stream as `/state` has it. */
+  update(state) {
+    this.#state = state;
+    this.#keepConnected();
+    this.panel.update(state, this.#fps());
+    this.#showStatus();
+  }
+
+  /** The program no longer has it. */
+  gone() {
+    if (!this.#state.isGone) this.update({ ...this.#state, isGone: true });
+  }
+
+  /** Ends what costs something while nobody looks. */
+  pause() {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#connection.stop();
+    this.#showStatus();
+  }
+
+  resume() {
+    this.#isPaused = false;
+    this.#keepConnected();
+    this.#showStatus();
+  }
+
+  focus() {
+    this.screen.element.focus();
+  }
+
+  changeConfidence(by) {
+    const least = Math.min(1, Math.max(0, this.options.get("confidence") + by));
+    this.options.set("confidence", Math.round(least * 100) / 100);
+    announce(`Confidence from ${least.toFixed(2)}.`);
+  }
+
+  async snapshot() {
+    if (!this.screen.hasPicture) return;
+    const wasSaved = await snapshot(this.screen);
+    announce(wasSaved ? "The picture was saved." : "The picture could not be saved.");
+  }
+
+  saveMessages() {
+    const lines = this.#messages.items.map(({ text }) => `${text}\n`);
+    if (lines.length === 0) return announce("There are no messages to save.");
+    const blob = new Blob(lines, { type: "application/x-ndjson" });
+    download(blob, `${fileName(this.stream)}-${timeStamp()}.jsonl`);
+    announce(`${lines.length} messages were saved.`);
+  }
+
+  toggleRecording() {
+    if (this.#recording) return this.#recording.stop();
+    if (!this.screen.hasPicture) return;
+    try {
+      this.#recording = new Recording(this.#composite, this.stream, (text) => {
+        this.#recording = null;
+        announce(text);
+        this.controls.update();
+      });
+      announce("Recording.");
+    } catch (error) {
+      announce(`This browser cannot record: ${error.message}`);
+    }
+    this.controls.update();
+  }
+
+  togglePictureInPicture() {
+    if (!this.screen.hasPicture) return;
+    this.#pictureInPicture.toggle().catch((error) => announce(`No picture in picture: ${error.message}`));
+  }
+
+  toggleFullScreen() {
+    const change = document.fullscreenElement ? document.exitFullscreen() : this.#viewer.requestFullscreen();
+    change.catch((error) => announce(`No full screen: ${error.message}`));
+  }
+
+  #build() {
+    const id = newId("stream");
+    const name = plain(this.stream, 200) || "Stream";
+    const heading = make("h2", { id }, name);
+    this.screen.element.append(this.#noticeBox);
+    this.screen.element.setAttribute("aria-label", `Picture of ${name}`);
+    this.#viewer = make("div", { class: "viewer" }, this.screen.element, this.timeline.element, this.controls.element);
+    this.element = make(
+      "section", { class: "tile", "aria-labelledby": id },
+      make("header", {}, heading, this.#badge, this.#summary),
+      make("div", { class: "body" }, this.#viewer, this.panel.element),
+    );
+    this.element.dataset.stream = this.stream;
+  }
+
+  #keepConnected() {
+    const { over, isGone, shows } = this.#state;
+    if (over || isGone) return this.#connection.stop();
+    if (!this.#isPaused && shows) this.#connection.start();
+  }
+
+  #received(message, text) {
+    const at = performance.now();
+    this.#messages.add({ at, bytes: 2 * text.length, text });
+    this.options.learn(Object.keys(message.outputs));
+    this.panel.showOthers(message);
+  }
+
+  #pictureShown() {
+    const now = performance.now();
+    this.#shownAt.push(now);
+    while (now - this.#shownAt[0] > FPS_MS) this.#shownAt.shift();
+    if (this.#lastWord !== "Live" || !this.#noticeBox.hidden) this.#showStatus();
+  }
+
+  /** Pictures a second; not a number where they cannot be counted. */
+  #fps() {
+    if (this.#connection.state.way === "mjpeg") return NaN;
+    const since = performance.now() - FPS_MS;
+    const recent = this.#shownAt.filter((at) => at > since);
+    if (recent.length < 2) return 0;
+    return ((recent.length - 1) * 1000) / (recent.at(-1) - recent[0]);
+  }
+
+  #showStatus() {
+    const { state } = this.#connection;
+    const { hasPicture } = this.screen;
+    const page = { hasPicture, isPaused: this.#isPaused, now: performance.now() };
+    const { tone, word, text, canRetry } = statusOf(this.#state, state, page);
+    setText(this.#badge, word);
+    this.#badge.dataset.tone = tone;
+    setText(this.#summary, summaryOf(this.#state, state, this.#fps()));
+    setText(this.#notice, text);
+    this.#noticeBox.hidden = text === "";
+    this.#noticeBox.classList.toggle("over-picture", hasPicture);
+    this.#retry.hidden = !canRetry;
+    this.controls.enable(hasPicture);
+    if (word !== this.#lastWord) {
+      this.#lastWord = word;
+      announce(`${plain(this.stream, 100)}: ${word}. ${text}`);
+    }
+  }
+}
