@@ -56,6 +56,11 @@ export async function postControl(stream, outputs) {
   await request(`/control${query({ stream })}`, { method: "POST", headers, body });
 }
 
+/** The newest picture as it is kept by the program. */
+export async function fetchSnapshot(stream) {
+  return (await request(`/snapshot.jpg${query({ stream })}`)).blob();
+}
+
 /** For elements that load by address, and can send no header. */
 export function addressOf(path, stream) {
   return path + query({ stream, token });

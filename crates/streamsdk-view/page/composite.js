@@ -21,13 +21,13 @@ export async function snapshot(screen) {
 export class Composite {
   #screen;
   #canvas = null;
-  #stream = null;
+  #output = null;
   #users = 0;
 
   /** @param {import("./screen.js").Screen} screen */
   constructor(screen) {
     this.#screen = screen;
-    screen.listen(() => this.#canvas && screen.composeOn(this.#canvas));
+    screen.listen(() => this.#draw());
   }
 
   get isUsed() {
@@ -36,24 +36,50 @@ export class Composite {
 
   use() {
     this.#users += 1;
-    if (!this.#stream) {
+    if (!this.#canvas) {
       this.#canvas = canvasFor(this.#screen);
       // Only a canvas with a context can be captured.
       this.#screen.composeOn(this.#canvas);
-      this.#stream = this.#canvas.captureStream();
+      this.#output = outputOf(this.#canvas);
     }
     // What is captured begins with the next change; without one there would be nothing to see.
-    setTimeout(() => this.#canvas && this.#screen.composeOn(this.#canvas), 50);
-    return this.#stream;
+    setTimeout(() => this.#draw(), 50);
+    return this.#output.stream;
   }
 
   release() {
     this.#users -= 1;
     if (this.#users > 0) return;
-    this.#stream?.getTracks().forEach((track) => track.stop());
-    this.#stream = null;
+    this.#output.stream.getTracks().forEach((track) => track.stop());
+    this.#output = null;
     this.#canvas = null;
   }
+
+  #draw() {
+    if (!this.#canvas) return;
+    this.#screen.composeOn(this.#canvas);
+    this.#output?.drawn();
+  }
+}
+
+/**
+ * What is drawn on a canvas as a stream; `drawn` is to be called after each picture.
+ *
+ * A browser captures no canvas in the background, but it takes single pictures there, if it takes them at all.
+ */
+function outputOf(canvas) {
+  if (typeof MediaStreamTrackGenerator !== "function") {
+    return { stream: canvas.captureStream(), drawn: () => {} };
+  }
+  const track = new MediaStreamTrackGenerator({ kind: "video" });
+  const writer = track.writable.getWriter();
+  const drawn = () => {
+    // Whoever takes the pictures is late, or has gone: the next one will do.
+    if (!(writer.desiredSize > 0)) return;
+    const frame = new VideoFrame(canvas, { timestamp: Math.round(performance.now() * 1000) });
+    writer.write(frame).catch(() => frame.close());
+  };
+  return { stream: new MediaStream([track]), drawn };
 }
 
 export function canRecord() {

@@ -29,6 +29,7 @@ export class Connection {
   #backoff = new Backoff();
   #timer = null;
   #images = !canNamePictures();
+  #isInBackground = false;
   #imagesBecause = "this browser does not say which picture of a video it shows";
   #unreachable = 0;
   #wasLive = false;
@@ -78,6 +79,15 @@ export class Connection {
     this.#link?.setOutputs(outputs);
   }
 
+  /** In the background a browser says nothing of the pictures of a video, while messages keep coming. */
+  setInBackground(isInBackground) {
+    if (this.#isInBackground === isInBackground) return;
+    this.#isInBackground = isInBackground;
+    if (this.#state.way === "mjpeg" || this.#state.phase !== "live" || this.#images) return;
+    this.#letGo();
+    this.#connect();
+  }
+
   #connect() {
     if (!canConnect()) return this.#showMjpeg("this browser has no WebRTC");
     this.#setState({ phase: "connecting", way: null, retryAt: null });
@@ -91,7 +101,7 @@ export class Connection {
     });
     this.#link = link;
     link.setOutputs(this.#outputs);
-    link.open(this.#screen.stream, this.#images);
+    link.open(this.#screen.stream, this.#images || this.#isInBackground);
   }
 
   #greeted(link, { shows }, track) {

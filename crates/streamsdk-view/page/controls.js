@@ -78,11 +78,11 @@ export class Controls {
     const names = ["snapshot", "messages"];
     if (canRecord()) names.push("record");
     const says = "The newest picture as the program has it (JPEG)";
-    const link = make(
-      "a",
-      { class: "icon", href: addressOf("/snapshot.jpg", this.#tile.stream), target: "_blank", rel: "noopener", "aria-label": says, title: says },
-      icon("jpeg"),
-    );
+    const attributes = { class: "icon", target: "_blank", rel: "noopener", "aria-label": says, title: says };
+    // The token may become another one while the page is open.
+    const renew = () => (link.href = addressOf("/snapshot.jpg", this.#tile.stream));
+    const link = make("a", { ...attributes, onclick: renew, onauxclick: renew, onfocus: renew }, icon("jpeg"));
+    renew();
     const [first, ...others] = names.map((name) => this.#iconButton(name));
     return group("Save", first, link, ...others);
   }

@@ -67,7 +67,7 @@ export function flattened(value, limit) {
   const walk = (item, path, depth) => {
     if (rows.length >= limit) return;
     if (typeof item !== "object" || item === null || depth > 8) {
-      rows.push([plain(path, 120), plain(typeof item === "object" && item ? "…" : item, 300)]);
+      rows.push([plain(path, 120), plain(shortened(item), 300)]);
       return;
     }
     for (const [name, inner] of Object.entries(item)) {
@@ -77,6 +77,11 @@ export function flattened(value, limit) {
   };
   walk(value, "", 0);
   return rows;
+}
+
+function shortened(item) {
+  if (typeof item === "object" && item !== null) return "…";
+  return typeof item === "number" && !Number.isInteger(item) ? Number(item.toPrecision(6)) : item;
 }
 
 function parts(session) {

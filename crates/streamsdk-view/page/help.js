@@ -14,11 +14,10 @@ export function makeHelp() {
   const areOn = make("input", { type: "checkbox", onchange });
   const dialog = make(
     "dialog", { "aria-labelledby": title },
-    make("h2", { id: title }, "Keys"),
+    make("div", { class: "dialog-head" }, make("h2", { id: title }, "Keys"), close),
+    make("p", {}, make("label", {}, areOn, " Single keys do this")),
     make("p", {}, "Keys act on the stream that has the focus, or had it last. Arrows move a picture that is zoomed and has the focus. The wheel zooms a picture that has the focus, or with Ctrl; a double click zooms, too."),
     make("table", {}, make("thead", {}, head()), make("tbody", {}, ...rows)),
-    make("p", {}, make("label", {}, areOn, " Single keys do this")),
-    close,
   );
   document.body.append(dialog);
   return () => {

@@ -102,23 +102,25 @@ function say(text) {
 
 function pause() {
   // Pictures that are recorded, or shown in a window of their own, are wanted.
-  const areBusy = [...tiles.values()].filter((tile) => tile.isBusy);
   for (const tile of tiles.values()) if (!tile.isBusy) tile.pause();
-  if (areBusy.length > 0) return;
+  if ([...tiles.values()].some((tile) => tile.isBusy)) return;
+  clearInterval(hiddenTimer);
   isPaused = true;
   clearTimeout(pollTimer);
   round += 1;
 }
 
 function resume() {
-  clearTimeout(hiddenTimer);
+  clearInterval(hiddenTimer);
   for (const tile of tiles.values()) tile.resume();
   if (isPaused) start();
 }
 
 function visibilityChanged() {
-  clearTimeout(hiddenTimer);
-  if (document.hidden) hiddenTimer = setTimeout(pause, HIDDEN_MS);
+  clearInterval(hiddenTimer);
+  for (const tile of tiles.values()) tile.setInBackground(document.hidden);
+  // What is wanted in the background now may be over the next time.
+  if (document.hidden) hiddenTimer = setInterval(pause, HIDDEN_MS);
   else resume();
 }
 

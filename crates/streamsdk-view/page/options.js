@@ -54,7 +54,7 @@ export class Options {
   /** Notes which outputs there are. */
   learn(names) {
     const before = this.#known.size;
-    names.filter((name) => this.#known.size < MAX_KNOWN && this.#known.add(name));
+    for (const name of names) if (this.#known.size < MAX_KNOWN) this.#known.add(name);
     if (this.#known.size > before) this.#listeners.forEach((listener) => listener("known"));
   }
 

@@ -29,8 +29,7 @@ const MASK_PIXELS = 32 << 20;
  * @returns {number} How many boxes were drawn.
  */
 export function drawReading(context, reading, surface, options, onLate) {
-  const isWanted = ({ output, confidence }) =>
-    options.shows(output) && !(confidence < options.get("confidence"));
+  const isWanted = isDrawn(options);
   const things = reading.things.filter(isWanted).map((thing) => placed(thing, surface));
   const lines = reading.classes.filter(isWanted);
   if (options.get("masks")) {
@@ -45,6 +44,11 @@ export function drawReading(context, reading, surface, options, onLate) {
   if (options.get("keypoints")) things.forEach((thing) => drawKeypoints(context, thing, surface, options));
   if (options.get("labels")) drawLabels(context, things, lines, surface);
   return things.length;
+}
+
+/** Which things and classes are drawn: those of outputs that are shown, that are certain enough. */
+export function isDrawn(options) {
+  return ({ output, confidence }) => options.shows(output) && !(confidence < options.get("confidence"));
 }
 
 /** A thing with its place on the canvas. */
@@ -120,7 +124,8 @@ function strokeTwice(context, colour, { unit }) {
 function drawLabels(context, things, lines, surface) {
   context.font = `600 ${13 * surface.unit}px system-ui, sans-serif`;
   context.textBaseline = "middle";
-  for (const { thing, colour, area } of things) {
+  // What is most certain is on top.
+  for (const { thing, colour, area } of things.toSorted(byConfidence)) {
     drawPlate(context, label(thing), colour, surface, (width, height) => beside(area, width, height, surface));
   }
   let below = Math.max(0, surface.top);
@@ -130,6 +135,10 @@ function drawLabels(context, things, lines, surface) {
     const height = drawPlate(context, label(line), colour, surface, () => [Math.max(0, surface.left), below]);
     below += height;
   }
+}
+
+function byConfidence(one, other) {
+  return (one.thing.confidence || 0) - (other.thing.confidence || 0);
 }
 
 /** Above the box if there is room, else inside; within the canvas as far as it fits. */

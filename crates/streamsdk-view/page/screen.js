@@ -12,8 +12,9 @@
 // on `<canvas class="overlay">`.
 
 import { make } from "./dom.js";
-import { drawReading } from "./overlay.js";
+import { drawReading, isDrawn } from "./overlay.js";
 import { readOutputs } from "./predictions.js";
+import { described } from "./text.js";
 import { View } from "./view.js";
 
 /** More pixels than that are not drawn for one overlay. */
@@ -142,6 +143,12 @@ export class Screen {
     });
   }
 
+  /** What is drawn over the picture, for those who do not see it. */
+  described() {
+    const { things = [], classes = [] } = this.#current?.reading ?? {};
+    return described([...things, ...classes].filter(isDrawn(this.options)));
+  }
+
   /** Draws what is shown, with its boxes, on another canvas. */
   composeOn(canvas) {
     const context = canvas.getContext("2d", { alpha: false });
@@ -180,8 +187,7 @@ export class Screen {
 
   #announce(boxes, { late = false, held = false }) {
     const { rtp, message } = this.#current;
-    const isDrawn = message !== null && this.options.get("boxes");
-    const frame = isDrawn ? message.frame : null;
+    const frame = message !== null && this.options.get("boxes") ? message.frame : null;
     const detail = { stream: this.stream, rtp, frame, boxes, late, held };
     document.dispatchEvent(new CustomEvent("streamsdk:shown", { detail }));
   }

@@ -40,7 +40,8 @@ export function statusOf(stream, connection, page) {
 export function summaryOf(stream, connection, fps) {
   const words = { video: stream.codec ?? "video", images: "single pictures", mjpeg: "plain images" };
   const way = words[connection.way];
-  return way ? `${plain(way, 20)} · ${rate(fps)} fps` : "";
+  if (!way) return "";
+  return Number.isFinite(fps) ? `${plain(way, 20)} · ${rate(fps)} fps` : plain(way, 20);
 }
 
 function overText(session, says, { hasPicture }) {

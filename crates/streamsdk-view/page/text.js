@@ -43,6 +43,16 @@ export function label({ track, name, confidence }) {
   return parts.join(" ");
 }
 
+/** What is seen, by how often: `2 × car, 1 × person`. */
+export function described(things) {
+  const counts = new Map();
+  for (const { name } of things) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const most = [...counts].sort(([, one], [, other]) => other - one).slice(0, 10);
+  const texts = most.map(([name, count]) => `${count} × ${plain(name, 40)}`);
+  if (counts.size > most.length) texts.push("and others");
+  return texts.length > 0 ? `Drawn are ${texts.join(", ")}.` : "Nothing is drawn.";
+}
+
 /** On one line, without control characters, and no longer than so many characters. */
 export function plain(text, limit) {
   const line = String(text).slice(0, 4 * limit).replace(/[\p{C}\p{Z}]+/gu, " ").trim();

@@ -1,5 +1,6 @@
 // One stream: its picture, its buttons, its panel.
 
+import { fetchSnapshot } from "./api.js";
 import { Composite, PictureInPicture, Recording, snapshot } from "./composite.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
@@ -29,11 +30,13 @@ export class Tile {
   #shownAt = [];
   #state;
   #isPaused = false;
+  #hasAskedForLast = false;
   #lastWord = null;
   #viewer;
   #badge = make("span", { class: "badge" });
   #summary = make("span", { class: "quiet" });
   #notice = make("p");
+  #described = make("p", { class: "hidden" });
   #retry = make("button", { type: "button", onclick: () => this.#connection.retryNow() }, "Try again now");
   #noticeBox = make("div", { class: "notice" }, this.#notice, this.#retry);
 
@@ -75,6 +78,7 @@ export class Tile {
     this.#state = state;
     this.#keepConnected();
     this.panel.update(state, this.#fps());
+    setText(this.#described, this.screen.described());
     this.#showStatus();
   }
 
@@ -89,6 +93,11 @@ export class Tile {
     this.#isPaused = true;
     this.#connection.stop();
     this.#showStatus();
+  }
+
+  /** Whether nobody looks at the page. */
+  setInBackground(isHidden) {
+    this.#connection.setInBackground(isHidden && this.isBusy);
   }
 
   resume() {
@@ -151,9 +160,13 @@ export class Tile {
     const id = newId("stream");
     const name = plain(this.stream, 200) || "Stream";
     const heading = make("h2", { id }, name);
-    this.screen.element.append(this.#noticeBox);
+    this.#described.id = newId("described");
     this.screen.element.setAttribute("aria-label", `Picture of ${name}`);
-    this.#viewer = make("div", { class: "viewer" }, this.screen.element, this.timeline.element, this.controls.element);
+    this.screen.element.setAttribute("aria-describedby", this.#described.id);
+    this.#viewer = make(
+      "div", { class: "viewer" },
+      this.screen.element, this.#described, this.#noticeBox, this.timeline.element, this.controls.element,
+    );
     this.element = make(
       "section", { class: "tile", "aria-labelledby": id },
       make("header", {}, heading, this.#badge, this.#summary),
@@ -164,8 +177,26 @@ export class Tile {
 
   #keepConnected() {
     const { over, isGone, shows } = this.#state;
-    if (over || isGone) return this.#connection.stop();
+    if (over || isGone) {
+      this.#connection.stop();
+      if (shows && !isGone) this.#showLast();
+      return;
+    }
     if (!this.#isPaused && shows) this.#connection.start();
+  }
+
+  /** Who comes after the end sees the picture that was the last. */
+  async #showLast() {
+    if (this.screen.hasPicture || this.#hasAskedForLast) return;
+    this.#hasAskedForLast = true;
+    try {
+      const source = await createImageBitmap(await fetchSnapshot(this.stream));
+      const { width, height } = source;
+      this.screen.present({ source, width, height, rtp: null, message: null, jpeg: null });
+      source.close();
+    } catch {
+      // The program may have gone meanwhile; that it is over is said anyway.
+    }
   }
 
   #received(message, text) {
@@ -201,12 +232,13 @@ export class Tile {
     setText(this.#summary, summaryOf(this.#state, state, this.#fps()));
     setText(this.#notice, text);
     this.#noticeBox.hidden = text === "";
-    this.#noticeBox.classList.toggle("over-picture", hasPicture);
+    this.#noticeBox.classList.toggle("alone", !hasPicture);
     this.#retry.hidden = !canRetry;
     this.controls.enable(hasPicture);
     if (word !== this.#lastWord) {
       this.#lastWord = word;
-      announce(`${plain(this.stream, 100)}: ${word}. ${text}`);
+      // What is over in a moment is not worth a word.
+      if (!["Connecting", "Connected"].includes(word)) announce(`${plain(this.stream, 100)}: ${word}. ${text}`);
     }
   }
 }

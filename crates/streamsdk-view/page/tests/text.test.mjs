@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { facts, flattened, samples } from "../figures.js";
 import { Rates } from "../series.js";
 import { statusOf } from "../status.js";
-import { bitrate, boundedJson, drops, duration, ended, fileName, label, plain, share, size } from "../text.js";
+import { bitrate, boundedJson, described, drops, duration, ended, fileName, label, plain, share, size } from "../text.js";
 
 test("values_are_said_in_units_that_people_use", () => {
   assert.deepEqual([0.0012, 0.031, 1.44, 125, NaN].map(duration), ["1.2 ms", "31 ms", "1.4 s", "2 min 5 s", "–"]);
@@ -123,4 +123,11 @@ test("plain_images_are_not_called_live_with_boxes", () => {
   const state = { phase: "live", way: "mjpeg", text: "No boxes.", attempt: 0, retryAt: null };
   const { word, tone } = statusOf({ shows: "video" }, state, { ...PAGE, hasPicture: true });
   assert.deepEqual([word, tone], ["Live, no boxes", "wait"]);
+});
+
+test("what_is_drawn_is_said_by_how_often_it_is_seen", () => {
+  const named = (...names) => names.map((name) => ({ name }));
+  assert.equal(described(named("person", "car", "car")), "Drawn are 2 × car, 1 × person.");
+  assert.equal(described([]), "Nothing is drawn.");
+  assert.ok(described(named(..."abcdefghijklm")).endsWith(", and others."));
 });
