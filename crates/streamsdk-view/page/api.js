@@ -42,7 +42,10 @@ export async function postWhep(stream, offer, images) {
   return { id: response.headers.get("Location"), answer: await response.text() };
 }
 
-/** Ends a connection, also while the page is being left. Whether it works does not matter to anybody. */
+/**
+ * Ends a connection, also while the page is being left. Whether it works does not matter to
+ * anybody.
+ */
 export function endWhep(id) {
   if (!id?.startsWith("/whep/")) return;
   const options = { method: "DELETE", headers: authorization(), keepalive: true };
@@ -97,7 +100,9 @@ function authorization() {
 
 function query(values) {
   const given = Object.entries(values).filter(([, value]) => value !== null);
-  return given.length > 0 ? `?${given.map((pair) => pair.map(encodeURIComponent).join("=")).join("&")}` : "";
+  return given.length > 0
+    ? `?${given.map((pair) => pair.map(encodeURIComponent).join("=")).join("&")}`
+    : "";
 }
 
 /** A browser may allow no storage; a reload then needs the address again. */

@@ -3,7 +3,10 @@
 const FIRST_MS = 500;
 const LONGEST_MS = 10_000;
 
-/** Waits that double up to ten seconds. Each is somewhat random, so that many pages do not come at once. */
+/**
+ * Waits that double up to ten seconds. Each is somewhat random, so that many pages do not come at
+ * once.
+ */
 export class Backoff {
   #attempt = 0;
   #random;

@@ -12,7 +12,8 @@ const FAINTEST = 40;
  * @returns {[number, number, number]}
  */
 export function colourOf(classId, name) {
-  // Steps of the golden ratio never come back to where they were, and always fall into the widest gap.
+  // Steps of the golden ratio never come back to where they were, and always fall into the widest
+  // gap.
   const kind = classId ?? hash(name);
   const hue = ((((kind % DISTINCT) + DISTINCT) % DISTINCT) * GOLDEN_RATIO) % 1;
   const part = (shift) => {

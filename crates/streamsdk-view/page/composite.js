@@ -5,7 +5,12 @@ import { fileName } from "./text.js";
 
 /** A recording that is larger ends by itself. */
 const MAX_RECORDING = 512 << 20;
-const RECORDING_TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const RECORDING_TYPES = [
+  "video/webm;codecs=vp9",
+  "video/webm;codecs=vp8",
+  "video/webm",
+  "video/mp4",
+];
 
 /** A PNG of the picture with its boxes. */
 export async function snapshot(screen) {
@@ -65,7 +70,8 @@ export class Composite {
 /**
  * What is drawn on a canvas as a stream; `drawn` is to be called after each picture.
  *
- * A browser captures no canvas in the background, but it takes single pictures there, if it takes them at all.
+ * A browser captures no canvas in the background, but it takes single pictures there, if it takes
+ * them at all.
  */
 function outputOf(canvas) {
   if (typeof MediaStreamTrackGenerator !== "function") {
@@ -111,9 +117,14 @@ export class Recording {
       composite.release();
       const type = this.#recorder.mimeType || "video/webm";
       const extension = type.startsWith("video/mp4") ? "mp4" : "webm";
-      if (size > 0) download(new Blob(parts, { type }), `${fileName(name)}-${timeStamp()}.${extension}`);
+      if (size > 0)
+        download(new Blob(parts, { type }), `${fileName(name)}-${timeStamp()}.${extension}`);
       const isFull = size > MAX_RECORDING;
-      onEnd(isFull ? "The recording is as large as it may be, and was saved." : "The recording was saved.");
+      onEnd(
+        isFull
+          ? "The recording is as large as it may be, and was saved."
+          : "The recording was saved.",
+      );
     };
     this.#recorder.start(1000);
   }
@@ -124,7 +135,9 @@ export class Recording {
 }
 
 export function canPictureInPicture() {
-  return document.pictureInPictureEnabled === true && "captureStream" in HTMLCanvasElement.prototype;
+  return (
+    document.pictureInPictureEnabled === true && "captureStream" in HTMLCanvasElement.prototype
+  );
 }
 
 /** The picture with its boxes in a window of its own. */

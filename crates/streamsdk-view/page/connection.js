@@ -1,5 +1,5 @@
-// Keeps a stream's pictures coming: connects, connects again after a break, and goes to what works where something does
-// not.
+// Keeps a stream's pictures coming: connects, connects again after a break, and goes to what works
+// where something does not.
 
 import { Backoff } from "./backoff.js";
 import { ImagePictures } from "./images.js";
@@ -40,7 +40,8 @@ export class Connection {
    * @param {import("./screen.js").Screen} screen
    * @param {object} events
    * @param {(state: ConnectionState) => void} events.onstate
-   * @param {(message: object, text: string) => void} events.onmessage Each message, whether its picture is shown or not.
+   * @param {(message: object, text: string) => void} events.onmessage Each message, whether its
+   *   picture is shown or not.
    */
   constructor(screen, events) {
     this.#screen = screen;
@@ -79,7 +80,10 @@ export class Connection {
     this.#link?.setOutputs(outputs);
   }
 
-  /** In the background a browser says nothing of the pictures of a video, while messages keep coming. */
+  /**
+   * In the background a browser says nothing of the pictures of a video, while messages keep
+   * coming.
+   */
   setInBackground(isInBackground) {
     if (this.#isInBackground === isInBackground) return;
     this.#isInBackground = isInBackground;
@@ -113,7 +117,8 @@ export class Connection {
     this.#pictures = isVideo
       ? new VideoPicture(this.#screen, link, track, (reason) => this.#useImages(reason))
       : new ImagePictures(this.#screen);
-    const text = !isVideo && this.#images ? `Pictures come one by one: ${this.#imagesBecause}.` : "";
+    const text =
+      !isVideo && this.#images ? `Pictures come one by one: ${this.#imagesBecause}.` : "";
     this.#setState({ phase: "live", way: isVideo ? "video" : "images", text, retryAt: null });
   }
 
@@ -156,7 +161,13 @@ export class Connection {
   #retryLater(reason, atLeastMs = 0) {
     const wait = this.#backoff.next(atLeastMs);
     const retryAt = performance.now() + wait;
-    this.#setState({ phase: "waiting", way: null, text: reason, attempt: this.#backoff.attempt, retryAt });
+    this.#setState({
+      phase: "waiting",
+      way: null,
+      text: reason,
+      attempt: this.#backoff.attempt,
+      retryAt,
+    });
     this.#timer = setTimeout(() => this.#connect(), wait);
   }
 
@@ -165,7 +176,8 @@ export class Connection {
       this.#letGo();
       this.#retryLater("no more pictures come");
     });
-    const text = `${capitalised(reason)}. Pictures come as plain images, and boxes cannot be shown exactly there.`;
+    const how = "Pictures come as plain images, and boxes cannot be shown exactly there.";
+    const text = `${capitalised(reason)}. ${how}`;
     this.#setState({ phase: "live", way: "mjpeg", text, retryAt: null });
   }
 

@@ -24,7 +24,13 @@ export class Controls {
   /** @param {import("./tile.js").Tile} tile */
   constructor(tile) {
     this.#tile = tile;
-    this.element = make("div", { class: "controls" }, this.#drawnGroup(), this.#pictureGroup(), this.#saveGroup());
+    this.element = make(
+      "div",
+      { class: "controls" },
+      this.#drawnGroup(),
+      this.#pictureGroup(),
+      this.#saveGroup(),
+    );
     tile.options.listen(() => this.update());
     this.update();
   }
@@ -53,16 +59,24 @@ export class Controls {
   }
 
   #drawnGroup() {
-    for (const [name, text] of TOGGLES) this.#toggles.set(name, this.#command(name, [text], "chip"));
+    for (const [name, text] of TOGGLES)
+      this.#toggles.set(name, this.#command(name, [text], "chip"));
     const id = newId("confidence");
     this.#confidence = make("input", {
-      id, type: "range", min: "0", max: "1", step: "0.01",
+      id,
+      type: "range",
+      min: "0",
+      max: "1",
+      step: "0.01",
       oninput: () => this.#tile.options.set("confidence", Number(this.#confidence.value)),
     });
     this.#confidenceText = make("output", { for: id });
     const slider = make(
-      "span", { class: "slider" },
-      make("label", { for: id }, "Confidence from"), this.#confidence, this.#confidenceText,
+      "span",
+      { class: "slider" },
+      make("label", { for: id }, "Confidence from"),
+      this.#confidence,
+      this.#confidenceText,
     );
     return group("What is drawn", ...this.#toggles.values(), slider);
   }
@@ -78,10 +92,20 @@ export class Controls {
     const names = ["snapshot", "messages"];
     if (canRecord()) names.push("record");
     const says = "The newest picture as the program has it (JPEG)";
-    const attributes = { class: "icon", target: "_blank", rel: "noopener", "aria-label": says, title: says };
+    const attributes = {
+      class: "icon",
+      target: "_blank",
+      rel: "noopener",
+      "aria-label": says,
+      title: says,
+    };
     // The token may become another one while the page is open.
     const renew = () => (link.href = addressOf("/snapshot.jpg", this.#tile.stream));
-    const link = make("a", { ...attributes, onclick: renew, onauxclick: renew, onfocus: renew }, icon("jpeg"));
+    const link = make(
+      "a",
+      { ...attributes, onclick: renew, onauxclick: renew, onfocus: renew },
+      icon("jpeg"),
+    );
     renew();
     const [first, ...others] = names.map((name) => this.#iconButton(name));
     return group("Save", first, link, ...others);
@@ -97,7 +121,12 @@ export class Controls {
   #command(name, children, style) {
     const { key, says, run } = COMMANDS[name];
     const shortcut = key === " " ? "Space" : key;
-    const attributes = { type: "button", class: style, title: `${says} (${shortcut})`, "aria-keyshortcuts": shortcut };
+    const attributes = {
+      type: "button",
+      class: style,
+      title: `${says} (${shortcut})`,
+      "aria-keyshortcuts": shortcut,
+    };
     return make("button", { ...attributes, onclick: () => run(this.#tile) }, ...children);
   }
 

@@ -2,8 +2,9 @@
 
 /**
  * @param {string} tag
- * @param {Record<string, any>} attributes `class` and the like; what begins with `on` is a listener; true is an
- *   attribute without a value, and what is false, null or undefined is left out.
+ * @param {Record<string, any>} attributes `class` and the like; what begins with `on` is a
+ *   listener; true is an attribute without a value, and what is false, null or undefined is left
+ *   out.
  * @param {...(Node|string|null)} children
  */
 export function make(tag, attributes = {}, ...children) {
@@ -17,7 +18,10 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Sets a text if it is another one: what has not changed is not announced, and a selection in it stays. */
+/**
+ * Sets a text if it is another one: what has not changed is not announced, and a selection in it
+ * stays.
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,4 +1,5 @@
-// Reads what the program says of a session. Any of it may be missing, and be anything. Knows nothing of the page.
+// Reads what the program says of a session. Any of it may be missing, and be anything. Knows
+// nothing of the page.
 
 import { bitrate, drops, duration, ended, plain, rate, share, size } from "./text.js";
 
@@ -13,7 +14,14 @@ export function samples(session, rates, at) {
   const { summary, video, transport, latency } = parts(session);
   const bits = (name, ...counters) => {
     const known = counters.filter(Number.isFinite);
-    return known.length > 0 ? 8 * rates.of(name, known.reduce((sum, bytes) => sum + bytes, 0), at) : NaN;
+    return known.length > 0
+      ? 8 *
+          rates.of(
+            name,
+            known.reduce((sum, bytes) => sum + bytes, 0),
+            at,
+          )
+      : NaN;
   };
   return {
     p50: number(latency?.p50_s),
@@ -38,7 +46,13 @@ export function facts(stream, newest) {
     ["Session", plain(session.phase_text ?? session.phase ?? "", 300)],
     ["Error", plain(session.error ?? "", 600)],
     ["Connecting again", retry(session)],
-    ["Codec", [stream.codec ?? video?.codec, shows(stream.shows)].filter(Boolean).map((text) => plain(text, 40)).join(", ")],
+    [
+      "Codec",
+      [stream.codec ?? video?.codec, shows(stream.shows)]
+        .filter(Boolean)
+        .map((text) => plain(text, 40))
+        .join(", "),
+    ],
     ["Latency", latencyText(latency)],
     ["Frames", framesText(summary, newest)],
     ["Dropped", drops(summary?.dropped).join(", ") || (summary ? "none" : "")],
@@ -46,7 +60,10 @@ export function facts(stream, newest) {
     ["Sent", bitrate(newest.sent)],
     ["Loss", lossText(video)],
     ["Round trip", duration(video?.sent?.round_trip_s)],
-    ["Errors of frames", list(summary?.errors, ({ text, frames }) => `${plain(text, 200)} (${frames}×)`)],
+    [
+      "Errors of frames",
+      list(summary?.errors, ({ text, frames }) => `${plain(text, 200)} (${frames}×)`),
+    ],
     ["Damage", list(summary?.damage, (text) => plain(text, 200))],
     ["Connections", summary?.links > 0 ? String(summary.links) : ""],
     ["Upload", uploadText(session.upload)],

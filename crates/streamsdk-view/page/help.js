@@ -13,10 +13,17 @@ export function makeHelp() {
   const onchange = (event) => setKeysOn(event.target.checked);
   const areOn = make("input", { type: "checkbox", onchange });
   const dialog = make(
-    "dialog", { "aria-labelledby": title },
+    "dialog",
+    { "aria-labelledby": title },
     make("div", { class: "dialog-head" }, make("h2", { id: title }, "Keys"), close),
     make("p", {}, make("label", {}, areOn, " Single keys do this")),
-    make("p", {}, "Keys act on the stream that has the focus, or had it last. Arrows move a picture that is zoomed and has the focus. The wheel zooms a picture that has the focus, or with Ctrl; a double click zooms, too."),
+    make(
+      "p",
+      {},
+      "Keys act on the stream that has the focus, or had it last. Arrows move a picture that is ",
+      "zoomed and has the focus. The wheel zooms a picture that has the focus, or with Ctrl; a ",
+      "double click zooms, too.",
+    ),
     make("table", {}, make("thead", {}, head()), make("tbody", {}, ...rows)),
   );
   document.body.append(dialog);
@@ -27,7 +34,12 @@ export function makeHelp() {
 }
 
 function head() {
-  return make("tr", {}, make("th", { scope: "col" }, "Key"), make("th", { scope: "col" }, "What it does"));
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "col" }, "Key"),
+    make("th", { scope: "col" }, "What it does"),
+  );
 }
 
 function row(key, says) {

@@ -16,7 +16,8 @@ export class ImagePictures {
 
   /**
    * @param {ArrayBuffer} buffer
-   * @returns {?{message: object, text: string}} The message of the picture; null if it cannot be read.
+   * @returns {?{message: object, text: string}} The message of the picture; null if it cannot be
+   *   read.
    */
   received(buffer) {
     const received = readImageMessage(buffer);

@@ -3,7 +3,9 @@
 import { COMMANDS, MOVES } from "./commands.js";
 
 const STORED_AS = "streamsdk-view-keys";
-const BY_KEY = new Map(Object.entries(COMMANDS).map(([name, command]) => [command.key, { name, ...command }]));
+const BY_KEY = new Map(
+  Object.entries(COMMANDS).map(([name, command]) => [command.key, { name, ...command }]),
+);
 /** The same key without the other hand. */
 const ALIASES = { "=": "+", _: "-", "<": ",", ">": "." };
 
@@ -31,7 +33,10 @@ export function listenToKeys(tiles, showHelp) {
   let last = null;
   const current = () => {
     const all = tiles();
-    return all.find((tile) => tile.element.contains(document.activeElement)) ?? (all.includes(last) ? last : all[0]);
+    return (
+      all.find((tile) => tile.element.contains(document.activeElement)) ??
+      (all.includes(last) ? last : all[0])
+    );
   };
   addEventListener("focusin", () => (last = current()));
   addEventListener("keydown", (event) => {
@@ -62,11 +67,18 @@ function applies({ name, key }, { target, repeat }, tile) {
   // Keys that a focused control needs itself are its own.
   if (key === " ") return !repeat && !target.closest?.("button, a, input, summary, [role=region]");
   if (MOVES.includes(name)) return tile.zoom.isZoomed && target === tile.screen.element;
-  return !repeat || ["back", "forward", "zoomIn", "zoomOut", "lessConfidence", "moreConfidence"].includes(name);
+  return (
+    !repeat ||
+    ["back", "forward", "zoomIn", "zoomOut", "lessConfidence", "moreConfidence"].includes(name)
+  );
 }
 
 function isTyping(target) {
-  return target.matches?.("input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]") ?? false;
+  return (
+    target.matches?.(
+      "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]",
+    ) ?? false
+  );
 }
 
 function load() {

@@ -12,7 +12,8 @@ const SILENCE_MS = 3_000;
 
 /**
  * @typedef {object} LinkEnd
- * @property {"over"|"lost"|"unreachable"|"refused"|"unusable"} kind "unusable" is an offer that the server cannot use.
+ * @property {"over"|"lost"|"unreachable"|"refused"|"unusable"} kind "unusable" is an offer that the
+ *   server cannot use.
  * @property {string} reason In words.
  * @property {number} status Of the server's answer, where it refused; 0 otherwise.
  * @property {number} retryAfterMs
@@ -46,9 +47,10 @@ export class Link {
   constructor(events) {
     this.#events = events;
     this.#peer.addTransceiver("video", { direction: "recvonly" });
-    this.#peer.ontrack = ({ track, streams }) => this.#ifOpen(() => {
-      events.ontrack(streams[0] ?? new MediaStream([track]));
-    });
+    this.#peer.ontrack = ({ track, streams }) =>
+      this.#ifOpen(() => {
+        events.ontrack(streams[0] ?? new MediaStream([track]));
+      });
     this.#peer.onconnectionstatechange = () => this.#connectionChanged();
     this.#channel.binaryType = "arraybuffer";
     this.#channel.onopen = () => this.#opened();

@@ -53,7 +53,9 @@ async function poll(ofRound) {
 }
 
 function show(state) {
-  const streams = Array.isArray(state.streams) ? state.streams.filter(isStream).slice(0, MAX_STREAMS) : [];
+  const streams = Array.isArray(state.streams)
+    ? state.streams.filter(isStream).slice(0, MAX_STREAMS)
+    : [];
   areAllOver = streams.length > 0 && streams.every(({ over }) => over);
   const names = new Set(streams.map(({ name }) => name));
   for (const stream of streams) {
@@ -63,7 +65,10 @@ function show(state) {
   }
   for (const [name, tile] of tiles) if (!names.has(name)) tile.gone();
   place.dataset.count = String(Math.min(tiles.size, 3));
-  setText(document.getElementById("version"), state.version ? `version ${plain(state.version, 40)}` : "");
+  setText(
+    document.getElementById("version"),
+    state.version ? `version ${plain(state.version, 40)}` : "",
+  );
   document.getElementById("nothing").hidden = tiles.size > 0;
 }
 
@@ -92,7 +97,11 @@ function unreachable({ message }, wait) {
 
 /** Says something about the whole page; an empty text takes it away. */
 function say(text) {
-  if (text && text !== noticeText.textContent && !(notice.hidden === false && text.includes("Trying again"))) {
+  if (
+    text &&
+    text !== noticeText.textContent &&
+    !(notice.hidden === false && text.includes("Trying again"))
+  ) {
     announce(text);
   }
   setText(noticeText, text);

@@ -14,7 +14,9 @@ export function readImageMessage(buffer) {
   if (length > MAX_HEADER || 4 + length >= buffer.byteLength) return null;
   const text = new TextDecoder().decode(new Uint8Array(buffer, 4, length));
   const message = readTextMessage(text);
-  return message?.type === "frame" ? { message, text, jpeg: new Uint8Array(buffer, 4 + length) } : null;
+  return message?.type === "frame"
+    ? { message, text, jpeg: new Uint8Array(buffer, 4 + length) }
+    : null;
 }
 
 /**
@@ -28,7 +30,8 @@ export function readTextMessage(text) {
   } catch {
     return null;
   }
-  if (typeof message !== "object" || message === null || typeof message.type !== "string") return null;
+  if (typeof message !== "object" || message === null || typeof message.type !== "string")
+    return null;
   if (message.type === "frame") {
     message.outputs ??= {};
     message.textLength = text.length;

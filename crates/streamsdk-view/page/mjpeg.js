@@ -1,10 +1,12 @@
-// Pictures without WebRTC: an image that the server keeps replacing. Which picture is shown cannot be known, so there are
-// no boxes.
+// Pictures without WebRTC: an image that the server keeps replacing. Which picture is shown cannot
+// be known, so there are no boxes.
 
 import { addressOf } from "./api.js";
 import { make } from "./dom.js";
 
-/** An image has no event for each picture that every browser has, so its size is looked at so often. */
+/**
+ * An image has no event for each picture that every browser has, so its size is looked at so often.
+ */
 const LOOK_MS = 500;
 
 export class MjpegPicture {
@@ -37,6 +39,13 @@ export class MjpegPicture {
   #look() {
     const { naturalWidth: width, naturalHeight: height } = this.#image;
     if (!width) return;
-    this.#screen.present({ source: this.#image, width, height, rtp: null, message: null, jpeg: null });
+    this.#screen.present({
+      source: this.#image,
+      width,
+      height,
+      rtp: null,
+      message: null,
+      jpeg: null,
+    });
   }
 }

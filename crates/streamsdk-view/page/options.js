@@ -82,7 +82,9 @@ function sound(values) {
     name === "hidden"
       ? Array.isArray(value) && value.every((item) => typeof item === "string")
       : typeof value === typeof DEFAULTS[name];
-  return Object.fromEntries(Object.entries(values).filter((entry) => entry[0] in DEFAULTS && isSound(entry)));
+  return Object.fromEntries(
+    Object.entries(values).filter((entry) => entry[0] in DEFAULTS && isSound(entry)),
+  );
 }
 
 function load() {

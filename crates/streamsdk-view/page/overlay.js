@@ -41,14 +41,16 @@ export function drawReading(context, reading, surface, options, onLate) {
     things.forEach((thing) => drawOutline(context, thing, surface));
   }
   if (options.get("rectangles")) things.forEach((thing) => drawBox(context, thing, surface));
-  if (options.get("keypoints")) things.forEach((thing) => drawKeypoints(context, thing, surface, options));
+  if (options.get("keypoints"))
+    things.forEach((thing) => drawKeypoints(context, thing, surface, options));
   if (options.get("labels")) drawLabels(context, things, lines, surface);
   return things.length;
 }
 
 /** Which things and classes are drawn: those of outputs that are shown, that are certain enough. */
 export function isDrawn(options) {
-  return ({ output, confidence }) => options.shows(output) && !(confidence < options.get("confidence"));
+  return ({ output, confidence }) =>
+    options.shows(output) && !(confidence < options.get("confidence"));
 }
 
 /** A thing with its place on the canvas. */
@@ -61,7 +63,12 @@ function placed(thing, surface) {
   const y = (value) => top + (value + space.top) * down;
   const { box } = thing;
   const colour = colourOf(thing.classId, thing.name);
-  const area = { left: x(box.left), top: y(box.top), width: box.width * across, height: box.height * down };
+  const area = {
+    left: x(box.left),
+    top: y(box.top),
+    width: box.width * across,
+    height: box.height * down,
+  };
   return { thing, colour, x, y, area, picture };
 }
 
@@ -126,13 +133,18 @@ function drawLabels(context, things, lines, surface) {
   context.textBaseline = "middle";
   // What is most certain is on top.
   for (const { thing, colour, area } of things.toSorted(byConfidence)) {
-    drawPlate(context, label(thing), colour, surface, (width, height) => beside(area, width, height, surface));
+    drawPlate(context, label(thing), colour, surface, (width, height) =>
+      beside(area, width, height, surface),
+    );
   }
   let below = Math.max(0, surface.top);
   for (const line of lines) {
     if (below > surface.height) break;
     const colour = colourOf(line.classId, line.name);
-    const height = drawPlate(context, label(line), colour, surface, () => [Math.max(0, surface.left), below]);
+    const height = drawPlate(context, label(line), colour, surface, () => [
+      Math.max(0, surface.left),
+      below,
+    ]);
     below += height;
   }
 }
@@ -175,7 +187,10 @@ function drawSegmentation(context, segmentation, { left, top, scale, picture }, 
 /** Masks as pictures; they are read once, however often they are drawn. */
 const maskPictures = new WeakMap();
 
-/** What is in the box of a mask, and where that is in the thing's part of the picture; null if it cannot be read. */
+/**
+ * What is in the box of a mask, and where that is in the thing's part of the picture; null if it
+ * cannot be read.
+ */
 function maskPicture(thing, colour, picture, budget) {
   if (!maskPictures.has(thing)) {
     maskPictures.set(thing, readMaskPicture(thing, colour, picture, budget));

@@ -20,21 +20,52 @@ export class Panel {
   #series = new Series();
   #rates = new Rates();
   #plots = [
-    new Plot("Latency", [{ name: "p50", says: "p50" }, { name: "p95", says: "p95" }], duration),
-    new Plot("Frames per second", [{ name: "fps", says: "session" }, { name: "here", says: "shown here" }], rate),
-    new Plot("Bitrate", [{ name: "received", says: "received" }, { name: "sent", says: "sent" }], bitrate),
+    new Plot(
+      "Latency",
+      [
+        { name: "p50", says: "p50" },
+        { name: "p95", says: "p95" },
+      ],
+      duration,
+    ),
+    new Plot(
+      "Frames per second",
+      [
+        { name: "fps", says: "session" },
+        { name: "here", says: "shown here" },
+      ],
+      rate,
+    ),
+    new Plot(
+      "Bitrate",
+      [
+        { name: "received", says: "received" },
+        { name: "sent", says: "sent" },
+      ],
+      bitrate,
+    ),
   ];
   #facts = make("dl", { class: "facts" });
   #figures = make("tbody");
-  #others = make("pre", { class: "json", tabindex: "0", role: "region", "aria-label": "Other outputs" });
+  #others = make("pre", {
+    class: "json",
+    tabindex: "0",
+    role: "region",
+    "aria-label": "Other outputs",
+  });
   #outputs;
   #session;
   #outputsSection;
   #othersSection;
   #figuresSection;
   #othersAt = 0;
+  #state = null;
 
-  /** @param {string} stream @param {import("./options.js").Options} options @param {boolean} isOpen */
+  /**
+   * @param {string} stream
+   * @param {import("./options.js").Options} options
+   * @param {boolean} isOpen
+   */
   constructor(stream, options, isOpen) {
     this.#stream = stream;
     this.#options = options;
@@ -43,12 +74,21 @@ export class Panel {
     this.#session = section("Session", isOpen, plots, this.#facts);
     this.#outputsSection = section("Outputs", false, this.#outputs.element);
     this.#othersSection = section("Other outputs as text", false, this.#others);
-    const head = make("tr", {}, make("th", { scope: "col" }, "Figure"), make("th", { scope: "col" }, "Value"));
+    const head = make(
+      "tr",
+      {},
+      make("th", { scope: "col" }, "Figure"),
+      make("th", { scope: "col" }, "Value"),
+    );
     const table = make("table", {}, make("thead", {}, head), this.#figures);
     this.#figuresSection = section("All figures", false, table);
     this.element = make(
-      "div", { class: "panel" },
-      this.#session, this.#outputsSection, this.#othersSection, this.#figuresSection,
+      "div",
+      { class: "panel" },
+      this.#session,
+      this.#outputsSection,
+      this.#othersSection,
+      this.#figuresSection,
     );
     for (const details of [this.#session, this.#figuresSection]) {
       details.addEventListener("toggle", () => this.#draw());
@@ -56,8 +96,6 @@ export class Panel {
     this.#others.textContent = "Nothing has come.";
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
-
-  #state = null;
 
   toggle() {
     this.#session.open = !this.#session.open;
@@ -84,7 +122,10 @@ export class Panel {
       .map(({ name, value }) => `${plain(name, 100)}: ${boundedJson(value, MAX_OTHER_CHARACTERS)}`);
     const errors = message.errors.slice(0, 16).map((error) => `error: ${plain(error, 300)}`);
     const nothing = "Nothing but predictions, which are drawn.";
-    setText(this.#others, [...errors, ...texts].join("\n\n").slice(0, MAX_OTHER_CHARACTERS) || nothing);
+    setText(
+      this.#others,
+      [...errors, ...texts].join("\n\n").slice(0, MAX_OTHER_CHARACTERS) || nothing,
+    );
   }
 
   #draw() {
@@ -94,7 +135,8 @@ export class Panel {
       const newest = this.#series.samples.at(-1).values;
       fillPairs(this.#facts, facts(this.#state, newest));
     }
-    if (this.#figuresSection.open) fillRows(this.#figures, flattened(this.#state.session, MAX_ROWS));
+    if (this.#figuresSection.open)
+      fillRows(this.#figures, flattened(this.#state.session, MAX_ROWS));
   }
 }
 
@@ -115,16 +157,24 @@ class Outputs {
     this.#stream = stream;
     this.#options = options;
     const id = newId("output");
-    this.#name = make("input", { id, type: "text", maxlength: "200", autocomplete: "off", spellcheck: "false" });
+    this.#name = make("input", {
+      id,
+      type: "text",
+      maxlength: "200",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.#form = make(
-      "form", { hidden: true, onsubmit: (event) => this.#submit(event) },
+      "form",
+      { hidden: true, onsubmit: (event) => this.#submit(event) },
       make("fieldset", {}, make("legend", {}, "Asked of the session"), this.#wanted),
       make("p", {}, make("label", { for: id }, "One more output "), this.#name),
       make("button", { type: "submit" }, "Apply"),
       this.#result,
     );
     this.element = make(
-      "div", {},
+      "div",
+      {},
       make("fieldset", {}, make("legend", {}, "Shown on this page"), this.#shown),
       this.#form,
     );
@@ -134,7 +184,9 @@ class Outputs {
 
   /** @param {?{data: string[]}} outputs Those of the session; null where nobody can ask for any. */
   update(outputs) {
-    const names = Array.isArray(outputs?.data) ? outputs.data.filter((name) => typeof name === "string") : null;
+    const names = Array.isArray(outputs?.data)
+      ? outputs.data.filter((name) => typeof name === "string")
+      : null;
     this.#form.hidden = names === null;
     if (!names || names.join("\n") === this.#sessionNames.join("\n")) return;
     this.#sessionNames = names;
@@ -170,14 +222,21 @@ class Outputs {
       this.#result.textContent = "The session was asked for these outputs.";
     } catch (error) {
       const isUnable = error.status === 501;
-      this.#result.textContent = isUnable ? "This source has no outputs to choose from." : `Not changed: ${error.message}.`;
+      this.#result.textContent = isUnable
+        ? "This source has no outputs to choose from."
+        : `Not changed: ${error.message}.`;
       announce(this.#result.textContent);
     }
   }
 }
 
 function section(title, open, ...children) {
-  return make("details", { open }, make("summary", {}, title), make("div", { class: "section" }, ...children));
+  return make(
+    "details",
+    { open },
+    make("summary", {}, title),
+    make("div", { class: "section" }, ...children),
+  );
 }
 
 /** Keeps the elements that are right, so that focus stays where it is. */
@@ -186,18 +245,29 @@ function fillChoices(element, names, isChecked, listener) {
   if (element.dataset.names !== wanted) {
     element.dataset.names = wanted;
     const choices = names.map((name) => {
-      return make("label", {}, make("input", { type: "checkbox", onchange: listener(name) }), ` ${plain(name, 80)}`);
+      return make(
+        "label",
+        {},
+        make("input", { type: "checkbox", onchange: listener(name) }),
+        ` ${plain(name, 80)}`,
+      );
     });
-    element.replaceChildren(...(choices.length > 0 ? choices : [make("p", { class: "quiet" }, "None so far.")]));
+    element.replaceChildren(
+      ...(choices.length > 0 ? choices : [make("p", { class: "quiet" }, "None so far.")]),
+    );
   }
-  element.querySelectorAll("input").forEach((input, place) => (input.checked = isChecked(names[place])));
+  element
+    .querySelectorAll("input")
+    .forEach((input, place) => (input.checked = isChecked(names[place])));
 }
 
 function fillPairs(list, pairs) {
   const names = pairs.map(([name]) => name).join("\n");
   if (list.dataset.names !== names) {
     list.dataset.names = names;
-    list.replaceChildren(...pairs.map(([name]) => make("div", {}, make("dt", {}, name), make("dd"))));
+    list.replaceChildren(
+      ...pairs.map(([name]) => make("div", {}, make("dt", {}, name), make("dd"))),
+    );
   }
   list.querySelectorAll("dd").forEach((element, place) => setText(element, pairs[place][1]));
 }

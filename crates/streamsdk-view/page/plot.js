@@ -33,7 +33,10 @@ export class Plot {
     const texts = this.#lines.map(({ name, says }) => [says, this.#format(series.last(name))]);
     const values = texts.map((pair) => pair.filter(Boolean).join(" ")).join(" · ");
     setText(this.#text, values);
-    this.#canvas.setAttribute("aria-label", `${this.#title} over the last two minutes, now ${values}`);
+    this.#canvas.setAttribute(
+      "aria-label",
+      `${this.#title} over the last two minutes, now ${values}`,
+    );
     const width = this.#canvas.clientWidth;
     if (width > 0) this.#paint(series.samples, width);
   }
@@ -101,5 +104,7 @@ function strokeLine(context, samples, name, x, y) {
 function niceTop(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((top) => top >= value * 1.0001) ?? value;
+  return (
+    [1, 2, 5, 10].map((factor) => factor * power).find((top) => top >= value * 1.0001) ?? value
+  );
 }

@@ -1,9 +1,11 @@
-// Reads outputs of a session, by the shapes in which workflows and models report what they found. One odd item
-// does not cost the others. Knows nothing of the page.
+// Reads outputs of a session, by the shapes in which workflows and models report what they found.
+// One odd item does not cost the others. Knows nothing of the page.
 
 /**
- * @typedef {object} Space What coordinates refer to. A thing that was found in a crop is moved to where the crop was.
- * @property {?number} width Width in pixels of the picture that was processed; null where it was not said.
+ * @typedef {object} Space What coordinates refer to. A thing that was found in a crop is moved to
+ *   where the crop was.
+ * @property {?number} width Width in pixels of the picture that was processed; null where it was
+ *   not said.
  * @property {?number} height
  * @property {number} left Where the part that was looked at begins, in pixels of that picture.
  * @property {number} top
@@ -28,9 +30,10 @@
 /**
  * @typedef {object} Reading
  * @property {Thing[]} things
- * @property {{output: string, name: string, classId: ?number, confidence: number}[]} classes What the picture
- *   shows as a whole.
- * @property {{output: string, png: string, names: Map<number, string>}[]} segmentations A class for each pixel.
+ * @property {{output: string, name: string, classId: ?number, confidence: number}[]} classes What
+ *   the picture shows as a whole.
+ * @property {{output: string, png: string, names: Map<number, string>}[]} segmentations A class for
+ *   each pixel.
  * @property {{name: string, value: any}[]} others What is none of these.
  */
 
@@ -143,7 +146,10 @@ function readSpace(image, origin) {
 
 function readPoints(list) {
   if (!Array.isArray(list)) return null;
-  const points = list.slice(0, MAX_POINTS).filter(isPoint).map(({ x, y }) => ({ x, y }));
+  const points = list
+    .slice(0, MAX_POINTS)
+    .filter(isPoint)
+    .map(({ x, y }) => ({ x, y }));
   return points.length >= 3 ? points : null;
 }
 
@@ -191,7 +197,9 @@ function readMultiLabel(output, value, reading) {
 
 function readClassMap(map) {
   const entries = isObject(map) ? Object.entries(map) : [];
-  const named = entries.filter(([number, name]) => /^\d+$/.test(number) && typeof name === "string");
+  const named = entries.filter(
+    ([number, name]) => /^\d+$/.test(number) && typeof name === "string",
+  );
   return new Map(named.map(([number, name]) => [Number(number), name]));
 }
 

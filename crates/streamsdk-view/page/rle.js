@@ -1,5 +1,5 @@
-// Masks as run lengths, as COCO and pycocotools have them. Pixels are numbered down the first column, then down the
-// second. Knows nothing of the page.
+// Masks as run lengths, as COCO and pycocotools have them. Pixels are numbered down the first
+// column, then down the second. Knows nothing of the page.
 
 const BITS = 5;
 const MORE = 1 << BITS;
@@ -12,8 +12,9 @@ export class MaskError extends Error {}
 /**
  * The lengths of runs, of unset and set pixels in turns.
  *
- * In a text each number has one character for five bits, the lowest first, with another bit that says whether more
- * follow. From the fourth one on the text has the difference to the number two places before.
+ * In a text each number has one character for five bits, the lowest first, with another bit that
+ * says whether more follow. From the fourth one on the text has the difference to the number two
+ * places before.
  *
  * @param {string|number[]} counts
  * @returns {Generator<number>}
@@ -57,11 +58,12 @@ function checked(count) {
 }
 
 /**
- * The pixels of a part of a mask, row by row: 1 where the thing is. All lengths are checked before memory is taken for
- * what they say.
+ * The pixels of a part of a mask, row by row: 1 where the thing is. All lengths are checked before
+ * memory is taken for what they say.
  *
  * @param {{width: number, height: number, counts: (string|number[])}} mask
- * @param {{left: number, top: number, right: number, bottom: number}} part In pixels of the mask; cut to it.
+ * @param {{left: number, top: number, right: number, bottom: number}} part In pixels of the mask;
+ *   cut to it.
  * @param {number} maxPixels The most that the part may have.
  * @returns {{left: number, top: number, width: number, height: number, pixels: Uint8Array}}
  */

@@ -1,15 +1,15 @@
 // The stage of a stream: the picture, and over it the boxes that belong to exactly this picture.
 //
-// For tests: each time a picture is presented, `document` gets a CustomEvent "streamsdk:shown", synchronously after
-// drawing. Its `detail` is
+// For tests: each time a picture is presented, `document` gets a CustomEvent "streamsdk:shown",
+// synchronously after drawing. Its `detail` is
 //   stream  name of the stream
 //   rtp     RTP timestamp of the picture on this connection; null where pictures come one by one
 //   frame   number of the frame whose boxes were drawn; null if none were drawn
 //   boxes   how many boxes were drawn
-//   late    true where the message came after its picture, which was still shown: the event then comes again
+//   late    true where the message came after its picture, which was still shown: it comes again then
 //   held    true where it is a picture of the time line
-// The stage is within `[data-stream="NAME"]`; its picture is a `<video>` or a `<canvas class="picture">`, and the boxes are
-// on `<canvas class="overlay">`.
+// The stage is within `[data-stream="NAME"]`; its picture is a `<video>` or a `<canvas
+// class="picture">`, and the boxes are on `<canvas class="overlay">`.
 
 import { make } from "./dom.js";
 import { drawReading, isDrawn } from "./overlay.js";
@@ -22,7 +22,8 @@ const MAX_DENSITY = 3;
 
 /**
  * @typedef {object} Shown
- * @property {CanvasImageSource} source What is drawn; only good within the call, except for a `<video>` and an `<img>`.
+ * @property {CanvasImageSource} source What is drawn; only good within the call, except for a
+ *   `<video>` and an `<img>`.
  * @property {number} width
  * @property {number} height
  * @property {?number} rtp
@@ -31,6 +32,20 @@ const MAX_DENSITY = 3;
  */
 
 export class Screen {
+  #picture;
+  #pictureContext;
+  #overlay;
+  #context;
+  #media;
+  /**
+   * What plays by itself below the canvas: a video, or an image that the browser keeps replacing.
+   */
+  #live = null;
+  #density = 1;
+  #current = null;
+  #isHeld = false;
+  #listeners = [];
+
   /** @param {string} stream @param {import("./options.js").Options} options */
   constructor(stream, options) {
     this.stream = stream;
@@ -48,24 +63,12 @@ export class Screen {
     this.#pictureContext = this.#picture.getContext("2d", { alpha: false });
     this.#context = this.#overlay.getContext("2d");
     new ResizeObserver(() => this.#resized()).observe(this.element);
-    options.listen(() => this.#optionsChanged());
+    options.listen(() => this.redraw());
   }
 
-  #picture;
-  #pictureContext;
-  #overlay;
-  #context;
-  #media;
-  /** What plays by itself below the canvas: a video, or an image that the browser keeps replacing. */
-  #live = null;
-  #density = 1;
-  #current = null;
-  #isHeld = false;
-  #listeners = [];
-
   /**
-   * @param {(shown: Shown, record: {message: ?object}) => void} listener Called after each picture that was presented.
-   *   A message that comes late comes into the record.
+   * @param {(shown: Shown, record: {message: ?object}) => void} listener Called after each picture
+   *   that was presented. A message that comes late comes into the record.
    */
   listen(listener) {
     this.#listeners.push(listener);
@@ -175,9 +178,12 @@ export class Screen {
   #show(shown, detail) {
     const { width, height, rtp, message } = shown;
     this.#setSize(width, height);
-    // Video is drawn on the canvas, too, because only then picture and boxes reach the screen together.
-    const isDirect = shown.source === this.#live && !this.options.get("boxes") && !this.#isHeld;
-    if (!isDirect && !isImage(shown.source)) this.#pictureContext.drawImage(shown.source, 0, 0, width, height);
+    // Video is drawn on the canvas, too, because only then picture and boxes reach the screen
+    // together.
+    const isPlaying = this.#live instanceof HTMLVideoElement && !this.#isHeld;
+    const isDirect = isPlaying && !this.options.get("boxes");
+    if (!isDirect && !isImage(shown.source))
+      this.#pictureContext.drawImage(shown.source, 0, 0, width, height);
     this.#picture.hidden = isDirect || isImage(shown.source);
     this.#current = { rtp, message, reading: null };
     const boxes = this.redraw();
@@ -242,10 +248,6 @@ export class Screen {
     } catch {
       // An image that could not be loaded shows nothing that could stay.
     }
-  }
-
-  #optionsChanged() {
-    this.redraw();
   }
 }
 

@@ -9,7 +9,10 @@ export class Series {
     this.#limit = limit;
   }
 
-  /** @param {number} at Seconds. @param {Record<string, number>} values Not a number where there is none. */
+  /**
+   * @param {number} at Seconds.
+   * @param {Record<string, number>} values Not a number where there is none.
+   */
   add(at, values) {
     this.#samples.push({ at, values });
     if (this.#samples.length > this.#limit) this.#samples.shift();
@@ -30,7 +33,8 @@ export class Rates {
   #before = new Map();
 
   /**
-   * Per second since the last call with that name; not a number at the first, or where the counter began anew.
+   * Per second since the last call with that name; not a number at the first, or where the counter
+   * began anew.
    *
    * @param {number} at Seconds.
    */

@@ -9,8 +9,8 @@ import { plain, rate } from "./text.js";
  * @param {boolean} page.hasPicture
  * @param {boolean} page.isPaused Whether nothing is asked for because nobody looks.
  * @param {number} page.now As `performance.now()` has it.
- * @returns {{tone: "good"|"wait"|"bad"|"over", word: string, text: string, canRetry: boolean}} `text` is empty where
- *   there is nothing to say.
+ * @returns {{tone: "good"|"wait"|"bad"|"over", word: string, text: string, canRetry: boolean}}
+ *   `text` is empty where there is nothing to say.
  */
 export function statusOf(stream, connection, page) {
   const session = stream.session ?? {};
@@ -19,17 +19,27 @@ export function statusOf(stream, connection, page) {
   if (stream.isGone) return status("over", "Over", "The program no longer has this stream.");
   if (stream.over) return status("over", "Over", overText(session, says, page));
   if (page.isPaused) return status("wait", "Paused", "Paused while nobody looks at this page.");
-  if (session.phase === "reconnecting") return status("bad", "Reconnecting", reconnectingText(session, says));
+  if (session.phase === "reconnecting")
+    return status("bad", "Reconnecting", reconnectingText(session, says));
   switch (connection.phase) {
     case "live": {
       if (!page.hasPicture) return status("wait", "Connected", "Waiting for the next picture.");
       const isPlain = connection.way === "mjpeg";
-      return status(isPlain ? "wait" : "good", isPlain ? "Live, no boxes" : "Live", connection.text, isPlain);
+      return status(
+        isPlain ? "wait" : "good",
+        isPlain ? "Live, no boxes" : "Live",
+        connection.text,
+        isPlain,
+      );
     }
     case "waiting":
       return status("bad", "Not connected", waitingText(connection, page), true);
     case "nothing-yet":
-      return status("wait", "Waiting", sentences("Waiting for the first picture", says || connection.text));
+      return status(
+        "wait",
+        "Waiting",
+        sentences("Waiting for the first picture", says || connection.text),
+      );
     default:
       if (stream.shows) return status("wait", "Connecting", "Connecting to the program.");
       return status("wait", "Waiting", sentences("Waiting for the first picture", says));
@@ -38,7 +48,11 @@ export function statusOf(stream, connection, page) {
 
 /** How pictures come, and how fast: what stands beside a name. */
 export function summaryOf(stream, connection, fps) {
-  const words = { video: stream.codec ?? "video", images: "single pictures", mjpeg: "plain images" };
+  const words = {
+    video: stream.codec ?? "video",
+    images: "single pictures",
+    mjpeg: "plain images",
+  };
   const way = words[connection.way];
   if (!way) return "";
   return Number.isFinite(fps) ? `${plain(way, 20)} · ${rate(fps)} fps` : plain(way, 20);

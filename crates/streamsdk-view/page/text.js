@@ -55,7 +55,10 @@ export function described(things) {
 
 /** On one line, without control characters, and no longer than so many characters. */
 export function plain(text, limit) {
-  const line = String(text).slice(0, 4 * limit).replace(/[\p{C}\p{Z}]+/gu, " ").trim();
+  const line = String(text)
+    .slice(0, 4 * limit)
+    .replace(/[\p{C}\p{Z}]+/gu, " ")
+    .trim();
   const characters = [...line];
   return characters.length > limit ? `${characters.slice(0, limit - 1).join("")}…` : line;
 }
@@ -85,7 +88,11 @@ export function ended(value) {
 
 /** A name that every file system takes. */
 export function fileName(name) {
-  return plain(name, 60).replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|-+$/g, "") || "stream";
+  return (
+    plain(name, 60)
+      .replace(/[^\p{L}\p{N}._-]+/gu, "-")
+      .replace(/^[.-]+|-+$/g, "") || "stream"
+  );
 }
 
 /**

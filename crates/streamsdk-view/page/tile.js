@@ -37,7 +37,11 @@ export class Tile {
   #summary = make("span", { class: "quiet" });
   #notice = make("p");
   #described = make("p", { class: "hidden" });
-  #retry = make("button", { type: "button", onclick: () => this.#connection.retryNow() }, "Try again now");
+  #retry = make(
+    "button",
+    { type: "button", onclick: () => this.#connection.retryNow() },
+    "Try again now",
+  );
   #noticeBox = make("div", { class: "notice" }, this.#notice, this.#retry);
 
   /** @param {object} state The stream as `/state` has it. @param {boolean} isAlone */
@@ -148,11 +152,15 @@ export class Tile {
 
   togglePictureInPicture() {
     if (!this.screen.hasPicture) return;
-    this.#pictureInPicture.toggle().catch((error) => announce(`No picture in picture: ${error.message}`));
+    this.#pictureInPicture
+      .toggle()
+      .catch((error) => announce(`No picture in picture: ${error.message}`));
   }
 
   toggleFullScreen() {
-    const change = document.fullscreenElement ? document.exitFullscreen() : this.#viewer.requestFullscreen();
+    const change = document.fullscreenElement
+      ? document.exitFullscreen()
+      : this.#viewer.requestFullscreen();
     change.catch((error) => announce(`No full screen: ${error.message}`));
   }
 
@@ -164,11 +172,17 @@ export class Tile {
     this.screen.element.setAttribute("aria-label", `Picture of ${name}`);
     this.screen.element.setAttribute("aria-describedby", this.#described.id);
     this.#viewer = make(
-      "div", { class: "viewer" },
-      this.screen.element, this.#described, this.#noticeBox, this.timeline.element, this.controls.element,
+      "div",
+      { class: "viewer" },
+      this.screen.element,
+      this.#described,
+      this.#noticeBox,
+      this.timeline.element,
+      this.controls.element,
     );
     this.element = make(
-      "section", { class: "tile", "aria-labelledby": id },
+      "section",
+      { class: "tile", "aria-labelledby": id },
       make("header", {}, heading, this.#badge, this.#summary),
       make("div", { class: "body" }, this.#viewer, this.panel.element),
     );
@@ -238,7 +252,8 @@ export class Tile {
     if (word !== this.#lastWord) {
       this.#lastWord = word;
       // What is over in a moment is not worth a word.
-      if (!["Connecting", "Connected"].includes(word)) announce(`${plain(this.stream, 100)}: ${word}. ${text}`);
+      if (!["Connecting", "Connected"].includes(word))
+        announce(`${plain(this.stream, 100)}: ${word}. ${text}`);
     }
   }
 }

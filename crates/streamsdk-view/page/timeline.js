@@ -32,6 +32,8 @@ export class Timeline {
   #wanted = null;
   #isDecoding = false;
   #onChange;
+  #slider;
+  #text;
 
   /**
    * @param {import("./screen.js").Screen} screen
@@ -42,26 +44,34 @@ export class Timeline {
     this.#onChange = onChange;
     const id = newId("time");
     this.#slider = make("input", {
-      type: "range", min: "0", max: "0", value: "0", id, step: "1",
+      type: "range",
+      min: "0",
+      max: "0",
+      value: "0",
+      id,
+      step: "1",
       oninput: () => this.#seek(Number(this.#slider.value)),
     });
     this.#text = make("output", { for: id });
-    this.#back = button("back", "Step back one picture", () => this.step(-1));
-    this.#forward = button("forward", "Step forward one picture", () => this.step(1));
+    const back = button("back", "Step back one picture", () => this.step(-1));
+    const forward = button("forward", "Step forward one picture", () => this.step(1));
     const name = make("label", { for: id, class: "hidden" }, "Position in the last minute");
     this.element = make(
-      "div", { class: "timeline", hidden: true },
-      this.#back, name, this.#slider, this.#forward, this.#text,
+      "div",
+      { class: "timeline", hidden: true },
+      back,
+      name,
+      this.#slider,
+      forward,
+      this.#text,
     );
     screen.listen((shown, record) => this.#keep(shown, record));
   }
 
-  #slider;
-  #text;
-  #back;
-  #forward;
-
-  /** Whether pictures are kept. By default they are where that costs nothing: where they come as JPEG. */
+  /**
+   * Whether pictures are kept. By default they are where that costs nothing: where they come as
+   * JPEG.
+   */
   get isOn() {
     return this.#choice ?? this.#ring.items.length > 0;
   }
@@ -116,7 +126,9 @@ export class Timeline {
     await this.#showWanted();
   }
 
-  /** Pictures are read one after the other; of those asked for meanwhile only the newest is shown. */
+  /**
+   * Pictures are read one after the other; of those asked for meanwhile only the newest is shown.
+   */
   async #showWanted() {
     if (this.#isDecoding) return;
     this.#isDecoding = true;
@@ -194,7 +206,11 @@ export class Timeline {
 }
 
 function button(name, says, onclick) {
-  return make("button", { type: "button", class: "icon", "aria-label": says, title: says, onclick }, icon(name));
+  return make(
+    "button",
+    { type: "button", class: "icon", "aria-label": says, title: says, onclick },
+    icon(name),
+  );
 }
 
 /** A message in memory takes about twice its text. */

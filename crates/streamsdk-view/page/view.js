@@ -2,7 +2,9 @@
 
 export const MAX_ZOOM = 16;
 
-/** Fits a picture into a stage; zoomed, moves it so that it covers as much as it can. In CSS pixels. */
+/**
+ * Fits a picture into a stage; zoomed, moves it so that it covers as much as it can. In CSS pixels.
+ */
 export class View {
   #stage = { width: 0, height: 0 };
   #picture = { width: 0, height: 0 };

@@ -61,9 +61,15 @@ export class Zoom {
       document.activeElement === this.#screen.element ||
       document.fullscreenElement !== null ||
       (event.deltaY < 0 && scrollY <= 0 && performance.now() - scrolledAt > SCROLLING_MS);
-    if (!isMeant || !this.#screen.hasPicture || (event.deltaY > 0 && !this.isZoomed && !event.ctrlKey)) return;
+    if (
+      !isMeant ||
+      !this.#screen.hasPicture ||
+      (event.deltaY > 0 && !this.isZoomed && !event.ctrlKey)
+    )
+      return;
     event.preventDefault();
-    const pixels = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * 30;
+    const pixels =
+      event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * 30;
     this.by(Math.exp(-pixels * WHEEL), ...this.#at(event));
   }
 
@@ -75,7 +81,8 @@ export class Zoom {
   #down(event) {
     if (event.button !== 0 || event.target.closest("button, a")) return;
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.isZoomed || this.#pointers.size > 1) this.#screen.element.setPointerCapture(event.pointerId);
+    if (this.isZoomed || this.#pointers.size > 1)
+      this.#screen.element.setPointerCapture(event.pointerId);
   }
 
   #move(event) {
@@ -86,7 +93,10 @@ export class Zoom {
     this.#pointers.set(event.pointerId, now);
     if (other) {
       const factor = distance(now, other) / Math.max(1, distance(before, other));
-      this.by(factor, ...this.#at({ clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 }));
+      this.by(
+        factor,
+        ...this.#at({ clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 }),
+      );
     } else if (this.isZoomed) {
       this.pan(now.x - before.x, now.y - before.y);
     }

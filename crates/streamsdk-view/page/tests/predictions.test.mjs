@@ -15,15 +15,38 @@ test("boxes_are_read_from_their_centre_with_tracker_and_class", () => {
   assert.equal(others.length, 0);
   assert.deepEqual(things[0].box, { left: 1.5, top: 2, width: 18.5, height: 28 });
   assert.deepEqual(
-    things.map(({ output, name, classId, confidence, track }) => [output, name, classId, confidence, track]),
-    [["out", "car", 2, 0.5, 7], ["out", "person", 0, 0.75, 8]],
+    things.map(({ output, name, classId, confidence, track }) => [
+      output,
+      name,
+      classId,
+      confidence,
+      track,
+    ]),
+    [
+      ["out", "car", 2, 0.5, 7],
+      ["out", "person", 0, 0.75, 8],
+    ],
   );
-  assert.deepEqual(things[0].space, { width: 64, height: 48, left: 0, top: 0, partWidth: 64, partHeight: 48 });
+  assert.deepEqual(things[0].space, {
+    width: 64,
+    height: 48,
+    left: 0,
+    top: 0,
+    partWidth: 64,
+    partHeight: 48,
+  });
 });
 
 test("boxes_of_a_crop_are_where_the_crop_was", () => {
   const { space } = read(fixture("crop")).things[0];
-  assert.deepEqual(space, { width: 640, height: 480, left: 5, top: 6, partWidth: 64, partHeight: 48 });
+  assert.deepEqual(space, {
+    width: 640,
+    height: 480,
+    left: 5,
+    top: 6,
+    partWidth: 64,
+    partHeight: 48,
+  });
 });
 
 test("outlines_masks_and_keypoints_come_along_with_their_box", () => {
@@ -41,15 +64,28 @@ test("outlines_masks_and_keypoints_come_along_with_their_box", () => {
 test("classifications_give_what_the_picture_shows", () => {
   const cat = { output: "out", name: "cat", classId: 1, confidence: 0.75 };
   assert.deepEqual(read(fixture("classification")).classes, [cat]);
-  assert.deepEqual(read(fixture("multi_label")).classes, [{ output: "out", name: "a", classId: 0, confidence: 0.75 }]);
+  assert.deepEqual(read(fixture("multi_label")).classes, [
+    { output: "out", name: "a", classId: 0, confidence: 0.75 },
+  ]);
   assert.equal(read(fixture("anomaly")).classes[0].name, "anomalous");
-  assert.deepEqual(read(fixture("no_class")), { things: [], classes: [], segmentations: [], others: [] });
+  assert.deepEqual(read(fixture("no_class")), {
+    things: [],
+    classes: [],
+    segmentations: [],
+    others: [],
+  });
 });
 
 test("a_segmentation_has_its_picture_and_the_names_of_its_classes", () => {
   const [{ png, names }] = read(fixture("semantic")).segmentations;
   assert.ok(png.startsWith("iVBOR"));
-  assert.deepEqual([...names], [[0, "background"], [12, "road"]]);
+  assert.deepEqual(
+    [...names],
+    [
+      [0, "background"],
+      [12, "road"],
+    ],
+  );
 });
 
 test("nothing_found_is_no_other_output", () => {
@@ -57,7 +93,15 @@ test("nothing_found_is_no_other_output", () => {
 });
 
 test("what_is_no_prediction_is_kept_as_it_came", () => {
-  for (const value of [null, 7, "text", { a: 1 }, [1, 2], { predictions: "none" }, { predictions: [] , top: 3 }]) {
+  for (const value of [
+    null,
+    7,
+    "text",
+    { a: 1 },
+    [1, 2],
+    { predictions: "none" },
+    { predictions: [], top: 3 },
+  ]) {
     const { others, things } = read(value);
     assert.deepEqual(others, [{ name: "out", value }]);
     assert.equal(things.length, 0);
@@ -68,7 +112,13 @@ test("what_is_no_prediction_is_kept_as_it_came", () => {
 
 test("one_odd_box_does_not_cost_the_others", () => {
   const boxes = fixture("boxes");
-  boxes.predictions.push(null, 3, {}, { ...boxes.predictions[0], x: null }, { ...boxes.predictions[0], width: -1 });
+  boxes.predictions.push(
+    null,
+    3,
+    {},
+    { ...boxes.predictions[0], x: null },
+    { ...boxes.predictions[0], width: -1 },
+  );
   boxes.predictions[0].points = "none";
   boxes.predictions[0].keypoints = [{ x: "a" }, null, { x: 1, y: 2 }];
   boxes.predictions[0].rle = { size: [1], counts: "a" };
@@ -95,9 +145,17 @@ test("no_more_boxes_are_read_than_can_be_drawn", () => {
 });
 
 test("a_class_named_like_a_property_of_objects_is_a_class", () => {
-  const labels = { predictions: { a: { confidence: 0.5 } }, predicted_classes: ["constructor", "__proto__", "a", 5] };
+  const labels = {
+    predictions: { a: { confidence: 0.5 } },
+    predicted_classes: ["constructor", "__proto__", "a", 5],
+  };
   const { classes } = read(labels);
-  assert.deepEqual(classes.map(({ name, confidence }) => [name, confidence]), [
-    ["constructor", NaN], ["__proto__", NaN], ["a", 0.5],
-  ]);
+  assert.deepEqual(
+    classes.map(({ name, confidence }) => [name, confidence]),
+    [
+      ["constructor", NaN],
+      ["__proto__", NaN],
+      ["a", 0.5],
+    ],
+  );
 });

@@ -18,7 +18,8 @@ test("a_picture_gets_the_message_of_exactly_its_time", () => {
 
 test("only_the_newest_messages_are_kept", () => {
   const messages = new MessagesByTime(300);
-  for (let frame = 0; frame < 1000; frame += 1) messages.put({ rtp: (4294960000 + frame * 3000) >>> 0, frame });
+  for (let frame = 0; frame < 1000; frame += 1)
+    messages.put({ rtp: (4294960000 + frame * 3000) >>> 0, frame });
   assert.equal(messages.size, 300);
   assert.equal(messages.of(4294960000), null);
   assert.equal(messages.of((4294960000 + 999 * 3000) >>> 0).frame, 999);
@@ -36,7 +37,10 @@ test("a_time_that_comes_again_is_the_newest_one", () => {
 
 test("waits_double_up_to_ten_seconds_and_begin_anew_after_a_success", () => {
   const longest = new Backoff(() => 0.999999);
-  assert.deepEqual(Array.from({ length: 7 }, () => longest.next()), [500, 1000, 2000, 4000, 8000, 10000, 10000]);
+  assert.deepEqual(
+    Array.from({ length: 7 }, () => longest.next()),
+    [500, 1000, 2000, 4000, 8000, 10000, 10000],
+  );
   assert.equal(longest.attempt, 7);
   longest.succeeded();
   assert.equal(longest.next(), 500);
@@ -82,7 +86,10 @@ test("rates_are_per_second_and_a_counter_that_begins_anew_has_none", () => {
 test("a_series_forgets_the_oldest", () => {
   const series = new Series(3);
   for (let at = 0; at < 5; at += 1) series.add(at, { p50: at });
-  assert.deepEqual(series.samples.map(({ at }) => at), [2, 3, 4]);
+  assert.deepEqual(
+    series.samples.map(({ at }) => at),
+    [2, 3, 4],
+  );
   assert.equal(series.last("p50"), 4);
   assert.ok(Number.isNaN(series.last("other")));
 });
@@ -101,13 +108,22 @@ test("a_picture_comes_with_its_message_in_front", () => {
 
 test("a_picture_that_cannot_be_read_is_none", () => {
   const bytes = (...values) => new Uint8Array(values).buffer;
-  for (const buffer of [bytes(), bytes(0, 0, 0), bytes(0, 0, 0, 9, 1), bytes(255, 255, 255, 255, 1), bytes(0, 0, 0, 1, 65, 1)]) {
+  for (const buffer of [
+    bytes(),
+    bytes(0, 0, 0),
+    bytes(0, 0, 0, 9, 1),
+    bytes(255, 255, 255, 255, 1),
+    bytes(0, 0, 0, 1, 65, 1),
+  ]) {
     assert.equal(readImageMessage(buffer), null);
   }
 });
 
 test("a_message_of_another_type_of_json_is_none", () => {
-  for (const text of ["", "{", "null", "[]", "3", '{"type":5}']) assert.equal(readTextMessage(text), null, text);
-  const { rtp, frame, errors, outputs } = readTextMessage('{"type":"frame","rtp":"x","frame":1.5,"errors":"no"}');
+  for (const text of ["", "{", "null", "[]", "3", '{"type":5}'])
+    assert.equal(readTextMessage(text), null, text);
+  const { rtp, frame, errors, outputs } = readTextMessage(
+    '{"type":"frame","rtp":"x","frame":1.5,"errors":"no"}',
+  );
   assert.deepEqual([rtp, frame, errors, outputs], [null, null, [], {}]);
 });

@@ -7,14 +7,19 @@ const WHOLE = { left: 0, top: 0, right: 1e9, bottom: 1e9 };
 const PLENTY = 1 << 20;
 
 function rows({ width, height, pixels }) {
-  return Array.from({ length: height }, (_, row) => [...pixels.subarray(row * width, (row + 1) * width)].join(""));
+  return Array.from({ length: height }, (_, row) =>
+    [...pixels.subarray(row * width, (row + 1) * width)].join(""),
+  );
 }
 
 test("packed_lengths_are_those_of_pycocotools", () => {
   // mask[5:20, 3:15] of 48 rows and 64 columns.
   const counts = [...lengths("e4?Q1000000000000000000000[Y2")];
   assert.deepEqual(counts.slice(0, 5), [149, 15, 33, 15, 33]);
-  assert.equal(counts.reduce((sum, count) => sum + count, 0), 48 * 64);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    48 * 64,
+  );
 });
 
 test("both_ways_to_write_lengths_give_the_same_pixels", () => {
@@ -58,7 +63,8 @@ test("a_mask_that_says_something_impossible_is_an_error", () => {
     { width: 2, height: 2, counts: "o" },
     { width: 2 ** 31, height: 2 ** 31, counts: [5] },
   ];
-  for (const mask of bad) assert.throws(() => decodePart(mask, WHOLE, PLENTY), MaskError, JSON.stringify(mask));
+  for (const mask of bad)
+    assert.throws(() => decodePart(mask, WHOLE, PLENTY), MaskError, JSON.stringify(mask));
 });
 
 test("no_more_memory_is_taken_than_is_allowed", () => {

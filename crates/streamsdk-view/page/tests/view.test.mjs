@@ -10,7 +10,8 @@ function view() {
   return made;
 }
 
-const near = (actual, expected) => assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`);
+const near = (actual, expected) =>
+  assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`);
 
 test("a_picture_fits_into_the_middle_of_its_stage", () => {
   assert.deepEqual(view().placement(), { scale: 1.25, left: 0, top: 75 });
