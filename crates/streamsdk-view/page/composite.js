@@ -104,8 +104,7 @@ export class Recording {
    */
   constructor(composite, name, onEnd) {
     this.#composite = composite;
-    const mimeType = RECORDING_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-    this.#recorder = new MediaRecorder(composite.use(), mimeType ? { mimeType } : {});
+    this.#recorder = recorderOf(composite);
     const parts = [];
     let size = 0;
     this.#recorder.ondataavailable = ({ data }) => {
@@ -131,6 +130,17 @@ export class Recording {
 
   stop() {
     if (this.#recorder.state !== "inactive") this.#recorder.stop();
+  }
+}
+
+function recorderOf(composite) {
+  const mimeType = RECORDING_TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+  const stream = composite.use();
+  try {
+    return new MediaRecorder(stream, mimeType ? { mimeType } : {});
+  } catch (error) {
+    composite.release();
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 // The buttons below a picture.
 
 import { addressOf } from "./api.js";
-import { COMMANDS } from "./commands.js";
+import { COMMANDS, keyName } from "./commands.js";
 import { canPictureInPicture, canRecord } from "./composite.js";
 import { make, newId, setText } from "./dom.js";
 import { icon } from "./icons.js";
@@ -120,7 +120,7 @@ export class Controls {
 
   #command(name, children, style) {
     const { key, says, run } = COMMANDS[name];
-    const shortcut = key === " " ? "Space" : key;
+    const shortcut = keyName(key);
     const attributes = {
       type: "button",
       class: style,

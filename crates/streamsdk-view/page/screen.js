@@ -156,8 +156,10 @@ export class Screen {
   composeOn(canvas) {
     const context = canvas.getContext("2d", { alpha: false });
     const { picture } = this.view;
-    const scale = canvas.width / picture.width;
-    context.drawImage(this.#source(), 0, 0, canvas.width, canvas.height);
+    // The canvas keeps its size, whatever the picture becomes.
+    const scale = Math.min(canvas.width / picture.width, canvas.height / picture.height);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(this.#source(), 0, 0, picture.width * scale, picture.height * scale);
     this.#drawBoxes(context, {
       width: canvas.width,
       height: canvas.height,
