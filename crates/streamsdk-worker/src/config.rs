@@ -3,13 +3,13 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use streamsdk_http::Unlisted;
 use streamsdk_protocol::address::Reach;
 use streamsdk_protocol::sdp::Author;
 use streamsdk_protocol::{ApiKey, Limits};
 use streamsdk_transport::{Interfaces, PeerConfig, VideoCodec};
 
 use crate::Processors;
-use crate::origins::Unlisted;
 use crate::session::UploadRate;
 
 /// How a worker behaves.

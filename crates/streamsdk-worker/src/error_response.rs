@@ -1,9 +1,8 @@
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use streamsdk_http::BodyError;
 use streamsdk_protocol::REDACTED;
 
 /// A request that is not granted, in the words and shapes of the real server.
@@ -72,18 +71,6 @@ impl ErrorResponse {
         Self::typed(StatusCode::FORBIDDEN, "WorkerOriginError", message)
     }
 
-    /// The request took longer than it may.
-    pub(crate) fn late(limit: Duration) -> Self {
-        let message = format!("The request was not whole after {limit:?}.");
-        Self::typed(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutError", message)
-    }
-
-    /// The request is larger than it may be, or broke off.
-    pub(crate) fn too_large(limit: usize) -> Self {
-        let message = format!("The request is of more than {limit} bytes, or was cut off.");
-        Self::typed(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeError", message)
-    }
-
     /// A field of the request that is missing or of the wrong type. Unlike the real server this does
     /// not echo the request: it has the API key in it.
     pub(crate) fn field(kind: &str, location: Vec<Value>, message: impl Into<String>) -> Self {
@@ -101,6 +88,21 @@ impl ErrorResponse {
     fn typed(status: StatusCode, error_type: &str, message: impl Into<String>) -> Self {
         let body = json!({ "message": message.into(), "error_type": error_type });
         Self { status, body }
+    }
+}
+
+impl From<BodyError> for ErrorResponse {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Late(limit) => {
+                let message = format!("The request was not whole after {limit:?}.");
+                Self::typed(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutError", message)
+            }
+            BodyError::TooLarge(limit) => {
+                let message = format!("The request is of more than {limit} bytes, or was cut off.");
+                Self::typed(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeError", message)
+            }
+        }
     }
 }
 

@@ -39,10 +39,8 @@
 mod access;
 mod config;
 mod error_response;
-mod http;
 mod init;
 mod json_size;
-mod origins;
 mod places;
 mod private_sources;
 pub mod processor;

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde_json::json;
 use streamsdk_capture::{NetworkStream, StopHandle};
+use streamsdk_http::{AllowedOrigins, HttpServer, OpenConnection, Unlisted, read_body};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
@@ -22,15 +23,15 @@ use crate::WorkerConfig;
 use crate::access;
 use crate::config::codecs;
 use crate::error_response::ErrorResponse;
-use crate::http::{HttpServer, OpenConnection, read_body};
 use crate::init::SessionPlan;
-use crate::origins::{self, AllowedOrigins, Unlisted};
 use crate::places::Places;
 use crate::private_sources;
 use crate::session::{self, ActiveProcessor, SessionMeans, StopOnDrop, UploadDisk, WorkerSession};
 use crate::source_plan::SourcePlan;
 use crate::workflow::StreamOutput;
 
+/// Largest init request: a workflow with everything in it is far smaller.
+const MAX_REQUEST_BYTES: usize = 2 << 20;
 /// Decoded frames of a camera that a lossless session keeps before it loses some: a second of 1080p.
 const MAX_KEPT_BYTES: usize = 96 << 20;
 
@@ -198,7 +199,7 @@ fn router(endpoint: Arc<WorkerEndpoint>) -> Router {
     let origins = Arc::new(AllowedOrigins::new(allowed_origins.clone(), *unlisted_origins));
     let cors = origins.cors();
     let token = from_fn_with_state(Arc::clone(&endpoint.config), access::require_token);
-    let origin = from_fn_with_state(origins, origins::refuse_strangers);
+    let origin = from_fn_with_state(origins, access::refuse_strangers);
     Router::new()
         .route(&format!("/{INIT_PATH}"), post(initialise).route_layer(token).route_layer(origin))
         .route("/info", get(about))
@@ -227,7 +228,8 @@ async fn initialise(
     request: Request,
 ) -> Response {
     let answered = async {
-        let body = read_body(request.into_body(), endpoint.config.request_timeout).await?;
+        let limit = endpoint.config.request_timeout;
+        let body = read_body(request.into_body(), MAX_REQUEST_BYTES, limit).await?;
         let _owed = connection.as_ref().map(|Extension(connection)| connection.owe_answer());
         let client = from.map(|Extension(ConnectInfo(address))| address);
         endpoint.open_session(&body, client).await

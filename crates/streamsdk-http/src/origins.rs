@@ -1,41 +1,36 @@
-//! Which web pages may use the worker: any page that its user opens could ask it otherwise.
-
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use streamsdk_protocol::address;
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
-use crate::error_response::ErrorResponse;
-
-/// The pages that may.
+/// Which web pages may use a server: any page that its user opens could ask it otherwise.
 #[derive(Debug, Clone)]
-pub(crate) struct AllowedOrigins {
+pub struct AllowedOrigins {
     listed: Vec<String>,
     unlisted: Unlisted,
 }
 
 /// Which pages may though nobody has said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unlisted {
-    /// Those of this machine, for a worker that only this machine reaches.
+pub enum Unlisted {
+    /// Those of this machine, for a server that only this machine reaches.
     OfThisMachine,
-    /// Those of the application that the worker is a part of.
+    /// Those that come from the same server.
     OfSameServer,
+    /// None of them.
     None,
 }
 
 impl AllowedOrigins {
-    pub(crate) fn new(listed: Vec<String>, unlisted: Unlisted) -> Self {
+    /// Pages of the origins `listed` may, such as `https://app.example`, or all with `*`; and those of `unlisted`.
+    pub fn new(listed: Vec<String>, unlisted: Unlisted) -> Self {
         Self { listed, unlisted }
     }
 
-    /// Tells browsers. That they do not read an answer keeps nobody from asking, see [`refuse_strangers`].
-    pub(crate) fn cors(self: &Arc<Self>) -> CorsLayer {
+    /// Tells browsers. That they do not read an answer keeps nobody from asking, see [`AllowedOrigins::allow`].
+    pub fn cors(self: &Arc<Self>) -> CorsLayer {
         let origins = if self.listed.iter().any(|listed| listed == "*") {
             AllowOrigin::any()
         } else {
@@ -44,9 +39,15 @@ impl AllowedOrigins {
                 allowed.allows(origin, &request.headers)
             })
         };
-        // A wildcard would not stand for `Authorization`, which a worker with a token needs.
+        // A wildcard would not stand for `Authorization`, which a server with a token needs.
         let headers = AllowHeaders::mirror_request();
         CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(headers)
+    }
+
+    /// Whether a request with these headers may be answered: a browser sends many without asking first. A program sends
+    /// no `Origin`, and may.
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        headers.get(header::ORIGIN).is_none_or(|origin| self.allows(origin, headers))
     }
 
     fn allows(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
@@ -71,20 +72,6 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Refuses what pages ask that may not use the worker: a browser sends many requests without asking first. A program
-/// sends no `Origin`.
-pub(crate) async fn refuse_strangers(
-    State(allowed): State<Arc<AllowedOrigins>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let origin = request.headers().get(header::ORIGIN);
-    if origin.is_some_and(|origin| !allowed.allows(origin, request.headers())) {
-        return ErrorResponse::foreign_page().into_response();
-    }
-    next.run(request).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_of_this_machine_is_for_its_pages() {
+    fn a_server_of_this_machine_is_for_its_pages() {
         for origin in
             ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:80", "http://[::1]"]
         {

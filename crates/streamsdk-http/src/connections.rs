@@ -3,29 +3,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The connections that are open. When there are as many as may be, the client that has kept the worker waiting for the
+/// The connections that are open. When there are as many as may be, the client that has kept the server waiting for the
 /// longest time makes room.
 #[derive(Debug)]
-pub(super) struct OpenConnections {
+pub(crate) struct OpenConnections {
     limit: usize,
     open: Mutex<Vec<Weak<OpenConnection>>>,
 }
 
-/// One of them, for as long as it is held.
+/// A client's connection, for as long as it is held.
 #[derive(Debug)]
-pub(crate) struct OpenConnection {
+pub struct OpenConnection {
     /// Since when the client has said nothing whole; `None` while it is owed an answer.
     waiting_since: Mutex<Option<Instant>>,
     close: CancellationToken,
 }
 
 impl OpenConnections {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { limit, open: Mutex::default() }
     }
 
     /// A place for another one; `None` if every client is owed an answer.
-    pub(super) fn admit(&self) -> Option<Arc<OpenConnection>> {
+    pub(crate) fn admit(&self) -> Option<Arc<OpenConnection>> {
         let is_full = {
             let mut open = lock(&self.open);
             open.retain(|connection| connection.strong_count() > 0);
@@ -43,7 +43,7 @@ impl OpenConnections {
     }
 
     /// Closes the connection whose client is waited for; of several, for the longest time. Whether there was one.
-    pub(super) fn close_longest_waiting(&self) -> bool {
+    pub(crate) fn close_longest_waiting(&self) -> bool {
         let mut open = lock(&self.open);
         let waiting = open.iter().enumerate().filter_map(|(place, connection)| {
             let since = *lock(&connection.upgrade()?.waiting_since);
@@ -59,24 +59,24 @@ impl OpenConnections {
 impl OpenConnection {
     /// The client has said what it wants, and is not to be closed as one that says nothing until the answer has been
     /// made.
-    pub(crate) fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
+    pub fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
         *lock(&self.waiting_since) = None;
         OwedAnswer(Arc::clone(self))
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         lock(&self.waiting_since).is_some()
     }
 
     /// Resolves when it is to be closed.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.close.cancelled().await;
     }
 }
 
 /// See [`OpenConnection::owe_answer`].
 #[derive(Debug)]
-pub(crate) struct OwedAnswer(Arc<OpenConnection>);
+pub struct OwedAnswer(Arc<OpenConnection>);
 
 impl Drop for OwedAnswer {
     fn drop(&mut self) {

@@ -1,8 +1,3 @@
-//! HTTP for clients that may be hostile: none can keep the worker from the others by saying nothing.
-
-mod body;
-mod connections;
-
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -20,28 +15,32 @@ use tokio_util::task::TaskTracker;
 use tower_http::normalize_path::NormalizePath;
 use tracing::{debug, warn};
 
-pub(crate) use self::body::read_body;
-pub(crate) use self::connections::OpenConnection;
-use self::connections::OpenConnections;
+use crate::connections::{OpenConnection, OpenConnections};
 
 /// How long is waited after the system has refused a connection, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves `router` on a listener of its own.
-pub(crate) struct HttpServer {
-    pub(crate) router: Router,
-    /// Most connections at a time.
-    pub(crate) max_connections: usize,
+///
+/// Handlers find the client's address as `ConnectInfo<SocketAddr>`, and its connection as
+/// `Extension<Arc<OpenConnection>>`. A slash at the end of a path makes no difference.
+#[derive(Debug)]
+pub struct HttpServer {
+    /// What answers.
+    pub router: Router,
+    /// Most connections at a time. The client that has said nothing for the longest time makes room for another.
+    pub max_connections: usize,
     /// How long the header of a request may take, and the pause before it.
-    pub(crate) header_timeout: Duration,
-    /// Cancelled when the worker shuts down.
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
+    pub header_timeout: Duration,
+    /// Cancelled when the server is to stop. Answers that are being made are finished.
+    pub stop: CancellationToken,
+    /// What connections run in.
+    pub tasks: TaskTracker,
 }
 
 impl HttpServer {
-    /// Takes connections until the worker shuts down.
-    pub(crate) async fn serve(self, listener: TcpListener) {
+    /// Takes connections until it is to stop.
+    pub async fn serve(self, listener: TcpListener) {
         let connections = OpenConnections::new(self.max_connections);
         loop {
             let accepted = tokio::select! {

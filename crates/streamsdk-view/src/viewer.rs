@@ -1,0 +1,216 @@
+//! One viewer over WebRTC: what the stream gives, at the pace at which the viewer takes it.
+
+use std::sync::Arc;
+
+use streamsdk_codec::{EncodedFrame, VideoCodec};
+use streamsdk_transport::{
+    Channel, ChannelReceiver, ChannelSender, IncomingChannels, Message, Peer, SendError, VideoSender,
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::message::{ToPage, WantedOutputs};
+use crate::stream::{CountedViewer, SharedFrame, Shows, Stream, StreamItem, newest_waiting};
+use crate::track_clock::TrackClock;
+
+/// Label of the channel that the page makes.
+const CHANNEL: &str = "view";
+
+/// A viewer whose connection is being made.
+pub(crate) struct Viewer {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) peer: Peer,
+    pub(crate) channels: IncomingChannels,
+    /// Where pictures are passed on; without it they go over the channel as images.
+    pub(crate) track: Option<VideoSender>,
+    pub(crate) closed: CancellationToken,
+    pub(crate) counted: CountedViewer,
+}
+
+/// Why a viewer is left.
+enum ViewEnd {
+    /// With a word to the page.
+    Over(&'static str),
+    /// There is nobody to be told.
+    Gone,
+}
+
+impl From<SendError> for ViewEnd {
+    fn from(_: SendError) -> Self {
+        Self::Gone
+    }
+}
+
+impl Viewer {
+    /// Shows the stream until it, or the viewer, is gone.
+    pub(crate) async fn run(self) {
+        let Self { stream, peer, mut channels, track, closed, counted: _counted } = self;
+        let showing = async {
+            while let Some(channel) = channels.next().await {
+                if channel.label() == CHANNEL {
+                    return show(&stream, channel, track).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = showing => {}
+            _ = peer.ended() => {}
+            () = closed.cancelled() => {}
+        }
+        peer.close().await;
+        debug!(stream = stream.name(), "a viewer is gone");
+    }
+}
+
+async fn show(stream: &Arc<Stream>, channel: Channel, track: Option<VideoSender>) {
+    let (sender, words) = channel.split();
+    let items = stream.items();
+    let mut show = Show { stream, sender, words, wanted: WantedOutputs::All };
+    let end = match track {
+        Some(track) => show.pass_on(track, items).await,
+        None => show.send_images(items).await,
+    };
+    if let Err(ViewEnd::Over(reason)) = end {
+        let _ = show.sender.send_text(&ToPage::Over { reason }.to_text()).await;
+    }
+}
+
+/// A viewer who looks.
+struct Show<'a> {
+    stream: &'a Arc<Stream>,
+    sender: ChannelSender,
+    words: ChannelReceiver,
+    wanted: WantedOutputs,
+}
+
+impl Show<'_> {
+    /// Passes a video on as it comes.
+    async fn pass_on(
+        &mut self,
+        track: VideoSender,
+        mut items: broadcast::Receiver<StreamItem>,
+    ) -> Result<(), ViewEnd> {
+        let codec = track.codec();
+        self.greet(Shows::Video(codec)).await?;
+        let mut passing = PassedOn { track, clock: TrackClock::default(), in_step: false };
+        self.stream.request_key_frame();
+        loop {
+            let frame = match self.next(&mut items).await? {
+                Some(StreamItem::Frame(frame)) => frame,
+                Some(StreamItem::Gap) | None => {
+                    passing.in_step = false;
+                    continue;
+                }
+            };
+            if passing.track.take_key_frame_request() {
+                self.stream.request_key_frame();
+            }
+            self.pass_frame_on(&mut passing, codec, &frame).await?;
+        }
+    }
+
+    async fn pass_frame_on(
+        &self,
+        passing: &mut PassedOn,
+        codec: VideoCodec,
+        frame: &SharedFrame,
+    ) -> Result<(), ViewEnd> {
+        let video = match frame.video() {
+            Some(video) if video.codec == codec => video,
+            _ if frame.shows().is_some() => return Err(ViewEnd::Over("the video is another one")),
+            _ => return self.tell(frame, None).await,
+        };
+        passing.in_step |= video.key_frame;
+        if !passing.in_step {
+            self.stream.request_key_frame();
+            return Ok(());
+        }
+        // Before the picture, so that the page has it when the picture is there.
+        let time = passing.clock.time(ticks(video), Instant::now());
+        self.tell(frame, Some(passing.track.rtp_timestamp(time))).await?;
+        Ok(passing.track.send(time, video.data.clone()).await?)
+    }
+
+    async fn tell(&self, frame: &SharedFrame, rtp: Option<u32>) -> Result<(), ViewEnd> {
+        let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
+        Ok(self.sender.send_text(&text).await?)
+    }
+
+    /// Sends the newest picture, as soon as the viewer has taken the one before.
+    async fn send_images(
+        &mut self,
+        mut items: broadcast::Receiver<StreamItem>,
+    ) -> Result<(), ViewEnd> {
+        self.greet(Shows::Images).await?;
+        let mut next = self.stream.newest();
+        loop {
+            if let Some(frame) = next.take() {
+                self.send_image(&newest_waiting(frame, &mut items)).await?;
+            }
+            match self.next(&mut items).await? {
+                Some(StreamItem::Frame(frame)) if frame.shows().is_some() => next = Some(frame),
+                Some(StreamItem::Frame(frame)) => self.tell(&frame, None).await?,
+                Some(StreamItem::Gap) | None => {}
+            }
+        }
+    }
+
+    async fn send_image(&self, frame: &Arc<SharedFrame>) -> Result<(), ViewEnd> {
+        match frame.jpeg().await {
+            Ok(jpeg) => {
+                let message = ToPage::frame(frame.frame(), None, &self.wanted).with_picture(&jpeg);
+                Ok(self.sender.send(message).await?)
+            }
+            Err(error) => {
+                debug!(%error, frame = frame.frame().number(), "a frame has no picture");
+                self.tell(frame, None).await
+            }
+        }
+    }
+
+    async fn greet(&self, shows: Shows) -> Result<(), ViewEnd> {
+        let hello = ToPage::hello(shows, self.stream.name());
+        Ok(self.sender.send_text(&hello.to_text()).await?)
+    }
+
+    /// What the stream gives next; `None` if the viewer was too late for some of it. Hears what the page says
+    /// meanwhile.
+    async fn next(
+        &mut self,
+        items: &mut broadcast::Receiver<StreamItem>,
+    ) -> Result<Option<StreamItem>, ViewEnd> {
+        loop {
+            tokio::select! {
+                biased;
+                word = self.words.recv() => match word {
+                    Some(Message::Text(text)) => {
+                        self.wanted = WantedOutputs::read(&text).unwrap_or_default();
+                    }
+                    Some(Message::Binary(_)) => {}
+                    None => return Err(ViewEnd::Gone),
+                },
+                item = items.recv() => match item {
+                    Ok(item) => return Ok(Some(item)),
+                    Err(RecvError::Lagged(_)) => return Ok(None),
+                    Err(RecvError::Closed) => return Err(ViewEnd::Over("the stream is over")),
+                },
+                () = self.stream.over() => return Err(ViewEnd::Over("the stream is over")),
+            }
+        }
+    }
+}
+
+/// A video on its way to a viewer.
+struct PassedOn {
+    track: VideoSender,
+    clock: TrackClock,
+    /// Whether the viewer can decode what comes next.
+    in_step: bool,
+}
+
+/// The frame's time in ticks of 90 kHz, of which the lower bits are all that counts.
+fn ticks(video: &EncodedFrame) -> u32 {
+    video.timestamp.pts as u32
+}
