@@ -6,7 +6,7 @@
 //! | `passthrough` | `image` | |
 //! | `grayscale` | `image` | |
 //! | `edges` | `image` | `threshold` (0–255, default 64) |
-//! | `motion` | `image`, `predictions` | `sensitivity` (0–1, default 0.5), `min_area` (share of the image, default 0.001) |
+//! | `motion` | `image`, `predictions` | `sensitivity` (0–1, default 0.5), `min_area` (share of the image, default 0.001), `draw` (whether boxes are drawn on the image, default true) |
 //!
 //! ```
 //! use streamsdk_media::Frame;

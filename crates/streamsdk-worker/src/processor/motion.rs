@@ -4,7 +4,7 @@ use streamsdk_media::draw::Color;
 use streamsdk_media::{Frame, PixelFormat};
 use streamsdk_protocol::predictions::{Detection, Detections, ImageSize};
 
-use super::parameters::number;
+use super::parameters::{flag, number};
 use super::shrunk::{Area, Rgb};
 use super::{FrameContext, Processor, ProcessorError, ProcessorOutputs};
 
@@ -34,6 +34,8 @@ struct MotionSettings {
     threshold: i32,
     /// Least area of a box, as a share of the picture.
     min_area: f64,
+    /// Whether boxes are drawn on the image.
+    draw: bool,
 }
 
 impl MotionSettings {
@@ -42,7 +44,8 @@ impl MotionSettings {
         let expected = "a number from 0 to 1";
         let sensitivity = number(parameters, "sensitivity", share, expected, 0.5)?;
         let min_area = number(parameters, "min_area", share, expected, 0.001)?;
-        Ok(Self { threshold: (60.0 - 50.0 * sensitivity) as i32, min_area })
+        let draw = flag(parameters, "draw", true)?;
+        Ok(Self { threshold: (60.0 - 50.0 * sensitivity) as i32, min_area, draw })
     }
 }
 
@@ -67,6 +70,9 @@ impl Processor for Motion {
         let outputs = ProcessorOutputs::new().json("predictions", json!(report));
         if !context.wants("image") {
             return Ok(outputs);
+        }
+        if !settings.draw {
+            return Ok(outputs.image("image", frame.clone()));
         }
         let options = DrawOptions::default().labels(false).color(BOX_COLOUR);
         Ok(outputs.image("image", draw(frame.clone(), &report, &options)))
