@@ -39,7 +39,7 @@ enum Task {
     /// Finds which system packages are missing and installs them where it can
     Setup,
     /// Builds everything, streams a generated clip through the embedded worker and saves the result
-    Demo,
+    Demo(demo::Options),
     /// Formatting, lints, tests, documentation, the default build, MSRV, fuzz targets, licences
     Test(test::Options),
     /// Runs our client and worker against the real Roboflow server and the real Python and JavaScript SDKs
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<bool> {
     match Arguments::parse().command {
         Task::Setup => setup::ensure(setup::Scope::Everything).map(|()| say_that_all_is_here()),
-        Task::Demo => demo::run().map(|()| true),
+        Task::Demo(options) => demo::run(&options).map(|()| true),
         Task::Test(options) => test::run(&options),
         Task::Interop(options) => interop::run(&options),
         Task::Path(options) => path::run(&options),

@@ -66,6 +66,22 @@ impl SourceArgument {
         }
     }
 
+    /// What people know it by, without passwords.
+    #[cfg(feature = "view")]
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => {
+                path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+            }
+            Self::Url(url) | Self::Rtsp(url) | Self::Mjpeg(url) | Self::Local(url) => {
+                redact_url(url)
+            }
+            Self::Webcam(WebcamName::Number(number)) => format!("webcam {number}"),
+            Self::Webcam(WebcamName::Text(name)) => name.clone(),
+            Self::Pattern(_) => "pattern".to_owned(),
+        }
+    }
+
     /// Whether it is a video file, here or elsewhere.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self, Self::File(_) | Self::Url(_))

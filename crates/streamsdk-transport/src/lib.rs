@@ -81,5 +81,5 @@ pub use turn::{
 };
 pub use video::{
     IncomingFrame, Video, VideoDirection, VideoMonitor, VideoReceiveStats, VideoReceiver,
-    VideoSendStats, VideoSender,
+    VideoSendStats, VideoSender, offered_codecs,
 };

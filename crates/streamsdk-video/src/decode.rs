@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
+use streamsdk_codec::EncodedFrame;
 use streamsdk_media::video::{
     self, DecodeError, DecoderConfig, OpenError, TRACK_COLOR_SPACE, VideoDecoder,
 };
@@ -28,6 +29,7 @@ pub struct LazyDecoder {
 }
 
 struct Chain {
+    codec: VideoCodec,
     decoder: Box<dyn VideoDecoder>,
     waiting: VecDeque<ChainLink>,
     waiting_bytes: usize,
@@ -98,6 +100,7 @@ impl LazyDecoder {
     ) -> Result<Self, OpenError> {
         let config = DecoderConfig::default().untagged(TRACK_COLOR_SPACE.matrix);
         let chain = Chain {
+            codec,
             decoder: video::decoder(codec, config)?,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -112,14 +115,14 @@ impl LazyDecoder {
     /// Adds the frame that comes after those before. Decodes nothing.
     pub fn add(self: &Arc<Self>, frame: &IncomingFrame) -> LazyPicture {
         let slot = Arc::new(Slot::new());
-        let (number, overflowed, wanted) = {
+        let timestamp = Timestamp::new(i64::from(frame.rtp_time), TimeBase::RTP_VIDEO);
+        let (number, codec, overflowed, wanted) = {
             let mut chain = self.chain();
             chain.added += 1;
             let number = chain.added;
             chain.in_step |= frame.key_frame;
             if chain.in_step {
                 chain.waiting_bytes += frame.data.len();
-                let timestamp = Timestamp::new(i64::from(frame.rtp_time), TimeBase::RTP_VIDEO);
                 let slot = Arc::downgrade(&slot);
                 chain.waiting.push_back(ChainLink {
                     number,
@@ -133,12 +136,14 @@ impl LazyDecoder {
             if full {
                 chain.let_go();
             }
-            (number, full, chain.wanted)
+            (number, chain.codec, full, chain.wanted)
         };
         if overflowed && wanted {
             (self.request_key_frame)();
         }
-        LazyPicture { number, slot, chain: Arc::clone(self) }
+        let (data, key_frame) = (frame.data.clone(), frame.key_frame);
+        let encoded = EncodedFrame { codec, data, key_frame, timestamp };
+        LazyPicture { number, slot, encoded, chain: Arc::clone(self) }
     }
 
     /// What was decoded and what was not.
@@ -218,10 +223,16 @@ impl std::fmt::Debug for LazyDecoder {
 pub struct LazyPicture {
     number: u64,
     slot: Arc<Slot>,
+    encoded: EncodedFrame,
     chain: Arc<LazyDecoder>,
 }
 
 impl LazyPicture {
+    /// The frame as it came. Its timestamp is the sender's, in ticks of 90 kHz, which wraps at 32 bits.
+    pub fn encoded(&self) -> &EncodedFrame {
+        &self.encoded
+    }
+
     /// The picture in I420, in the colour space that the sender says it has, else BT.601. Decodes at the
     /// first call, on the caller's thread: this frame and all before it that nobody asked for.
     ///

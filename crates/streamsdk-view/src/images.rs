@@ -66,9 +66,8 @@ async fn next_part(
 /// With the boundary of the next one behind it: browsers show a picture when they see that it is whole.
 fn part(jpeg: &[u8]) -> Bytes {
     let length = jpeg.len();
-    let head = format!(
-        "--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n"
-    );
+    let head =
+        format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n");
     let mut part = BytesMut::with_capacity(head.len() + length + 2);
     part.extend_from_slice(head.as_bytes());
     part.extend_from_slice(jpeg);

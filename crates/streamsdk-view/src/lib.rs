@@ -47,7 +47,5 @@ mod whep;
 pub use config::{PageConfig, Token};
 pub use page::LivePage;
 pub use server::{ListenError, PageServer};
-pub use source::{
-    SetOutputsError, ViewControls, ViewFrame, ViewItem, ViewPicture, ViewSource,
-};
+pub use source::{SetOutputsError, ViewControls, ViewFrame, ViewItem, ViewPicture, ViewSource};
 pub use streamsdk_codec::{EncodedFrame, TimeBase, Timestamp, VideoCodec};

@@ -67,8 +67,8 @@ async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     let token = shared.config.token.expose();
     let query = Query::<TokenQuery>::try_from_uri(request.uri()).ok();
     let shown = query.and_then(|Query(query)| query.token);
-    let is_shown = shows_token(request.headers(), token)
-        || shown.is_some_and(|shown| is_token(&shown, token));
+    let is_shown =
+        shows_token(request.headers(), token) || shown.is_some_and(|shown| is_token(&shown, token));
     if token.is_empty() || !is_shown {
         return ErrorResponse::Unauthorized.into_response();
     }

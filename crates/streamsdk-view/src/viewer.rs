@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use streamsdk_codec::{EncodedFrame, VideoCodec};
 use streamsdk_transport::{
-    Channel, ChannelReceiver, ChannelSender, IncomingChannels, Message, Peer, SendError, VideoSender,
+    Channel, ChannelReceiver, ChannelSender, IncomingChannels, Message, Peer, SendError,
+    VideoSender,
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;

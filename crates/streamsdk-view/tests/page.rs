@@ -1,4 +1,5 @@
 //! A page that is served, looked at by viewers of this project's own transport.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod common;
 

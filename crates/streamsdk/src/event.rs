@@ -24,6 +24,17 @@ pub enum Event {
     Incomplete(Box<Summary>),
 }
 
+impl Event {
+    /// It is not the session's any more.
+    pub(crate) fn let_go(&mut self) {
+        match self {
+            Self::Frame(frame) => frame.let_go(),
+            Self::Data(data) => data.let_go(),
+            _ => {}
+        }
+    }
+}
+
 /// A connection that will be made again.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

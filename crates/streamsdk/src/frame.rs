@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use streamsdk_codec::EncodedFrame;
 use streamsdk_media::{ConvertError, Frame, PixelFormat, TimeBase, Timestamp, jpeg};
 use streamsdk_protocol::HeldMemory;
 use streamsdk_protocol::output::{
@@ -184,13 +185,13 @@ enum Encoded {
 }
 
 impl ReceivedFrame {
-    /// The frame in `data`, if one of the outputs `wanted` is an image or a list of images. The first one is
-    /// taken.
     /// The caller has it.
     pub(crate) fn let_go(&mut self) {
         self.data.let_go();
     }
 
+    /// The frame in `data`, if one of the outputs `wanted` is an image or a list of images. The first one is
+    /// taken.
     pub(crate) fn find(data: &FrameData, wanted: &[String]) -> Option<Self> {
         wanted.iter().find_map(|name| data.image_called(name))
     }
@@ -243,6 +244,17 @@ impl ReceivedFrame {
                 let file = jpeg::Encoder::default().encode(&picture.decode()?);
                 Ok(file.map_err(Arc::new)?.into())
             }
+        }
+    }
+
+    /// The frame as it came on a video track; `None` for one that came as data. Frames build on those before them, so
+    /// that one can be shown or recorded without being decoded where none of those is missing.
+    ///
+    /// Its timestamp is the track's own, in ticks of 90 kHz, which begins anywhere, and anew with each connection.
+    pub fn encoded(&self) -> Option<&EncodedFrame> {
+        match &self.encoded {
+            Encoded::Jpeg(_) => None,
+            Encoded::Video(picture) => Some(picture.encoded()),
         }
     }
 

@@ -112,6 +112,9 @@ mod source;
 mod stage;
 mod stats;
 mod steering;
+#[cfg(feature = "view")]
+pub mod view;
+mod watch;
 mod workflow;
 
 pub use client::{Client, ClientBuilder};
@@ -138,6 +141,7 @@ pub use source::{LocalStreamSource, Transcode};
 pub use stage::Stage;
 pub use stats::{Drops, Ended, FrameError, Latency, Summary, UploadProgress, VideoStatistics};
 pub use steering::ControlError;
+pub use watch::SessionWatch;
 pub use workflow::Workflow;
 
 // What a caller names of the crates below. Who needs more of one depends on that crate.

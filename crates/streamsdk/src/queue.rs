@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::error::Error;
 use crate::event::Event;
 use crate::stats::UploadProgress;
+use crate::watch::{SessionWatch, Watchers};
 
 /// Results that a lossless session holds for the caller; the server is held back once there is one more.
 const LOSSLESS_QUEUE: usize = 8;
@@ -26,6 +27,7 @@ pub(crate) struct EventQueue {
     memory: MemoryBudget,
     /// Results that the caller has taken.
     taken: Arc<AtomicU64>,
+    watchers: Watchers,
 }
 
 #[derive(Debug, Default)]
@@ -43,11 +45,17 @@ impl EventQueue {
     /// A queue that counts in `taken` the results that the caller takes, and shares `memory` with all that holds
     /// results.
     pub(crate) fn new(taken: Arc<AtomicU64>, memory: MemoryBudget) -> Self {
-        Self { state: Mutex::default(), room: Notify::new(), memory, taken }
+        let watchers = Watchers::default();
+        Self { state: Mutex::default(), room: Notify::new(), memory, taken, watchers }
     }
 
     pub(crate) fn memory(&self) -> &MemoryBudget {
         &self.memory
+    }
+
+    /// What comes from now on, beside what the caller takes.
+    pub(crate) fn watch(&self) -> SessionWatch {
+        self.watchers.watch()
     }
 
     /// Waits until the caller takes a result. Whether one was there.
@@ -92,11 +100,13 @@ impl EventQueue {
 
     /// Adds a result where nobody can wait for room.
     pub(crate) fn push_anyway(&self, event: Event) {
+        self.watchers.tell(&event);
         self.state().push_result(event);
     }
 
     /// Adds a result, making room by dropping the oldest beyond `most`. Returns how many were dropped.
     pub(crate) fn push_latest(&self, event: Event, most: usize) -> u64 {
+        self.watchers.tell(&event);
         let mut state = self.state();
         state.push_result(event);
         let surplus = state.results.saturating_sub(most.max(1));
@@ -108,6 +118,7 @@ impl EventQueue {
     /// Adds news of the session's connection. It waits for no room, and of what nobody takes the newest is
     /// kept.
     pub(crate) fn push_link_news(&self, event: Event) {
+        self.watchers.tell(&event);
         let mut state = self.state();
         state.waiting.push_back(event);
         if state.waiting.len() - state.results > MAX_LINK_NEWS {
@@ -118,6 +129,7 @@ impl EventQueue {
 
     /// Replaces the upload progress that the caller has not seen.
     pub(crate) fn set_upload(&self, progress: UploadProgress) {
+        self.watchers.tell(&Event::Upload(progress));
         let mut state = self.state();
         state.upload = Some(progress);
         state.wake();
@@ -128,6 +140,7 @@ impl EventQueue {
         let mut state = self.state();
         if !state.closed {
             state.closed = true;
+            self.watchers.end(last.clone());
             state.last = last;
             state.wake();
         }
@@ -139,7 +152,7 @@ impl EventQueue {
             return Poll::Ready(Some(Ok(Event::Upload(progress))));
         }
         if let Some(mut event) = state.waiting.pop_front() {
-            let_go(&mut event);
+            event.let_go();
             if is_result(&event) {
                 state.results -= 1;
                 self.taken.fetch_add(1, Ordering::Relaxed);
@@ -171,15 +184,6 @@ impl Drop for EndOfQueue {
 
 fn is_result(event: &Event) -> bool {
     matches!(event, Event::Frame(_) | Event::Data(_))
-}
-
-/// What the caller has is not the session's any more.
-fn let_go(event: &mut Event) {
-    match event {
-        Event::Frame(frame) => frame.let_go(),
-        Event::Data(data) => data.let_go(),
-        _ => {}
-    }
 }
 
 impl QueueState {

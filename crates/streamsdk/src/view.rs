@@ -193,7 +193,9 @@ impl SessionControls {
     fn note(&self, event: &Event) {
         let mut news = self.news();
         match event {
-            Event::Upload(_) if news.phase == Phase::Connected => *news = News::of(Phase::Uploading),
+            Event::Upload(_) if news.phase == Phase::Connected => {
+                *news = News::of(Phase::Uploading);
+            }
             Event::Frame(_) | Event::Data(_) if news.phase != Phase::Streaming => {
                 *news = News::of(Phase::Streaming);
             }
@@ -234,10 +236,10 @@ impl News {
 impl ViewControls for SessionControls {
     fn state(&self) -> serde_json::Value {
         let statistics = self.control.statistics();
-        let latency = statistics.video.as_ref().map(|video| LatencyState {
-            to_data: video.to_data,
-            to_frame: video.to_frame,
-        });
+        let latency = statistics
+            .video
+            .as_ref()
+            .map(|video| LatencyState { to_data: video.to_data, to_frame: video.to_frame });
         let state = SessionState { news: &self.news(), statistics: &statistics, latency };
         // All keys are strings, and nothing in it fails.
         serde_json::to_value(state).unwrap_or_default()

@@ -110,6 +110,7 @@ const SERVER_RULES: &[ServerRule] = &[
             "parameters",
             "save",
             "jsonl",
+            "view",
             "upload_timeout",
             "first_result_timeout",
             "idle_timeout",

@@ -93,6 +93,18 @@ pub(crate) struct RunArguments {
     )]
     pub(crate) parameters: Vec<(String, Value)>,
 
+    /// Show what comes back on a live page, whose URL is printed: on a free port of this machine, or on
+    /// ADDRESS:PORT, which others can reach if it is not a loopback address; only who has the URL gets in
+    #[cfg(feature = "view")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0",
+        help_heading = "Results"
+    )]
+    pub(crate) view: Option<String>,
     /// Write the received frames to a video file
     #[cfg(feature = "save")]
     #[arg(long, value_name = "OUT.mp4", requires = "stream_output", help_heading = "Results")]

@@ -12,6 +12,8 @@ mod summary;
 mod target;
 #[cfg(feature = "save")]
 mod times;
+#[cfg(feature = "view")]
+mod view;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use tokio::task::JoinHandle;
 use self::outputs::RunOutputs;
 use self::report::{ProgressBars, RunReport};
 use self::setup::RunServer;
+#[cfg(feature = "view")]
+use self::view::RunView;
 use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
@@ -40,14 +44,22 @@ pub(crate) async fn run(
     }
     let outputs = RunOutputs::open(&arguments, &source)?;
     let mut signals = Signals::listen()?;
+    #[cfg(feature = "view")]
+    let view = RunView::open(&arguments).await?;
     let server = RunServer::find(&arguments).await?;
     let ended = tokio::select! {
         session = setup::start(&arguments, &source, &server, voice) => match session {
-            Ok(session) => follow(session, &arguments, &source, outputs, signals, voice).await,
+            Ok(session) => {
+                #[cfg(feature = "view")]
+                view.show(&source, &session);
+                follow(session, &arguments, &source, outputs, signals, voice).await
+            }
             Err(failure) => Err(failure),
         },
         () = signals.next() => Ok(ExitCode::from(INTERRUPTED)),
     };
+    #[cfg(feature = "view")]
+    view.close().await;
     server.stop().await;
     ended
 }

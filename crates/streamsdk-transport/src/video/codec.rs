@@ -62,6 +62,17 @@ pub(crate) fn media_engine(codecs: &[VideoCodec]) -> Result<MediaEngine, webrtc:
     Ok(engine)
 }
 
+/// The codecs that the side that made an offer takes or sends video in, in its order; none if there is no video in it.
+pub fn offered_codecs(offer: &str) -> Vec<VideoCodec> {
+    let mut codecs = Vec::new();
+    for variant in Negotiated::all(offer) {
+        if !codecs.contains(&variant.codec) {
+            codecs.push(variant.codec);
+        }
+    }
+    codecs
+}
+
 /// What two sides agreed on for a video section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Negotiated {
@@ -119,5 +130,7 @@ mod tests {
         let vp8 = Negotiated { codec: VideoCodec::Vp8, payload_type: 97 };
         assert_eq!(Negotiated::offered(sdp, &[VideoCodec::Vp8]), Some(vp8));
         assert_eq!(Negotiated::offered(sdp, &[]), None);
+        assert_eq!(offered_codecs(sdp), [VideoCodec::H264, VideoCodec::Vp8]);
+        assert_eq!(offered_codecs("v=0\r\n"), []);
     }
 }

@@ -16,6 +16,7 @@ use rtc::interceptor::{
 };
 
 use burst::BurstQueue;
+pub use codec::offered_codecs;
 pub(crate) use codec::{Negotiated, media_engine};
 use feedback::RtcpFeedback;
 pub use feedback::VideoSendStats;

@@ -66,6 +66,8 @@ impl OutgoingTrack {
 #[derive(Debug, Clone)]
 pub struct VideoSender {
     queue: mpsc::Sender<Outgoing>,
+    /// From a time that is given to the one that the receiver sees.
+    rtp_offset: u32,
     feedback: Arc<RtcpFeedback>,
     codec: VideoCodec,
     connection_state: ConnectionState,
@@ -79,8 +81,9 @@ impl VideoSender {
         connection_state: ConnectionState,
     ) -> Self {
         let (sender, queue) = mpsc::channel(MAX_QUEUED_FRAMES);
+        let rtp_offset = random();
         let packetizer = Packetizer::new(negotiated.codec, MAX_RTP_PAYLOAD)
-            .starting_at(random() as u16, random());
+            .starting_at(random() as u16, rtp_offset);
         let writer = TrackWriter {
             track: Arc::clone(&track.engine),
             burst_queue: Arc::clone(&link.burst_queue),
@@ -89,7 +92,7 @@ impl VideoSender {
         };
         tokio::spawn(send_frames(writer, packetizer, queue, connection_state.clone()));
         let feedback = Arc::clone(&link.feedback);
-        Self { queue: sender, feedback, codec: negotiated.codec, connection_state }
+        Self { queue: sender, rtp_offset, feedback, codec: negotiated.codec, connection_state }
     }
 
     /// How frames must be encoded.
@@ -97,10 +100,15 @@ impl VideoSender {
         self.codec
     }
 
+    /// What the receiver sees as the time of a frame that is sent at `rtp_time`.
+    pub fn rtp_timestamp(&self, rtp_time: u32) -> u32 {
+        rtp_time.wrapping_add(self.rtp_offset)
+    }
+
     /// Sends a frame: for VP8 as the encoder gives it, for H264 with start codes.
     ///
     /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`]; the receiver sees it with a random
-    /// offset. The packets of a large frame are spread over part of the time to the next, 50 ms at most.
+    /// offset ([`VideoSender::rtp_timestamp`]). The packets of a large frame are spread over part of the time to the next, 50 ms at most.
     /// Waits while two frames are waiting already. `Ok` means queued: what is lost on the way is not known here.
     ///
     /// # Errors

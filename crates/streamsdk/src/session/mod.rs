@@ -28,6 +28,7 @@ use crate::handlers::Handlers;
 use crate::queue::EventQueue;
 use crate::stage::Stage;
 use crate::stats::{SessionTracker, Summary};
+use crate::watch::SessionWatch;
 
 /// A session: a stream of events.
 ///
@@ -115,6 +116,12 @@ impl Session {
     /// What the session has done so far. Complete once [`Session::next`] has given `None`.
     pub fn summary(&self) -> Summary {
         self.tracker.summary()
+    }
+
+    /// What the session receives from now on, for somebody who only looks on: it comes when it has arrived, and the
+    /// caller gets all the same what it would have got.
+    pub fn watch(&self) -> SessionWatch {
+        self.queue.watch()
     }
 
     /// A handle to steer the session from elsewhere. Clones steer the same session.
