@@ -100,7 +100,7 @@ export class Connection {
       ontrack: (stream) => (track = stream),
       onhello: (hello) => this.#greeted(link, hello, track),
       onframe: (message, text) => this.#received(message, text),
-      onimage: (buffer) => this.#receivedImage(buffer),
+      onimage: (image) => this.#receivedImage(image),
       onend: (end) => this.#ended(end),
     });
     this.#link = link;
@@ -127,10 +127,10 @@ export class Connection {
     if (this.#pictures instanceof VideoPicture) this.#pictures.message(message);
   }
 
-  #receivedImage(buffer) {
+  #receivedImage(image) {
     if (!(this.#pictures instanceof ImagePictures)) return;
-    const received = this.#pictures.received(buffer);
-    if (received) this.#events.onmessage(received.message, received.text);
+    this.#pictures.received(image);
+    this.#events.onmessage(image.message, image.text);
   }
 
   #useImages(reason) {

@@ -1,7 +1,5 @@
 // Pictures that come one by one, each in one message with its boxes.
 
-import { readImageMessage } from "./message.js";
-
 /** Decodes one picture at a time. Of those that come meanwhile only the newest waits. */
 export class ImagePictures {
   #screen;
@@ -14,18 +12,10 @@ export class ImagePictures {
     this.#screen = screen;
   }
 
-  /**
-   * @param {ArrayBuffer} buffer
-   * @returns {?{message: object, text: string}} The message of the picture; null if it cannot be
-   *   read.
-   */
-  received(buffer) {
-    const received = readImageMessage(buffer);
-    if (received) {
-      this.#waiting = received;
-      if (!this.#isDecoding) this.#decodeAll();
-    }
-    return received;
+  /** @param {{message: object, jpeg: Uint8Array}} image */
+  received(image) {
+    this.#waiting = image;
+    if (!this.#isDecoding) this.#decodeAll();
   }
 
   stop() {

@@ -1,7 +1,7 @@
 // One WebRTC connection to the server, from offer to end.
 
 import { ApiError, endWhep, postWhep } from "./api.js";
-import { readTextMessage } from "./message.js";
+import { Parts, readImageMessage, readTextMessage } from "./message.js";
 
 /** A connection that is not made by then is not going to be. */
 const CONNECT_MS = 5_000;
@@ -23,7 +23,7 @@ const SILENCE_MS = 3_000;
  * @typedef {object} LinkEvents
  * @property {(hello: object) => void} onhello
  * @property {(message: object, text: string) => void} onframe
- * @property {(buffer: ArrayBuffer) => void} onimage
+ * @property {(image: {message: object, text: string, jpeg: Uint8Array}) => void} onimage
  * @property {(stream: MediaStream) => void} ontrack
  * @property {(end: LinkEnd) => void} onend Once; not called where the page closes the link.
  */
@@ -38,6 +38,7 @@ export class Link {
   #peer = new RTCPeerConnection({ iceServers: [] });
   #channel = this.#peer.createDataChannel("view", { ordered: true });
   #id = null;
+  #parts = new Parts();
   #isClosed = false;
   #outputs = null;
   #connectTimer = null;
@@ -106,11 +107,19 @@ export class Link {
   }
 
   #received(data) {
-    if (typeof data !== "string") return this.#events.onimage(data);
+    if (typeof data !== "string") return this.#receivedPart(data);
     const message = readTextMessage(data);
     if (message?.type === "hello") this.#events.onhello(message);
     if (message?.type === "frame") this.#events.onframe(message, data);
     if (message?.type === "over") this.#end("over", String(message.reason ?? "nothing more comes"));
+  }
+
+  #receivedPart(part) {
+    const whole = this.#parts.push(part);
+    const image = whole && readImageMessage(whole);
+    if (!image) return;
+    if (image.jpeg.length > 0) this.#events.onimage(image);
+    else this.#events.onframe(image.message, image.text);
   }
 
   #connectionChanged() {

@@ -2,8 +2,45 @@
 
 const MAX_HEADER = 16 << 20;
 
+const MAX_WHOLE = 256 << 20;
+
+/** Puts together what comes in parts: four bytes of a length, and so many bytes. */
+export class Parts {
+  #parts = [];
+  #have = 0;
+  #whole = 0;
+
+  /**
+   * @param {ArrayBuffer} part
+   * @returns {?ArrayBuffer} What is whole now, without its length.
+   */
+  push(part) {
+    if (this.#parts.length === 0) {
+      if (part.byteLength < 4) return null;
+      this.#whole = 4 + new DataView(part).getUint32(0);
+      if (this.#whole > MAX_WHOLE) return null;
+    }
+    this.#parts.push(new Uint8Array(part));
+    this.#have += part.byteLength;
+    return this.#have >= this.#whole ? this.#join() : null;
+  }
+
+  #join() {
+    const whole = new Uint8Array(this.#have);
+    let place = 0;
+    for (const part of this.#parts) {
+      whole.set(part, place);
+      place += part.length;
+    }
+    this.#parts = [];
+    this.#have = 0;
+    return whole.buffer.slice(4, this.#whole);
+  }
+}
+
 /**
- * A picture with its message: four bytes of a length, so many bytes of JSON, then a JPEG file.
+ * A picture with its message: four bytes of a length, so many bytes of JSON, then a JPEG file, which is empty where
+ * only the message was too long.
  *
  * @param {ArrayBuffer} buffer
  * @returns {?{message: object, text: string, jpeg: Uint8Array}} Null where it is none.
@@ -11,7 +48,7 @@ const MAX_HEADER = 16 << 20;
 export function readImageMessage(buffer) {
   if (buffer.byteLength < 4) return null;
   const length = new DataView(buffer).getUint32(0);
-  if (length > MAX_HEADER || 4 + length >= buffer.byteLength) return null;
+  if (length > MAX_HEADER || 4 + length > buffer.byteLength) return null;
   const text = new TextDecoder().decode(new Uint8Array(buffer, 4, length));
   const message = readTextMessage(text);
   return message?.type === "frame"

@@ -10,6 +10,11 @@ use serde_json::value::RawValue;
 use crate::source::ViewFrame;
 use crate::stream::Shows;
 
+/// Most bytes of one message: browsers take 256 KiB, and smaller ones hold up pictures of a track for less time.
+const MAX_PART_BYTES: usize = 64 << 10;
+/// A length of all that follows, and one of the text in it.
+const HEADER_BYTES: usize = 8;
+
 /// Words of the server's.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -94,15 +99,28 @@ impl<'a> ToPage<'a> {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// With a picture behind it, in one message.
-    pub(crate) fn with_picture(&self, jpeg: &[u8]) -> BytesMut {
-        let text = self.to_text();
-        let mut message = BytesMut::with_capacity(4 + text.len() + jpeg.len());
-        message.put_u32(text.len() as u32);
-        message.put_slice(text.as_bytes());
-        message.put_slice(jpeg);
-        message
+    /// With a picture behind it, which may be empty, in as many messages as that takes.
+    pub(crate) fn with_picture(&self, jpeg: &[u8]) -> impl Iterator<Item = BytesMut> + use<> {
+        in_parts(&self.to_text(), jpeg)
     }
+}
+
+/// Whether a text can be sent as it is. What is longer goes as something with an empty picture behind it.
+pub(crate) fn fits(text: &str) -> bool {
+    text.len() <= MAX_PART_BYTES
+}
+
+pub(crate) fn in_parts(text: &str, jpeg: &[u8]) -> impl Iterator<Item = BytesMut> + use<> {
+    let length = 4 + text.len() + jpeg.len();
+    let mut rest = BytesMut::with_capacity(HEADER_BYTES + text.len() + jpeg.len());
+    rest.put_u32(length as u32);
+    rest.put_u32(text.len() as u32);
+    rest.put_slice(text.as_bytes());
+    rest.put_slice(jpeg);
+    std::iter::from_fn(move || {
+        let part = rest.len().min(MAX_PART_BYTES);
+        (part > 0).then(|| rest.split_to(part))
+    })
 }
 
 impl Serialize for OutputsOf<'_> {
@@ -171,10 +189,14 @@ mod tests {
 
     #[test]
     fn a_picture_stands_behind_what_is_known_about_it() {
-        let message = ToPage::Over { reason: "end" }.with_picture(b"jpeg");
-        let (length, rest) = message.split_at(4);
-        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
-        assert_eq!(&rest[..length], br#"{"type":"over","reason":"end"}"#);
-        assert_eq!(&rest[length..], b"jpeg");
+        let parts: Vec<_> = ToPage::Over { reason: "end" }.with_picture(&[7; 100_000]).collect();
+        let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+        let text = br#"{"type":"over","reason":"end"}"#;
+        assert_eq!(lengths, [MAX_PART_BYTES, 8 + text.len() + 100_000 - MAX_PART_BYTES]);
+        let whole = parts.concat();
+        assert_eq!(whole[..4], (4 + text.len() as u32 + 100_000).to_be_bytes());
+        assert_eq!(whole[4..8], (text.len() as u32).to_be_bytes());
+        assert_eq!(&whole[8..8 + text.len()], text);
+        assert!(whole[8 + text.len()..].iter().all(|byte| *byte == 7));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use streamsdk_codec::{EncodedFrame, VideoCodec};
 use streamsdk_transport::{
     Channel, ChannelReceiver, ChannelSender, IncomingChannels, Message, Peer, SendError,
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::message::{ToPage, WantedOutputs};
+use crate::message::{ToPage, WantedOutputs, fits, in_parts};
 use crate::stream::{CountedViewer, SharedFrame, Shows, Stream, StreamItem, newest_waiting};
 use crate::track_clock::TrackClock;
 
@@ -136,7 +137,17 @@ impl Show<'_> {
 
     async fn tell(&self, frame: &SharedFrame, rtp: Option<u32>) -> Result<(), ViewEnd> {
         let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
-        Ok(self.sender.send_text(&text).await?)
+        match fits(&text) {
+            true => Ok(self.sender.send_text(&text).await?),
+            false => self.send_all(in_parts(&text, &[])).await,
+        }
+    }
+
+    async fn send_all(&self, parts: impl Iterator<Item = BytesMut>) -> Result<(), ViewEnd> {
+        for part in parts {
+            self.sender.send(part).await?;
+        }
+        Ok(())
     }
 
     /// Sends the newest picture, as soon as the viewer has taken the one before.
@@ -161,8 +172,8 @@ impl Show<'_> {
     async fn send_image(&self, frame: &Arc<SharedFrame>) -> Result<(), ViewEnd> {
         match frame.jpeg().await {
             Ok(jpeg) => {
-                let message = ToPage::frame(frame.frame(), None, &self.wanted).with_picture(&jpeg);
-                Ok(self.sender.send(message).await?)
+                let message = ToPage::frame(frame.frame(), None, &self.wanted);
+                self.send_all(message.with_picture(&jpeg)).await
             }
             Err(error) => {
                 debug!(%error, frame = frame.frame().number(), "a frame has no picture");

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Backoff } from "../backoff.js";
 import { colourOf, contrastOf, css } from "../colours.js";
-import { readImageMessage, readTextMessage } from "../message.js";
+import { Parts, readImageMessage, readTextMessage } from "../message.js";
 import { Ring } from "../ring.js";
 import { MessagesByTime } from "../rtp.js";
 import { Rates, Series } from "../series.js";
@@ -104,6 +104,18 @@ test("a_picture_comes_with_its_message_in_front", () => {
   assert.equal(message.frame, 7);
   assert.deepEqual(message.outputs, { ü: 1 });
   assert.deepEqual([...jpeg], [0xff, 0xd8, 0xff]);
+});
+
+test("what_comes_in_parts_is_put_together_one_after_the_other", () => {
+  const parts = new Parts();
+  const bytes = (...values) => new Uint8Array(values).buffer;
+  assert.equal(parts.push(bytes(0, 0, 0, 3, 1)), null);
+  assert.equal(parts.push(bytes(2)), null);
+  assert.deepEqual([...new Uint8Array(parts.push(bytes(3)))], [1, 2, 3]);
+  assert.deepEqual([...new Uint8Array(parts.push(bytes(0, 0, 0, 1, 9)))], [9]);
+  assert.equal(parts.push(bytes(0, 0)), null);
+  assert.equal(parts.push(bytes(255, 255, 255, 255, 1)), null);
+  assert.deepEqual([...new Uint8Array(parts.push(bytes(0, 0, 0, 0)))], []);
 });
 
 test("a_picture_that_cannot_be_read_is_none", () => {

@@ -131,8 +131,10 @@ impl TestFrame {
         [head, &number, &[7; 2000]].concat().into()
     }
 
+    /// Larger than what browsers take at once.
     pub(crate) fn jpeg_of(number: u32) -> Bytes {
-        format!("jpeg {number}").into()
+        let name = format!("jpeg {number} ");
+        [name.as_bytes(), &vec![b'.'; 300_000]].concat().into()
     }
 }
 

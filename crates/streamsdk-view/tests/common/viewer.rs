@@ -49,13 +49,19 @@ impl Viewed {
 
     /// The next image, with what is told about it.
     pub(crate) async fn image(&mut self) -> (Value, Bytes) {
-        let Message::Binary(message) = self.message().await else {
-            panic!("words instead of an image");
-        };
-        let (length, rest) = message.split_at(4);
-        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
-        let told = serde_json::from_slice(&rest[..length]).unwrap();
-        (told, Bytes::copy_from_slice(&rest[length..]))
+        let mut whole = self.part().await;
+        while whole.len() < 4 + length_at(&whole, 0) {
+            whole.extend_from_slice(&self.part().await);
+        }
+        let (told, jpeg) = whole[8..].split_at(length_at(&whole, 4));
+        (serde_json::from_slice(told).unwrap(), Bytes::copy_from_slice(jpeg))
+    }
+
+    async fn part(&mut self) -> Vec<u8> {
+        match self.message().await {
+            Message::Binary(part) => part.to_vec(),
+            Message::Text(text) => panic!("words instead of an image: {text}"),
+        }
     }
 
     async fn message(&mut self) -> Message {
@@ -76,4 +82,8 @@ impl Viewed {
     pub(crate) async fn is_closed(&self) {
         timeout(LIMIT, self.peer.ended()).await.unwrap();
     }
+}
+
+fn length_at(message: &[u8], place: usize) -> usize {
+    u32::from_be_bytes(message[place..place + 4].try_into().unwrap()) as usize
 }

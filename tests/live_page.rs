@@ -1,0 +1,128 @@
+//! A session on a live page: what a viewer is told of a picture is what the caller has of that frame.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use streamsdk::view::{self, PageConfig, PageServer, Token};
+use streamsdk::{Event, Interfaces, Message, ProducerSource, Session, StreamConfig, TestPattern};
+use streamsdk_capture::marker;
+use streamsdk_media::video::{DecoderConfig, decoder};
+use streamsdk_media::{PixelFormat, TimeBase, Timestamp};
+use streamsdk_tests::{http, next, start_source, worker};
+use streamsdk_transport::{Connected, IncomingFrame, Offer, PeerConfig, VideoDirection};
+
+const TOKEN: &str = "5ecre7";
+const PICTURES: usize = 60;
+/// Longer than anything takes, on a machine however busy.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Number that is drawn into each frame, by the frame's number in the session, as the caller sees them.
+type Drawn = Arc<Mutex<HashMap<u64, u32>>>;
+
+/// Takes the session to its end.
+fn take_all(mut session: Session, drawn: Drawn) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Some(event) = next(&mut session).await {
+            if let Ok(Event::Frame(frame)) = event {
+                let number = marker::read(&frame.image_in(PixelFormat::I420).unwrap()).unwrap();
+                drawn.lock().unwrap().insert(frame.frame_id().into(), number);
+            }
+        }
+    })
+}
+
+/// Asks the page until it does not say that there is nothing to be seen yet.
+async fn look(page: &PageServer) -> Connected {
+    loop {
+        let config = PeerConfig::default().interfaces(Interfaces::Loopback);
+        let receive = Some(VideoDirection::ReceiveOnly);
+        let offer = Offer::create(config, &["view"], receive).await.unwrap();
+        let headers = format!("content-type: application/sdp\r\nauthorization: Bearer {TOKEN}\r\n");
+        let url = format!("http://{}/whep", page.address());
+        let answer = http("POST", &url, &headers, offer.sdp().into()).await;
+        if answer.status == 201 {
+            let (_, sdp) = answer.text.split_once("\r\n\r\n").unwrap();
+            return offer.accept(sdp).await.unwrap();
+        }
+        assert_eq!(answer.status, 409, "{}", answer.text);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_a_picture_belongs_to_it() {
+    let worker = worker().await;
+    let source = ProducerSource::new(TestPattern::new(320, 240, 30.0));
+    let config = StreamConfig::default().stream_output(["image"]).data_output(["*"]);
+    let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
+    let config = PageConfig::default().token(Token::new(TOKEN));
+    let page = PageServer::start("127.0.0.1:0", config).await.unwrap();
+    page.show("pattern", view::of(&session));
+    let (control, drawn) = (session.control(), Drawn::default());
+    let taking = take_all(session, Arc::clone(&drawn));
+
+    let Connected { peer, mut channels, video, .. } = look(&page).await;
+    let mut receiver = video.unwrap().receiver.unwrap();
+    let mut decoder = decoder(receiver.codec(), DecoderConfig::default()).unwrap();
+    let (mut told, mut shown) = (HashMap::new(), Vec::new());
+    while shown.len() < PICTURES {
+        tokio::select! {
+            message = channels[0].recv() => {
+                let Some(Message::Text(text)) = message else { panic!("{message:?}") };
+                let message: Value = serde_json::from_str(&text).unwrap();
+                if let Some(rtp) = message["rtp"].as_u64() {
+                    told.insert(rtp, message["frame"].as_u64().unwrap());
+                }
+            }
+            picture = receiver.recv() => {
+                let IncomingFrame { data, rtp_time, .. } = picture.unwrap();
+                let time = Timestamp::new(rtp_time.into(), TimeBase::RTP_VIDEO);
+                let picture = decoder.decode(&data, time).unwrap().unwrap();
+                shown.push((u64::from(rtp_time), marker::read(&picture).unwrap()));
+            }
+            () = tokio::time::sleep(LIMIT) => panic!("nothing comes any more"),
+        }
+    }
+    peer.close().await;
+    control.close();
+    taking.await.unwrap();
+    page.shutdown().await;
+
+    let drawn = drawn.lock().unwrap();
+    for (rtp, number) in shown {
+        let frame = told.get(&rtp).unwrap_or_else(|| panic!("nothing is told of {rtp}"));
+        // A viewer may have seen what the caller was too late for.
+        assert!(drawn.get(frame).is_none_or(|drawn| *drawn == number), "{frame} {number}");
+    }
+    assert!(told.values().filter(|frame| drawn.contains_key(frame)).count() > PICTURES / 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_how_a_session_fares_and_that_it_is_over() {
+    let worker = worker().await;
+    let source = ProducerSource::new(TestPattern::new(160, 120, 30.0).limit(30));
+    let config = StreamConfig::default().stream_output(["image"]).data_output(["*"]);
+    let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
+    let config = PageConfig::default().token(Token::new(TOKEN));
+    let page = PageServer::start("127.0.0.1:0", config).await.unwrap();
+    page.show("pattern", view::of(&session));
+    take_all(session, Drawn::default()).await.unwrap();
+    let state = loop {
+        let authorization = format!("authorization: Bearer {TOKEN}\r\n");
+        let url = format!("http://{}/state", page.address());
+        let answer = http("GET", &url, &authorization, Vec::new()).await;
+        let (_, body) = answer.text.split_once("\r\n\r\n").unwrap();
+        let state: Value = serde_json::from_str(body).unwrap();
+        if state["streams"][0]["over"] == true {
+            break state;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let stream = &state["streams"][0];
+    assert_eq!((&stream["name"], &stream["shows"]), (&"pattern".into(), &"video".into()));
+    assert_eq!(stream["session"]["phase"], "over");
+    assert!(stream["session"]["statistics"]["session"]["frames_returned"].as_u64().unwrap() > 0);
+    assert!(stream["session"]["latency"]["to_frame"]["p50_s"].as_f64().unwrap() > 0.0);
+}
