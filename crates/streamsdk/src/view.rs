@@ -28,12 +28,16 @@ pub use streamsdk_view::{
 use crate::event::Event;
 use crate::frame::{FrameData, ReceivedFrame};
 use crate::session::{Control, Session, Statistics};
-use crate::stats::Latency;
+use crate::stats::UploadProgress;
 use crate::watch::SessionWatch;
 
 /// A session for a page: [`LivePage::show`].
 pub fn of(session: &Session) -> SessionView {
-    let controls = SessionControls { control: session.control(), news: Mutex::default() };
+    let controls = SessionControls {
+        control: session.control(),
+        news: Mutex::default(),
+        upload: Mutex::default(),
+    };
     SessionView { watch: session.watch(), missed: 0, waiting: None, controls: Arc::new(controls) }
 }
 
@@ -150,6 +154,7 @@ fn outputs_of(data: &FrameData) -> Vec<(&str, Cow<'_, str>)> {
 struct SessionControls {
     control: Control,
     news: Mutex<News>,
+    upload: Mutex<Option<UploadProgress>>,
 }
 
 /// How the session fares, in the words of its newest event.
@@ -167,7 +172,6 @@ struct News {
 enum Phase {
     #[default]
     Connected,
-    Uploading,
     Streaming,
     Reconnecting,
     Over,
@@ -178,24 +182,15 @@ enum Phase {
 struct SessionState<'a> {
     #[serde(flatten)]
     news: &'a News,
-    statistics: &'a Statistics,
-    /// How long things take, by what they are.
-    latency: Option<LatencyState>,
-}
-
-#[derive(Serialize)]
-struct LatencyState {
-    to_data: Latency,
-    to_frame: Latency,
+    upload: Option<UploadProgress>,
+    statistics: Statistics,
 }
 
 impl SessionControls {
     fn note(&self, event: &Event) {
         let mut news = self.news();
         match event {
-            Event::Upload(_) if news.phase == Phase::Connected => {
-                *news = News::of(Phase::Uploading);
-            }
+            Event::Upload(progress) => *self.upload() = Some(*progress),
             Event::Frame(_) | Event::Data(_) if news.phase != Phase::Streaming => {
                 *news = News::of(Phase::Streaming);
             }
@@ -224,6 +219,10 @@ impl SessionControls {
     fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn upload(&self) -> MutexGuard<'_, Option<UploadProgress>> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl News {
@@ -235,12 +234,8 @@ impl News {
 #[async_trait]
 impl ViewControls for SessionControls {
     fn state(&self) -> serde_json::Value {
-        let statistics = self.control.statistics();
-        let latency = statistics
-            .video
-            .as_ref()
-            .map(|video| LatencyState { to_data: video.to_data, to_frame: video.to_frame });
-        let state = SessionState { news: &self.news(), statistics: &statistics, latency };
+        let (statistics, upload) = (self.control.statistics(), *self.upload());
+        let state = SessionState { news: &self.news(), upload, statistics };
         // All keys are strings, and nothing in it fails.
         serde_json::to_value(state).unwrap_or_default()
     }

@@ -38,7 +38,7 @@ pub(crate) struct Wish {
     pub(crate) video: Option<VideoDirection>,
     pub(crate) channels: &'static [&'static str],
     pub(crate) request: InitRequest,
-    pub(crate) receive_buffer: usize,
+    pub(crate) peer: PeerConfig,
 }
 
 impl Wish {
@@ -49,7 +49,7 @@ impl Wish {
             .webrtc_realtime_processing(false);
         let video = Some(VideoDirection::SendAndReceive);
         let (codec, channels) = (VideoCodec::Vp8, &["inference"][..]);
-        Self { codec, video, channels, request, receive_buffer: 4 << 20 }
+        Self { codec, video, channels, request, peer: PeerConfig::default() }
     }
 
     pub(crate) fn ask(mut self, configure: impl FnOnce(&mut InitRequest)) -> Self {
@@ -58,9 +58,8 @@ impl Wish {
     }
 
     pub(crate) async fn connect(self, worker: &Worker) -> Result<Client, SignalingError> {
-        let Self { codec, video, channels, mut request, receive_buffer } = self;
-        let config = PeerConfig::default().interfaces(Interfaces::Loopback).codecs([codec]);
-        let config = config.receive_buffer(receive_buffer);
+        let Self { codec, video, channels, mut request, peer } = self;
+        let config = peer.interfaces(Interfaces::Loopback).codecs([codec]);
         let offer = Offer::create(config, channels, video).await.unwrap();
         request.webrtc_offer = SessionDescription::offer(offer.sdp());
         let signaling = HttpSignaling::builder(worker.url()).build().unwrap();
