@@ -21,6 +21,7 @@ mod steps;
 mod tally;
 mod test;
 mod turn;
+mod view;
 mod webcam;
 
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Task {
     Doctor(doctor::Options),
     /// Measures sessions over paths that lose packets, beside those of aiortc
     Loss(loss::Options),
+    /// Looks at the live page in real browsers: whether boxes are on their pictures, and what strangers get
+    View(view::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
     /// Runs sessions on a network and a clock that are made up
@@ -88,6 +91,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Turn(options) => turn::run(&options),
         Task::Doctor(options) => doctor::run(&options),
         Task::Loss(options) => loss::run(&options),
+        Task::View(options) => view::run(&options),
         Task::Webcam(options) => webcam::run(&options),
         Task::Simulate(options) => simulate::run(&options),
         Task::Ladder(options) => ladder::run(&options),

@@ -64,6 +64,14 @@ impl Tally {
         self.checks.len() - self.passed()
     }
 
+    /// The checks by name, and what was seen, or why it is not right.
+    pub fn found(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.checks.iter().map(|check| {
+            let (Ok(found) | Err(found)) = &check.result;
+            (check.name.as_str(), found.as_str())
+        })
+    }
+
     pub fn print_table(&self) {
         let widest = self.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
         println!("\n{:-<100}", "");

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use crate::peers::{InferenceServer, Peers, Worker, install_javascript_sdk, write_marked_clip};
 use crate::tally::{Tally, closing_line};
-use crate::{clip, network, project, setup};
+use crate::{clip, network, project, setup, view};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -112,6 +112,7 @@ fn check(options: &Options, peers: &Peers) -> Result<bool> {
                 pages::through_our_backend(&mut tally, &bench, worker, backend);
             }
         }
+        view::in_short(&mut tally, cli, &directory);
     }
 
     tally.print_table();

@@ -16,7 +16,7 @@ pub enum Browser {
 }
 
 impl Browser {
-    fn program(self) -> Result<PathBuf> {
+    pub(super) fn program(self) -> Result<PathBuf> {
         let names = match self {
             Self::Chromium => setup::CHROMIUM_PROGRAMS,
             Self::Firefox => setup::FIREFOX_PROGRAMS,
@@ -66,7 +66,7 @@ pub fn pages_can_be_run() -> Result<()> {
     Browser::Chromium.program().and(Browser::Firefox.program()).map(drop)
 }
 
-fn directory() -> PathBuf {
+pub(super) fn directory() -> PathBuf {
     project::peers_directory().join("js")
 }
 
