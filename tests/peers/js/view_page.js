@@ -45,6 +45,7 @@ const WHAT = {
   accessible,
 };
 
+const CLOSING_MS = 10_000;
 const NUMBERS = ["pictures", "viewers", "seconds", "limit"];
 
 async function main() {
@@ -57,7 +58,7 @@ async function main() {
   };
   const giveUp = setTimeout(() => {
     console.log(JSON.stringify({ exception: `not done within ${options.limit} s` }));
-    browsers.forEach((browser) => browser.process()?.kill("SIGKILL"));
+    browsers.forEach(kill);
     process.exit(1);
   }, options.limit * 1000);
   try {
@@ -66,9 +67,20 @@ async function main() {
     console.log(JSON.stringify({ exception: error.stack ?? String(error) }));
     process.exitCode = 1;
   } finally {
+    await Promise.allSettled(browsers.map(close));
     clearTimeout(giveUp);
-    await Promise.allSettled(browsers.map((browser) => browser.close()));
   }
+}
+
+/** A browser that has too much to do may not end when it is asked to. */
+async function close(browser) {
+  const tooLong = setTimeout(kill, CLOSING_MS, browser);
+  await browser.close();
+  clearTimeout(tooLong);
+}
+
+function kill(browser) {
+  browser.process()?.kill("SIGKILL");
 }
 
 function readOptions() {

@@ -175,7 +175,7 @@ pub(super) fn is_accessible(report: &Value) -> Result<String> {
 
 /// How long after it was drawn a frame was back at the program, by its own account.
 pub(super) fn time_to_frame_ms(report: &Value) -> Option<f64> {
-    let p50 = report["session"]["video"]["to_frame"]["p50_s"].as_f64()?;
+    let p50 = report["session"]["latency"]["to_frame"]["p50_s"].as_f64()?;
     (p50 > 0.0).then_some(p50 * 1000.0)
 }
 
@@ -230,7 +230,7 @@ mod tests {
         json!({
             "pictures": 1000, "equal": 1000, "unequal": 0, "without_boxes": 0, "unreadable": 0, "unknown": 0,
             "with_drawn_boxes": 990, "as_images": 0, "is_enough": true, "complaints": [], "address_has_token": false,
-            "late_ms": { "p50": 80 }, "session": { "video": { "to_frame": { "p50_s": 0.05 } } },
+            "late_ms": { "p50": 80 }, "session": { "latency": { "to_frame": { "p50_s": 0.05 } } },
             "viewers": 1, "viewers_of_both": 2, "seconds_to_leave": 0.2, "seconds_until_nobody": 0.2,
             "last": 7, "number_at_the_end": 7, "text": "It is over.",
         })

@@ -69,9 +69,9 @@ export async function idleOffers({ open, options }) {
 }
 
 /** A page of the same origin that runs nothing of its own. */
-async function blankPage(browser, { origin }) {
+export async function blankPage(browser, { origin }) {
   const page = await browser.newPage();
-  await page.goto(new URL("/assets/nothing-is-here", origin).href);
+  await page.goto(new URL("/assets/view.css", origin).href);
   return page;
 }
 
@@ -87,8 +87,10 @@ async function connectMany(count, atOnce, token) {
     await connection.setLocalDescription();
     while (connection.iceGatheringState !== "complete") await new Promise((resolve) => setTimeout(resolve, 10));
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/sdp" };
-    const answer = await fetch("/whep", { method: "POST", headers, body: connection.localDescription.sdp });
+    const asked = { method: "POST", headers, body: connection.localDescription.sdp };
+    const answer = await fetch("/whep", asked).catch((error) => ({ status: String(error) }));
     statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+    if (!answer.text) return connection.close();
     const sdp = await answer.text();
     if (answer.status !== 201) {
       connection.close();

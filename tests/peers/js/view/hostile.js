@@ -5,6 +5,7 @@ import { createServer, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { blankPage } from "./crowd.js";
 import { ask, keepAsking, state } from "./server.js";
 import { percentiles } from "./tally.js";
 
@@ -204,9 +205,8 @@ async function rawNonsense(options) {
   return { answers_with_300_half_requests_open: answers, state_took_ms: took };
 }
 
-async function realOffer(browser, { origin }) {
-  const page = await browser.newPage();
-  await page.goto(new URL("/assets/nothing-is-here", origin).href);
+async function realOffer(browser, options) {
+  const page = await blankPage(browser, options);
   const offer = await page.evaluate(async () => {
     const connection = new RTCPeerConnection();
     connection.addTransceiver("video", { direction: "recvonly" });

@@ -135,12 +135,15 @@
     const context = overlay.getContext("2d");
     const number = frame ?? NO_FRAME;
     const value = [1, 0, ...bitsOf(number, NUMBER_BITS), ...bitsOf(checksum(number), 4)];
+    const side = area.width / UNIT_CELLS;
     context.save();
     context.resetTransform();
+    // Boxes and their labels would cover the number in the picture.
+    const corner = [(area.left - bounds.left) * across, (area.top - bounds.top) * down];
+    context.clearRect(...corner, area.width * across, side * down);
     for (const [cell, isWhite] of value.entries()) {
       const left = area.left + (cell * area.width) / UNIT_CELLS - bounds.left;
       const top = markTop(area) - bounds.top;
-      const side = area.width / UNIT_CELLS;
       context.fillStyle = isWhite ? "#fff" : "#000";
       context.fillRect(left * across, top * down, side * across, side * down);
     }

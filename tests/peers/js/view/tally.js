@@ -25,10 +25,10 @@ export function tally(shown, numbers) {
   const pictures = withoutRepeats(shown);
   const count = { pictures: pictures.length, equal: 0, unequal: 0, without_boxes: 0, unreadable: 0, unknown: 0 };
   const examples = [];
-  for (const picture of pictures) {
+  for (const [place, picture] of pictures.entries()) {
     const kind = kindOf(picture, numbers);
     count[kind] += 1;
-    if (kind === "unequal" && examples.length < SHOWN_EXAMPLES) examples.push(picture);
+    if (kind !== "equal" && examples.length < SHOWN_EXAMPLES) examples.push({ kind, place, ...picture });
   }
   const late = pictures.map((picture) => picture.late).filter((late) => late !== null);
   const drawn = pictures.filter((picture) => picture.boxes > 0).length;

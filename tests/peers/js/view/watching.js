@@ -45,7 +45,7 @@ export async function twoPages({ open, options }) {
   const [live, other] = await Promise.all(browsers.map((browser) => LivePage.open(browser, options.url)));
   const both = await Promise.all([live, other].map((page) => page.lookUntil(PICTURES_OF_THE_OTHER)));
   const viewersOfBoth = await viewersNow(options);
-  const ofTheOther = await report(other, options);
+  const ofTheOther = { ...(await report(other, options)), is_enough: both[1] };
   await other.close();
   const secondsToLeave = await secondsUntilViewers(options, viewersOfBoth - 1);
   const isEnough = both.every(Boolean) && (await live.lookUntil(options.pictures));
