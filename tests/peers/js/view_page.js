@@ -8,7 +8,7 @@
 
 import { parseArgs } from "node:util";
 
-import { isFirefox, launch } from "./browsers.js";
+import { launch } from "./browsers.js";
 import { accessible } from "./view/accessible.js";
 import { crowd, idleOffers, viewers } from "./view/crowd.js";
 import { garbage, strangers } from "./view/hostile.js";
@@ -51,8 +51,8 @@ const NUMBERS = ["pictures", "viewers", "seconds", "limit"];
 async function main() {
   const options = readOptions();
   const browsers = [];
-  const open = async (settings) => {
-    const browser = await launch(options.browser, settings);
+  const open = async () => {
+    const browser = await launch(options.browser);
     browsers.push(browser);
     return browser;
   };
@@ -116,7 +116,6 @@ function readOptions() {
     url: url.href,
     origin: url.origin,
     token,
-    isFirefox: isFirefox(values.browser),
     ...Object.fromEntries(NUMBERS.map((name) => [name, Number(values[name])])),
   };
 }
