@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 
+// Of each kind.
 const SHOWN_EXAMPLES = 5;
 
 /** Which number each frame shows, as the program itself has read it: a function of the frame. */
@@ -28,7 +29,7 @@ export function tally(shown, numbers) {
   for (const [place, picture] of pictures.entries()) {
     const kind = kindOf(picture, numbers);
     count[kind] += 1;
-    if (kind !== "equal" && examples.length < SHOWN_EXAMPLES) examples.push({ kind, place, ...picture });
+    if (kind !== "equal" && count[kind] <= SHOWN_EXAMPLES) examples.push({ kind, place, ...picture });
   }
   const late = pictures.map((picture) => picture.late).filter((late) => late !== null);
   const drawn = pictures.filter((picture) => picture.boxes > 0).length;
