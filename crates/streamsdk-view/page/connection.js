@@ -40,6 +40,7 @@ export class Connection {
    * @param {import("./screen.js").Screen} screen
    * @param {object} events
    * @param {(state: ConnectionState) => void} events.onstate
+   * @param {() => void} events.onover Nothing more comes of the stream.
    * @param {(message: object, text: string) => void} events.onmessage Each message, whether its
    *   picture is shown or not.
    */
@@ -143,6 +144,7 @@ export class Connection {
   #ended(end) {
     this.#letGo();
     const { kind, reason, status, retryAfterMs } = end;
+    if (kind === "final") return this.#events.onover();
     if (kind === "refused" && status === 409) return this.#waitForPictures(reason);
     if (kind === "unusable" && !this.#images) return this.#useImages(reason);
     if (kind === "unusable") return this.#showMjpeg(reason);

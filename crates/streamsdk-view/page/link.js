@@ -12,8 +12,8 @@ const SILENCE_MS = 3_000;
 
 /**
  * @typedef {object} LinkEnd
- * @property {"over"|"lost"|"unreachable"|"refused"|"unusable"} kind "unusable" is an offer that the
- *   server cannot use.
+ * @property {"final"|"over"|"lost"|"unreachable"|"refused"|"unusable"} kind "final" is
+ *   the end of the stream, "unusable" an offer that the server cannot use.
  * @property {string} reason In words.
  * @property {number} status Of the server's answer, where it refused; 0 otherwise.
  * @property {number} retryAfterMs
@@ -111,7 +111,10 @@ export class Link {
     const message = readTextMessage(data);
     if (message?.type === "hello") this.#events.onhello(message);
     if (message?.type === "frame") this.#events.onframe(message, data);
-    if (message?.type === "over") this.#end("over", String(message.reason ?? "nothing more comes"));
+    if (message?.type === "over") {
+      const reason = String(message.reason ?? "nothing more comes");
+      this.#end(message.final === true ? "final" : "over", reason);
+    }
   }
 
   #receivedPart(part) {

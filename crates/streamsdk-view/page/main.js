@@ -22,7 +22,6 @@ let hiddenTimer = null;
 let isPaused = false;
 /** Answers to questions that were asked before the last start are of no use. */
 let round = 0;
-let areAllOver = false;
 
 const place = document.getElementById("streams");
 const notice = document.getElementById("notice");
@@ -56,7 +55,6 @@ function show(state) {
   const streams = Array.isArray(state.streams)
     ? state.streams.filter(isStream).slice(0, MAX_STREAMS)
     : [];
-  areAllOver = streams.length > 0 && streams.every(({ over }) => over);
   const names = new Set(streams.map(({ name }) => name));
   for (const stream of streams) {
     const tile = tiles.get(stream.name);
@@ -88,7 +86,8 @@ function unauthorised({ message }) {
 }
 
 function unreachable({ message }, wait) {
-  if (areAllOver) return "The program has ended. What is shown is the last that came.";
+  const areAllOver = [...tiles.values()].every(({ isOver }) => isOver);
+  if (tiles.size > 0 && areAllOver) return "The program has ended. What is shown is the last that came.";
   const seconds = Math.max(1, Math.round(wait / 1000));
   const stays = tiles.size > 0 ? " What is shown is the last that came." : "";
   const text = plain(message, 300);

@@ -4,14 +4,13 @@
 import { make } from "./dom.js";
 import { MessagesByTime } from "./rtp.js";
 
-/** So many pictures may come without saying which one they are. */
-const MAX_NAMELESS = 5;
 /** If nothing was decoded by then of what came, the browser cannot decode it. */
 const DECODE_MS = 6_000;
 
 /** Whether this browser says which picture it shows. */
 export function canNamePictures() {
-  return "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+  const canTake = typeof VideoFrame === "function" && "metadata" in VideoFrame.prototype;
+  return canTake && "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 }
 
 export class VideoPicture {
@@ -21,7 +20,6 @@ export class VideoPicture {
   #messages = new MessagesByTime();
   #isOver = false;
   #pictures = 0;
-  #nameless = 0;
   #watch;
 
   /**
@@ -65,27 +63,29 @@ export class VideoPicture {
   }
 
   #expectPicture() {
-    this.#video.requestVideoFrameCallback((_now, metadata) => {
+    this.#video.requestVideoFrameCallback(() => {
       if (this.#isOver) return;
       this.#expectPicture();
-      this.#presented(metadata);
+      const frame = takeFrame(this.#video);
+      if (frame) this.#presented(frame);
+      frame?.close();
     });
   }
 
-  #presented(metadata) {
+  /**
+   * The name is that of the picture itself: on a busy machine the video may be one picture further than what the
+   * callback was called for.
+   */
+  #presented(frame) {
     this.#pictures += 1;
-    const picture = takePicture(this.#video, metadata);
-    this.#show(picture);
-    if (picture.source !== this.#video) picture.source.close();
-  }
-
-  #show({ source, rtp, width, height }) {
-    if (rtp === null) this.#nameless += 1;
-    if (this.#nameless > MAX_NAMELESS) {
+    const name = frame.metadata().rtpTimestamp;
+    if (!Number.isInteger(name)) {
       return this.#onUnusable("this browser does not say which picture of a video it shows");
     }
-    const message = rtp === null ? null : this.#messages.of(rtp);
-    this.#screen.present({ source, width, height, rtp, message, jpeg: null });
+    const rtp = name >>> 0;
+    const { displayWidth: width, displayHeight: height } = frame;
+    const message = this.#messages.of(rtp);
+    this.#screen.present({ source: frame, width, height, rtp, message, jpeg: null });
   }
 
   async #checkDecoding(link) {
@@ -100,34 +100,11 @@ export class VideoPicture {
   }
 }
 
-/**
- * The picture that the video shows, and which one it is.
- *
- * On a busy machine the video may be one picture further than what the callback was called for. Where
- * the browser gives the picture itself, it knows its own name.
- */
-function takePicture(video, { rtpTimestamp, width, height }) {
-  const frame = frameOf(video);
-  const own = frame?.metadata?.().rtpTimestamp;
-  if (Number.isInteger(own)) {
-    return {
-      source: frame,
-      rtp: own >>> 0,
-      width: frame.displayWidth,
-      height: frame.displayHeight,
-    };
-  }
-  frame?.close();
-  const rtp = Number.isInteger(rtpTimestamp) ? rtpTimestamp >>> 0 : null;
-  return { source: video, rtp, width, height };
-}
-
-function frameOf(video) {
-  if (typeof VideoFrame !== "function" || !("metadata" in VideoFrame.prototype)) return null;
+/** The picture that the video shows; null where it shows none any more. */
+function takeFrame(video) {
   try {
     return new VideoFrame(video);
   } catch {
-    // It may have nothing to show any more.
     return null;
   }
 }

@@ -59,6 +59,8 @@ export class Tile {
     this.#connection = new Connection(this.screen, {
       onstate: () => this.#showStatus(),
       onmessage: (message, text) => this.#received(message, text),
+      // The program may be gone before it is asked again.
+      onover: () => this.update({ ...this.#state, over: true }),
     });
     this.#connection.setOutputs(this.options.wantedOutputs());
     this.options.listen(() => this.#connection.setOutputs(this.options.wantedOutputs()));
@@ -70,6 +72,10 @@ export class Tile {
 
   get isRecording() {
     return this.#recording !== null;
+  }
+
+  get isOver() {
+    return this.#state.over === true || this.#state.isGone === true;
   }
 
   /** Whether the pictures are of use although nobody looks at the page. */

@@ -21,7 +21,7 @@ const HEADER_BYTES: usize = 8;
 pub(crate) enum ToPage<'a> {
     Hello { shows: &'static str, stream: &'a str },
     Frame(FrameMessage<'a>),
-    Over { reason: &'a str },
+    Over { reason: &'a str, r#final: bool },
 }
 
 #[derive(Serialize)]
@@ -189,9 +189,10 @@ mod tests {
 
     #[test]
     fn a_picture_stands_behind_what_is_known_about_it() {
-        let parts: Vec<_> = ToPage::Over { reason: "end" }.with_picture(&[7; 100_000]).collect();
+        let parts: Vec<_> =
+            ToPage::Over { reason: "end", r#final: true }.with_picture(&[7; 100_000]).collect();
         let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-        let text = br#"{"type":"over","reason":"end"}"#;
+        let text = br#"{"type":"over","reason":"end","final":true}"#;
         assert_eq!(lengths, [MAX_PART_BYTES, 8 + text.len() + 100_000 - MAX_PART_BYTES]);
         let whole = parts.concat();
         assert_eq!(whole[..4], (4 + text.len() as u32 + 100_000).to_be_bytes());

@@ -1,6 +1,7 @@
 //! One viewer over WebRTC: what the stream gives, at the pace at which the viewer takes it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use streamsdk_codec::{EncodedFrame, VideoCodec};
@@ -19,6 +20,8 @@ use crate::track_clock::TrackClock;
 
 /// Label of the channel that the page makes.
 const CHANNEL: &str = "view";
+/// How long a viewer that is closed may take to hear of it.
+const FAREWELL_TIME: Duration = Duration::from_millis(500);
 
 /// A viewer whose connection is being made.
 pub(crate) struct Viewer {
@@ -33,8 +36,10 @@ pub(crate) struct Viewer {
 
 /// Why a viewer is left.
 enum ViewEnd {
-    /// With a word to the page.
-    Over(&'static str),
+    /// Nothing more comes of the stream.
+    Final,
+    /// The page is to connect again.
+    Changed,
     /// There is nobody to be told.
     Gone,
 }
@@ -52,31 +57,47 @@ impl Viewer {
         let showing = async {
             while let Some(channel) = channels.next().await {
                 if channel.label() == CHANNEL {
-                    return show(&stream, channel, track).await;
+                    return show(&stream, channel, track, &closed).await;
                 }
             }
         };
         tokio::select! {
             () = showing => {}
             _ = peer.ended() => {}
-            () = closed.cancelled() => {}
+            () = closed_for_long(&closed) => {}
         }
         peer.close().await;
         debug!(stream = stream.name(), "a viewer is gone");
     }
 }
 
-async fn show(stream: &Arc<Stream>, channel: Channel, track: Option<VideoSender>) {
+async fn closed_for_long(closed: &CancellationToken) {
+    closed.cancelled().await;
+    tokio::time::sleep(FAREWELL_TIME).await;
+}
+
+async fn show(
+    stream: &Arc<Stream>,
+    channel: Channel,
+    track: Option<VideoSender>,
+    closed: &CancellationToken,
+) {
     let (sender, words) = channel.split();
     let items = stream.items();
-    let mut show = Show { stream, sender, words, wanted: WantedOutputs::All };
+    let mut show = Show { stream, sender, words, wanted: WantedOutputs::All, closed };
     let end = match track {
         Some(track) => show.pass_on(track, items).await,
         None => show.send_images(items).await,
     };
-    if let Err(ViewEnd::Over(reason)) = end {
-        let _ = show.sender.send_text(&ToPage::Over { reason }.to_text()).await;
-    }
+    let farewell = match end {
+        Err(ViewEnd::Final) => ToPage::Over { reason: "the stream is over", r#final: true },
+        Err(ViewEnd::Changed) => {
+            ToPage::Over { reason: "the video is another one", r#final: false }
+        }
+        Ok(()) | Err(ViewEnd::Gone) => return,
+    };
+    // Who is gone meanwhile need not hear it.
+    let _ = show.sender.send_text(&farewell.to_text()).await;
 }
 
 /// A viewer who looks.
@@ -85,6 +106,7 @@ struct Show<'a> {
     sender: ChannelSender,
     words: ChannelReceiver,
     wanted: WantedOutputs,
+    closed: &'a CancellationToken,
 }
 
 impl Show<'_> {
@@ -121,7 +143,7 @@ impl Show<'_> {
     ) -> Result<(), ViewEnd> {
         let video = match frame.video() {
             Some(video) if video.codec == codec => video,
-            _ if frame.shows().is_some() => return Err(ViewEnd::Over("the video is another one")),
+            _ if frame.shows().is_some() => return Err(ViewEnd::Changed),
             _ => return self.tell(frame, None).await,
         };
         passing.in_step |= video.key_frame;
@@ -206,9 +228,10 @@ impl Show<'_> {
                 item = items.recv() => match item {
                     Ok(item) => return Ok(Some(item)),
                     Err(RecvError::Lagged(_)) => return Ok(None),
-                    Err(RecvError::Closed) => return Err(ViewEnd::Over("the stream is over")),
+                    Err(RecvError::Closed) => return Err(ViewEnd::Final),
                 },
-                () = self.stream.over() => return Err(ViewEnd::Over("the stream is over")),
+                () = self.stream.over() => return Err(ViewEnd::Final),
+                () = self.closed.cancelled() => return Err(ViewEnd::Final),
             }
         }
     }

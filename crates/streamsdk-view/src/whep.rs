@@ -23,6 +23,8 @@ const SDP: &str = "application/sdp";
 const MAX_OFFER_BYTES: usize = 256 << 10;
 /// How long a viewer may take to connect, which is nearby.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the end of a program waits for a viewer to hear of it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that wait for a viewer: a picture, so that the next one is a new one.
 const SEND_BUFFER: usize = 256 << 10;
 
@@ -95,4 +97,5 @@ fn peer_config(
         .codecs(codec)
         .connect_timeout(CONNECT_TIMEOUT)
         .send_buffer(SEND_BUFFER)
+        .close_timeout(CLOSE_TIMEOUT)
 }

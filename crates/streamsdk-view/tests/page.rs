@@ -104,7 +104,8 @@ async fn a_stream_that_is_over_says_so_and_its_last_picture_stays() {
     viewer.hello().await;
     viewer.image().await;
     drop(script);
-    assert_eq!(viewer.told().await["type"], "over");
+    let word = viewer.told().await;
+    assert_eq!((&word["type"], &word["final"]), (&json!("over"), &json!(true)));
     viewer.is_closed().await;
     let snapshot = get(&page, "/snapshot.jpg?stream=camera").await;
     assert_eq!((snapshot.status, snapshot.body), (200, TestFrame::jpeg_of(1)));
@@ -219,10 +220,12 @@ async fn a_page_that_is_shut_down_leaves_nobody_waiting() {
     let page = Page::start().await;
     let script = page.show("camera");
     script.frame(TestFrame::key(1));
-    let viewer = page.look("camera", "").await;
+    let mut viewer = page.look("camera", "").await;
     let (address, controls) = (page.address(), Arc::downgrade(script.controls()));
     drop(script);
-    page.into_server().shutdown().await;
+    let shut_down = tokio::spawn(page.into_server().shutdown());
+    while viewer.told().await["type"] != "over" {}
+    shut_down.await.unwrap();
     viewer.is_closed().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     assert_eq!(controls.strong_count(), 0);

@@ -3,8 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-/// Of a thousand pictures so many have the boxes of their own frame.
+/// Of a thousand pictures so many have the boxes of their own frame, and the others none, where many are looked at.
 const EXACT: u64 = 999;
+/// The same where a few are, among which those of a moment in which the machine was busy are more.
+const EXACT_OF_FEW: u64 = 970;
+const FEW: u64 = 5_000;
 /// Of a hundred pictures so many may be such that nothing can be said of them.
 const UNCERTAIN: u64 = 1;
 /// Seconds in which the program notices that a page was left.
@@ -47,7 +50,8 @@ fn exact_pictures(report: &Value) -> Result<String> {
     ensure!(report["is_enough"] == true, "too few pictures came: {}", brief(report));
     ensure!(unequal == 0, "{unequal} have the boxes of another frame: {}", brief(report));
     let judged = equal + counted("without_boxes")?;
-    let is_exact = judged > 0 && equal * 1000 >= judged * EXACT;
+    let least = if judged < FEW { EXACT_OF_FEW } else { EXACT };
+    let is_exact = judged > 0 && equal * 1000 >= judged * least;
     ensure!(is_exact, "only {equal} of {judged} have boxes: {}", brief(report));
     let uncertain = counted("unreadable")? + counted("unknown")?;
     let is_certain = uncertain * 100 <= counted("pictures")? * UNCERTAIN;
@@ -248,7 +252,8 @@ mod tests {
         assert!(exact(&good()).unwrap().contains("80 ms after they were drawn (run: 50)"));
         exact(&with(json!({ "equal": 999, "without_boxes": 1 }))).unwrap();
         for wrong in [
-            json!({ "equal": 998, "without_boxes": 2 }),
+            json!({ "equal": 969, "without_boxes": 31 }),
+            json!({ "equal": 9_989, "without_boxes": 11, "pictures": 10_000 }),
             json!({ "equal": 999, "unequal": 1 }),
             json!({ "equal": 0 }),
             json!({ "equal": 989, "unreadable": 11 }),
