@@ -21,8 +21,8 @@ use crate::{project, setup};
 
 use self::checks::Bench;
 
-/// Of the short form: at 30 frames a second, ten seconds.
-const FEW_PICTURES: u32 = 300;
+/// Of the short form: at 30 frames a second, four seconds.
+const FEW_PICTURES: u32 = 120;
 const BOTH: [Browser; 2] = [Browser::Chromium, Browser::Firefox];
 
 #[derive(clap::Args)]
