@@ -2,7 +2,7 @@
 //!
 //! A [`PageServer`] shows streams to browsers, each what a [`ViewSource`] gives. Video is passed on as it came, without
 //! being decoded or encoded again, however many look; a browser that cannot take it gets images, compressed once for
-//! all. What is known about a frame goes beside it, with the time that the browser says of the picture that it shows.
+//! all. What is known about a frame goes beside it, with the time by which the browser knows its picture.
 //!
 //! ```no_run
 //! use streamsdk_view::{PageConfig, PageServer, ViewSource};

@@ -84,8 +84,8 @@ impl LivePage {
 
     /// What answers browsers: the page at `/`, and what it asks for. It has no answer of its own for other paths.
     ///
-    /// Serve it with axum's `into_make_service_with_connect_info::<SocketAddr>()`, or viewers on the machine's own
-    /// addresses are not found as fast.
+    /// Serve it with axum's `into_make_service_with_connect_info::<SocketAddr>()`, or packets are made to fit an Ethernet,
+    /// whatever is known of the way to a viewer.
     pub fn router(&self) -> Router {
         routes::router(Arc::clone(&self.shared))
     }

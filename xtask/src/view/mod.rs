@@ -2,7 +2,7 @@
 //!
 //! The frames show their numbers. Each time the page says that a picture is shown, the number is read from its pixels and
 //! compared with that of the frame whose boxes the page drew over it. `cargo xtask interop` does the short form of it;
-//! `docs/view.md` is what a whole run has found.
+//! `--write` puts what was found into `docs/view.md`.
 
 mod checks;
 mod cost;
