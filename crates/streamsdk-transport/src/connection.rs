@@ -19,7 +19,7 @@ use webrtc::peer_connection::{
     SettingEngineBuilder,
 };
 
-use crate::channel::{Channel, ChannelCounters, InboundLimits};
+use crate::channel::{Channel, ChannelCounters, InboundLimits, Opening};
 use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
@@ -146,8 +146,10 @@ impl Connection {
 
     /// A channel that this side has made.
     pub(crate) fn channel(&self, label: String, engine: Arc<dyn DataChannel>) -> Channel {
+        let opening = Opening::asked_for(&label);
         Channel::new(
             label,
+            opening,
             engine,
             self.connection_state.clone(),
             Arc::clone(&self.counters),
@@ -296,7 +298,8 @@ impl PeerConnectionEventHandler for EventHandler {
         // Asking for the label waits for the driver, which waits for this function.
         tokio::spawn(async move {
             let Ok(label) = engine.label().await else { return };
-            let channel = Channel::new(label, engine, connection_state, counters, inbound);
+            let opening = Opening::confirmed();
+            let channel = Channel::new(label, opening, engine, connection_state, counters, inbound);
             if incoming.try_send(channel).is_err() {
                 warn!("a channel of the peer is ignored: too many wait to be taken");
             }

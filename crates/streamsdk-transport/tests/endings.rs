@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use streamsdk_transport::{
-    Answer, Channel, ConnectError, Connected, EndReason, HandshakeFailure, IncomingChannels, Offer,
-    Peer, PeerState, SendError,
+    Answer, Channel, ChannelSender, ConnectError, Connected, EndReason, HandshakeFailure,
+    IncomingChannels, Offer, Peer, PeerState, SendError,
 };
 
 use streamsdk_testkit::Relay;
@@ -216,6 +216,9 @@ async fn closing_waits_for_what_is_lost_on_the_way() {
     let relay = Relay::new();
     let ((peer, channels), (_answering, mut incoming)) = connected_by(&relay).await;
     let mut channel = incoming.next().await.unwrap();
+    channels[0].send_text("the first").await.unwrap();
+    assert!(channel.recv().await.is_some());
+    acknowledged(channels[0].sender()).await;
     relay.lose_one_in(1);
     channels[0].send_text("the last").await.unwrap();
     let closing = tokio::spawn({
@@ -227,6 +230,12 @@ async fn closing_waits_for_what_is_lost_on_the_way() {
     relay.lose_one_in(0);
     assert!(channel.recv().await.is_some());
     assert_eq!(closing.await.unwrap().unacknowledged, 0);
+}
+
+async fn acknowledged(sender: &ChannelSender) {
+    while sender.unacknowledged().await > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
 mod inbound_queue;
+mod opening;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage}
 
 pub(crate) use self::inbound_queue::InboundLimits;
 use self::inbound_queue::{Delivery, InboundQueue, Next};
+pub(crate) use self::opening::Opening;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::{EndReason, SendError};
@@ -59,13 +61,15 @@ pub struct Channel {
 impl Channel {
     pub(crate) fn new(
         label: String,
+        opening: Opening,
         engine: Arc<dyn DataChannel>,
         connection_state: ConnectionState,
         counters: Arc<ChannelCounters>,
         limits: InboundLimits,
     ) -> Self {
         let inbound = InboundQueue::new(limits);
-        let shared = Arc::new(ChannelShared { label, engine, connection_state, counters, inbound });
+        let shared = ChannelShared { label, opening, engine, connection_state, counters, inbound };
+        let shared = Arc::new(shared);
         tokio::spawn(receive(Arc::clone(&shared)));
         Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
     }
@@ -121,6 +125,7 @@ impl Channel {
 
 struct ChannelShared {
     label: String,
+    opening: Opening,
     engine: Arc<dyn DataChannel>,
     connection_state: ConnectionState,
     counters: Arc<ChannelCounters>,
@@ -165,6 +170,8 @@ async fn receive(channel: Arc<ChannelShared>) {
                     }
                 }
             }
+            // Its threshold is zero.
+            Some(DataChannelEvent::OnBufferedAmountLow) => channel.opening.all_is_acknowledged(),
             Some(DataChannelEvent::OnClose) => channel.inbound.close(),
             Some(_) => {}
             None => break,
@@ -260,7 +267,9 @@ impl ChannelSender {
 
     /// Bytes that were handed over and that the peer has not acknowledged.
     pub async fn unacknowledged(&self) -> usize {
-        self.0.engine.outstanding_bytes().await.unwrap_or(0)
+        // A channel that is closed has nothing outstanding.
+        let counted = self.0.engine.outstanding_bytes().await;
+        counted.map_or(0, |counted| self.0.opening.correct(counted))
     }
 
     /// Closes the channel, in both directions.
@@ -284,6 +293,7 @@ impl ChannelSender {
         };
         match sent {
             Ok(()) => {
+                self.0.opening.count_sent(len);
                 self.0.counters.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
                 Ok(())
             }
