@@ -18,7 +18,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     setup::ensure(setup::Scope::Demo)?;
     println!("building streamsdk");
-    let program = project::build_cli()?;
+    let program = project::build_optimised_cli()?;
 
     if options.view { show_live(&program) } else { save(&program) }
 }

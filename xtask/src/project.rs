@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::process::{Job, Output};
 
+/// What `cargo xtask test` builds. With less, the dependencies would have other features, and be built again.
+const AS_TESTED: &[&str] = &["--workspace", "--all-features"];
+
 /// The repository's top directory.
 pub fn root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -58,36 +61,35 @@ pub fn metadata(arguments: &[&str]) -> Result<Value> {
     serde_json::from_str(&answer.stdout).context("cannot read what cargo metadata says")
 }
 
-/// Builds the command-line program with everything in it, optimised, and says where it is.
-pub fn build_cli() -> Result<PathBuf> {
+/// Builds the command-line program as it is handed out, with everything in it, and says where it is. For what is
+/// measured: it takes its time.
+pub fn build_optimised_cli() -> Result<PathBuf> {
     let build = ["build", "--release", "--package", "streamsdk-cli", "--features", "full"];
     cargo().args(build).run_successfully()?;
     Ok(target_directory()?.join("release").join("streamsdk"))
 }
 
-/// Builds the program of `examples/backend`, and says where it is.
-pub fn build_backend() -> Result<PathBuf> {
-    cargo().args(["build", "--release", "--package", "backend"]).run_successfully()?;
-    Ok(target_directory()?.join("release").join("backend"))
+/// Builds the command-line program from what `cargo xtask test` has built, and says where it is.
+pub fn build_cli() -> Result<PathBuf> {
+    build_program("streamsdk")
+}
+
+/// Builds the program of this name from what `cargo xtask test` has built, and says where it is.
+pub fn build_program(name: &str) -> Result<PathBuf> {
+    // Any test will do: with one, the dependencies have the features that they have in the tests.
+    let program = ["--test", "programs", "--bin", name];
+    cargo().arg("build").args(AS_TESTED).args(program).run_successfully()?;
+    Ok(target_directory()?.join("debug").join(name))
 }
 
 /// Builds the integration test of this name, and says where its program is.
-pub fn build_test(package: &str, features: &str, test: &str) -> Result<PathBuf> {
-    let wanted = ["--package", package, "--features", features, "--test", test];
-    let build = || cargo().args(["test", "--no-run"]).args(wanted);
+pub fn build_test(test: &str) -> Result<PathBuf> {
+    let build = || cargo().args(["test", "--no-run"]).args(AS_TESTED).args(["--test", test]);
     build().run_successfully()?;
     // Nothing is left to be built: this only asks what was.
     let messages = build().arg("--message-format=json").output(Output::Capture);
     let messages = messages.run_successfully()?.stdout;
     test_program(&messages, test).with_context(|| format!("cargo names no program for {test}"))
-}
-
-/// Builds the programs of `examples/client` exactly as `cargo xtask test` does, so that nothing is built twice, and
-/// says where this one is.
-pub fn build_example(name: &str) -> Result<PathBuf> {
-    let build = ["test", "--no-run", "--workspace", "--all-features", "--test", "programs"];
-    cargo().args(build).run_successfully()?;
-    Ok(target_directory()?.join("debug").join(name))
 }
 
 /// The program among cargo's messages, of which each is a line of JSON.

@@ -1,7 +1,8 @@
 //! Pictures of another size.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use thiserror::Error;
 
 use crate::convert::Target;
@@ -73,11 +74,24 @@ impl Frame {
         resizer: &mut Resizer,
         options: &ResizeOptions,
     ) -> Result<(), ResizeError> {
-        let (pixel, bytes) = match (self.format(), index) {
-            (PixelFormat::Bgr24 | PixelFormat::Rgb24, _) => (PixelType::U8x3, 3),
-            (PixelFormat::Nv12, 1) => (PixelType::U8x2, 2),
-            _ => (PixelType::U8, 1),
+        // One for all pixel types would be compiled for sixteen of them.
+        let resize = match (self.format(), index) {
+            (PixelFormat::Bgr24 | PixelFormat::Rgb24, _) => Self::resize_pixels::<U8x3>,
+            (PixelFormat::Nv12, 1) => Self::resize_pixels::<U8x2>,
+            _ => Self::resize_pixels::<U8>,
         };
+        resize(self, index, target, to, resizer, options)
+    }
+
+    fn resize_pixels<P: PixelTrait>(
+        &self,
+        index: usize,
+        target: &mut [u8],
+        to: PlaneSize,
+        resizer: &mut Resizer,
+        options: &ResizeOptions,
+    ) -> Result<(), ResizeError> {
+        let bytes = size_of::<P>();
         let from = self.rows(index);
         let source: Vec<u8>;
         let plane = &self.planes()[index];
@@ -89,10 +103,11 @@ impl Frame {
             source = from.collect::<Vec<_>>().concat();
             &source[..]
         };
-        let source = ImageRef::new(width as u32, height as u32, pixels, pixel).map_err(failed)?;
+        let source = TypedImageRef::<P>::from_buffer(width as u32, height as u32, pixels);
+        let source = source.map_err(failed)?;
         let (width, height) = ((to.row_bytes / bytes) as u32, to.rows as u32);
-        let mut target = Image::from_slice_u8(width, height, target, pixel).map_err(failed)?;
-        resizer.resize(&source, &mut target, options).map_err(failed)
+        let mut target = TypedImage::<P>::from_buffer(width, height, target).map_err(failed)?;
+        resizer.resize_typed(&source, &mut target, options).map_err(failed)
     }
 }
 

@@ -70,7 +70,7 @@ impl Programs {
             programs.keep(&built(CLI)?, CLI_DEFAULT)?;
         }
         if wanted.contains(&CLI) {
-            programs.keep_cli(project::build_cli())?;
+            programs.keep_cli(project::build_optimised_cli())?;
         }
         Ok(programs)
     }

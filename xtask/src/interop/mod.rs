@@ -57,7 +57,7 @@ fn prepare(options: &Options) -> Result<Vec<String>> {
     }
     clip::SHAPES.write(&clip_path()?)?;
     let cli = options.cli.clone().map_or_else(project::build_cli, Ok);
-    let backend = options.backend.clone().map_or_else(project::build_backend, Ok);
+    let backend = options.backend.clone().map_or_else(|| project::build_program("backend"), Ok);
 
     let text = |path: PathBuf| path.to_str().map(String::from).context("a path is not UTF-8");
     let mut arguments = vec!["interop".into(), "--prepared".into(), text(peers.prefix().into())?];

@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     setup::ensure(setup::Scope::Everything)?;
     let peers = Peers::install()?;
-    let cli = options.cli.clone().map_or_else(project::build_cli, Ok)?;
+    let cli = options.cli.clone().map_or_else(project::build_optimised_cli, Ok)?;
     let bed = Bed::new(cli, &peers, project::work_directory("loss")?)?;
     let mut grid = Grid::default();
     for cell in Cell::all(&options.round_trip, &options.loss) {

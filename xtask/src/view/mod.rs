@@ -54,7 +54,7 @@ enum BrowserName {
 pub fn run(options: &Options) -> Result<bool> {
     install_javascript_sdk()?;
     setup::ensure(setup::Scope::Demo)?;
-    let cli = options.cli.clone().map_or_else(project::build_cli, Ok)?;
+    let cli = options.cli.clone().map_or_else(project::build_optimised_cli, Ok)?;
     let directory = project::work_directory("view")?;
     let browsers = options.browser.map_or(BOTH.to_vec(), |name| match name {
         BrowserName::Chromium => vec![Browser::Chromium],

@@ -32,7 +32,7 @@ const MOST_HUNDREDTHS: u32 = 6000;
 
 /// Runs the tests of the crate that reads cameras. What they counted, and whether that is as it should be.
 pub fn tests(system: &System) -> Result<(Counts, Result<()>)> {
-    let program = project::build_test("streamsdk-capture", "webcam", "webcam")?;
+    let program = project::build_test("webcam")?;
     let errand = Errand::new(system, "tests")?;
     let program = errand.take_along(&program)?;
     let finished = errand.run(&format!("exec {program} {TEST_OPTIONS}"), LIMIT)?;

@@ -20,7 +20,7 @@ pub fn run(system: &System, cli: Option<&Path>) -> Result<String> {
     let cli = cli.map_or_else(project::build_cli, |cli| Ok(cli.into()))?;
     let errand = Errand::new(system, "example")?;
     let (cli, program) =
-        (errand.take_along(&cli)?, errand.take_along(&project::build_example("webcam")?)?);
+        (errand.take_along(&cli)?, errand.take_along(&project::build_program("webcam")?)?);
     let script = format!(
         "{cli} worker --listen 127.0.0.1:9100 > /tmp/listening &
          until [ -s /tmp/listening ]; do sleep 0.02; done
