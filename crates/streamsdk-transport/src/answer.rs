@@ -88,7 +88,7 @@ impl Answer {
                 let incoming_track = receive_video.then_some(tracks);
                 let slot = VideoSlot { outgoing, incoming: incoming_track, link: video };
                 let video = slot.start(&sdp, peer.connection_state());
-                let incoming = IncomingChannels { peer: peer.clone(), channels: incoming };
+                let incoming = IncomingChannels::new(peer.clone(), incoming);
                 Ok(Self { sdp: signed(&sdp), peer, incoming, video })
             }
             Err(error) => {
@@ -151,6 +151,10 @@ pub struct IncomingChannels {
 }
 
 impl IncomingChannels {
+    pub(crate) fn new(peer: Peer, channels: mpsc::Receiver<Channel>) -> Self {
+        Self { peer, channels }
+    }
+
     /// The next channel; `None` when the connection is over. Cancelling loses nothing.
     ///
     /// At most 16 channels wait to be taken; what arrives on more of them is discarded. A channel that is

@@ -9,6 +9,7 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::RTCIceTransportPolicy;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::transport::RTCIceCandidateType;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
 use webrtc::data_channel::DataChannel;
@@ -68,7 +69,7 @@ pub(crate) struct Connection {
     pub(crate) close_timeout: Duration,
     pub(crate) dead_after: Duration,
     gathered: watch::Receiver<bool>,
-    inbound: InboundLimits,
+    pub(crate) inbound: InboundLimits,
 }
 
 impl Connection {
@@ -142,19 +143,6 @@ impl Connection {
             gathered,
             inbound,
         })
-    }
-
-    /// A channel that this side has made.
-    pub(crate) fn channel(&self, label: String, engine: Arc<dyn DataChannel>) -> Channel {
-        let opening = Opening::asked_for(&label);
-        Channel::new(
-            label,
-            opening,
-            engine,
-            self.connection_state.clone(),
-            Arc::clone(&self.counters),
-            self.inbound,
-        )
     }
 
     /// Waits until the candidates that are worth it are in the local description; returns its SDP.
@@ -300,7 +288,7 @@ impl PeerConnectionEventHandler for EventHandler {
             let Ok(label) = engine.label().await else { return };
             let opening = Opening::confirmed();
             let channel = Channel::new(label, opening, engine, connection_state, counters, inbound);
-            if incoming.try_send(channel).is_err() {
+            if let Err(TrySendError::Full(_)) = incoming.try_send(channel) {
                 warn!("a channel of the peer is ignored: too many wait to be taken");
             }
         });

@@ -21,8 +21,8 @@ use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
-    CandidateCounts, ConnectError, EndReason, OfferError, Peer, PeerConfig, PeerState,
-    TriedCandidates, Video, VideoDirection,
+    CandidateCounts, ConnectError, DeliveryOrder, EndReason, IncomingChannels, OfferError, Peer,
+    PeerConfig, PeerState, TriedCandidates, Video, VideoDirection,
 };
 
 const ASSOCIATION_POLL: Duration = Duration::from_millis(1);
@@ -32,6 +32,7 @@ const ASSOCIATION_POLL: Duration = Duration::from_millis(1);
 pub struct Offer {
     peer: Peer,
     channels: Vec<Channel>,
+    incoming: IncomingChannels,
     video: Option<VideoSlot>,
     engine: EngineHandle,
     sdp: String,
@@ -61,6 +62,8 @@ pub struct Connected {
     pub peer: Peer,
     /// The channels in the order of the labels. They can be sent on.
     pub channels: Vec<Channel>,
+    /// The channels that the peer opens. Who wants none drops it.
+    pub incoming: IncomingChannels,
     /// The video that was offered; `None` if none was, or if the peer refused it.
     pub video: Option<Video>,
 }
@@ -84,10 +87,8 @@ impl Offer {
 
         let mut channels = Vec::with_capacity(labels.len());
         for label in labels {
-            let channel = engine.create_data_channel(label, None).await.map_err(engine_error)?;
-            let channel = connection.channel((*label).to_owned(), channel);
-            peer.register_channel(channel.sender().clone());
-            channels.push(channel);
+            let channel = peer.make_channel(label, DeliveryOrder::Ordered).await;
+            channels.push(channel.map_err(OfferError::Engine)?);
         }
 
         let video = match video {
@@ -105,12 +106,13 @@ impl Offer {
         engine.set_local_description(offer).await.map_err(engine_error)?;
         let sdp = connection.gathered_description(&config).await?;
         connection.tuning.pause_reading();
-        let Connection { tuning, full_packets, dead_after, .. } = connection;
+        let Connection { tuning, full_packets, dead_after, incoming, .. } = connection;
+        let incoming = IncomingChannels::new(peer.clone(), incoming);
         let followed = FollowedCandidates::new(&config);
         let engine =
             EngineHandle { connection: engine, tuning, full_packets, dead_after, followed };
         let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);
-        Ok(Self { peer, channels, video, engine, sdp, connect_timeout })
+        Ok(Self { peer, channels, incoming, video, engine, sdp, connect_timeout })
     }
 
     /// The offer, for the peer.
@@ -127,7 +129,7 @@ impl Offer {
     ///
     /// When the answer cannot be used, or no connection comes of it in time. The connection is closed then.
     pub async fn accept(self, answer: &str) -> Result<Connected, ConnectError> {
-        let Self { peer, channels, video, engine, sdp, connect_timeout } = self;
+        let Self { peer, channels, incoming, video, engine, sdp, connect_timeout } = self;
         let attempt = ConnectAttempt {
             engine: &engine,
             peer: &peer,
@@ -139,7 +141,7 @@ impl Offer {
         match attempt.connect(&channels).await {
             Ok(()) => {
                 let video = video.and_then(|video| video.start(answer, peer.connection_state()));
-                Ok(Connected { peer, channels, video })
+                Ok(Connected { peer, channels, incoming, video })
             }
             Err(error) => {
                 peer.abort().await;

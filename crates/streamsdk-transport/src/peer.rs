@@ -10,12 +10,15 @@ use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::PeerConnection;
 use webrtc::peer_connection::transport::DtlsTransport;
 
-use crate::channel::{ChannelCounters, ChannelSender};
+use crate::channel::{
+    Channel, ChannelCounters, ChannelSender, DeliveryOrder, InboundLimits, Opening,
+};
 use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
+use crate::error::EngineError;
 use crate::runtime::network::Moment;
 use crate::runtime::tuning::{FastTimers, RuntimeTuning};
-use crate::{EndReason, PeerState};
+use crate::{EndReason, PeerState, SendError};
 
 /// How long the engine may take to stop once everything is drained.
 const MAX_STOP_TIME: Duration = Duration::from_secs(1);
@@ -38,6 +41,7 @@ struct PeerInner {
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     counters: Arc<ChannelCounters>,
+    inbound: InboundLimits,
     channels: Mutex<Vec<ChannelSender>>,
     fast_timers: Mutex<Option<FastTimers>>,
     close_timeout: Duration,
@@ -77,8 +81,9 @@ pub struct TransportStats {
 
 impl Peer {
     pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
-        let Connection { engine, connection_state, tuning, counters, close_timeout, .. } =
-            connection;
+        let Connection {
+            engine, connection_state, tuning, counters, inbound, close_timeout, ..
+        } = connection;
         let watch = watch_for_close_notify(
             Arc::downgrade(engine),
             connection_state.clone(),
@@ -91,6 +96,7 @@ impl Peer {
                 connection_state: connection_state.clone(),
                 tuning: Arc::clone(tuning),
                 counters: Arc::clone(counters),
+                inbound: *inbound,
                 channels: Mutex::default(),
                 fast_timers: Mutex::new(fast_timers),
                 close_timeout: *close_timeout,
@@ -113,6 +119,46 @@ impl Peer {
     /// Resolves when the connection is over.
     pub async fn ended(&self) -> EndReason {
         self.inner.connection_state.ended().await
+    }
+
+    /// Opens another channel. Of a connection that is being made it waits until that stands.
+    ///
+    /// It can be sent on at once: whether the peer takes it is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over.
+    pub async fn open_channel(
+        &self,
+        label: &str,
+        order: DeliveryOrder,
+    ) -> Result<Channel, SendError> {
+        self.make_channel(label, order).await.map_err(|error| {
+            match self.inner.connection_state.end_reason() {
+                Some(reason) => SendError::Ended(reason),
+                None => SendError::Engine(error),
+            }
+        })
+    }
+
+    pub(crate) async fn make_channel(
+        &self,
+        label: &str,
+        order: DeliveryOrder,
+    ) -> Result<Channel, EngineError> {
+        let PeerInner { engine, connection_state, counters, inbound, .. } = &*self.inner;
+        let channel = engine.create_data_channel(label, Some(order.init())).await;
+        let channel = channel.map_err(EngineError::from)?;
+        let channel = Channel::new(
+            label.to_owned(),
+            Opening::asked_for(label),
+            channel,
+            connection_state.clone(),
+            Arc::clone(counters),
+            *inbound,
+        );
+        self.register_channel(channel.sender().clone());
+        Ok(channel)
     }
 
     /// When anything last came from the network for this connection; `None` before anything has.

@@ -6,7 +6,10 @@ mod common;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
-use streamsdk_transport::{Channel, Message, Peer, PeerConfig, SendError};
+use streamsdk_testkit::Relay;
+use streamsdk_transport::{
+    Answer, Channel, Connected, DeliveryOrder, Message, Offer, Peer, PeerConfig, SendError,
+};
 
 fn numbered(number: u32, len: usize) -> BytesMut {
     let mut message = BytesMut::with_capacity(len);
@@ -199,4 +202,51 @@ async fn a_channel_opens_within_the_nudge_and_not_the_retransmission_timer() {
     times.sort_unstable();
     // Without the nudge it is 400 ms and more, always.
     assert!(times[5] < Duration::from_millis(250), "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_message_holds_up_those_behind_it_only_where_they_are_ordered() {
+    let relay = Relay::new();
+    let offer = Offer::create(common::config(), &["offered"], None).await.unwrap();
+    let answer =
+        Answer::create(common::config(), &relay.for_second(offer.sdp()), false).await.unwrap();
+    let answered = relay.for_first(answer.sdp());
+    let (answering, _incoming, _) = answer.into_parts();
+    let Connected { peer: _peer, channels: _channels, mut incoming, .. } =
+        offer.accept(&answered).await.unwrap();
+    for (label, order) in
+        [("unordered", DeliveryOrder::Unordered), ("ordered", DeliveryOrder::Ordered)]
+    {
+        let sender = answering.open_channel(label, order).await.unwrap();
+        let mut receiver = incoming.next().await.unwrap();
+        assert_eq!(receiver.label(), label);
+        sender.send_text("before").await.unwrap();
+        assert_eq!(receiver.recv().await, Some(Message::Text("before".into())));
+        while sender.sender().unacknowledged().await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        relay.lose_larger_than(1000);
+        sender.send_text(&"x".repeat(3000)).await.unwrap();
+        sender.send_text("behind").await.unwrap();
+        let mut lengths = Vec::new();
+        if order == DeliveryOrder::Unordered {
+            lengths.push(length(receiver.recv().await));
+        }
+        relay.lose_larger_than(u32::MAX);
+        while lengths.len() < 2 {
+            lengths.push(length(receiver.recv().await));
+        }
+        let expected = match order {
+            DeliveryOrder::Ordered => [3000, "behind".len()],
+            DeliveryOrder::Unordered => ["behind".len(), 3000],
+        };
+        assert_eq!(lengths, expected, "{order:?}");
+    }
+}
+
+fn length(message: Option<Message>) -> usize {
+    match message {
+        Some(Message::Text(text)) => text.len(),
+        other => panic!("{other:?}"),
+    }
 }

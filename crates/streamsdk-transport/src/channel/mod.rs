@@ -1,5 +1,6 @@
 mod inbound_queue;
 mod opening;
+mod order;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage}
 pub(crate) use self::inbound_queue::InboundLimits;
 use self::inbound_queue::{Delivery, InboundQueue, Next};
 pub(crate) use self::opening::Opening;
+pub use self::order::DeliveryOrder;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::{EndReason, SendError};
@@ -48,7 +50,7 @@ impl From<RTCDataChannelMessage> for Message {
     }
 }
 
-/// A data channel: ordered and reliable.
+/// A data channel: reliable, and ordered unless it was [opened](crate::Peer::open_channel) otherwise.
 ///
 /// Split it with [`Channel::split`] to send and receive in different tasks. What arrives on a channel
 /// waits for its reader, within bounds: see [`ChannelReceiver`].
