@@ -48,7 +48,7 @@ fn at_level(level: u8) -> String {
 
 /// Parts of the engine that warn in every session, or of every TURN server that cannot be used, which is told otherwise,
 /// and say nothing else that is of use.
-const ORDINARY: &str = "rtc_dtls=error,rtc_ice::agent=error,rtc::peer_connection::handler=error,\
+const ORDINARY: &str = "rtc_dtls=error,rtc_sctp=error,rtc_ice::agent=error,rtc::peer_connection::handler=error,\
      webrtc::peer_connection::transport::turn_relayer=off,rustls_platform_verifier=off";
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn options_that_do_not_apply_are_refused() {
     }
 }
 
+#[cfg(feature = "video")]
 #[test]
 fn a_token_that_cannot_be_read_and_a_whip_server_that_is_not_there_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
