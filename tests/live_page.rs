@@ -63,7 +63,8 @@ async fn what_is_told_of_a_picture_belongs_to_it() {
     let (control, drawn) = (session.control(), Drawn::default());
     let taking = take_all(session, Arc::clone(&drawn));
 
-    let Connected { peer, mut channels, video, .. } = look(&page).await;
+    let Connected { peer, channels: _channels, mut incoming, video, .. } = look(&page).await;
+    let mut frames = incoming.next().await.unwrap();
     let mut receiver = video.unwrap().receiver.unwrap();
     let mut decoder = decoder(receiver.codec(), DecoderConfig::default()).unwrap();
     let (mut told, mut shown) = (HashMap::new(), Vec::new());
@@ -72,7 +73,7 @@ async fn what_is_told_of_a_picture_belongs_to_it() {
     };
     while shown.len() < PICTURES || !is_told(&shown, &told) {
         tokio::select! {
-            message = channels[0].recv() => {
+            message = frames.recv() => {
                 let Some(Message::Text(text)) = message else { panic!("{message:?}") };
                 let message: Value = serde_json::from_str(&text).unwrap();
                 if let Some(rtp) = message["rtp"].as_u64() {

@@ -2,6 +2,7 @@
 // where something does not.
 
 import { Backoff } from "./backoff.js";
+import { BlankPictures } from "./blank.js";
 import { ImagePictures } from "./images.js";
 import { canConnect, Link } from "./link.js";
 import { MjpegPicture } from "./mjpeg.js";
@@ -15,7 +16,7 @@ const NOTHING_YET_MS = 1_000;
 /**
  * @typedef {object} ConnectionState
  * @property {"idle"|"connecting"|"live"|"waiting"|"nothing-yet"} phase
- * @property {"video"|"images"|"mjpeg"|null} way How pictures come.
+ * @property {"video"|"images"|"data"|"mjpeg"|null} way How pictures come; "data" is without any.
  * @property {string} text Why it is so, in words; empty where there is nothing to say.
  * @property {number} attempt Attempts since pictures last came.
  * @property {?number} retryAt When the next attempt is made, as `performance.now()` has it.
@@ -113,19 +114,24 @@ export class Connection {
     this.#backoff.succeeded();
     this.#unreachable = 0;
     this.#wasLive = true;
-    const isVideo = shows === "video" && track !== null;
+    const way = shows === "video" && track === null ? "images" : shows;
     this.#pictures?.stop();
-    this.#pictures = isVideo
-      ? new VideoPicture(this.#screen, link, track, (reason) => this.#useImages(reason))
-      : new ImagePictures(this.#screen);
+    this.#pictures = this.#picturesBy(way, link, track);
     const text =
-      !isVideo && this.#images ? `Pictures come one by one: ${this.#imagesBecause}.` : "";
-    this.#setState({ phase: "live", way: isVideo ? "video" : "images", text, retryAt: null });
+      way === "images" && this.#images ? `Pictures come one by one: ${this.#imagesBecause}.` : "";
+    this.#setState({ phase: "live", way, text, retryAt: null });
+  }
+
+  #picturesBy(way, link, track) {
+    if (way === "data") return new BlankPictures(this.#screen);
+    if (way === "images") return new ImagePictures(this.#screen);
+    return new VideoPicture(this.#screen, link, track, (reason) => this.#useImages(reason));
   }
 
   #received(message, text) {
     this.#events.onmessage(message, text);
-    if (this.#pictures instanceof VideoPicture) this.#pictures.message(message);
+    // What comes with its picture is not told by itself.
+    this.#pictures?.message?.(message);
   }
 
   #receivedImage(image) {

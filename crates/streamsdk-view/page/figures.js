@@ -150,7 +150,7 @@ function retry(session) {
 }
 
 function shows(value) {
-  const words = { video: "as video", images: "picture by picture" };
+  const words = { video: "as video", images: "picture by picture", data: "no pictures" };
   return words[value] ?? "";
 }
 

@@ -1,7 +1,7 @@
 // One WebRTC connection to the server, from offer to end.
 
 import { ApiError, endWhep, postWhep } from "./api.js";
-import { Parts, readImageMessage, readTextMessage } from "./message.js";
+import { FirstTimes, Parts, readImageMessage, readTextMessage } from "./message.js";
 
 /** A connection that is not made by then is not going to be. */
 const CONNECT_MS = 5_000;
@@ -39,6 +39,7 @@ export class Link {
   #channel = this.#peer.createDataChannel("view", { ordered: true });
   #id = null;
   #parts = new Parts();
+  #firstTimes = new FirstTimes();
   #isClosed = false;
   #outputs = null;
   #connectTimer = null;
@@ -52,6 +53,11 @@ export class Link {
       this.#ifOpen(() => {
         events.ontrack(streams[0] ?? new MediaStream([track]));
       });
+    // What is known about frames of a video comes on a channel of its own, which the server makes.
+    this.#peer.ondatachannel = ({ channel }) => {
+      channel.binaryType = "arraybuffer";
+      channel.onmessage = ({ data }) => this.#ifOpen(() => this.#received(data));
+    };
     this.#peer.onconnectionstatechange = () => this.#connectionChanged();
     this.#channel.binaryType = "arraybuffer";
     this.#channel.onopen = () => this.#opened();
@@ -110,11 +116,15 @@ export class Link {
     if (typeof data !== "string") return this.#receivedPart(data);
     const message = readTextMessage(data);
     if (message?.type === "hello") this.#events.onhello(message);
-    if (message?.type === "frame") this.#events.onframe(message, data);
+    if (message?.type === "frame") this.#told(message, data);
     if (message?.type === "over") {
       const reason = String(message.reason ?? "nothing more comes");
       this.#end(message.final === true ? "final" : "over", reason);
     }
+  }
+
+  #told(message, text) {
+    if (this.#firstTimes.is(message)) this.#events.onframe(message, text);
   }
 
   #receivedPart(part) {

@@ -51,6 +51,7 @@ export function summaryOf(stream, connection, fps) {
   const words = {
     video: stream.codec ?? "video",
     images: "single pictures",
+    data: "no pictures",
     mjpeg: "plain images",
   };
   const way = words[connection.way];

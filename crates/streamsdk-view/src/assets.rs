@@ -22,6 +22,7 @@ pub(crate) const INDEX: Asset = asset!("index.html");
 const ASSETS: &[Asset] = &[
     asset!("api.js"),
     asset!("backoff.js"),
+    asset!("blank.js"),
     asset!("colours.js"),
     asset!("commands.js"),
     asset!("composite.js"),

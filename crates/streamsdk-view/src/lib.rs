@@ -20,7 +20,8 @@
 //! # For scripts
 //!
 //! With `Authorization: Bearer` and the token, or `?token=`: `GET /state` (JSON), `/snapshot.jpg`, `/stream.mjpeg`; of another
-//! stream than the first with `?stream=NAME`. `POST /whep` takes an offer as WHEP does, with a data channel `view` in it.
+//! stream than the first with `?stream=NAME`. `POST /whep` takes an offer as WHEP does, with a data channel `view` in it; what
+//! is known about frames of a video comes on another, `frames`, which the page makes.
 //!
 //! # Safety
 //!
@@ -33,6 +34,7 @@
 mod assets;
 mod config;
 mod error_response;
+mod frame_channel;
 mod images;
 mod message;
 mod page;

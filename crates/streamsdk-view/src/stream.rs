@@ -1,6 +1,6 @@
 //! One stream of the page: what its source gives, spread to all who look.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(crate) struct Stream {
     items: broadcast::Sender<StreamItem>,
     /// The newest frame that has a picture.
     newest: Mutex<Option<Arc<SharedFrame>>>,
+    has_begun: AtomicBool,
     key_frame_asked: Mutex<Option<Instant>>,
     viewers: AtomicUsize,
     /// Cancelled when nothing more comes.
@@ -44,6 +45,8 @@ pub(crate) enum StreamItem {
 pub(crate) enum Shows {
     Video(VideoCodec),
     Images,
+    /// No pictures, so far.
+    Data,
 }
 
 /// What scripts and the page are told about a stream.
@@ -64,6 +67,7 @@ impl Stream {
             controls: source.controls(),
             items: broadcast::Sender::new(MAX_BEHIND),
             newest: Mutex::default(),
+            has_begun: AtomicBool::new(false),
             key_frame_asked: Mutex::default(),
             viewers: AtomicUsize::new(0),
             over: CancellationToken::new(),
@@ -94,6 +98,7 @@ impl Stream {
         if frame.shows().is_some() {
             *lock(&self.newest) = Some(Arc::clone(&frame));
         }
+        self.has_begun.store(true, Ordering::Relaxed);
         frame
     }
 
@@ -114,9 +119,12 @@ impl Stream {
         lock(&self.newest).clone()
     }
 
-    /// `None` before the first picture.
+    /// `None` before the first frame.
     pub(crate) fn shows(&self) -> Option<Shows> {
-        self.newest()?.shows()
+        match self.newest() {
+            Some(newest) => newest.shows(),
+            None => self.has_begun.load(Ordering::Relaxed).then_some(Shows::Data),
+        }
     }
 
     /// Resolves when nothing more comes.
@@ -171,6 +179,7 @@ impl Shows {
         match self {
             Self::Video(_) => "video",
             Self::Images => "images",
+            Self::Data => "data",
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::frame_channel::FrameChannel;
 use crate::message::{ToPage, WantedOutputs, fits, in_parts};
 use crate::stream::{CountedViewer, SharedFrame, Shows, Stream, StreamItem, newest_waiting};
 use crate::track_clock::TrackClock;
@@ -57,7 +58,7 @@ impl Viewer {
         let showing = async {
             while let Some(channel) = channels.next().await {
                 if channel.label() == CHANNEL {
-                    return show(&stream, channel, track, &closed).await;
+                    return show(&stream, &peer, channel, track, &closed).await;
                 }
             }
         };
@@ -78,6 +79,7 @@ async fn closed_for_long(closed: &CancellationToken) {
 
 async fn show(
     stream: &Arc<Stream>,
+    peer: &Peer,
     channel: Channel,
     track: Option<VideoSender>,
     closed: &CancellationToken,
@@ -86,14 +88,12 @@ async fn show(
     let items = stream.items();
     let mut show = Show { stream, sender, words, wanted: WantedOutputs::All, closed };
     let end = match track {
-        Some(track) => show.pass_on(track, items).await,
+        Some(track) => show.pass_on(peer, track, items).await,
         None => show.send_images(items).await,
     };
     let farewell = match end {
         Err(ViewEnd::Final) => ToPage::Over { reason: "the stream is over", r#final: true },
-        Err(ViewEnd::Changed) => {
-            ToPage::Over { reason: "the video is another one", r#final: false }
-        }
+        Err(ViewEnd::Changed) => ToPage::Over { reason: "the pictures are others", r#final: false },
         Ok(()) | Err(ViewEnd::Gone) => return,
     };
     // Who is gone meanwhile need not hear it.
@@ -113,15 +113,26 @@ impl Show<'_> {
     /// Passes a video on as it comes.
     async fn pass_on(
         &mut self,
+        peer: &Peer,
         track: VideoSender,
         mut items: broadcast::Receiver<StreamItem>,
     ) -> Result<(), ViewEnd> {
         let codec = track.codec();
         self.greet(Shows::Video(codec)).await?;
-        let mut passing = PassedOn { track, clock: TrackClock::default(), in_step: false };
+        let frames = FrameChannel::open(peer).await?;
+        let clock = TrackClock::default();
+        let mut passing = PassedOn { track, clock, in_step: false, frames };
         self.stream.request_key_frame();
         loop {
-            let frame = match self.next(&mut items).await? {
+            let item = tokio::select! {
+                biased;
+                repeated = passing.frames.repeat() => {
+                    repeated?;
+                    continue;
+                }
+                item = self.next(&mut items) => item?,
+            };
+            let frame = match item {
                 Some(StreamItem::Frame(frame)) => frame,
                 Some(StreamItem::Gap) | None => {
                     passing.in_step = false;
@@ -144,7 +155,7 @@ impl Show<'_> {
         let video = match frame.video() {
             Some(video) if video.codec == codec => video,
             _ if frame.shows().is_some() => return Err(ViewEnd::Changed),
-            _ => return self.tell(frame, None).await,
+            _ => return self.tell(frame, None, Some(&mut passing.frames)).await,
         };
         passing.in_step |= video.key_frame;
         if !passing.in_step {
@@ -153,15 +164,23 @@ impl Show<'_> {
         }
         // Before the picture, so that the page has it when the picture is there.
         let time = passing.clock.time(ticks(video), Instant::now());
-        self.tell(frame, Some(passing.track.rtp_timestamp(time))).await?;
+        let rtp = Some(passing.track.rtp_timestamp(time));
+        self.tell(frame, rtp, Some(&mut passing.frames)).await?;
         Ok(passing.track.send(time, video.data.clone()).await?)
     }
 
-    async fn tell(&self, frame: &SharedFrame, rtp: Option<u32>) -> Result<(), ViewEnd> {
+    /// On the channel for `frames`, where there is one.
+    async fn tell(
+        &self,
+        frame: &SharedFrame,
+        rtp: Option<u32>,
+        frames: Option<&mut FrameChannel>,
+    ) -> Result<(), ViewEnd> {
         let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
-        match fits(&text) {
-            true => Ok(self.sender.send_text(&text).await?),
-            false => self.send_all(in_parts(&text, &[])).await,
+        match frames {
+            _ if !fits(&text) => self.send_all(in_parts(&text, &[])).await,
+            Some(frames) => Ok(frames.tell(text).await?),
+            None => Ok(self.sender.send_text(&text).await?),
         }
     }
 
@@ -177,15 +196,19 @@ impl Show<'_> {
         &mut self,
         mut items: broadcast::Receiver<StreamItem>,
     ) -> Result<(), ViewEnd> {
-        self.greet(Shows::Images).await?;
         let mut next = self.stream.newest();
+        let shows = if next.is_some() { Shows::Images } else { Shows::Data };
+        self.greet(shows).await?;
         loop {
             if let Some(frame) = next.take() {
                 self.send_image(&newest_waiting(frame, &mut items)).await?;
             }
             match self.next(&mut items).await? {
-                Some(StreamItem::Frame(frame)) if frame.shows().is_some() => next = Some(frame),
-                Some(StreamItem::Frame(frame)) => self.tell(&frame, None).await?,
+                Some(StreamItem::Frame(frame)) if frame.shows().is_some() => match shows {
+                    Shows::Data => return Err(ViewEnd::Changed),
+                    _ => next = Some(frame),
+                },
+                Some(StreamItem::Frame(frame)) => self.tell(&frame, None, None).await?,
                 Some(StreamItem::Gap) | None => {}
             }
         }
@@ -199,7 +222,7 @@ impl Show<'_> {
             }
             Err(error) => {
                 debug!(%error, frame = frame.frame().number(), "a frame has no picture");
-                self.tell(frame, None).await
+                self.tell(frame, None, None).await
             }
         }
     }
@@ -243,6 +266,7 @@ struct PassedOn {
     clock: TrackClock,
     /// Whether the viewer can decode what comes next.
     in_step: bool,
+    frames: FrameChannel,
 }
 
 /// The frame's time in ticks of 90 kHz, of which the lower bits are all that counts.

@@ -78,6 +78,23 @@ async fn a_picture_is_compressed_once_for_all_who_take_images() {
 }
 
 #[tokio::test]
+async fn a_stream_of_data_alone_is_told_and_is_another_once_it_has_pictures() {
+    let page = Page::start().await;
+    let script = page.show("sensor");
+    script.frame(TestFrame::data(1));
+    let mut viewer = page.look("sensor", "").await;
+    assert_eq!(viewer.hello().await["shows"], "data");
+    assert_eq!(get(&page, "/state").await.json()["streams"][0]["shows"], "data");
+    script.frame(TestFrame::data(2));
+    let told = viewer.told().await;
+    assert_eq!((&told["frame"], &told["outputs"]["n"]), (&json!(2), &json!(2)));
+    script.frame(TestFrame::image(3));
+    let word = viewer.told().await;
+    assert_eq!((&word["type"], &word["final"]), (&json!("over"), &json!(false)));
+    assert_eq!(page.look("sensor", "").await.hello().await["shows"], "images");
+}
+
+#[tokio::test]
 async fn a_viewer_says_which_outputs_it_wants() {
     let page = Page::start().await;
     let script = page.show("camera");

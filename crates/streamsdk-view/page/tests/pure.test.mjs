@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { Backoff } from "../backoff.js";
 import { colourOf, contrastOf, css } from "../colours.js";
-import { Parts, readImageMessage, readTextMessage } from "../message.js";
+import { sizeOf } from "../blank.js";
+import { FirstTimes, Parts, readImageMessage, readTextMessage } from "../message.js";
 import { Ring } from "../ring.js";
 import { MessagesByTime } from "../rtp.js";
 import { Rates, Series } from "../series.js";
@@ -138,4 +139,18 @@ test("a_message_of_another_type_of_json_is_none", () => {
     '{"type":"frame","rtp":"x","frame":1.5,"errors":"no"}',
   );
   assert.deepEqual([rtp, frame, errors, outputs], [null, null, [], {}]);
+});
+
+test("what is told twice counts once, and what was long ago is forgotten", () => {
+  const firstTimes = new FirstTimes(2);
+  const told = [1, 2, 1, 3, 1].map((frame) => firstTimes.is({ link: 1, frame, rtp: null }));
+  assert.deepEqual(told, [true, true, false, true, true]);
+  assert.equal(firstTimes.is({ link: 2, frame: 1, rtp: null }), true);
+});
+
+test("a picture that does not come is as large as what was found says", () => {
+  const found = { image: { width: 320, height: 240 }, predictions: [] };
+  assert.deepEqual(sizeOf({ n: 1, nothing: null, found }), [320, 240]);
+  for (const image of [null, {}, { width: 0, height: 9 }, { width: 1e9, height: 9 }])
+    assert.deepEqual(sizeOf({ found: { image } }), [1280, 720]);
 });

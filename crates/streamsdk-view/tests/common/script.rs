@@ -94,11 +94,17 @@ impl Compressed {
     }
 }
 
-/// A frame that says which one it is, of a video that nobody decodes or as an image.
+/// A frame that says which one it is, of a video that nobody decodes, as an image, or without any.
 pub(crate) struct TestFrame {
     number: u32,
-    video: Option<EncodedFrame>,
+    kind: Kind,
     compressed: Arc<AtomicUsize>,
+}
+
+enum Kind {
+    Video(EncodedFrame),
+    Image,
+    Data,
 }
 
 impl TestFrame {
@@ -111,14 +117,18 @@ impl TestFrame {
     }
 
     pub(crate) fn image(number: u32) -> Self {
-        Self { number, video: None, compressed: Arc::default() }
+        Self { number, kind: Kind::Image, compressed: Arc::default() }
+    }
+
+    pub(crate) fn data(number: u32) -> Self {
+        Self { number, kind: Kind::Data, compressed: Arc::default() }
     }
 
     fn video(number: u32, key_frame: bool) -> Self {
         let timestamp = Timestamp::new(i64::from(number) * 3000, TimeBase::RTP_VIDEO);
         let data = Self::encoded(number, key_frame);
         let video = EncodedFrame { codec: VideoCodec::Vp8, data, key_frame, timestamp };
-        Self { number, video: Some(video), compressed: Arc::default() }
+        Self { number, kind: Kind::Video(video), compressed: Arc::default() }
     }
 
     /// As VP8 has it: the first bit says whether others are built on, and a size follows what can be built on.
@@ -144,7 +154,11 @@ impl ViewFrame for TestFrame {
     }
 
     fn picture(&self) -> ViewPicture<'_> {
-        self.video.as_ref().map_or(ViewPicture::Image, ViewPicture::Video)
+        match &self.kind {
+            Kind::Video(video) => ViewPicture::Video(video),
+            Kind::Image => ViewPicture::Image,
+            Kind::Data => ViewPicture::None,
+        }
     }
 
     fn jpeg(&self) -> Result<Bytes, String> {
