@@ -24,8 +24,15 @@ pub fn peers_directory() -> PathBuf {
 }
 
 /// A new job for the cargo that runs this program, in the repository's top directory.
+///
+/// It is not told which package this program is of. Some build scripts look at that (that of `ring` does), and half of
+/// what there is would be built anew, once here and once when this program is run the next time.
 pub fn cargo() -> Job {
-    Job::new(cargo_program()).current_dir(root())
+    let is_of_package =
+        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|it| name.starts_with(it));
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let job = Job::new(cargo_program()).current_dir(root());
+    names.filter(|name| is_of_package(name)).fold(job, Job::env_remove)
 }
 
 /// Where cargo builds.
