@@ -121,9 +121,8 @@ impl Peer {
         self.inner.connection_state.ended().await
     }
 
-    /// Opens another channel. Of a connection that is being made it waits until that stands.
-    ///
-    /// It can be sent on at once: whether the peer takes it is not waited for.
+    /// Opens another channel. It can be sent on at once: whether the peer takes it is not waited for. What is sent before
+    /// the connection stands waits for that.
     ///
     /// # Errors
     ///
