@@ -60,7 +60,7 @@ fn our_client_with_the_real_server(
     tally.check(&format!("our client and the real server: RTSP, back as {codec}"), || {
         let camera = RtspServer::start(bench.marked_clip, bench.directory)?;
         let report = run(Path::new(camera.url()), "rtsp").run(LIMIT)?;
-        expect::our_client_paired_rightly(&report, Numbers::Counted)
+        expect::our_client_paired_rightly_what_came(&report)
     });
     tally.check(&format!("our client and the real server: a camera of ours, as {codec}"), || {
         let camera = RtspServer::start(bench.marked_clip, bench.directory)?;
