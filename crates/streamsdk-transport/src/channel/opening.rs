@@ -38,8 +38,8 @@ impl Opening {
         }
     }
 
-    /// Nothing at all was outstanding: what opened the channel has arrived, and the engine's count is right from
-    /// now on.
+    /// SCTP had nothing outstanding: what opened the channel has arrived, and the engine's count is right from now on,
+    /// unless a message was on its way to SCTP just then (docs/upstream.md).
     pub(super) fn all_is_acknowledged(&self) {
         self.is_acknowledged.store(true, Ordering::Relaxed);
     }
