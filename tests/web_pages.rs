@@ -1,12 +1,12 @@
 //! What web pages need of the worker, and programs that reach it as pages do.
 
 use bytes::BytesMut;
-use streamsdk::{Client, Ended, StreamConfig, VideoFileSource, Workflow};
+use streamsdk::{ApiKey, Client, Ended, StreamConfig, VideoFileSource, Workflow};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::{InitRequest, SessionDescription, WorkflowConfiguration};
 use streamsdk_protocol::upload::UploadPlan;
 use streamsdk_signaling::{HttpSignaling, Signaling};
-use streamsdk_tests::{MAX_WAIT, clip, drain, http_post, worker, worker_with};
+use streamsdk_tests::{MAX_WAIT, clip, drain, http, http_post, worker, worker_with};
 use streamsdk_transport::{Channel, Connected, Interfaces, Message, Offer, Peer, PeerConfig};
 use streamsdk_worker::{Gzip, Worker, WorkerConfig};
 
@@ -105,4 +105,25 @@ async fn slashes_around_the_path_do_not_matter() {
     let session = session.config(StreamConfig::default().data_output(["predictions"]));
     let (_, summary) = drain(session.start().await.unwrap()).await.unwrap();
     assert_eq!(summary.ended, Some(Ended::Complete));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_has_a_page_of_its_own_where_it_is_told_to() {
+    let get = async |worker: &Worker, path: &str| {
+        http("GET", &format!("{}{path}", worker.url()), "", Vec::new()).await
+    };
+    let token = ApiKey::new("t0ken");
+    let config = WorkerConfig::default().token(token).routes(streamsdk_view::worker_page());
+    let with_page = worker_with(config).await;
+    for (path, content) in [("/", "<!doctype html>"), ("/assets/worker.js", "import")] {
+        let answer = get(&with_page, path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert!(answer.text.contains(content), "{path}: {}", answer.text);
+        assert!(answer.text.contains("content-security-policy: default-src 'none'"));
+    }
+    // All else is as it was: whoever has the page alone has no session.
+    assert_eq!(get(&with_page, "/nowhere").await.status, 404);
+    let session = format!("{}/{INIT_PATH}", with_page.url());
+    assert_eq!(http_post(&session, b"{}".to_vec()).await.status, 401);
+    assert_eq!(get(&worker().await, "/").await.status, 404);
 }

@@ -11,7 +11,7 @@ use crate::terminal;
 
 /// Serves until it is told to end.
 pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure> {
-    let config = config(&arguments)?;
+    let config = with_page(config(&arguments)?, &arguments);
     let mut signals = Signals::listen()?;
     let worker = Worker::start(&arguments.listen, config)
         .await
@@ -39,6 +39,24 @@ fn config(arguments: &WorkerArguments) -> Result<WorkerConfig, Failure> {
         config = config.allowed_origins(&arguments.allow_origin);
     }
     Ok(config)
+}
+
+/// Whoever reaches the page may use the worker: everywhere but on this machine that takes a token.
+#[cfg(feature = "view")]
+fn with_page(config: WorkerConfig, arguments: &WorkerArguments) -> WorkerConfig {
+    let is_of_this_machine = || {
+        let address = arguments.listen.parse::<std::net::SocketAddr>();
+        address.is_ok_and(|address| address.ip().is_loopback())
+    };
+    match !arguments.no_page && (arguments.token_file.is_some() || is_of_this_machine()) {
+        true => config.routes(streamsdk_view::worker_page()),
+        false => config,
+    }
+}
+
+#[cfg(not(feature = "view"))]
+fn with_page(config: WorkerConfig, _arguments: &WorkerArguments) -> WorkerConfig {
+    config
 }
 
 /// The first line, which has to be something that can be sent as a header.

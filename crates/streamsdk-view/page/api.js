@@ -2,6 +2,8 @@
 
 const STORED_AS = "streamsdk-view-token";
 const LIMIT_MS = 5_000;
+/** A worker may first have to open a camera. */
+const SESSION_LIMIT_MS = 60_000;
 
 /** The server refused something, or did not answer. `status` is 0 where there was no answer. */
 export class ApiError extends Error {
@@ -59,6 +61,21 @@ export async function postControl(stream, outputs) {
   await request(`/control${query({ stream })}`, { method: "POST", headers, body });
 }
 
+/**
+ * Asks a worker for a session.
+ *
+ * @param {object} wish
+ * @returns {Promise<{sdp: string}>}
+ */
+export async function postSession(wish) {
+  const options = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(wish),
+  };
+  return (await request("/initialise_webrtc_worker", options, SESSION_LIMIT_MS)).json();
+}
+
 /** The newest picture as it is kept by the program. */
 export async function fetchSnapshot(stream) {
   return (await request(`/snapshot.jpg${query({ stream })}`)).blob();
@@ -69,11 +86,11 @@ export function addressOf(path, stream) {
   return path + query({ stream, token });
 }
 
-async function request(path, options = {}) {
+async function request(path, options = {}, limitMs = LIMIT_MS) {
   const headers = { ...options.headers, ...authorization() };
   let response;
   try {
-    const signal = AbortSignal.timeout(LIMIT_MS);
+    const signal = AbortSignal.timeout(limitMs);
     response = await fetch(path, { ...options, headers, signal, cache: "no-store" });
   } catch (error) {
     const isLate = error?.name === "TimeoutError";
@@ -86,8 +103,9 @@ async function request(path, options = {}) {
 
 async function errorText(response) {
   try {
-    const { error } = await response.json();
-    if (typeof error === "string" && error) return error.slice(0, 1000);
+    const { error, message } = await response.json();
+    const text = error ?? message;
+    if (typeof text === "string" && text) return text.slice(0, 1000);
   } catch {
     // Whoever answered does not speak as the program does; its status says enough.
   }

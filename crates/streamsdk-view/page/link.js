@@ -173,7 +173,8 @@ export class Link {
   }
 }
 
-function gathered(peer) {
+/** Resolves when all addresses are in the local description, or after a moment. */
+export function gathered(peer) {
   return new Promise((resolve) => {
     const isDone = () => peer.iceGatheringState === "complete";
     if (isDone()) return resolve();

@@ -5,6 +5,7 @@
 //   stream  name of the stream
 //   rtp     RTP timestamp of the picture on this connection; null where pictures come one by one
 //   frame   number of the frame whose boxes were drawn; null if none were drawn
+//   time    time of that frame in its stream, in seconds; null where it is not known
 //   boxes   how many boxes were drawn
 //   late    true where the message came after its picture, which was still shown: it comes again then
 //   held    true where it is a picture of the time line
@@ -195,8 +196,8 @@ export class Screen {
 
   #announce(boxes, { late = false, held = false }) {
     const { rtp, message } = this.#current;
-    const frame = message !== null && this.options.get("boxes") ? message.frame : null;
-    const detail = { stream: this.stream, rtp, frame, boxes, late, held };
+    const { frame = null, time = null } = (this.options.get("boxes") && message) || {};
+    const detail = { stream: this.stream, rtp, frame, time, boxes, late, held };
     document.dispatchEvent(new CustomEvent("streamsdk:shown", { detail }));
   }
 

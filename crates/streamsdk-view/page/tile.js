@@ -44,8 +44,12 @@ export class Tile {
   );
   #noticeBox = make("div", { class: "notice" }, this.#notice, this.#retry);
 
-  /** @param {object} state The stream as `/state` has it. @param {boolean} isAlone */
-  constructor(state, isAlone) {
+  /**
+   * @param {object} state The stream as `/state` has it.
+   * @param {boolean} isAlone
+   * @param {(screen: Screen, events: object) => Connection} connect Where its pictures come from.
+   */
+  constructor(state, isAlone, connect = (screen, events) => new Connection(screen, events)) {
     this.#state = state;
     this.stream = state.name;
     this.options = new Options(this.stream);
@@ -56,7 +60,7 @@ export class Tile {
     this.controls = new Controls(this);
     this.#composite = new Composite(this.screen);
     this.#pictureInPicture = new PictureInPicture(this.#composite);
-    this.#connection = new Connection(this.screen, {
+    this.#connection = connect(this.screen, {
       onstate: () => this.#showStatus(),
       onmessage: (message, text) => this.#received(message, text),
       // The program may be gone before it is asked again.

@@ -1,9 +1,9 @@
-//! The page itself, as it is in the folder `page`.
+//! The pages themselves, as they are in the folder `page`.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-/// A file of the page.
+/// A file of a page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asset {
     name: &'static str,
@@ -18,7 +18,10 @@ macro_rules! asset {
 
 pub(crate) const INDEX: Asset = asset!("index.html");
 
-/// What the page asks for.
+/// The page of a worker.
+pub(crate) const WORKER: Asset = asset!("worker.html");
+
+/// What the pages ask for.
 const ASSETS: &[Asset] = &[
     asset!("api.js"),
     asset!("backoff.js"),
@@ -35,6 +38,7 @@ const ASSETS: &[Asset] = &[
     asset!("icon.svg"),
     asset!("icons.js"),
     asset!("images.js"),
+    asset!("inference.js"),
     asset!("keys.js"),
     asset!("link.js"),
     asset!("live.js"),
@@ -47,6 +51,7 @@ const ASSETS: &[Asset] = &[
     asset!("picture.js"),
     asset!("plot.js"),
     asset!("predictions.js"),
+    asset!("results.js"),
     asset!("ring.js"),
     asset!("rle.js"),
     asset!("rtp.js"),
@@ -57,8 +62,12 @@ const ASSETS: &[Asset] = &[
     asset!("text.js"),
     asset!("tile.js"),
     asset!("timeline.js"),
+    asset!("upload.js"),
     asset!("view.css"),
     asset!("view.js"),
+    asset!("wish.js"),
+    asset!("worker.js"),
+    asset!("worker_connection.js"),
     asset!("zoom.js"),
 ];
 
@@ -95,7 +104,7 @@ mod tests {
         let files = files.filter(|entry| entry.file_type().unwrap().is_file());
         let mut found: Vec<_> =
             files.map(|entry| entry.file_name().into_string().unwrap()).collect();
-        found.retain(|name| name != INDEX.name);
+        found.retain(|name| ![INDEX.name, WORKER.name].contains(&name.as_str()));
         found.sort();
         let mut served: Vec<_> = ASSETS.iter().map(|asset| asset.name.to_owned()).collect();
         served.sort();

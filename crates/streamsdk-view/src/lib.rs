@@ -48,6 +48,7 @@ mod whep;
 
 pub use config::{PageConfig, Token};
 pub use page::LivePage;
+pub use routes::worker_page;
 pub use server::{ListenError, PageServer};
 pub use source::{SetOutputsError, ViewControls, ViewFrame, ViewItem, ViewPicture, ViewSource};
 pub use streamsdk_codec::{EncodedFrame, TimeBase, Timestamp, VideoCodec};

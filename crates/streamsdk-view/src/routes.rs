@@ -43,6 +43,18 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
+/// The page of a worker, for the router of a server that has one: whoever opens `/` streams a camera of the browser, a file
+/// or a network camera to the worker at `/initialise_webrtc_worker`, and sees what comes of it.
+///
+/// There is nothing secret in it, and nobody is asked for a token. The page shows the worker the one that its address has
+/// (`/#token=…`).
+pub fn worker_page() -> Router {
+    Router::new()
+        .route("/", get(worker_index))
+        .route("/assets/{name}", get(asset))
+        .layer(map_response(with_headers))
+}
+
 /// Which stream is meant.
 #[derive(Debug, Deserialize)]
 pub(crate) struct StreamQuery {
@@ -94,6 +106,10 @@ async fn with_headers(mut response: Response) -> Response {
 
 async fn index() -> Asset {
     assets::INDEX
+}
+
+async fn worker_index() -> Asset {
+    assets::WORKER
 }
 
 async fn asset(Path(name): Path<String>) -> Result<Asset, StatusCode> {

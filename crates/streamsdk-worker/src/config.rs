@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::Router;
 use streamsdk_http::Unlisted;
 use streamsdk_protocol::address::Reach;
 use streamsdk_protocol::sdp::Author;
@@ -39,6 +40,7 @@ pub struct WorkerConfig {
     pub(crate) jpeg_quality: u8,
     pub(crate) gzip: Gzip,
     pub(crate) ack_window: u32,
+    pub(crate) routes: Router,
 }
 
 impl Default for WorkerConfig {
@@ -67,6 +69,7 @@ impl Default for WorkerConfig {
             jpeg_quality: 80,
             gzip: Gzip::Auto,
             ack_window: 1,
+            routes: Router::new(),
         }
     }
 }
@@ -93,6 +96,13 @@ impl WorkerConfig {
     /// A process usually may have 1024 descriptors, and a session takes some, too.
     pub fn max_connections(mut self, max_connections: usize) -> Self {
         self.max_connections = max_connections;
+        self
+    }
+
+    /// What else is served beside the worker's own paths, such as `streamsdk_view::worker_page()`. Default is nothing. What is
+    /// said here of origins and tokens is not for it.
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = routes;
         self
     }
 

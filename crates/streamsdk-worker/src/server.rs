@@ -78,6 +78,8 @@ impl Worker {
         config.allow_private_sources.get_or_insert(is_loopback);
         config.unlisted_origins = match is_loopback {
             true => Unlisted::OfThisMachine,
+            // A page that knows the token was given it.
+            false if config.token.is_some() => Unlisted::OfSameServer,
             false => Unlisted::None,
         };
         let embedded = EmbeddedWorker::new(config);
@@ -206,7 +208,8 @@ fn router(endpoint: Arc<WorkerEndpoint>) -> Router {
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
         .layer(cors)
-        .with_state(endpoint)
+        .with_state(Arc::clone(&endpoint))
+        .merge(endpoint.config.routes.clone())
 }
 
 async fn about() -> impl IntoResponse {

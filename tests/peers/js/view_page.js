@@ -14,6 +14,7 @@ import { crowd, idleOffers, viewers } from "./view/crowd.js";
 import { garbage, strangers } from "./view/hostile.js";
 import { screens } from "./view/screens.js";
 import { early, ending, reload, screen, twoPages, watch } from "./view/watching.js";
+import { worker } from "./view/worker.js";
 
 /** Each is handed `{open, options}`, where `open` starts another browser, and gives its report. */
 const WHAT = {
@@ -43,16 +44,21 @@ const WHAT = {
   screens,
   // What axe-core has to say.
   accessible,
+  // The page of a worker: a session from this browser.
+  worker,
 };
 
 const CLOSING_MS = 10_000;
-const NUMBERS = ["pictures", "viewers", "seconds", "limit"];
+/** Of the limit, which one step in a browser may take. */
+const STEP_SHARE = 0.6;
+const NUMBERS = ["pictures", "viewers", "seconds", "limit", "fps"];
 
 async function main() {
   const options = readOptions();
   const browsers = [];
   const open = async () => {
-    const browser = await launch(options.browser);
+    // What a browser does not do has to be known before all is given up.
+    const browser = await launch(options.browser, options.limit * STEP_SHARE * 1000);
     browsers.push(browser);
     return browser;
   };
@@ -100,6 +106,12 @@ function readOptions() {
       viewers: { type: "string", default: "10" },
       seconds: { type: "string", default: "10" },
       folder: { type: "string" },
+      // What the worker is to be sent; without either it is the browser's camera.
+      file: { type: "string" },
+      address: { type: "string" },
+      // Of the frames of a file or an address, which show their numbers; none shows any where it is not said.
+      fps: { type: "string", default: "0" },
+      workflow: { type: "string", default: "motion" },
       limit: { type: "string", default: "120" },
     },
   });

@@ -93,13 +93,11 @@ impl LivePage {
 
     /// A browser that is about to open the page; `what` it does there, `tests/peers/js/view_page.js` says.
     pub fn visit(&self, browser: Browser, what: &str) -> Result<Visit> {
-        let mut arguments: Vec<OsString> = vec![what.into(), "--browser".into()];
-        arguments.push(browser.program()?.into());
-        arguments.extend(["--url".into(), OsString::from(&self.url)]);
-        if let Some(lines) = &self.lines {
-            arguments.extend(["--lines".into(), lines.into()]);
-        }
-        Ok(Visit { arguments, place: None })
+        let visit = Visit::to(&self.url, browser, what)?;
+        Ok(match &self.lines {
+            Some(lines) => visit.option("--lines", lines.display()),
+            None => visit,
+        })
     }
 }
 
@@ -109,6 +107,14 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// A browser that is about to open any page.
+    pub fn to(url: &str, browser: Browser, what: &str) -> Result<Self> {
+        let mut arguments: Vec<OsString> = vec![what.into(), "--browser".into()];
+        arguments.push(browser.program()?.into());
+        arguments.extend(["--url".into(), url.into()]);
+        Ok(Self { arguments, place: None })
+    }
+
     pub fn option(mut self, name: &str, value: impl ToString) -> Self {
         self.arguments.extend([name.into(), value.to_string().into()]);
         self

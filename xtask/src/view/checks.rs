@@ -31,8 +31,7 @@ pub struct Bench<'a> {
 /// What pictures show is compared with the boxes over them.
 pub fn exactness(tally: &mut Tally, bench: &Bench<'_>, browsers: &[Browser]) {
     for &browser in browsers {
-        // A picture that Firefox takes from a video does not say which one it is.
-        let way = if browser == Browser::Firefox { Way::Images } else { Way::Video };
+        let way = Way::of(browser);
         for codec in ["vp8", "h264"] {
             let name = format!("the live page in {browser:?}: {codec}, as {}", words(way));
             tally.check(&name, || {

@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
+use crate::peers::Browser;
+
 /// Of a thousand pictures so many have the boxes of their own frame, and the others none, where many are looked at.
 const EXACT: u64 = 999;
 /// The same where a few are, among which those of a moment in which the machine was busy are more.
@@ -24,11 +26,20 @@ pub(super) enum Way {
     Images,
 }
 
+impl Way {
+    /// How pictures of a track come. One that Firefox takes from a video does not say which one it is.
+    pub(super) fn of(browser: Browser) -> Self {
+        match browser {
+            Browser::Chromium => Self::Video,
+            Browser::Firefox => Self::Images,
+        }
+    }
+}
+
 /// Nearly all pictures had the boxes of their frame, and none had others.
 pub(super) fn exact(report: &Value) -> Result<String> {
     let seen = exact_pictures(report)?;
-    ensure!(report["complaints"] == json!([]), "the page complains: {}", report["complaints"]);
-    ensure!(report["address_has_token"] == false, "the token is in the address bar");
+    has_no_complaints(report)?;
     ensure!(number(report, "with_drawn_boxes")? > 0, "not one box was drawn");
     let late = report["late_ms"]["p50"].as_f64().map_or(String::new(), |p50| {
         let own = time_to_frame_ms(report).map_or(String::new(), |own| format!(" (run: {own:.0})"));
@@ -37,11 +48,28 @@ pub(super) fn exact(report: &Value) -> Result<String> {
     Ok(format!("{seen}{late}"))
 }
 
+/// The same where nothing in the pictures says which ones they are.
+pub(super) fn each_has_its_message(report: &Value) -> Result<String> {
+    has_no_complaints(report)?;
+    ensure!(report["is_enough"] == true, "too few pictures came: {}", brief(report));
+    let (all, of_frames) = (number(report, "pictures")?, number(report, "of_frames")?);
+    let has_all = of_frames * 1000 >= all * EXACT_OF_FEW;
+    ensure!(has_all, "only {of_frames} of {all} have a message: {}", brief(report));
+    ensure!(number(report, "with_drawn_boxes")? > 0, "not one box was drawn");
+    Ok(format!("{of_frames} of {all} pictures have their message"))
+}
+
 /// The same of pictures of the screen, of which no more is known.
 pub(super) fn exact_on_screen(report: &Value) -> Result<String> {
     let unmarked = number(report, "unmarked")?;
     let seen = exact_pictures(report)?;
     Ok(format!("{seen} ({unmarked} could not be judged)"))
+}
+
+fn has_no_complaints(report: &Value) -> Result<()> {
+    ensure!(report["complaints"] == json!([]), "the page complains: {}", report["complaints"]);
+    ensure!(report["address_has_token"] == false, "the token is in the address bar");
+    Ok(())
 }
 
 fn exact_pictures(report: &Value) -> Result<String> {

@@ -8,6 +8,7 @@ mod checks;
 mod cost;
 mod expect;
 mod lossy;
+mod worker_page;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::peers::{Browser, install_javascript_sdk, pages_can_be_visited};
+use crate::peers::{Browser, Worker, install_javascript_sdk, pages_can_be_visited};
 use crate::tally::{Tally, closing_line};
 use crate::{project, setup};
 
@@ -78,6 +79,11 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     println!("{}", closing_line(tally.passed(), tally.failed()));
     Ok(tally.failed() == 0)
+}
+
+/// The same of the page of a worker.
+pub fn of_a_worker(tally: &mut Tally, worker: &Worker, marked_clip: &Path, directory: &Path) {
+    worker_page::checks(tally, worker, marked_clip, directory);
 }
 
 /// The short form, as a part of `cargo xtask interop`.

@@ -35,6 +35,10 @@ pub(crate) struct WorkerArguments {
     /// File with a token that clients have to show, as `Authorization: Bearer TOKEN`
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Serve no page at `/`; there is one when listening on a loopback address, or when there is a token
+    #[cfg(feature = "view")]
+    #[arg(long)]
+    pub(crate) no_page: bool,
     /// Whether clients may have cameras pulled that are on this machine or its private networks; without it, when
     /// listening on a loopback address
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]

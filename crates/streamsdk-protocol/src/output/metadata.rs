@@ -28,6 +28,7 @@ struct WireMetadata {
     measured_fps: Option<f64>,
     width: Option<u32>,
     height: Option<u32>,
+    rtp_timestamp: Option<u32>,
 }
 
 impl WireMetadata {
@@ -54,6 +55,7 @@ impl WireMetadata {
                 "measured_fps" => metadata.measured_fps = or_odd(&full, value, odd),
                 "width" => metadata.width = or_odd(&full, value, odd),
                 "height" => metadata.height = or_odd(&full, value, odd),
+                "rtp_timestamp" => metadata.rtp_timestamp = or_odd(&full, value, odd),
                 _ => {}
             }
         }
@@ -70,6 +72,7 @@ impl WireMetadata {
             measured_fps: self.measured_fps,
             width: self.width,
             height: self.height,
+            rtp_timestamp: self.rtp_timestamp,
         }
     }
 }

@@ -52,6 +52,9 @@ pub struct VideoMetadata {
     pub width: Option<u32>,
     /// Height of the frame in pixels.
     pub height: Option<u32>,
+    /// The RTP timestamp of the picture that comes back of the frame, where the server tells it: this project's worker does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtp_timestamp: Option<u32>,
 }
 
 impl VideoMetadata {

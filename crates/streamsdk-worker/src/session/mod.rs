@@ -16,6 +16,7 @@ mod processing;
 mod returned;
 mod source;
 mod spool;
+mod track_times;
 mod upload;
 mod work;
 

@@ -5,6 +5,7 @@ use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use super::ActiveProcessor;
 use super::encode::{ResultEncoder, timestamp};
 use super::source::{SessionSource, SourceKind};
+use super::track_times::TrackTimes;
 use crate::init::SessionPlan;
 use crate::processor::{FrameContext, ProcessorOutputs, SessionEnd};
 use crate::workflow::Selection;
@@ -16,14 +17,14 @@ pub(super) struct Processing {
     encoder: ResultEncoder,
     fps: Option<f64>,
     gzip: bool,
-    /// Whether frames go back on a video track.
-    returns_frames: bool,
+    /// Of the video track on which frames go back.
+    track_times: Option<TrackTimes>,
 }
 
 /// What goes back to the client.
 pub(super) struct Processed {
     pub(super) payload: Vec<u8>,
-    /// The picture for the video track, with the time of the frame.
+    /// The picture for the video track, with its time there.
     pub(super) picture: Option<Frame>,
 }
 
@@ -33,7 +34,7 @@ impl Processing {
         plan: &SessionPlan,
         source: &SessionSource,
         jpeg_quality: u8,
-        returns_frames: bool,
+        track_times: Option<TrackTimes>,
     ) -> Self {
         let comes_from_file = source.kind == SourceKind::File;
         Self {
@@ -46,19 +47,21 @@ impl Processing {
             ),
             fps: plan.declared_fps.or_else(|| source.declared_fps()),
             gzip: plan.gzip,
-            returns_frames,
+            track_times,
         }
     }
 
     pub(super) fn run(&mut self, frame: &Frame, frame_id: u32, selection: &Selection) -> Processed {
-        let metadata = self.metadata(frame, frame_id);
+        let on_track = self.track_times.as_mut().map(|times| times.next(frame));
+        let (track_time, rtp_timestamp) = on_track.unzip();
+        let metadata = VideoMetadata { rtp_timestamp, ..self.metadata(frame, frame_id) };
         let mut errors = Vec::new();
-        let wanted = self.encoder.wanted(selection, self.returns_frames);
+        let wanted = self.encoder.wanted(selection, track_time.is_some());
         let context = FrameContext::new(frame_id, &self.parameters).wanted(wanted);
         let made = self.processor.process(frame, &context);
         let made = made.map_err(|error| errors.push(error.to_string())).ok();
-        let picture =
-            self.returns_frames.then(|| self.picture(frame, made.as_ref(), selection, &mut errors));
+        let picture = track_time
+            .map(|time| self.picture(frame, made.as_ref(), selection, &mut errors).at(time));
         let outputs =
             made.and_then(|made| self.encoder.encode(frame, &made, &selection.data, &metadata));
         errors.extend(self.encoder.unknown_outputs(&selection.data));
@@ -81,6 +84,7 @@ impl Processing {
             measured_fps: None,
             width: Some(frame.width()),
             height: Some(frame.height()),
+            rtp_timestamp: None,
         }
     }
 
@@ -98,10 +102,9 @@ impl Processing {
             // Why has been said already.
             None => Ok(frame.clone()),
         };
-        let picture = picture.unwrap_or_else(|missing| {
+        picture.unwrap_or_else(|missing| {
             errors.push(missing);
             frame.clone()
-        });
-        picture.at(frame.timestamp())
+        })
     }
 }

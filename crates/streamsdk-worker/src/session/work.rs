@@ -16,6 +16,7 @@ use super::pipeline::{Pipeline, PipelineEnd};
 use super::processing::Processing;
 use super::returned::ReturnTrack;
 use super::source::{Playing, SessionSource};
+use super::track_times::TrackTimes;
 use super::upload::{self, UploadFailure, UploadTimeouts};
 use super::{ActiveProcessor, SessionError};
 use crate::WorkerConfig;
@@ -105,19 +106,14 @@ impl Work<'_> {
         source: SessionSource,
         track: Option<VideoSender>,
     ) -> Result<PipelineEnd, SessionError> {
+        let track_times = track.as_ref().map(TrackTimes::of);
         let track = track.map(|track| ReturnTrack::start(track, self.threads));
         let (track, returned) = track.unzip();
         let _stop = source.stop_on_drop();
         let quality = self.config.jpeg_quality;
         let (outgoing, mut messages) = mpsc::channel(MAX_OUTGOING_MESSAGES);
         let pipeline = Pipeline {
-            processing: Processing::new(
-                processor,
-                &self.plan,
-                &source,
-                quality,
-                returned.is_some(),
-            ),
+            processing: Processing::new(processor, &self.plan, &source, quality, track_times),
             source,
             lossless: !self.plan.realtime,
             pace: Arc::clone(&self.pace),

@@ -52,6 +52,7 @@ async fn every_frame_of_a_file_comes_back_before_the_stream_is_complete() {
         let metadata = client.data().await.metadata.unwrap();
         let (rtp_time, picture) = client.picture().await;
         assert_eq!((metadata.frame_id, marker::read(&picture)), (n + 1, Some(n)));
+        assert_eq!(metadata.rtp_timestamp, Some(rtp_time));
         // The file's own time base.
         assert!((metadata.seconds().unwrap() - f64::from(n) / 30.0).abs() < 1e-6);
         assert!(metadata.time_base.unwrap() != 1.0 / 90_000.0);

@@ -23,6 +23,7 @@ async fn expect_pairs(client: &mut Client, count: u32) {
         let (rtp_time, picture) = client.picture().await;
         let metadata = data.metadata.unwrap();
         assert_eq!((metadata.frame_id, marker::read(&picture)), (n + 1, Some(n)));
+        assert_eq!(metadata.rtp_timestamp, Some(rtp_time));
         assert_eq!(
             (metadata.pts, metadata.time_base),
             (Some(i64::from(n) * 3000), Some(1.0 / 9e4))
@@ -173,7 +174,8 @@ async fn frames_change_their_size_and_may_be_odd() {
                 |size: u32| if codec == VideoCodec::H264 { size.next_multiple_of(2) } else { size };
             for n in 0..8 {
                 let metadata = client.data().await.metadata.unwrap();
-                let (_, picture) = client.picture().await;
+                let (rtp_time, picture) = client.picture().await;
+                assert_eq!(metadata.rtp_timestamp, Some(rtp_time));
                 let size = (picture.width(), picture.height());
                 assert_eq!((size, marker::read(&picture)), ((even(width), even(height)), Some(n)));
                 assert_eq!((metadata.width, metadata.height), (Some(size.0), Some(size.1)));
@@ -214,8 +216,9 @@ async fn a_realtime_session_leaves_frames_out_before_counting_and_returns_what_f
     let mut markers = Vec::new();
     for n in 1..=12 {
         let data = client.data().await;
-        let (_, picture) = client.picture().await;
+        let (rtp_time, picture) = client.picture().await;
         assert_eq!(data.frame_id, n);
+        assert_eq!(data.metadata.unwrap().rtp_timestamp, Some(rtp_time));
         let expected = if n % 2 == 0 { vec!["out of luck"] } else { vec![] };
         assert_eq!(data.errors, expected);
         markers.push(marker::read(&picture).unwrap());

@@ -75,6 +75,7 @@ async fn an_mjpeg_camera_is_pulled_until_it_ends() {
             last_pts = pts;
             if client.receiver.is_some() {
                 let (rtp_time, picture) = client.picture().await;
+                assert_eq!(metadata.rtp_timestamp, Some(rtp_time));
                 let distance = rtp_time.wrapping_sub(pts as u32);
                 assert_eq!(*offset.get_or_insert(distance), distance);
                 let marker = marker::read(&picture);

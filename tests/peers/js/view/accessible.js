@@ -15,15 +15,24 @@ export async function accessible({ open, options }) {
     for (const scheme of SCHEMES) {
       const live = await shown(browser, options.url, viewport, scheme);
       await live.lookUntil(10);
-      // By the browser's own means, which the page's policy is not about.
-      await live.page.evaluate(AXE);
-      const found = await live.page.evaluate(() => window.axe.run());
-      rules = found.passes.length + found.violations.length;
-      violations.push(...found.violations.map((violation) => summary(violation, `${size}-${scheme}`)));
+      const found = await judged(live.page, `${size}-${scheme}`);
+      rules = found.rules;
+      violations.push(...found.violations);
       await live.close();
     }
   }
   return { rules, violations };
+}
+
+/** How many rules a page was judged by, and which of them are broken. */
+export async function judged(page, where) {
+  // By the browser's own means, which the page's policy is not about.
+  await page.evaluate(AXE);
+  const { passes, violations } = await page.evaluate(() => window.axe.run());
+  return {
+    rules: passes.length + violations.length,
+    violations: violations.map((violation) => summary(violation, where)),
+  };
 }
 
 function summary({ id, impact, help, nodes }, where) {

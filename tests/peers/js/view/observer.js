@@ -52,7 +52,7 @@
     return { pictures: seen.pictures.splice(0), errors: seen.errors.splice(0) };
   }
 
-  function look({ stream, rtp, frame, boxes, late = false }) {
+  function look({ stream, rtp, frame, time, boxes, late = false }) {
     const now = Date.now();
     const place = placeOf(stream);
     const picture = pictureIn(place);
@@ -63,6 +63,7 @@
       stream,
       rtp,
       frame,
+      time,
       boxes,
       // The boxes came after their picture, which is announced once more then.
       amends: late,

@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 // Of each kind.
 const SHOWN_EXAMPLES = 5;
 
-/** Which number each frame shows, as the program itself has read it: a function of the frame. */
+/** The number that a frame shows, as the program itself has read it; without that, the frame's own. */
 export function numbersOf(lines) {
-  if (!lines) return null;
+  if (!lines) return ({ frame }) => frame;
   const numbers = new Map();
   for (const line of readFileSync(lines, "utf8").split("\n")) {
     // The last one may be half written.
@@ -15,26 +15,32 @@ export function numbersOf(lines) {
     const { frame_id: frame, marker } = JSON.parse(line);
     if (Number.isInteger(frame) && Number.isInteger(marker)) numbers.set(frame, marker);
   }
-  return numbers;
+  return ({ frame }) => numbers.get(frame);
+}
+
+/** The number that a frame of a file shows, which has so many of them a second. */
+export function numbersByTime(perSecond) {
+  return ({ time }) => (time === null ? undefined : Math.round(time * perSecond));
 }
 
 /**
- * Counts pictures by how the number in their pixels compares with that of the frame whose boxes were drawn. `numbers`
- * has the number by frame; without it, the frame's number is its own.
+ * Counts pictures by how the number in their pixels compares with that of the frame whose boxes were drawn, which
+ * `numberOf` gives; undefined where that is not known.
  */
-export function tally(shown, numbers) {
+export function tally(shown, numberOf) {
   const pictures = withoutRepeats(shown);
   const count = { pictures: pictures.length, equal: 0, unequal: 0, without_boxes: 0, unreadable: 0, unknown: 0 };
   const examples = [];
   for (const [place, picture] of pictures.entries()) {
-    const kind = kindOf(picture, numbers);
+    const kind = kindOf(picture, numberOf);
     count[kind] += 1;
     if (kind !== "equal" && count[kind] <= SHOWN_EXAMPLES) examples.push({ kind, place, ...picture });
   }
   const late = pictures.map((picture) => picture.late).filter((late) => late !== null);
+  const ofFrames = pictures.filter((picture) => picture.frame !== null).length;
   const drawn = pictures.filter((picture) => picture.boxes > 0).length;
   const asImages = pictures.filter((picture) => picture.rtp === null).length;
-  return { ...count, with_drawn_boxes: drawn, as_images: asImages, late_ms: percentiles(late), ...pace(pictures), examples };
+  return { ...count, of_frames: ofFrames, with_drawn_boxes: drawn, as_images: asImages, late_ms: percentiles(late), ...pace(pictures), examples };
 }
 
 /** A picture whose boxes came late is announced twice, and is one. */
@@ -42,10 +48,11 @@ function withoutRepeats(shown) {
   return shown.filter((_, index) => !shown[index + 1]?.amends);
 }
 
-function kindOf({ frame, number }, numbers) {
+function kindOf(picture, numberOf) {
+  const { frame, number } = picture;
   if (number === null) return "unreadable";
   if (frame === null) return "without_boxes";
-  const expected = numbers ? numbers.get(frame) : frame;
+  const expected = numberOf(picture);
   if (expected === undefined) return "unknown";
   return expected === number ? "equal" : "unequal";
 }
