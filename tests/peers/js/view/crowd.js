@@ -87,7 +87,8 @@ async function connectMany(count, atOnce, token) {
     await connection.setLocalDescription();
     while (connection.iceGatheringState !== "complete") await new Promise((resolve) => setTimeout(resolve, 10));
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/sdp" };
-    const asked = { method: "POST", headers, body: connection.localDescription.sdp };
+    const signal = AbortSignal.timeout(30_000);
+    const asked = { method: "POST", headers, body: connection.localDescription.sdp, signal };
     const answer = await fetch("/whep", asked).catch((error) => ({ status: String(error) }));
     statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
     if (!answer.text) return connection.close();
