@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use streamsdk::view::{self, PageConfig, PageServer, Token};
-use streamsdk::{Event, Interfaces, Message, ProducerSource, Session, StreamConfig, TestPattern};
-use streamsdk_capture::marker;
+use streamsdk::{
+    Event, Interfaces, Message, ProducerSource, Session, StreamConfig, TestPattern, VideoCodec,
+};
+use streamsdk_capture::{FrameProducer, VideoFile, marker};
 use streamsdk_media::video::{DecoderConfig, decoder};
 use streamsdk_media::{PixelFormat, TimeBase, Timestamp};
-use streamsdk_tests::{http, next, start_source, worker};
+use streamsdk_tests::{http, http_bytes, next, start_source, worker};
 use streamsdk_transport::{Connected, IncomingFrame, Offer, PeerConfig, VideoDirection};
 
 const TOKEN: &str = "5ecre7";
@@ -131,4 +133,52 @@ async fn the_page_says_how_a_session_fares_and_that_it_is_over() {
     let (counted, video) = (&statistics["session"], &statistics["video"]);
     assert!(counted["frames_returned"].as_u64().unwrap() > 0);
     assert!(video["to_frame"]["p50_s"].as_f64().unwrap() > 0.0);
+}
+
+/// Takes the recording of the first stream to its end, once there is something to be recorded.
+async fn record(page: &PageServer) -> Vec<u8> {
+    let url = format!("http://{}/recording.mp4", page.address());
+    loop {
+        let answer = http_bytes(&url, &format!("authorization: Bearer {TOKEN}\r\n")).await;
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        match std::str::from_utf8(&answer[9..12]).unwrap() {
+            "200" => return answer[end..].to_vec(),
+            status => assert_eq!(status, "409", "{}", String::from_utf8_lossy(&answer)),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_has_the_pictures_that_came_back_at_their_times() {
+    let worker = worker().await;
+    let directory = tempfile::tempdir().unwrap();
+    for codec in [VideoCodec::Vp8, VideoCodec::H264] {
+        let source = ProducerSource::new(TestPattern::new(320, 240, 30.0).limit(90));
+        let config = StreamConfig::default().stream_output(["image"]).data_output(["*"]);
+        let config = config.realtime_processing(false).video_codec(codec);
+        let session = start_source(&worker.url(), source, "passthrough", config).await.unwrap();
+        let config = PageConfig::default().token(Token::new(TOKEN));
+        let page = PageServer::start("127.0.0.1:0", config).await.unwrap();
+        page.show("pattern", view::of(&session));
+        let taking = take_all(session, Drawn::default());
+        let file = tokio::time::timeout(LIMIT, record(&page)).await.unwrap();
+        taking.await.unwrap();
+        page.shutdown().await;
+
+        let path = directory.path().join(format!("{codec}.mp4"));
+        std::fs::write(&path, file).unwrap();
+        let frames = VideoFile::open(&path).unwrap().frames();
+        let seen: Vec<_> = frames
+            .map(|captured| captured.unwrap().frame)
+            .map(|frame| (marker::read(&frame).unwrap(), frame.timestamp().unwrap().seconds()))
+            .collect();
+        let (first, start) = seen[0];
+        assert!(seen.len() > 10, "{codec}: {seen:?}");
+        for (n, (number, seconds)) in (first..).zip(&seen) {
+            let expected = f64::from(n - first) / 30.0;
+            assert_eq!(*number, n, "{codec}: {seen:?}");
+            assert!((seconds - start - expected).abs() < 0.002, "{codec}: {seen:?}");
+        }
+    }
 }

@@ -104,20 +104,32 @@ pub async fn http_post(url: &str, body: Vec<u8>) -> HttpResponse {
 
 /// Sends a request with header lines of the test's own; the answer's header is put before its body.
 pub async fn http(method: &str, url: &str, headers: &str, body: Vec<u8>) -> HttpResponse {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
-    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {}\r\n\
          connection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&body).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
+    let text = String::from_utf8(exchange(host, &[head.into_bytes(), body].concat()).await);
+    let text = text.unwrap();
     let status = text.split_whitespace().nth(1).unwrap().parse().unwrap();
     HttpResponse { status, text }
+}
+
+/// Asks for what is no text; the answer's header is before its body, which comes in one piece.
+pub async fn http_bytes(url: &str, headers: &str) -> Vec<u8> {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_at(rest.find('/').unwrap());
+    exchange(host, format!("GET {path} HTTP/1.0\r\nhost: {host}\r\n{headers}\r\n").as_bytes()).await
+}
+
+async fn exchange(host: &str, request: &[u8]) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    answer
 }

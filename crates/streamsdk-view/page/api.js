@@ -76,6 +76,11 @@ export async function postSession(wish) {
   return (await request("/initialise_webrtc_worker", options, SESSION_LIMIT_MS)).json();
 }
 
+/** The video of a stream from its next key frame on, for as long as it is read. */
+export function fetchRecording(stream, signal) {
+  return request(`/recording.mp4${query({ stream })}`, { signal });
+}
+
 /** The newest picture as it is kept by the program. */
 export async function fetchSnapshot(stream) {
   return (await request(`/snapshot.jpg${query({ stream })}`)).blob();
@@ -90,7 +95,7 @@ async function request(path, options = {}, limitMs = LIMIT_MS) {
   const headers = { ...options.headers, ...authorization() };
   let response;
   try {
-    const signal = AbortSignal.timeout(limitMs);
+    const signal = options.signal ?? AbortSignal.timeout(limitMs);
     response = await fetch(path, { ...options, headers, signal, cache: "no-store" });
   } catch (error) {
     const isLate = error?.name === "TimeoutError";

@@ -68,7 +68,12 @@ export const COMMANDS = {
   record: {
     key: "r",
     says: "Record what is shown, or stop and save",
-    run: (tile) => tile.toggleRecording(),
+    run: (tile) => tile.toggleRecording("record"),
+  },
+  video: {
+    key: "v",
+    says: "Record the video as it came, without boxes (MP4), or stop and save",
+    run: (tile) => tile.toggleRecording("video"),
   },
   pictureInPicture: {
     key: "p",

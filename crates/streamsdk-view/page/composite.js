@@ -1,10 +1,8 @@
 // What is shown, as a picture of its own: a snapshot, a video that is recorded, picture in picture.
 
-import { download, timeStamp } from "./download.js";
+import { download, MAX_RECORDING, saveRecording, timeStamp } from "./download.js";
 import { fileName } from "./text.js";
 
-/** A recording that is larger ends by itself. */
-const MAX_RECORDING = 512 << 20;
 const RECORDING_TYPES = [
   "video/webm;codecs=vp9",
   "video/webm;codecs=vp8",
@@ -114,16 +112,7 @@ export class Recording {
     };
     this.#recorder.onstop = () => {
       composite.release();
-      const type = this.#recorder.mimeType || "video/webm";
-      const extension = type.startsWith("video/mp4") ? "mp4" : "webm";
-      if (size > 0)
-        download(new Blob(parts, { type }), `${fileName(name)}-${timeStamp()}.${extension}`);
-      const isFull = size > MAX_RECORDING;
-      onEnd(
-        isFull
-          ? "The recording is as large as it may be, and was saved."
-          : "The recording was saved.",
-      );
+      onEnd(saveRecording(parts, size, this.#recorder.mimeType || "video/webm", name));
     };
     this.#recorder.start(1000);
   }

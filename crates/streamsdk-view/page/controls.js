@@ -48,7 +48,8 @@ export class Controls {
     setText(this.#confidenceText, least.toFixed(2));
     this.#setSign("pause", screen.isHeld ? "play" : "pause", screen.isHeld);
     this.#setPressed("timeline", timeline.isOn);
-    this.#setPressed("record", this.#tile.isRecording);
+    this.#setPressed("record", this.#tile.isRecording("record"));
+    if (this.#buttons.has("video")) this.#setPressed("video", this.#tile.isRecording("video"));
   }
 
   /** Before there is a picture there is nothing to be done with it. */
@@ -91,6 +92,13 @@ export class Controls {
   #saveGroup() {
     const names = ["snapshot", "messages"];
     if (canRecord()) names.push("record");
+    if (this.#tile.isOfProgram) names.push("video");
+    const [first, ...others] = names.map((name) => this.#iconButton(name));
+    const links = this.#tile.isOfProgram ? [this.#snapshotLink()] : [];
+    return group("Save", first, ...links, ...others);
+  }
+
+  #snapshotLink() {
     const says = "The newest picture as the program has it (JPEG)";
     const attributes = {
       class: "icon",
@@ -107,8 +115,7 @@ export class Controls {
       icon("jpeg"),
     );
     renew();
-    const [first, ...others] = names.map((name) => this.#iconButton(name));
-    return group("Save", first, link, ...others);
+    return link;
   }
 
   #iconButton(name) {

@@ -1,5 +1,7 @@
 // Files that the page itself writes.
 
+import { fileName } from "./text.js";
+
 /** A blob's address has to last until the browser has begun to save it. */
 const REVOKE_MS = 60_000;
 
@@ -13,6 +15,27 @@ export function download(blob, name) {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), REVOKE_MS);
+}
+
+/** Largest recording in bytes: it ends by itself then. */
+export const MAX_RECORDING = 512 << 20;
+
+/**
+ * Saves what was recorded of a stream.
+ *
+ * @param {BlobPart[]} parts
+ * @param {number} size
+ * @param {string} type
+ * @param {string} stream
+ * @returns {string} What became of it, in words.
+ */
+export function saveRecording(parts, size, type, stream) {
+  if (size === 0) return "Nothing was recorded.";
+  const extension = type.startsWith("video/mp4") ? "mp4" : "webm";
+  download(new Blob(parts, { type }), `${fileName(stream)}-${timeStamp()}.${extension}`);
+  return size > MAX_RECORDING
+    ? "The recording is as large as it may be, and was saved."
+    : "The recording was saved.";
 }
 
 /** For names: `20250131-142501`. */

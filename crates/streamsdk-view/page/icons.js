@@ -10,6 +10,7 @@ const PATHS = {
   jpeg: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
   messages: "M5 4h10l4 4v12H5zM9 12h6M9 16h6",
   record: "M12 6a6 6 0 1 0 0 12 6 6 0 0 0 0-12z",
+  video: "M3 6h12v12H3zM15 11l6-4v10l-6-4",
   pause: "M8 5v14M16 5v14",
   play: "M7 5l12 7-12 7z",
   timeline: "M3 12h18M7 9v6M12 7v10M17 9v6",

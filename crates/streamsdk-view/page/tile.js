@@ -14,6 +14,7 @@ import { Screen } from "./screen.js";
 import { statusOf, summaryOf } from "./status.js";
 import { fileName, plain } from "./text.js";
 import { Timeline } from "./timeline.js";
+import { VideoFile } from "./video_file.js";
 import { Zoom } from "./zoom.js";
 
 const MINUTE_MS = 60_000;
@@ -25,7 +26,8 @@ export class Tile {
   #connection;
   #composite;
   #pictureInPicture;
-  #recording = null;
+  /** What runs of `record` and `video`. */
+  #recordings = new Map();
   #messages = new Ring({ maxAgeMs: MINUTE_MS, maxBytes: MAX_MESSAGE_BYTES });
   #shownAt = [];
   #state;
@@ -47,10 +49,13 @@ export class Tile {
   /**
    * @param {object} state The stream as `/state` has it.
    * @param {boolean} isAlone
-   * @param {(screen: Screen, events: object) => Connection} connect Where its pictures come from.
+   * @param {(screen: Screen, events: object) => Connection} connect Where its pictures come from, where that is not
+   *   the program that the page is of.
    */
-  constructor(state, isAlone, connect = (screen, events) => new Connection(screen, events)) {
+  constructor(state, isAlone, connect = null) {
     this.#state = state;
+    /** Whether the program that the page is of keeps the pictures, too. */
+    this.isOfProgram = connect === null;
     this.stream = state.name;
     this.options = new Options(this.stream);
     this.screen = new Screen(this.stream, this.options);
@@ -60,12 +65,13 @@ export class Tile {
     this.controls = new Controls(this);
     this.#composite = new Composite(this.screen);
     this.#pictureInPicture = new PictureInPicture(this.#composite);
-    this.#connection = connect(this.screen, {
+    const events = {
       onstate: () => this.#showStatus(),
       onmessage: (message, text) => this.#received(message, text),
       // The program may be gone before it is asked again.
       onover: () => this.update({ ...this.#state, over: true }),
-    });
+    };
+    this.#connection = connect?.(this.screen, events) ?? new Connection(this.screen, events);
     this.#connection.setOutputs(this.options.wantedOutputs());
     this.options.listen(() => this.#connection.setOutputs(this.options.wantedOutputs()));
     this.screen.listen(() => this.#pictureShown());
@@ -74,8 +80,9 @@ export class Tile {
     this.update(state);
   }
 
-  get isRecording() {
-    return this.#recording !== null;
+  /** @param {"record"|"video"} kind */
+  isRecording(kind) {
+    return this.#recordings.has(kind);
   }
 
   get isOver() {
@@ -84,7 +91,7 @@ export class Tile {
 
   /** Whether the pictures are of use although nobody looks at the page. */
   get isBusy() {
-    return this.isRecording || this.#pictureInPicture.isOpen;
+    return this.isRecording("record") || this.#pictureInPicture.isOpen;
   }
 
   /** @param {object} state The stream as `/state` has it. */
@@ -144,15 +151,22 @@ export class Tile {
     announce(`${lines.length} messages were saved.`);
   }
 
-  toggleRecording() {
-    if (this.#recording) return this.#recording.stop();
-    if (!this.screen.hasPicture) return;
+  /** @param {"record"|"video"} kind What is shown, or the video as the program has it. */
+  toggleRecording(kind) {
+    const running = this.#recordings.get(kind);
+    if (running) return running.stop();
+    if (!this.screen.hasPicture || (kind === "video" && !this.isOfProgram)) return;
+    const onEnd = (text) => {
+      this.#recordings.delete(kind);
+      announce(text);
+      this.controls.update();
+    };
     try {
-      this.#recording = new Recording(this.#composite, this.stream, (text) => {
-        this.#recording = null;
-        announce(text);
-        this.controls.update();
-      });
+      const recording =
+        kind === "video"
+          ? new VideoFile(this.stream, onEnd)
+          : new Recording(this.#composite, this.stream, onEnd);
+      this.#recordings.set(kind, recording);
       announce("Recording.");
     } catch (error) {
       announce(`This browser cannot record: ${error.message}`);
@@ -211,7 +225,7 @@ export class Tile {
 
   /** Who comes after the end sees the picture that was the last. */
   async #showLast() {
-    if (this.screen.hasPicture || this.#hasAskedForLast) return;
+    if (this.screen.hasPicture || this.#hasAskedForLast || !this.isOfProgram) return;
     this.#hasAskedForLast = true;
     try {
       const source = await createImageBitmap(await fetchSnapshot(this.stream));

@@ -63,6 +63,7 @@ const ASSETS: &[Asset] = &[
     asset!("tile.js"),
     asset!("timeline.js"),
     asset!("upload.js"),
+    asset!("video_file.js"),
     asset!("view.css"),
     asset!("view.js"),
     asset!("wish.js"),

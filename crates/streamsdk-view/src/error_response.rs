@@ -20,6 +20,10 @@ pub(crate) enum ErrorResponse {
     NoViewer,
     #[error("the stream has no picture yet")]
     NoPicture,
+    #[error(
+        "the stream has no video that could be recorded: its pictures come one by one, or there are none"
+    )]
+    NoVideo,
     #[error("no picture can be had now: {0}")]
     NoImage(String),
     #[error("{0} are looking already, and no more may")]
@@ -40,7 +44,7 @@ impl ErrorResponse {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::NoStream | Self::NoViewer => StatusCode::NOT_FOUND,
-            Self::NoPicture => StatusCode::CONFLICT,
+            Self::NoPicture | Self::NoVideo => StatusCode::CONFLICT,
             Self::NoImage(_) | Self::TooManyViewers(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnusableOffer(_) | Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
             Self::Body(BodyError::Late(_)) => StatusCode::REQUEST_TIMEOUT,

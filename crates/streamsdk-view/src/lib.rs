@@ -19,8 +19,9 @@
 //!
 //! # For scripts
 //!
-//! With `Authorization: Bearer` and the token, or `?token=`: `GET /state` (JSON), `/snapshot.jpg`, `/stream.mjpeg`; of another
-//! stream than the first with `?stream=NAME`. `POST /whep` takes an offer as WHEP does, with a data channel `view` in it; what
+//! With `Authorization: Bearer` and the token, or `?token=`: `GET /state` (JSON), `/snapshot.jpg`, `/stream.mjpeg`, and
+//! `/recording.mp4`, a video as it came for as long as it is taken; of another stream than the first with `?stream=NAME`.
+//! `POST /whep` takes an offer as WHEP does, with a data channel `view` in it; what
 //! is known about frames of a video comes on another, `frames`, which the page makes.
 //!
 //! # Safety
@@ -37,7 +38,9 @@ mod error_response;
 mod frame_channel;
 mod images;
 mod message;
+mod mp4;
 mod page;
+mod recording;
 mod routes;
 mod server;
 mod source;

@@ -16,6 +16,7 @@ use crate::assets::{self, Asset};
 use crate::error_response::ErrorResponse;
 use crate::images;
 use crate::page::Shared;
+use crate::recording;
 use crate::whep;
 
 /// Largest request that says what is wanted.
@@ -32,6 +33,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/control", post(control))
         .route("/snapshot.jpg", get(images::snapshot))
         .route("/stream.mjpeg", get(images::stream))
+        .route("/recording.mp4", get(recording::recording))
         .route("/whep", post(whep::offer))
         .route("/whep/{viewer}", delete(whep::close))
         .route_layer(from_fn_with_state(Arc::clone(&shared), admit));

@@ -170,7 +170,7 @@ async fn a_place_is_free_when_a_viewer_goes() {
 async fn nobody_gets_in_without_the_token_or_from_another_page() {
     let page = Page::start().await;
     page.show("camera").frame(TestFrame::image(1));
-    let paths = ["/state", "/snapshot.jpg", "/stream.mjpeg"];
+    let paths = ["/state", "/snapshot.jpg", "/stream.mjpeg", "/recording.mp4"];
     for path in paths {
         assert_eq!(page.without_token(path).await.status, 401, "{path}");
         let wrong = format!("{path}?token=wrong");
@@ -256,4 +256,42 @@ async fn an_address_that_is_taken_is_said() {
     let error = PageServer::start(&address, config()).await.unwrap_err();
     assert!(error.to_string().contains(&address), "{error}");
     assert!(!format!("{first:?}").contains("\"t\""));
+}
+
+#[tokio::test]
+async fn a_recording_begins_with_a_key_frame_and_ends_with_the_stream() {
+    let page = Page::start().await;
+    let script = page.show("camera");
+    script.frame(TestFrame::key(1));
+    page.shows("video").await;
+    let recording = tokio::spawn(get(&page, "/recording.mp4?stream=camera"));
+    script.controls().asked_for_key_frame().await;
+    for number in 2..5 {
+        script.frame(TestFrame::delta(number));
+    }
+    script.frame(TestFrame::key(5));
+    script.frame(TestFrame::delta(6));
+    script.gap();
+    script.frame(TestFrame::delta(7));
+    script.frame(TestFrame::key(8));
+    drop(script);
+    let answer = recording.await.unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("video/mp4")));
+    let has = |frame: &[u8]| answer.body.windows(frame.len()).any(|part| part == frame);
+    let kept = (1..9).filter(|&number| {
+        has(&TestFrame::encoded(number, true)) || has(&TestFrame::encoded(number, false))
+    });
+    assert_eq!(kept.collect::<Vec<_>>(), [5, 6, 8]);
+}
+
+#[tokio::test]
+async fn only_a_video_can_be_recorded() {
+    let page = Page::start().await;
+    let script = page.show("camera");
+    assert_eq!(get(&page, "/recording.mp4").await.status, 409);
+    script.frame(TestFrame::image(1));
+    page.shows("images").await;
+    let refused = get(&page, "/recording.mp4").await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.json()["error"].as_str().unwrap().contains("no video"), "{refused:?}");
 }

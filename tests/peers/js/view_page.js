@@ -12,6 +12,7 @@ import { launch } from "./browsers.js";
 import { accessible } from "./view/accessible.js";
 import { crowd, idleOffers, viewers } from "./view/crowd.js";
 import { garbage, strangers } from "./view/hostile.js";
+import { recorded } from "./view/recorded.js";
 import { screens } from "./view/screens.js";
 import { early, ending, reload, screen, twoPages, watch } from "./view/watching.js";
 import { worker } from "./view/worker.js";
@@ -30,6 +31,8 @@ const WHAT = {
   ending,
   // So many pictures of the screen itself.
   screen,
+  // A recording of so many pictures, which is played.
+  recorded,
   // So many connections that show nothing, for so many seconds, for the cost of the program.
   viewers,
   // More viewers than there may be.

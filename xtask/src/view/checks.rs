@@ -18,6 +18,7 @@ const UNTIL_THE_END: &str = "20";
 const CROWD: u64 = 200;
 /// Enough to see a page that goes wrong.
 const SOME_PICTURES: u32 = 150;
+const RECORDED: u32 = 60;
 
 /// Where checks are done.
 pub struct Bench<'a> {
@@ -115,8 +116,13 @@ pub fn hostility(tally: &mut Tally, bench: &Bench<'_>) {
     });
 }
 
-/// What people see, and what those have who do not see it.
+/// What people see and keep, and what those have who do not see it.
 pub fn appearance(tally: &mut Tally, bench: &Bench<'_>) {
+    tally.check("a recording by the live page", || {
+        let page = bench.run("recorded", &["--codec", "h264"])?;
+        let visit = page.visit(Browser::Chromium, "recorded")?;
+        expect::recording_was_played(&visit.option("--pictures", RECORDED).run(LIMIT)?, RECORDED)
+    });
     tally.check("the live page, wide and small, light and dark", || {
         let page = bench.run("screens", &[])?;
         let folder = bench.directory.join("screens");

@@ -119,6 +119,18 @@ pub(super) fn was_loaded_anew(report: &Value) -> Result<String> {
     exact(report)
 }
 
+/// It has about as many pictures as were seen meanwhile: one is there before it is seen, and is seen before it is cut off.
+pub(super) fn recording_was_played(report: &Value, seen: u32) -> Result<String> {
+    ensure!(report["complaints"] == json!([]), "the page complains: {}", report["complaints"]);
+    ensure!(report["is_enough"] == true, "too few pictures came: {}", brief(report));
+    ensure!(report["error"].is_null(), "it cannot be played: {}", report["error"]);
+    ensure!(report["size"] == json!([640, 360]), "its size is {}", report["size"]);
+    let (pictures, bytes) = (number(report, "pictures")?, number(report, "bytes")?);
+    ensure!(pictures * 2 > u64::from(seen), "it has {pictures} pictures, and {seen} were seen");
+    let seconds = report["seconds"].as_f64().context("it has no length")?;
+    Ok(format!("{pictures} pictures in {bytes} bytes, played for {seconds:.1} s"))
+}
+
 pub(super) fn last_picture_stays(report: &Value) -> Result<String> {
     let last = report["last"].as_u64().context("no picture came")?;
     let stays = &report["number_at_the_end"];
@@ -317,6 +329,37 @@ mod tests {
         ] {
             assert!(two_pages_were_exact(&with(wrong.clone())).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_recording_is_whole_and_can_be_played() {
+        let played = |changes: Value| {
+            let mut report = json!({
+                "is_enough": true, "complaints": [], "error": null, "size": [640, 360], "seconds": 2.0,
+                "pictures": 58, "bytes": 500_000,
+            });
+            report.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            recording_was_played(&report, 60)
+        };
+        played(json!({})).unwrap();
+        for wrong in [
+            json!({ "is_enough": false }),
+            json!({ "complaints": ["exception"] }),
+            json!({ "error": "no decoder" }),
+            json!({ "size": [0, 0] }),
+            json!({ "pictures": 30 }),
+            json!({ "seconds": null }),
+        ] {
+            assert!(played(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_picture_of_a_camera_has_its_message() {
+        let pictures = |of_frames: u32| with(json!({ "pictures": 100, "of_frames": of_frames }));
+        each_has_its_message(&pictures(97)).unwrap();
+        assert!(each_has_its_message(&pictures(96)).is_err());
+        assert!(each_has_its_message(&with(json!({ "is_enough": false }))).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ const ENDPOINTS = [
   ["POST", "/control"],
   ["GET", "/snapshot.jpg"],
   ["GET", "/stream.mjpeg"],
+  ["GET", "/recording.mp4"],
 ];
 const WRONG_TOKENS = { none: null, empty: "", other: "0".repeat(64), odd: "%00\u00e9" };
 
@@ -184,6 +185,7 @@ function* nonsense(offer) {
   yield ["an asset that is not there", "/assets/%00", {}];
   yield ["snapshot: no such stream", "/snapshot.jpg?stream=no", {}];
   yield ["mjpeg: no such stream", "/stream.mjpeg?stream=no", {}];
+  yield ["recording: no such stream", "/recording.mp4?stream=no", {}];
   yield ["another method", "/state", { method: "PUT", body: "x" }];
   yield ["many headers", "/state", { headers: Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`x-${n}`, "y"])) }];
 }
