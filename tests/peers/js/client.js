@@ -1,12 +1,14 @@
 #!/usr/bin/env node
-// Has the real JavaScript SDK, in a real browser, do one session and prints one JSON line about it.
+// Has the real JavaScript SDK, in a real browser, do sessions and prints one JSON line about the last.
 //
-// usage: client.js --browser PROGRAM --server URL (--video FILE | --track SECONDS) [options]
+// usage: client.js --browser PROGRAM --server URL --workflow FILE.json (--video FILE | --live WHAT) [options]
+//
+// WHAT is `drawing`, `camera` or the address of an RTSP camera.
 //
 // The browser is not driven: it opens a page, and the page sends its report back.
 
 import { spawn } from "node:child_process";
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -26,8 +28,12 @@ const CHROMIUM_FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // There is no camera, and nobody who could allow it.
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
 ];
 const FIREFOX_FLAGS = ["--headless", "--no-remote"];
+const FIREFOX_PREFERENCES = ["media.navigator.streams.fake", "media.navigator.permission.disabled"];
 
 async function main() {
   const options = readOptions();
@@ -50,18 +56,24 @@ function readOptions() {
       browser: { type: "string" },
       server: { type: "string", default: "http://127.0.0.1:9001" },
       video: { type: "string" },
-      track: { type: "string" },
+      live: { type: "string" },
+      // How long the server processes what is live.
+      seconds: { type: "string", default: "2" },
+      // So many sessions one after the other, in one page.
+      sessions: { type: "string", default: "1" },
       workflow: { type: "string" },
       "stream-output": { type: "string", multiple: true, default: [] },
       "data-output": { type: "string", multiple: true, default: [] },
+      // What comes as data from the first message on.
+      "then-output": { type: "string", multiple: true },
       backend: { type: "boolean", default: false },
       "backend-url": { type: "string" },
       "api-key": { type: "string", default: "not-a-real-key" },
       timeout: { type: "string", default: "60" },
     },
   });
-  if (!values.browser || !values.workflow || !values.video === !values.track) {
-    console.error("usage: client.js --browser PROGRAM --server URL --workflow FILE.json (--video FILE | --track SECONDS)");
+  if (!values.browser || !values.workflow || !values.video === !values.live) {
+    console.error("usage: client.js --browser PROGRAM --server URL --workflow FILE.json (--video FILE | --live WHAT)");
     process.exit(2);
   }
   return { ...values, timeoutMs: Number(values.timeout) * 1000 };
@@ -73,14 +85,16 @@ function forPage(options) {
     server: options.server,
     apiKey: options["api-key"],
     backend: options.backend,
-    track: options.track !== undefined,
-    timeoutMs: options.timeoutMs * 0.8,
+    live: options.live ?? null,
+    sessions: Number(options.sessions),
+    thenOutputs: options["then-output"] ?? null,
+    timeoutMs: (options.timeoutMs * 0.8) / Number(options.sessions),
     params: {
       workflowSpec: JSON.parse(readFileSync(options.workflow, "utf8")),
       streamOutputNames: options["stream-output"],
       dataOutputNames: options["data-output"],
-      realtimeProcessing: options.track !== undefined,
-      processingTimeout: options.track && Number(options.track),
+      realtimeProcessing: options.live !== undefined,
+      processingTimeout: options.live && Number(options.seconds),
     },
   };
 }
@@ -126,6 +140,8 @@ function open(program, profile, url) {
   const flags = basename(program).startsWith("firefox")
     ? [...FIREFOX_FLAGS, "--profile", profile]
     : [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`];
+  const preferences = FIREFOX_PREFERENCES.map((name) => `user_pref("${name}", true);\n`);
+  writeFileSync(join(profile, "user.js"), preferences.join(""));
   const browser = spawn(program, [...flags, url], { stdio: "ignore", detached: true });
   const gone = new Promise((resolve) => browser.on("exit", resolve).on("error", resolve));
   return {

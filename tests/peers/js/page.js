@@ -1,6 +1,6 @@
-// Runs in the browser: one session of the SDK, by its public API and nothing else.
+// Runs in the browser: sessions of the SDK, by its public API and nothing else.
 
-import { connectors, webrtc } from "@roboflow/inference-sdk";
+import { connectors, streams, webrtc } from "@roboflow/inference-sdk";
 
 // After the last message the server should close the channel.
 const GRACE_AFTER_COMPLETION_MS = 5_000;
@@ -9,12 +9,15 @@ const AFTERMATH_MS = 2_500;
 // The SDK says this six seconds after every offer that was made without a STUN server, whatever came of it.
 const SAID_OF_EVERY_OFFER = "[ICE] timeout with NO srflx candidate";
 const DRAWING = { width: 320, height: 240, framesPerSecond: 25 };
+const CAMERA = { width: { ideal: 640 }, height: { ideal: 480 } };
 
 async function main() {
   const complaints = collectComplaints();
   const options = await (await fetch("/options")).json();
-  const report = await runSession(options);
-  await fetch("/report", { method: "POST", body: JSON.stringify({ ...report, ...complaints }) });
+  const reports = [];
+  for (let session = 0; session < options.sessions; session += 1) reports.push(await runSession(options));
+  const last = reports.pop();
+  await fetch("/report", { method: "POST", body: JSON.stringify({ ...last, earlier: reports, ...complaints }) });
 }
 
 /** What the SDK and the page complain about, which nobody else can see without driving the browser. */
@@ -39,7 +42,7 @@ async function runSession(options) {
   try {
     const connection = await connect(options, timeline, received, ending);
     connection.dataChannel.addEventListener("close", () => ending.end("server"));
-    if (options.track) await play(await connection.remoteStream(), timeline);
+    if (options.live) await play(await connection.remoteStream(), timeline);
     await ending.reached;
     timeline.mark("end");
     await sleep(AFTERMATH_MS);
@@ -58,8 +61,11 @@ async function connect(options, timeline, received, ending) {
     // Without an empty list the SDK asks a public STUN server.
     wrtcParams: { ...options.params, iceServers: [] },
     onData: (message) => {
+      const isFirst = received.messages === 0;
       received.data(message);
       if (message.processing_complete) ending.completed();
+      else if (isFirst && options.thenOutputs)
+        connecting.then((connection) => connection.reconfigureOutputs({ dataOutput: options.thenOutputs }));
     },
     hooks: {
       onPeerConnectionCreated: (peer) =>
@@ -67,12 +73,25 @@ async function connect(options, timeline, received, ending) {
       onOfferCreated: () => timeline.mark("offer"),
     },
   };
-  if (options.track) return webrtc.useStream({ ...common, source: drawing() });
-  return webrtc.useVideoFile({
-    ...common,
-    file: await fetchFile("/video"),
-    onUploadProgress: (done, total) => received.uploaded(done, total),
-  });
+  const connecting = open(options.live, common, received);
+  return connecting;
+}
+
+async function open(live, common, received) {
+  switch (live) {
+    case "drawing":
+      return webrtc.useStream({ ...common, source: drawing() });
+    case "camera":
+      return webrtc.useStream({ ...common, source: await streams.useCamera({ video: CAMERA, audio: false }) });
+    case null:
+      return webrtc.useVideoFile({
+        ...common,
+        file: await fetchFile("/video"),
+        onUploadProgress: (done, total) => received.uploaded(done, total),
+      });
+    default:
+      return webrtc.useRtspStream({ ...common, rtspUrl: live });
+  }
 }
 
 /** A square that moves, as a camera would show it. */
@@ -118,6 +137,7 @@ class Received {
     this.frameIds = [];
     this.firstErrors = [];
     this.firstMetadata = this.lastMetadata = this.upload = null;
+    this.lastOutputs = null;
     this.complete = false;
     this.terminationReason = null;
   }
@@ -135,6 +155,7 @@ class Received {
     this.timeline.mark("first_data");
     this.messages += 1;
     this.note(message.video_metadata);
+    this.lastOutputs = Object.keys(message.serialized_output_data ?? {});
     for (const output of Object.values(message.serialized_output_data ?? {})) {
       this.predictions += countPredictions(output);
     }
@@ -160,6 +181,7 @@ class Received {
       first_errors: this.firstErrors,
       first_metadata: this.firstMetadata,
       last_metadata: this.lastMetadata,
+      last_outputs: this.lastOutputs,
       processing_complete: this.complete,
       termination_reason: this.terminationReason,
       upload: this.upload,

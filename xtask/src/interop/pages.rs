@@ -4,22 +4,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::bench::Bench;
 use super::expect;
 use crate::clip::SHAPES;
 use crate::peers::{
-    Backend, Browser, CliRun, InferenceServer, PageReport, PageRun, PageSource, Worker,
+    Backend, Browser, CliRun, InferenceServer, PageReport, PageRun, PageSource, RtspServer, Worker,
     pages_can_be_run,
 };
 use crate::tally::Tally;
 
 /// A browser takes a few seconds to start, and many while the machine is busy.
 const LIMIT: Duration = Duration::from_secs(90);
-/// How long a page sends its track.
-const SECONDS: u32 = 2;
+/// How often a page opens a session again.
+const REOPENED: u32 = 2;
 /// What our client sends on a track.
 const PATTERN: &str = "pattern:320x240@30";
 const TRACK: &[&str] = &["--duration", "2", "--every-frame"];
@@ -30,17 +30,36 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cl
         return;
     }
     our_client_through_their_backend(tally, bench, worker, cli);
-    let (file, track) = (PageSource::File(bench.clip), PageSource::Track { seconds: SECONDS });
+    let file = PageSource::File(bench.clip);
     for (browser, source, way) in [
         (Browser::Chromium, file, "a file"),
-        (Browser::Chromium, track, "a track"),
+        (Browser::Chromium, PageSource::Drawing, "a track"),
         // It does not use loopback, where the worker listens.
         (Browser::Firefox, file, "a file"),
+        (Browser::Firefox, PageSource::Camera, "a camera"),
     ] {
         tally.check(&format!("the JavaScript SDK in {browser:?} and our worker: {way}"), || {
             seen_by(&PageRun::new(browser, worker.url(), source).run(LIMIT)?, source)
         });
     }
+    tally.check("the JavaScript SDK and our worker: an RTSP camera", || {
+        let camera = RtspServer::start(bench.marked_clip, bench.directory)?;
+        let source = PageSource::Rtsp(camera.url());
+        seen_by(&PageRun::new(Browser::Chromium, worker.url(), source).run(LIMIT)?, source)
+    });
+    tally.check(
+        "the JavaScript SDK and our worker: a camera, reopened, its outputs changed",
+        || {
+            let source = PageSource::Camera;
+            let page = PageRun::new(Browser::Chromium, worker.url(), source);
+            let page =
+                page.sessions(1 + REOPENED).then_outputs(&["predictions", "image"]).run(LIMIT)?;
+            let outputs = page.report["last_outputs"].as_array().context("no outputs came")?;
+            let has = |name: &str| outputs.iter().any(|output| output == name);
+            ensure!(has("predictions") && has("image"), "{outputs:?} came last");
+            seen_by(&page, source)
+        },
+    );
 }
 
 fn our_client_through_their_backend(
@@ -89,10 +108,9 @@ pub fn through_our_backend(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker
     if pages_can_be_run().is_err() {
         return;
     }
-    for (source, way) in [
-        (PageSource::File(bench.clip), "a file"),
-        (PageSource::Track { seconds: SECONDS }, "a track"),
-    ] {
+    for (source, way) in
+        [(PageSource::File(bench.clip), "a file"), (PageSource::Drawing, "a track")]
+    {
         tally.check(&format!("the JavaScript SDK, our backend and our worker: {way}"), || {
             let backend = Backend::ours(program, worker.url(), bench.directory)?;
             let page = PageRun::new(Browser::Chromium, worker.url(), source);
@@ -103,9 +121,12 @@ pub fn through_our_backend(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker
 
 /// What is to be said of a page that is as it should be.
 fn seen_by(page: &PageReport, source: PageSource<'_>) -> Result<String> {
+    for report in page.report["earlier"].as_array().into_iter().flatten() {
+        session_went_well(report).context("an earlier session")?;
+    }
     let seen = match source {
         PageSource::File(_) => got_every_frame(&page.report),
-        PageSource::Track { .. } => got_data_and_pictures(&page.report),
+        _ => got_data_and_pictures(&page.report),
     }?;
     Ok(format!("{seen}, {}", page.cost()))
 }
@@ -128,8 +149,12 @@ fn got_data_and_pictures(report: &Value) -> Result<String> {
 
 /// There were results, and an end that nobody takes for an error.
 fn went_well(report: &Value) -> Result<()> {
-    ensure!(report["exception"].is_null(), "it failed: {}", report["exception"]);
     ensure!(report["console_errors"] == json!([]), "on the console: {}", report["console_errors"]);
+    session_went_well(report)
+}
+
+fn session_went_well(report: &Value) -> Result<()> {
+    ensure!(report["exception"].is_null(), "it failed: {}", report["exception"]);
     ensure!(report["error_frames"] == 0, "frames had errors: {}", report["first_errors"]);
     ensure!(report["predictions"].as_u64() > Some(0), "there was not one prediction in it");
     let ended = (&report["processing_complete"], &report["closed_because"]);

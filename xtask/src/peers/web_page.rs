@@ -31,8 +31,12 @@ impl Browser {
 pub enum PageSource<'a> {
     /// It uploads this file.
     File(&'a Path),
-    /// It draws and sends a track until the server ends the session after so many seconds.
-    Track { seconds: u32 },
+    /// It sends a track of what it draws until the server ends the session after two seconds.
+    Drawing,
+    /// The same of a camera, which the browser makes up.
+    Camera,
+    /// It has the server pull this one.
+    Rtsp(&'a str),
 }
 
 /// A session of the real JavaScript SDK in a web page that is about to be run. The offer goes through a backend
@@ -42,6 +46,8 @@ pub struct PageRun<'a> {
     server: String,
     source: PageSource<'a>,
     backend_url: Option<String>,
+    sessions: u32,
+    then_outputs: &'a [&'a str],
 }
 
 /// What the page saw.
@@ -72,7 +78,20 @@ pub(super) fn directory() -> PathBuf {
 
 impl<'a> PageRun<'a> {
     pub fn new(browser: Browser, server: impl Into<String>, source: PageSource<'a>) -> Self {
-        Self { browser, server: server.into(), source, backend_url: None }
+        let (server, sessions) = (server.into(), 1);
+        Self { browser, server, source, backend_url: None, sessions, then_outputs: &[] }
+    }
+
+    /// How many sessions it has, one after the other. Default is 1.
+    pub fn sessions(mut self, sessions: u32) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// What comes as data from the first message on. Default is what came before.
+    pub fn then_outputs(mut self, names: &'a [&'a str]) -> Self {
+        self.then_outputs = names;
+        self
     }
 
     /// Where the page's backend is. Default is one of the SDK's own functions.
@@ -92,12 +111,15 @@ impl<'a> PageRun<'a> {
             .args(["--server", &self.server, "--backend", "--api-key", API_KEY])
             .args(["--timeout", &own_limit, "--data-output", "predictions", "--workflow"])
             .arg(workflow("motion"))
-            .args(self.backend_url.iter().flat_map(|url| ["--backend-url", url]));
+            .args(self.backend_url.iter().flat_map(|url| ["--backend-url", url]))
+            .args(self.then_outputs.iter().flat_map(|name| ["--then-output", name]))
+            .args(["--sessions", &self.sessions.to_string()]);
+        let live = |what| ["--stream-output", "image", "--live", what];
         let job = match self.source {
             PageSource::File(video) => job.arg("--video").arg(video),
-            PageSource::Track { seconds } => {
-                job.args(["--stream-output", "image", "--track", &seconds.to_string()])
-            }
+            PageSource::Drawing => job.args(live("drawing")),
+            PageSource::Camera => job.args(live("camera")),
+            PageSource::Rtsp(url) => job.args(live(url)),
         };
         let finished = job.output(Output::Capture).limit(limit).run()?;
         let line = finished.stdout.lines().last().unwrap_or_default();
