@@ -127,3 +127,21 @@ async fn a_worker_has_a_page_of_its_own_where_it_is_told_to() {
     assert_eq!(http_post(&session, b"{}".to_vec()).await.status, 401);
     assert_eq!(get(&worker().await, "/").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_for_others_takes_pages_of_its_own_where_it_has_a_token() {
+    let status_for = async |config: WorkerConfig, origin: Option<&str>| {
+        let worker = Worker::start("0.0.0.0:0", config).await.unwrap();
+        let origin = origin.map_or(worker.url().to_owned(), str::to_owned);
+        let headers = format!(
+            "authorization: Bearer t0ken\r\norigin: {origin}\r\ncontent-type: application/json\r\n"
+        );
+        let url = format!("{}/{INIT_PATH}", worker.url());
+        http("POST", &url, &headers, b"{}".to_vec()).await.status
+    };
+    let with_token = || WorkerConfig::default().token(ApiKey::new("t0ken"));
+    // What is wrong with the request is looked at.
+    assert_eq!(status_for(with_token(), None).await, 422);
+    assert_eq!(status_for(with_token(), Some("http://evil.example")).await, 403);
+    assert_eq!(status_for(WorkerConfig::default(), None).await, 403);
+}

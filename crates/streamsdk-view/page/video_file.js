@@ -22,6 +22,7 @@ export class VideoFile {
   async #record(stream) {
     const parts = [];
     let size = 0;
+    let isCut = false;
     try {
       const { body } = await fetchRecording(stream, this.#stopping.signal);
       const reader = body.getReader();
@@ -32,8 +33,10 @@ export class VideoFile {
       await reader.cancel();
     } catch (error) {
       // Wherever it was cut, what there is can be played.
-      if (size === 0 && !this.#stopping.signal.aborted) throw error;
+      isCut = !this.#stopping.signal.aborted;
+      if (size === 0 && isCut) throw error;
     }
-    return saveRecording(parts, size, "video/mp4", stream);
+    const saved = saveRecording(parts, size, "video/mp4", stream);
+    return isCut ? `The connection was lost. ${saved}` : saved;
   }
 }

@@ -132,7 +132,7 @@ impl WorkerConfig {
 
     /// Origins of web pages that may use the worker, such as `https://example.org`; `*` stands for all. Programs are not
     /// affected. Default is none, unlike the real server, but for the pages of this machine with a worker that listens on
-    /// a loopback address, and the pages of its own server with an [`EmbeddedWorker`](crate::EmbeddedWorker).
+    /// a loopback address, and the pages of its own server with an [`EmbeddedWorker`](crate::EmbeddedWorker) or a token.
     ///
     /// Pages of other origins are refused with status 403, since a browser asks for many a page before it knows whether
     /// the page may read the answer.

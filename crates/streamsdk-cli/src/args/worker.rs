@@ -29,7 +29,8 @@ pub(crate) struct WorkerArguments {
     #[arg(long, value_name = "WHO", default_value_t)]
     pub(crate) gzip: Gzip,
     /// Origin of web pages that may use the worker, such as https://example.org, or `*` for all; may be
-    /// repeated; without it, pages of this machine when listening on a loopback address, and none otherwise
+    /// repeated; without it, pages of this machine when listening on a loopback address, those of the same server
+    /// where there is a token, and none otherwise
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub(crate) allow_origin: Vec<String>,
     /// File with a token that clients have to show, as `Authorization: Bearer TOKEN`
