@@ -28,8 +28,15 @@ export class Plot {
     this.element = make("figure", { class: "plot" }, heading, this.#canvas);
   }
 
-  /** @param {import("./series.js").Series} series */
+  /**
+   * Takes no room as long as nothing is known of what it shows.
+   *
+   * @param {import("./series.js").Series} series
+   */
   draw(series) {
+    const isKnown = ({ values }) => this.#lines.some(({ name }) => Number.isFinite(values[name]));
+    this.element.hidden = !series.samples.some(isKnown);
+    if (this.element.hidden) return;
     const texts = this.#lines.map(({ name, says }) => [says, this.#format(series.last(name))]);
     const values = texts.map((pair) => pair.filter(Boolean).join(" ")).join(" · ");
     setText(this.#text, values);

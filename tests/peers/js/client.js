@@ -39,7 +39,8 @@ async function main() {
   const options = readOptions();
   const profile = mkdtempSync(join(tmpdir(), "streamsdk-browser-"));
   const { site, report } = await serveSite(options);
-  const browser = open(options.browser, profile, `http://127.0.0.1:${site.address().port}/`);
+  const url = `http://${options["page-host"]}:${site.address().port}/`;
+  const browser = open(options.browser, profile, url);
   try {
     console.log(JSON.stringify(await Promise.race([report, browser.failed, giveUpAfter(options.timeoutMs)])));
   } finally {
@@ -57,17 +58,23 @@ function readOptions() {
       server: { type: "string", default: "http://127.0.0.1:9001" },
       video: { type: "string" },
       live: { type: "string" },
+      // After so many messages with predictions a page leaves what is live. Default is when the server ends it.
+      enough: { type: "string" },
       // How long the server processes what is live.
       seconds: { type: "string", default: "2" },
       // So many sessions one after the other, in one page.
       sessions: { type: "string", default: "1" },
       workflow: { type: "string" },
+      parameters: { type: "string", default: "{}" },
       "stream-output": { type: "string", multiple: true, default: [] },
       "data-output": { type: "string", multiple: true, default: [] },
       // What comes as data from the first message on.
       "then-output": { type: "string", multiple: true },
       backend: { type: "boolean", default: false },
       "backend-url": { type: "string" },
+      // What the browser takes for the page's host, which is this machine, and its port; any that is free is 0.
+      "page-host": { type: "string", default: "127.0.0.1" },
+      "page-port": { type: "string", default: "0" },
       "api-key": { type: "string", default: "not-a-real-key" },
       timeout: { type: "string", default: "60" },
     },
@@ -86,11 +93,13 @@ function forPage(options) {
     apiKey: options["api-key"],
     backend: options.backend,
     live: options.live ?? null,
+    enough: options.enough === undefined ? null : Number(options.enough),
     sessions: Number(options.sessions),
     thenOutputs: options["then-output"] ?? null,
     timeoutMs: (options.timeoutMs * 0.8) / Number(options.sessions),
     params: {
       workflowSpec: JSON.parse(readFileSync(options.workflow, "utf8")),
+      workflowsParameters: JSON.parse(options.parameters),
       streamOutputNames: options["stream-output"],
       dataOutputNames: options["data-output"],
       realtimeProcessing: options.live !== undefined,
@@ -124,7 +133,7 @@ async function serveSite(options) {
       response.writeHead(request.url in pages ? 200 : 404, { "content-type": type }).end(body);
     }
   });
-  await new Promise((resolve) => site.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => site.listen(Number(options["page-port"]), "127.0.0.1", resolve));
   return { site, report };
 }
 
@@ -137,11 +146,13 @@ async function forward(options, body, response) {
 
 /** Starts a browser, in a group of its own because it starts others. */
 function open(program, profile, url) {
+  const { hostname } = new URL(url);
   const flags = basename(program).startsWith("firefox")
     ? [...FIREFOX_FLAGS, "--profile", profile]
-    : [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`];
-  const preferences = FIREFOX_PREFERENCES.map((name) => `user_pref("${name}", true);\n`);
-  writeFileSync(join(profile, "user.js"), preferences.join(""));
+    : [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, `--host-resolver-rules=MAP ${hostname} 127.0.0.1`];
+  const preferences = FIREFOX_PREFERENCES.map((name) => [name, true]).concat([["network.dns.localDomains", hostname]]);
+  const lines = preferences.map((pair) => `user_pref(${pair.map((part) => JSON.stringify(part)).join(", ")});\n`);
+  writeFileSync(join(profile, "user.js"), lines.join(""));
   const browser = spawn(program, [...flags, url], { stdio: "ignore", detached: true });
   const gone = new Promise((resolve) => browser.on("exit", resolve).on("error", resolve));
   return {

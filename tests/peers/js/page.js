@@ -8,6 +8,7 @@ const GRACE_AFTER_COMPLETION_MS = 5_000;
 const AFTERMATH_MS = 2_500;
 // The SDK says this six seconds after every offer that was made without a STUN server, whatever came of it.
 const SAID_OF_EVERY_OFFER = "[ICE] timeout with NO srflx candidate";
+const SEEN_ENOUGH = "it has seen enough";
 const DRAWING = { width: 320, height: 240, framesPerSecond: 25 };
 const CAMERA = { width: { ideal: 640 }, height: { ideal: 480 } };
 
@@ -42,10 +43,13 @@ async function runSession(options) {
   try {
     const connection = await connect(options, timeline, received, ending);
     connection.dataChannel.addEventListener("close", () => ending.end("server"));
-    if (options.live) await play(await connection.remoteStream(), timeline);
+    if (options.live) {
+      await play(await connection.remoteStream(), timeline);
+      if (options.enough !== null) received.enough(options).then(() => ending.end(SEEN_ENOUGH));
+    }
     await ending.reached;
     timeline.mark("end");
-    await sleep(AFTERMATH_MS);
+    if (ending.reason !== SEEN_ENOUGH) await sleep(AFTERMATH_MS);
     await connection.cleanup();
   } catch (error) {
     exception = String(error);
@@ -117,6 +121,7 @@ async function play(stream, timeline) {
   video.muted = true;
   video.srcObject = stream;
   video.addEventListener("loadeddata", () => timeline.mark("picture"));
+  // It is playing when there is a picture.
   await video.play();
 }
 
@@ -133,13 +138,25 @@ async function fetchFile(url) {
 class Received {
   constructor(timeline) {
     this.timeline = timeline;
-    this.messages = this.predictions = this.errorFrames = 0;
+    this.messages = this.messagesWithPredictions = this.predictions = this.errorFrames = 0;
     this.frameIds = [];
     this.firstErrors = [];
     this.firstMetadata = this.lastMetadata = this.upload = null;
     this.lastOutputs = null;
     this.complete = false;
     this.terminationReason = null;
+    this.arrived = () => {};
+  }
+
+  /** Waits until so many messages had predictions, and the outputs are those that were asked for last. */
+  enough({ enough, thenOutputs }) {
+    const hasOutput = (name) => this.lastOutputs?.includes(name);
+    return new Promise((resolve) => {
+      this.arrived = () => {
+        if (this.messagesWithPredictions >= enough && (thenOutputs ?? []).every(hasOutput)) resolve();
+      };
+      this.arrived();
+    });
   }
 
   data(message) {
@@ -156,9 +173,11 @@ class Received {
     this.messages += 1;
     this.note(message.video_metadata);
     this.lastOutputs = Object.keys(message.serialized_output_data ?? {});
-    for (const output of Object.values(message.serialized_output_data ?? {})) {
-      this.predictions += countPredictions(output);
-    }
+    const predictions = Object.values(message.serialized_output_data ?? {}).map(countPredictions);
+    const found = predictions.reduce((sum, count) => sum + count, 0);
+    this.predictions += found;
+    if (found > 0) this.messagesWithPredictions += 1;
+    this.arrived();
   }
 
   note(metadata) {

@@ -15,7 +15,7 @@ import { garbage, strangers } from "./view/hostile.js";
 import { recorded } from "./view/recorded.js";
 import { screens } from "./view/screens.js";
 import { early, ending, reload, screen, twoPages, watch } from "./view/watching.js";
-import { worker } from "./view/worker.js";
+import { worker, workerReturns, workerScreens } from "./view/worker.js";
 
 /** Each is handed `{open, options}`, where `open` starts another browser, and gives its report. */
 const WHAT = {
@@ -27,7 +27,7 @@ const WHAT = {
   reload,
   // Two pages at once, of which one is closed after a while.
   "two-pages": twoPages,
-  // Looks until nothing more comes, and at what is there then.
+  // Interrupts the program, looks until nothing more comes, and at what is there then.
   ending,
   // So many pictures of the screen itself.
   screen,
@@ -49,6 +49,10 @@ const WHAT = {
   accessible,
   // The page of a worker: a session from this browser.
   worker,
+  // The same of a worker that goes and comes back: `seen …` says when it should go.
+  "worker-returns": workerReturns,
+  // What that looks like, as files.
+  "worker-screens": workerScreens,
 };
 
 const CLOSING_MS = 10_000;
@@ -106,6 +110,8 @@ function readOptions() {
       images: { type: "boolean", default: false },
       // A server of the session that stands still until the page is there.
       stopped: { type: "string" },
+      // The program whose page it is.
+      program: { type: "string" },
       viewers: { type: "string", default: "10" },
       seconds: { type: "string", default: "10" },
       folder: { type: "string" },

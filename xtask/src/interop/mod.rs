@@ -104,7 +104,7 @@ fn check(options: &Options, peers: &Peers) -> Result<bool> {
         });
         if let Some(worker) = &worker {
             checks::with_our_worker(&mut tally, &bench, worker, cli);
-            view::of_a_worker(&mut tally, worker, &marked_clip, &directory);
+            view::of_a_worker(&mut tally, worker, &marked_clip, cli, &directory);
             let backend = tally.necessary("the example of a backend is built", || {
                 let backend = options.backend.clone().context("it could not be built")?;
                 Ok((backend.display().to_string(), backend))

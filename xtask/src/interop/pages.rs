@@ -11,13 +11,15 @@ use super::bench::Bench;
 use super::expect;
 use crate::clip::SHAPES;
 use crate::peers::{
-    Backend, Browser, CliRun, InferenceServer, PageReport, PageRun, PageSource, RtspServer, Worker,
-    pages_can_be_run,
+    ANOTHER_HOST, Backend, Browser, CliRun, InferenceServer, LiveEnd, Origin, PageReport, PageRun,
+    PageSource, RtspServer, Worker, free_port, pages_can_be_run,
 };
 use crate::tally::Tally;
 
 /// A browser takes a few seconds to start, and many while the machine is busy.
 const LIMIT: Duration = Duration::from_secs(90);
+/// What a page has the server process at most.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// How often a page opens a session again.
 const REOPENED: u32 = 2;
 /// What our client sends on a track.
@@ -31,17 +33,29 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cl
     }
     our_client_through_their_backend(tally, bench, worker, cli);
     let file = PageSource::File(bench.clip);
-    for (browser, source, way) in [
-        (Browser::Chromium, file, "a file"),
-        (Browser::Chromium, PageSource::Drawing, "a track"),
-        // It does not use loopback, where the worker listens.
-        (Browser::Firefox, file, "a file"),
-        (Browser::Firefox, PageSource::Camera, "a camera"),
-    ] {
-        tally.check(&format!("the JavaScript SDK in {browser:?} and our worker: {way}"), || {
-            seen_by(&PageRun::new(browser, worker.url(), source).run(LIMIT)?, source)
+    let run = |browser, source| PageRun::new(browser, worker.url(), source);
+    for browser in [Browser::Chromium, Browser::Firefox] {
+        tally.check(&format!("the JavaScript SDK in {browser:?} and our worker: a file"), || {
+            seen_by(&run(browser, file).run(LIMIT)?, file)
         });
     }
+    tally.check(
+        "the JavaScript SDK in Chromium and our worker: a track, without a backend",
+        || {
+            let page = run(Browser::Chromium, PageSource::Drawing).directly_from(Origin::Loopback);
+            seen_by(&page.run(LIMIT)?, PageSource::Drawing)
+        },
+    );
+    // A drawing of Firefox's does not get to the worker: it does not use loopback, where that listens.
+    tally.check("the JavaScript SDK in Firefox and our worker: a camera, reopened", || {
+        let page = run(Browser::Firefox, PageSource::Camera).directly_from(Origin::Loopback);
+        seen_by(&page.sessions(1 + REOPENED).run(LIMIT * (1 + REOPENED))?, PageSource::Camera)
+    });
+    pages_of_another_host(tally, bench, worker, cli);
+    tally.check("the JavaScript SDK and our worker: a track, until its time limit", || {
+        let page = PageRun::new(Browser::Chromium, worker.url(), PageSource::Drawing);
+        reached_its_time_limit(&page.live_until(LiveEnd::TimeLimit(TIME_LIMIT)).run(LIMIT)?.report)
+    });
     tally.check("the JavaScript SDK and our worker: an RTSP camera", || {
         let camera = RtspServer::start(bench.marked_clip, bench.directory)?;
         let source = PageSource::Rtsp(camera.url());
@@ -52,14 +66,35 @@ pub fn with_our_worker(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cl
         || {
             let source = PageSource::Camera;
             let page = PageRun::new(Browser::Chromium, worker.url(), source);
-            let page =
-                page.sessions(1 + REOPENED).then_outputs(&["predictions", "image"]).run(LIMIT)?;
+            let page = page.sessions(1 + REOPENED).then_outputs(&["predictions", "image"]);
+            let page = page.run(LIMIT * (1 + REOPENED))?;
             let outputs = page.report["last_outputs"].as_array().context("no outputs came")?;
             let has = |name: &str| outputs.iter().any(|output| output == name);
             ensure!(has("predictions") && has("image"), "{outputs:?} came last");
             seen_by(&page, source)
         },
     );
+}
+
+/// They have to be allowed.
+fn pages_of_another_host(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker, cli: &Path) {
+    let run = |browser, worker: &Worker, port| {
+        let page = PageRun::new(browser, worker.url(), PageSource::File(bench.clip));
+        page.directly_from(Origin::Another(port)).run(LIMIT)
+    };
+    for browser in [Browser::Chromium, Browser::Firefox] {
+        let name = format!("the JavaScript SDK in {browser:?} and our worker: another host's page");
+        tally.check(&name, || {
+            let port = free_port()?;
+            let allowed = format!("http://{ANOTHER_HOST}:{port}");
+            let options = ["--allow-origin".as_ref(), allowed.as_ref()];
+            let log = bench.directory.join("worker-of-another-host.log");
+            let allowing = Worker::start_at(cli, free_port()?, &options, log)?;
+            let seen = seen_by(&run(browser, &allowing, port)?, PageSource::File(bench.clip))?;
+            let refused = was_refused(&run(browser, worker, port)?.report)?;
+            Ok(format!("{seen}; where it is not allowed: {refused}"))
+        });
+    }
 }
 
 fn our_client_through_their_backend(
@@ -121,42 +156,70 @@ pub fn through_our_backend(tally: &mut Tally, bench: &Bench<'_>, worker: &Worker
 
 /// What is to be said of a page that is as it should be.
 fn seen_by(page: &PageReport, source: PageSource<'_>) -> Result<String> {
+    let as_expected = match source {
+        PageSource::File(_) => got_every_frame,
+        _ => got_data_and_pictures,
+    };
     for report in page.report["earlier"].as_array().into_iter().flatten() {
-        session_went_well(report).context("an earlier session")?;
+        as_expected(report).context("an earlier session")?;
     }
-    let seen = match source {
-        PageSource::File(_) => got_every_frame(&page.report),
-        _ => got_data_and_pictures(&page.report),
-    }?;
-    Ok(format!("{seen}, {}", page.cost()))
+    complained_of_nothing(&page.report)?;
+    Ok(format!("{}, {}", as_expected(&page.report)?, page.cost()))
+}
+
+/// A browser does not tell the page why.
+fn was_refused(report: &Value) -> Result<String> {
+    ensure!(report["data_messages"] == 0, "{} messages came", report["data_messages"]);
+    let exception = report["exception"].as_str();
+    exception.map(String::from).with_context(|| format!("it was not refused: {report}"))
+}
+
+fn complained_of_nothing(report: &Value) -> Result<()> {
+    ensure!(report["console_errors"] == json!([]), "on the console: {}", report["console_errors"]);
+    Ok(())
 }
 
 /// The page saw each frame of a file once and in order, and was told the end.
 fn got_every_frame(report: &Value) -> Result<String> {
-    went_well(report)?;
+    got_predictions(report)?;
+    ended_by_the_server(report)?;
     let frames = &report["frame_ids"];
     ensure!(*frames == json!([[1, SHAPES.frames]]), "frames {frames} came: {report}");
     Ok(format!("{} messages", report["data_messages"]))
 }
 
-/// The page got data about the frames that it sent, and pictures, until the time limit of the session.
+/// The page got data about the frames that it sent, and pictures, until it had enough of them.
 fn got_data_and_pictures(report: &Value) -> Result<String> {
-    went_well(report)?;
-    ensure!(report["termination_reason"] == "timeout_reached", "it ended otherwise: {report}");
+    got_predictions(report)?;
+    let ended = &report["closed_because"];
+    ensure!(ended == "it has seen enough", "it ended because of {ended}: {report}");
     ensure!(report["seconds"]["picture"].is_number(), "no picture came: {report}");
     Ok(format!("{} messages and pictures", report["data_messages"]))
 }
 
-/// There were results, and an end that nobody takes for an error.
-fn went_well(report: &Value) -> Result<()> {
-    ensure!(report["console_errors"] == json!([]), "on the console: {}", report["console_errors"]);
-    session_went_well(report)
+/// How much came before is not asked: a slow machine may have nothing by then.
+fn reached_its_time_limit(report: &Value) -> Result<String> {
+    complained_of_nothing(report)?;
+    no_frame_failed(report)?;
+    ended_by_the_server(report)?;
+    ensure!(report["termination_reason"] == "timeout_reached", "it ended otherwise: {report}");
+    Ok(format!("ended after {} s of the page's", report["seconds"]["end"]))
 }
 
-fn session_went_well(report: &Value) -> Result<()> {
+fn got_predictions(report: &Value) -> Result<()> {
+    no_frame_failed(report)?;
+    ensure!(report["predictions"].as_u64() > Some(0), "there was not one prediction: {report}");
+    Ok(())
+}
+
+fn no_frame_failed(report: &Value) -> Result<()> {
     ensure!(report["exception"].is_null(), "it failed: {}", report["exception"]);
     ensure!(report["error_frames"] == 0, "frames had errors: {}", report["first_errors"]);
-    ensure!(report["predictions"].as_u64() > Some(0), "there was not one prediction in it");
+    Ok(())
+}
+
+/// It said that it was done, and closed the channel itself.
+fn ended_by_the_server(report: &Value) -> Result<()> {
     let ended = (&report["processing_complete"], &report["closed_because"]);
     ensure!(ended == (&json!(true), &json!("server")), "it ended as {ended:?}");
     Ok(())
@@ -166,42 +229,55 @@ fn session_went_well(report: &Value) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn good_report() -> Value {
+    /// Of a file that was processed to its end.
+    fn file() -> Value {
         json!({
             "exception": null, "console_errors": [], "error_frames": 0, "predictions": 9,
             "processing_complete": true, "closed_because": "server", "frame_ids": [[1, 300]],
-            "data_messages": 300, "seconds": { "picture": 0.8 }, "termination_reason": "timeout_reached",
+            "data_messages": 300, "seconds": {}, "termination_reason": "normal",
         })
+    }
+
+    fn live() -> Value {
+        let report = with(file(), "/closed_because", json!("it has seen enough"));
+        let report = with(report, "/processing_complete", json!(false));
+        with(report, "/seconds", json!({ "picture": 0.8 }))
     }
 
     #[test]
     fn anything_missing_from_a_page_is_a_failure() {
-        got_every_frame(&good_report()).unwrap();
-        got_data_and_pictures(&good_report()).unwrap();
+        got_every_frame(&file()).unwrap();
+        got_data_and_pictures(&live()).unwrap();
         for (pointer, value) in [
             ("/exception", json!("no")),
-            ("/console_errors", json!(["Data channel error"])),
             ("/error_frames", json!(1)),
             ("/predictions", json!(0)),
             ("/predictions", json!(null)),
-            ("/processing_complete", json!(false)),
             ("/closed_because", json!("time limit")),
         ] {
-            let mut report = good_report();
-            *report.pointer_mut(pointer).unwrap() = value;
-            assert!(got_every_frame(&report).is_err(), "{pointer}");
-            assert!(got_data_and_pictures(&report).is_err(), "{pointer}");
+            assert!(got_every_frame(&with(file(), pointer, value.clone())).is_err(), "{pointer}");
+            assert!(got_data_and_pictures(&with(live(), pointer, value)).is_err(), "{pointer}");
         }
-        let lost = json!({ "frame_ids": [[1, 299]] });
-        assert!(got_every_frame(&merged(lost)).is_err());
-        let dark = json!({ "seconds": {} });
-        assert!(got_data_and_pictures(&merged(dark)).is_err());
+        assert!(got_every_frame(&with(file(), "/processing_complete", json!(false))).is_err());
+        assert!(got_every_frame(&with(file(), "/frame_ids", json!([[1, 299]]))).is_err());
+        assert!(got_data_and_pictures(&with(live(), "/seconds", json!({}))).is_err());
+        let complaint = json!(["Data channel error"]);
+        assert!(complained_of_nothing(&with(file(), "/console_errors", complaint)).is_err());
     }
 
-    fn merged(changes: Value) -> Value {
-        let mut report = good_report();
-        let changes = changes.as_object().unwrap().clone();
-        report.as_object_mut().unwrap().extend(changes);
+    #[test]
+    fn a_time_limit_is_kept_whatever_came_before() {
+        let nothing_came = with(file(), "/predictions", json!(0));
+        let ended = with(nothing_came, "/termination_reason", json!("timeout_reached"));
+        reached_its_time_limit(&ended).unwrap();
+        assert!(reached_its_time_limit(&file()).is_err());
+        assert!(
+            reached_its_time_limit(&with(ended, "/closed_because", json!("time limit"))).is_err()
+        );
+    }
+
+    fn with(mut report: Value, pointer: &str, value: Value) -> Value {
+        *report.pointer_mut(pointer).unwrap() = value;
         report
     }
 }

@@ -1,6 +1,7 @@
 //! The programs that talk to each other: the real server, the real SDKs, and our own two.
 
 mod backend;
+mod cameras;
 mod cli;
 mod coturn;
 mod http;
@@ -9,7 +10,6 @@ mod live_page;
 mod marked_clip;
 mod python_sdk;
 mod python_tracks;
-mod rtsp;
 mod server;
 mod slow_link;
 mod web_page;
@@ -28,6 +28,7 @@ use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
 
 pub use backend::Backend;
+pub use cameras::{MjpegServer, RtspServer};
 pub use cli::{CliReport, CliRun, read_frames, read_summary};
 pub use coturn::{Certificates, Coturn, CoturnPlace, TurnUsers};
 pub use http_answers::HttpAnswers;
@@ -35,11 +36,11 @@ pub use live_page::{LivePage, LiveRun, Visit, pages_can_be_visited};
 pub use marked_clip::{MARKED_FRAMES, MARKED_FRAMES_PER_SECOND, write_marked_clip};
 pub use python_sdk::{Mode, PythonReport, PythonRun};
 pub use python_tracks::{PythonTracks, TrackSource};
-pub use rtsp::RtspServer;
 pub use server::InferenceServer;
 pub use slow_link::{LinkEnd, LinkFaults, lay_slow_link};
 pub use web_page::{
-    Browser, PageReport, PageRun, PageSource, install_javascript_sdk, pages_can_be_run,
+    ANOTHER_HOST, Browser, LiveEnd, Origin, PageReport, PageRun, PageSource,
+    install_javascript_sdk, pages_can_be_run,
 };
 pub use webcam::encode_as_a_webcam;
 pub use whip::{PublishRun, WHIP_TOKEN, WhipServer};

@@ -8,6 +8,9 @@ use super::{API_KEY, cost, workflow};
 use crate::process::{Finished, Job, Output};
 use crate::{project, setup};
 
+/// The camera that Firefox makes up changes its colour, slowly.
+const SENSITIVE: &str = r#"{"sensitivity": 1}"#;
+
 /// A web browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Browser {
@@ -31,7 +34,7 @@ impl Browser {
 pub enum PageSource<'a> {
     /// It uploads this file.
     File(&'a Path),
-    /// It sends a track of what it draws until the server ends the session after two seconds.
+    /// It sends a track of what it draws.
     Drawing,
     /// The same of a camera, which the browser makes up.
     Camera,
@@ -39,13 +42,45 @@ pub enum PageSource<'a> {
     Rtsp(&'a str),
 }
 
-/// A session of the real JavaScript SDK in a web page that is about to be run. The offer goes through a backend
-/// of the page's, as the SDK recommends.
+/// When a page with a live source is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveEnd {
+    /// The page has seen pictures, and so many messages with predictions. A busy machine takes longer for it.
+    Enough(u32),
+    /// The server ends the session this long after it was asked for it, whatever has come by then.
+    TimeLimit(Duration),
+}
+
+/// How a page reaches the server.
+#[derive(Clone, Copy, Debug)]
+enum Way<'a> {
+    /// By a backend that is one of the SDK's own functions.
+    Backend,
+    /// By this backend.
+    BackendAt(&'a str),
+    /// By itself, so that the server sees its origin.
+    Direct(Origin),
+}
+
+/// The host of a page that is this machine's, and that the browser takes for another one.
+pub const ANOTHER_HOST: &str = "cameras.example";
+
+/// Where a page comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin {
+    /// This machine, at any port.
+    Loopback,
+    /// [`ANOTHER_HOST`], at this port.
+    Another(u16),
+}
+
+/// A session of the real JavaScript SDK in a web page that is about to be run.
 pub struct PageRun<'a> {
     browser: Browser,
     server: String,
     source: PageSource<'a>,
-    backend_url: Option<String>,
+    way: Way<'a>,
+    live_end: LiveEnd,
     sessions: u32,
     then_outputs: &'a [&'a str],
 }
@@ -78,8 +113,21 @@ pub(super) fn directory() -> PathBuf {
 
 impl<'a> PageRun<'a> {
     pub fn new(browser: Browser, server: impl Into<String>, source: PageSource<'a>) -> Self {
-        let (server, sessions) = (server.into(), 1);
-        Self { browser, server, source, backend_url: None, sessions, then_outputs: &[] }
+        Self {
+            browser,
+            server: server.into(),
+            source,
+            way: Way::Backend,
+            live_end: LiveEnd::Enough(10),
+            sessions: 1,
+            then_outputs: &[],
+        }
+    }
+
+    /// When it is done with what is live. Default is after 10 messages with predictions.
+    pub fn live_until(mut self, end: LiveEnd) -> Self {
+        self.live_end = end;
+        self
     }
 
     /// How many sessions it has, one after the other. Default is 1.
@@ -94,10 +142,14 @@ impl<'a> PageRun<'a> {
         self
     }
 
-    /// Where the page's backend is. Default is one of the SDK's own functions.
-    pub fn backend(mut self, url: &str) -> Self {
-        self.backend_url = Some(url.into());
-        self
+    /// The offer goes through this backend. Default is one of the SDK's own functions, as it recommends.
+    pub fn backend(self, url: &'a str) -> Self {
+        Self { way: Way::BackendAt(url), ..self }
+    }
+
+    /// The page asks the server itself. Default is through a backend.
+    pub fn directly_from(self, origin: Origin) -> Self {
+        Self { way: Way::Direct(origin), ..self }
     }
 
     /// Runs it with the workflow `motion`. A session that fails is no error: the report says how it failed.
@@ -108,18 +160,35 @@ impl<'a> PageRun<'a> {
             .arg(directory().join("client.js"))
             .arg("--browser")
             .arg(self.browser.program()?)
-            .args(["--server", &self.server, "--backend", "--api-key", API_KEY])
+            .args(["--server", &self.server, "--api-key", API_KEY])
             .args(["--timeout", &own_limit, "--data-output", "predictions", "--workflow"])
             .arg(workflow("motion"))
-            .args(self.backend_url.iter().flat_map(|url| ["--backend-url", url]))
+            .args(["--parameters", SENSITIVE])
             .args(self.then_outputs.iter().flat_map(|name| ["--then-output", name]))
             .args(["--sessions", &self.sessions.to_string()]);
-        let live = |what| ["--stream-output", "image", "--live", what];
+        let job = match self.way {
+            Way::Backend => job.arg("--backend"),
+            Way::BackendAt(url) => job.args(["--backend", "--backend-url", url]),
+            Way::Direct(Origin::Loopback) => job,
+            Way::Direct(Origin::Another(port)) => {
+                job.args(["--page-host", ANOTHER_HOST, "--page-port", &port.to_string()])
+            }
+        };
+        let live = |job: Job, what| {
+            let job = job.args(["--stream-output", "image", "--live", what]);
+            match self.live_end {
+                // The server's own limit is there for a page that never gets so far.
+                LiveEnd::Enough(messages) => {
+                    job.args(["--seconds", &own_limit, "--enough", &messages.to_string()])
+                }
+                LiveEnd::TimeLimit(limit) => job.args(["--seconds", &limit.as_secs().to_string()]),
+            }
+        };
         let job = match self.source {
             PageSource::File(video) => job.arg("--video").arg(video),
-            PageSource::Drawing => job.args(live("drawing")),
-            PageSource::Camera => job.args(live("camera")),
-            PageSource::Rtsp(url) => job.args(live(url)),
+            PageSource::Drawing => live(job, "drawing"),
+            PageSource::Camera => live(job, "camera"),
+            PageSource::Rtsp(url) => live(job, url),
         };
         let finished = job.output(Output::Capture).limit(limit).run()?;
         let line = finished.stdout.lines().last().unwrap_or_default();

@@ -61,8 +61,7 @@ impl WhipServer {
 
     /// Ends it without giving it the time to say so.
     pub fn kill(self) -> Result<()> {
-        let pid = nix::unistd::Pid::from_raw(self.program.pid().cast_signed());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).context("cannot kill it")
+        self.program.kill()
     }
 }
 
@@ -97,6 +96,12 @@ impl PublishRun {
 
     pub fn options(mut self, options: &[&str]) -> Self {
         self.job = self.job.args(options);
+        self
+    }
+
+    /// Interrupts it as soon as this is so. Default is never.
+    pub fn interrupt_when(mut self, is_so: impl FnMut() -> bool + Send + 'static) -> Self {
+        self.job = self.job.interrupt_when(is_so);
         self
     }
 

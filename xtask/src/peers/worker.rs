@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,10 +18,14 @@ pub struct Worker {
 impl Worker {
     /// Starts it and waits until it says that it listens. Its log goes to `directory`.
     pub fn start(cli: &Path, directory: &Path) -> Result<Self> {
-        let address = format!("127.0.0.1:{}", free_port()?);
-        let mut program = Job::new(cli)
-            .args(["worker", "--listen", &address])
-            .start(directory.join("worker.log"))?;
+        Self::start_at(cli, free_port()?, &[], directory.join("worker.log"))
+    }
+
+    /// The same at this port, with options of its own.
+    pub fn start_at(cli: &Path, port: u16, options: &[&OsStr], log: PathBuf) -> Result<Self> {
+        let address = format!("127.0.0.1:{port}");
+        let mut program =
+            Job::new(cli).args(["worker", "--listen", &address]).args(options).start(log)?;
         let url = program.wait_for_line("listening on ", START_LIMIT)?;
         Ok(Self { program, url })
     }
@@ -31,6 +36,11 @@ impl Worker {
 
     pub fn program(&self) -> &Background {
         &self.program
+    }
+
+    /// Ends it without giving it the time to say so to anybody.
+    pub fn kill(self) -> Result<()> {
+        self.program.kill()
     }
 
     /// Whether the clients' key got into what it wrote.

@@ -4,7 +4,9 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::groups::Group;
 use super::text::last_lines;
@@ -65,6 +67,12 @@ impl Background {
     pub fn wait_for_line(&mut self, prefix: &str, limit: Duration) -> Result<String> {
         let log = self.log.clone();
         self.wait_until(limit, || rest_of_line(&fs::read_to_string(&log).ok()?, prefix))
+    }
+
+    /// Ends it at once, with SIGKILL.
+    pub fn kill(self) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, Signal::SIGKILL).with_context(|| format!("cannot kill `{}`", self.what))
     }
 
     fn words(&self) -> String {

@@ -6,6 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::background::Background;
 use super::groups::Group;
@@ -20,7 +22,11 @@ pub struct Job {
     command: Command,
     output: Output,
     limit: Option<Duration>,
+    interrupt_when: Option<Condition>,
 }
+
+/// Whether something has happened.
+type Condition = Box<dyn FnMut() -> bool + Send>;
 
 /// A program that has ended, or that was ended when its time was up.
 pub struct Finished {
@@ -41,7 +47,7 @@ impl Job {
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.stdin(Stdio::null());
-        Self { command, output: Output::Inherit, limit: None }
+        Self { command, output: Output::Inherit, limit: None, interrupt_when: None }
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -81,6 +87,12 @@ impl Job {
         self
     }
 
+    /// Sends it a SIGINT as soon as this is so. Default is never.
+    pub fn interrupt_when(mut self, is_so: impl FnMut() -> bool + Send + 'static) -> Self {
+        self.interrupt_when = Some(Box::new(is_so));
+        self
+    }
+
     /// Runs to the end, or to the time limit. Only a program that cannot be started is an error.
     pub fn run(mut self) -> Result<Finished> {
         self.output.apply(&mut self.command);
@@ -89,7 +101,7 @@ impl Job {
         let (mut child, group) = self.spawn()?;
         let collectors = Collectors::attach(&mut child, self.output);
         let deadline = self.limit.map(|limit| started + limit);
-        let (status, usage) = wait(&mut child, deadline)?;
+        let (status, usage) = wait(&mut child, deadline, self.interrupt_when)?;
         let duration = started.elapsed();
         // Only now is it certain that nobody holds the pipes open any more.
         group.end(&mut child);
@@ -165,9 +177,17 @@ impl Finished {
     }
 }
 
-fn wait(child: &mut Child, deadline: Option<Instant>) -> Result<(Option<ExitStatus>, Usage)> {
+fn wait(
+    child: &mut Child,
+    deadline: Option<Instant>,
+    mut interrupt_when: Option<Condition>,
+) -> Result<(Option<ExitStatus>, Usage)> {
     let mut meter = Meter::new(child.id());
     loop {
+        if interrupt_when.as_mut().is_some_and(|is_so| is_so()) {
+            interrupt(child)?;
+            interrupt_when = None;
+        }
         // The figures of an ended program can be read until it is waited for: read first, then wait.
         if meter.read_and_see_the_end()
             && let Some(status) = child.try_wait()?
@@ -179,6 +199,10 @@ fn wait(child: &mut Child, deadline: Option<Instant>) -> Result<(Option<ExitStat
         }
         thread::sleep(POLL_INTERVAL);
     }
+}
+
+fn interrupt(child: &Child) -> Result<()> {
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).context("cannot interrupt it")
 }
 
 #[cfg(test)]
@@ -205,6 +229,18 @@ mod tests {
         assert!(finished.status.is_none() && started.elapsed() < Duration::from_secs(30));
         let grandchild = nix::unistd::Pid::from_raw(finished.stdout.trim().parse().unwrap());
         eventually(|| !is_alive(grandchild));
+    }
+
+    #[test]
+    fn a_program_is_interrupted_as_soon_as_something_is_so() {
+        let name = format!("xtask-interrupted-{}", std::process::id());
+        let is_ready = std::env::temp_dir().join(name);
+        let script = "trap 'exit 7' INT; : > $READY; while :; do sleep 0.02; done";
+        let job = shell(script).env("READY", &is_ready).limit(Duration::from_secs(30));
+        let seen = is_ready.clone();
+        let finished = job.interrupt_when(move || seen.exists()).run().unwrap();
+        std::fs::remove_file(is_ready).unwrap();
+        assert_eq!(finished.status.and_then(|status| status.code()), Some(7));
     }
 
     #[test]

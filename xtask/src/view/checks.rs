@@ -13,12 +13,11 @@ use crate::tally::Tally;
 
 /// Browsers take their time to start, and everything does while the machine is busy.
 const LIMIT: Duration = Duration::from_secs(180);
-/// So many seconds the run goes on that is seen to end. The page has to be there before.
-const UNTIL_THE_END: &str = "20";
 const CROWD: u64 = 200;
 /// Enough to see a page that goes wrong.
 const SOME_PICTURES: u32 = 150;
 const RECORDED: u32 = 60;
+const ON_EACH_SCREEN: u32 = 90;
 
 /// Where checks are done.
 pub struct Bench<'a> {
@@ -86,8 +85,9 @@ pub fn behaviour(tally: &mut Tally, bench: &Bench<'_>, browser: Browser) {
         expect::two_pages_were_exact(&visit.run(LIMIT)?)
     });
     tally.check("the live page after the end", || {
-        let page = bench.run("ending", &["--duration", UNTIL_THE_END])?;
-        expect::last_picture_stays(&page.visit(browser, "ending")?.run(LIMIT)?)
+        let page = bench.run("ending", &[])?;
+        let visit = page.visit(browser, "ending")?.option("--program", page.program().pid());
+        expect::last_picture_stays(&visit.run(LIMIT)?)
     });
 }
 
@@ -126,7 +126,7 @@ pub fn appearance(tally: &mut Tally, bench: &Bench<'_>) {
     tally.check("the live page, wide and small, light and dark", || {
         let page = bench.run("screens", &[])?;
         let folder = bench.directory.join("screens");
-        let visit = page.visit(Browser::Chromium, "screens")?;
+        let visit = page.visit(Browser::Chromium, "screens")?.option("--pictures", ON_EACH_SCREEN);
         let report = visit.option("--folder", folder.display()).run(LIMIT)?;
         let seen = expect::looks_right(&report)?;
         Ok(format!("{seen} in {}", folder.display()))

@@ -203,13 +203,25 @@ pub(super) fn idle_offers_were_given_up(report: &Value, all: u64) -> Result<Stri
 }
 
 pub(super) fn looks_right(report: &Value) -> Result<String> {
+    let text = report["text_without_token"].as_str().unwrap_or_default();
+    ensure!(text.contains("token"), "without a token the page does not say so: {text}");
+    fits_each_screen(report)
+}
+
+pub(super) fn fits_each_screen(report: &Value) -> Result<String> {
     for (name, sideways) in fields(report, "scrolls_sideways")? {
         ensure!(*sideways == false, "{name}: it scrolls sideways: {sideways}");
     }
-    let text = report["text_without_token"].as_str().unwrap_or_default();
-    ensure!(text.contains("token"), "without a token the page does not say so: {text}");
     let files = report["files"].as_array().context("no pictures")?;
     Ok(format!("{} pictures of it", files.len()))
+}
+
+/// A session was lost and begun again. That a browser complains of the requests in between is as it should be.
+pub(super) fn went_on(report: &Value) -> Result<String> {
+    ensure!(report["has_begun"] == true, "nothing came at first: {}", brief(report));
+    ensure!(report["address_has_token"] == false, "the token is in the address bar");
+    ensure!(report["is_enough"] == true, "nothing came again: {}", brief(report));
+    Ok(format!("{} pictures, before and after", report["pictures"]))
 }
 
 pub(super) fn is_accessible(report: &Value) -> Result<String> {

@@ -82,8 +82,14 @@ pub fn run(options: &Options) -> Result<bool> {
 }
 
 /// The same of the page of a worker.
-pub fn of_a_worker(tally: &mut Tally, worker: &Worker, marked_clip: &Path, directory: &Path) {
-    worker_page::checks(tally, worker, marked_clip, directory);
+pub fn of_a_worker(
+    tally: &mut Tally,
+    worker: &Worker,
+    marked_clip: &Path,
+    cli: &Path,
+    directory: &Path,
+) {
+    worker_page::checks(tally, worker, marked_clip, cli, directory);
 }
 
 /// The short form, as a part of `cargo xtask interop`.

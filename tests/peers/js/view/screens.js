@@ -13,29 +13,40 @@ export const SCHEMES = ["light", "dark"];
 
 /** Takes a picture of the page in each size and scheme, and of the page of somebody without the token. */
 export async function screens({ open, options }) {
+  const browser = await open();
+  const seen = await eachScreen({ open: () => browser, options }, () => {});
+  const stranger = await browser.createBrowserContext();
+  const locked = await shown(stranger, options.origin, SIZES.wide, "light");
+  await locked.page.waitForNetworkIdle({ timeout: 10_000 }).catch(() => {});
+  const path = fileOf(options, "without-token");
+  await locked.page.screenshot({ path });
+  return { ...seen, files: [...seen.files, path], text_without_token: await locked.text() };
+}
+
+/** Takes a picture of the page in each size and scheme, when it has shown some. */
+export async function eachScreen({ open, options }, prepare) {
   mkdirSync(options.folder, { recursive: true });
   const browser = await open();
   const files = [];
   const sideways = {};
-  const take = async (page, name) => {
-    const path = join(options.folder, `${name}.png`);
-    await page.screenshot({ path });
-    files.push(path);
-  };
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const scheme of SCHEMES) {
+      const name = `${size}-${scheme}`;
       const live = await shown(browser, options.url, viewport, scheme);
-      const isShown = await live.lookUntil(90);
-      await take(live.page, `${size}-${scheme}`);
-      sideways[`${size}-${scheme}`] = isShown ? await live.page.evaluate(scrollsSideways) : "nothing was shown";
+      await prepare(live);
+      const isShown = await live.lookUntil(options.pictures);
+      const path = fileOf(options, name);
+      await live.page.screenshot({ path });
+      files.push(path);
+      sideways[name] = isShown ? await live.page.evaluate(scrollsSideways) : "nothing was shown";
       await live.close();
     }
   }
-  const stranger = await browser.createBrowserContext();
-  const locked = await shown(stranger, options.origin, SIZES.wide, "light");
-  await locked.page.waitForNetworkIdle({ timeout: 10_000 }).catch(() => {});
-  await take(locked.page, "without-token");
-  return { files, scrolls_sideways: sideways, text_without_token: await locked.text() };
+  return { files, scrolls_sideways: sideways };
+}
+
+function fileOf({ folder }, name) {
+  return join(folder, `${name}.png`);
 }
 
 /** A page in that size and scheme. */

@@ -9,6 +9,8 @@ import { cpuSeconds } from "./usage.js";
 
 /** The other page of two goes after so many of its pictures. */
 const PICTURES_OF_THE_OTHER = 60;
+/** After so many the program is interrupted whose end is looked at. */
+const PICTURES_BEFORE_THE_END = 30;
 /** By then the page has asked what there is, and says so. */
 const SETTLED_MS = 3_000;
 
@@ -63,8 +65,9 @@ export async function twoPages({ open, options }) {
 
 export async function ending({ open, options }) {
   const live = await LivePage.open(await open(), options.url);
-  const hasBegun = await live.lookUntil(1);
+  const hasBegun = await live.lookUntil(PICTURES_BEFORE_THE_END);
   const during = await live.text();
+  process.kill(Number(options.program), "SIGINT");
   // Nothing more comes when nothing has come for a while; it may stand still for a moment before.
   await live.lookUntil(Infinity, 5_000);
   const last = live.pictures.at(-1);
