@@ -67,7 +67,7 @@ mod wiring;
 
 pub use answer::{Answer, IncomingChannels};
 pub use candidates::CandidateCounts;
-pub use channel::{Channel, ChannelReceiver, ChannelSender, DeliveryOrder, Message};
+pub use channel::{Channel, ChannelReceiver, ChannelSender, DeliveryMode, Message};
 pub use config::{IceTransportPolicy, Interfaces, PeerConfig};
 pub use connection_state::{EndReason, PeerState};
 pub use error::{AnswerError, ConnectError, EngineError, HandshakeFailure, OfferError, SendError};

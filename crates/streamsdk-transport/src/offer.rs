@@ -21,7 +21,7 @@ use crate::runtime::tuning::RuntimeTuning;
 use crate::video::{Negotiated, OutgoingTrack};
 use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
-    CandidateCounts, ConnectError, DeliveryOrder, EndReason, IncomingChannels, OfferError, Peer,
+    CandidateCounts, ConnectError, DeliveryMode, EndReason, IncomingChannels, OfferError, Peer,
     PeerConfig, PeerState, TriedCandidates, Video, VideoDirection,
 };
 
@@ -87,7 +87,7 @@ impl Offer {
 
         let mut channels = Vec::with_capacity(labels.len());
         for label in labels {
-            let channel = peer.make_channel(label, DeliveryOrder::Ordered).await;
+            let channel = peer.make_channel(label, DeliveryMode::Ordered).await;
             channels.push(channel.map_err(OfferError::Engine)?);
         }
 

@@ -11,7 +11,7 @@ use webrtc::peer_connection::PeerConnection;
 use webrtc::peer_connection::transport::DtlsTransport;
 
 use crate::channel::{
-    Channel, ChannelCounters, ChannelSender, DeliveryOrder, InboundLimits, Opening,
+    Channel, ChannelCounters, ChannelSender, DeliveryMode, InboundLimits, Opening,
 };
 use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
@@ -130,9 +130,9 @@ impl Peer {
     pub async fn open_channel(
         &self,
         label: &str,
-        order: DeliveryOrder,
+        mode: DeliveryMode,
     ) -> Result<Channel, SendError> {
-        self.make_channel(label, order).await.map_err(|error| {
+        self.make_channel(label, mode).await.map_err(|error| {
             match self.inner.connection_state.end_reason() {
                 Some(reason) => SendError::Ended(reason),
                 None => SendError::Engine(error),
@@ -143,10 +143,10 @@ impl Peer {
     pub(crate) async fn make_channel(
         &self,
         label: &str,
-        order: DeliveryOrder,
+        mode: DeliveryMode,
     ) -> Result<Channel, EngineError> {
         let PeerInner { engine, connection_state, counters, inbound, .. } = &*self.inner;
-        let channel = engine.create_data_channel(label, Some(order.init())).await;
+        let channel = engine.create_data_channel(label, Some(mode.init())).await;
         let channel = channel.map_err(EngineError::from)?;
         let channel = Channel::new(
             label.to_owned(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, BytesMut};
 use streamsdk_testkit::Relay;
 use streamsdk_transport::{
-    Answer, Channel, Connected, DeliveryOrder, Message, Offer, Peer, PeerConfig, SendError,
+    Answer, Channel, Connected, DeliveryMode, Message, Offer, Peer, PeerConfig, SendError,
 };
 
 fn numbered(number: u32, len: usize) -> BytesMut {
@@ -214,10 +214,14 @@ async fn a_lost_message_holds_up_those_behind_it_only_where_they_are_ordered() {
     let (answering, _incoming, _) = answer.into_parts();
     let Connected { peer: _peer, channels: _channels, mut incoming, .. } =
         offer.accept(&answered).await.unwrap();
-    for (label, order) in
-        [("unordered", DeliveryOrder::Unordered), ("ordered", DeliveryOrder::Ordered)]
-    {
-        let sender = answering.open_channel(label, order).await.unwrap();
+    let (long, behind, last) = (3000, "behind".len(), "last".len());
+    for (delivery, expected) in [
+        (DeliveryMode::Unordered, vec![behind, long, last]),
+        (DeliveryMode::Ordered, vec![long, behind, last]),
+        (DeliveryMode::Unreliable, vec![behind, last]),
+    ] {
+        let label = format!("{delivery:?}");
+        let sender = answering.open_channel(&label, delivery).await.unwrap();
         let mut receiver = incoming.next().await.unwrap();
         assert_eq!(receiver.label(), label);
         sender.send_text("before").await.unwrap();
@@ -226,21 +230,22 @@ async fn a_lost_message_holds_up_those_behind_it_only_where_they_are_ordered() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         relay.lose_larger_than(1000);
-        sender.send_text(&"x".repeat(3000)).await.unwrap();
+        sender.send_text(&"x".repeat(long)).await.unwrap();
         sender.send_text("behind").await.unwrap();
         let mut lengths = Vec::new();
-        if order == DeliveryOrder::Unordered {
+        if delivery != DeliveryMode::Ordered {
             lengths.push(length(receiver.recv().await));
         }
         relay.lose_larger_than(u32::MAX);
-        while lengths.len() < 2 {
+        // The long one is gone for good, or has come.
+        while sender.sender().unacknowledged().await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        sender.send_text("last").await.unwrap();
+        while lengths.last() != Some(&last) {
             lengths.push(length(receiver.recv().await));
         }
-        let expected = match order {
-            DeliveryOrder::Ordered => [3000, "behind".len()],
-            DeliveryOrder::Unordered => ["behind".len(), 3000],
-        };
-        assert_eq!(lengths, expected, "{order:?}");
+        assert_eq!(lengths, expected, "{delivery:?}");
     }
 }
 

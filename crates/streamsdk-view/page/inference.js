@@ -74,6 +74,11 @@ export class InferenceLink {
       this.#results.send(JSON.stringify({ data_output: dataOutputs(this.#wish) }));
   }
 
+  /** Has the browser show pictures so much later than it could, in milliseconds. */
+  delayPictures(milliseconds) {
+    for (const receiver of this.#peer.getReceivers()) receiver.jitterBufferTarget = milliseconds;
+  }
+
   /** What the browser knows of the connection. */
   statistics() {
     return this.#peer.getStats();

@@ -88,6 +88,11 @@ export class Link {
     if (this.#channel.readyState === "open") this.#sendOutputs();
   }
 
+  /** Has the browser show pictures so much later than it could, in milliseconds. */
+  delayPictures(milliseconds) {
+    for (const receiver of this.#peer.getReceivers()) receiver.jitterBufferTarget = milliseconds;
+  }
+
   /** What the browser knows of the connection. */
   statistics() {
     return this.#peer.getStats();

@@ -31,6 +31,7 @@ const ASSETS: &[Asset] = &[
     asset!("composite.js"),
     asset!("connection.js"),
     asset!("controls.js"),
+    asset!("delay.js"),
     asset!("dom.js"),
     asset!("download.js"),
     asset!("figures.js"),

@@ -155,7 +155,7 @@ impl Show<'_> {
         let video = match frame.video() {
             Some(video) if video.codec == codec => video,
             _ if frame.shows().is_some() => return Err(ViewEnd::Changed),
-            _ => return self.tell(frame, None, Some(&mut passing.frames)).await,
+            _ => return self.tell(frame, None, Some(passing)).await,
         };
         passing.in_step |= video.key_frame;
         if !passing.in_step {
@@ -165,22 +165,24 @@ impl Show<'_> {
         // Before the picture, so that the page has it when the picture is there.
         let time = passing.clock.time(ticks(video), Instant::now());
         let rtp = Some(passing.track.rtp_timestamp(time));
-        self.tell(frame, rtp, Some(&mut passing.frames)).await?;
+        self.tell(frame, rtp, Some(passing)).await?;
         Ok(passing.track.send(time, video.data.clone()).await?)
     }
 
-    /// On the channel for `frames`, where there is one.
+    /// On the channel for frames, where a video is passed on.
     async fn tell(
         &self,
         frame: &SharedFrame,
         rtp: Option<u32>,
-        frames: Option<&mut FrameChannel>,
+        passing: Option<&mut PassedOn>,
     ) -> Result<(), ViewEnd> {
         let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
-        match frames {
+        match passing {
             _ if !fits(&text) => self.send_all(in_parts(&text, &[])).await,
-            Some(frames) => Ok(frames.tell(text).await?),
-            None => Ok(self.sender.send_text(&text).await?),
+            Some(PassedOn { frames, track, .. }) if FrameChannel::takes(&text) => {
+                Ok(frames.tell(text, track.stats().missed).await?)
+            }
+            _ => Ok(self.sender.send_text(&text).await?),
         }
     }
 

@@ -1,6 +1,6 @@
+mod delivery_mode;
 mod inbound_queue;
 mod opening;
-mod order;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use tracing::warn;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
 
+pub use self::delivery_mode::DeliveryMode;
 pub(crate) use self::inbound_queue::InboundLimits;
 use self::inbound_queue::{Delivery, InboundQueue, Next};
 pub(crate) use self::opening::Opening;
-pub use self::order::DeliveryOrder;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::{EndReason, SendError};

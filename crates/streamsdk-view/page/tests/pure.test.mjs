@@ -5,6 +5,7 @@ import { Backoff } from "../backoff.js";
 import { colourOf, contrastOf, css } from "../colours.js";
 import { sizeOf } from "../blank.js";
 import { FirstTimes, Parts, readImageMessage, readTextMessage } from "../message.js";
+import { PictureDelay } from "../delay.js";
 import { Ring } from "../ring.js";
 import { MessagesByTime } from "../rtp.js";
 import { Rates, Series } from "../series.js";
@@ -153,4 +154,18 @@ test("a picture that does not come is as large as what was found says", () => {
   assert.deepEqual(sizeOf({ n: 1, nothing: null, found }), [320, 240]);
   for (const image of [null, {}, { width: 0, height: 9 }, { width: 1e9, height: 9 }])
     assert.deepEqual(sizeOf({ found: { image } }), [1280, 720]);
+});
+
+test("pictures_are_held_back_by_what_was_late_for_as_long_as_that_tells_of_others", () => {
+  const delay = new PictureDelay();
+  assert.equal(delay.at(0), 0);
+  delay.late(10, 1_000);
+  assert.equal(delay.at(1_000), 15);
+  // It was late although the picture was held back.
+  delay.late(20, 2_000);
+  assert.equal(delay.at(2_000), 40);
+  // No picture is held back for so long.
+  delay.late(900, 3_000);
+  assert.equal(delay.at(121_999), 40);
+  assert.equal(delay.at(122_001), 0);
 });
