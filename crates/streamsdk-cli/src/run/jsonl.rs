@@ -1,9 +1,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use serde::ser::{Error as _, Serialize, SerializeMap, SerializeStruct, Serializer};
-use serde_json::value::RawValue;
-use streamsdk::{FrameData, Outputs, PixelFormat, ReceivedFrame};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use streamsdk::{FrameData, FrameJson, Images, PixelFormat, ReceivedFrame};
 use streamsdk_capture::marker;
 
 use super::target::{Destination, OutputTarget};
@@ -117,59 +116,11 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let metadata = self.data.metadata();
         let mut line = serializer.serialize_struct("Line", 7)?;
-        line.serialize_field("frame_id", &self.data.frame_id())?;
-        line.serialize_field("pts", &metadata.and_then(|metadata| metadata.pts))?;
-        line.serialize_field("time_base", &metadata.and_then(|metadata| metadata.time_base))?;
-        line.serialize_field("errors", self.data.errors())?;
-        line.serialize_field("outputs", &self.data.outputs().map(WithoutImages))?;
-        let odd = self.data.odd_fields();
-        if !odd.is_empty() {
-            line.serialize_field("odd", &odd.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        }
+        FrameJson::new(self.data, Images::Off).write_to(&mut line)?;
         if let Some(marker) = self.marker {
             line.serialize_field("marker", &marker)?;
         }
         line.end()
-    }
-}
-
-struct WithoutImages<'a>(&'a Outputs);
-
-impl Serialize for WithoutImages<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, output) in self.0.iter() {
-            // An image is left out; of lists and objects only the images' base64.
-            let Some(json) = output.json_without_images() else { continue };
-            let json: &RawValue = serde_json::from_str(&json).map_err(S::Error::custom)?;
-            map.serialize_entry(name, json)?;
-        }
-        map.end()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use streamsdk_protocol::chunk::ChunkedMessage;
-    use streamsdk_protocol::output::OutputMessage;
-    use streamsdk_protocol::{Limits, Redactor};
-
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_json_without_the_base64_of_images() {
-        let image = r#"{"type":"base64","value":"/9j/"}"#;
-        let payload = format!(
-            r#"{{"serialized_output_data":{{"i":{image},"crops":[{image}],"n":NaN,"t":"a\ud83d","odd":[1}}}}}}"#
-        );
-        let message = ChunkedMessage { frame_id: 1, payload: payload.into() };
-        let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
-        let outputs = read.unwrap().outputs.unwrap();
-        assert_eq!(
-            serde_json::to_string(&WithoutImages(&outputs)).unwrap(),
-            "{\"crops\":[{\"type\":\"base64\"}],\"n\":null,\"t\":\"a\u{fffd}\",\"odd\":null}"
-        );
     }
 }
