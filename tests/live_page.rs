@@ -65,8 +65,8 @@ async fn what_is_told_of_a_picture_belongs_to_it() {
     let (control, drawn) = (session.control(), Drawn::default());
     let taking = take_all(session, Arc::clone(&drawn));
 
-    let Connected { peer, channels: _channels, mut incoming, video, .. } = look(&page).await;
-    let mut frames = incoming.next().await.unwrap();
+    let Connected { peer, mut channels, video, .. } = look(&page).await;
+    let mut frames = channels.remove(0);
     let mut receiver = video.unwrap().receiver.unwrap();
     let mut decoder = decoder(receiver.codec(), DecoderConfig::default()).unwrap();
     let (mut told, mut shown) = (HashMap::new(), Vec::new());

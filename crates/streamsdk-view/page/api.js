@@ -34,11 +34,13 @@ export async function fetchState() {
 /**
  * @param {string} stream
  * @param {string} offer
- * @param {boolean} images Whether pictures are to come one by one instead of as video.
+ * @param {object} how
+ * @param {boolean} how.images Whether pictures are to come one by one instead of as video.
+ * @param {boolean} how.inside Whether what is known about a frame of a video is to come within it.
  * @returns {Promise<{id: string, answer: string}>} `id` is what {@link endWhep} takes.
  */
-export async function postWhep(stream, offer, images) {
-  const path = `/whep${query({ stream, images: images ? "1" : null })}`;
+export async function postWhep(stream, offer, { images, inside }) {
+  const path = `/whep${query({ stream, images: images ? "1" : null, inside: inside ? "1" : null })}`;
   const headers = { "Content-Type": "application/sdp" };
   const response = await request(path, { method: "POST", headers, body: offer });
   return { id: response.headers.get("Location"), answer: await response.text() };

@@ -1,7 +1,7 @@
 // One WebRTC connection to the server, from offer to end.
 
 import { ApiError, endWhep, postWhep } from "./api.js";
-import { FirstTimes, Parts, readImageMessage, readTextMessage } from "./message.js";
+import { Parts, readImageMessage, readTextMessage } from "./message.js";
 
 /** A connection that is not made by then is not going to be. */
 const CONNECT_MS = 5_000;
@@ -28,6 +28,9 @@ const SILENCE_MS = 3_000;
  * @property {(end: LinkEnd) => void} onend Once; not called where the page closes the link.
  */
 
+/** Whether this browser lets a page see the frames of a video before they are decoded. */
+const CAN_TAKE_INSIDE = typeof RTCRtpScriptTransform === "function";
+
 /** Whether this browser can do it at all. */
 export function canConnect() {
   return typeof RTCPeerConnection === "function";
@@ -39,25 +42,21 @@ export class Link {
   #channel = this.#peer.createDataChannel("view", { ordered: true });
   #id = null;
   #parts = new Parts();
-  #firstTimes = new FirstTimes();
   #isClosed = false;
   #outputs = null;
   #connectTimer = null;
   #silenceTimer = null;
+  #worker = null;
 
   /** @param {LinkEvents} events */
   constructor(events) {
     this.#events = events;
-    this.#peer.addTransceiver("video", { direction: "recvonly" });
+    const { receiver } = this.#peer.addTransceiver("video", { direction: "recvonly" });
+    if (CAN_TAKE_INSIDE) receiver.transform = new RTCRtpScriptTransform(this.#takeInside());
     this.#peer.ontrack = ({ track, streams }) =>
       this.#ifOpen(() => {
         events.ontrack(streams[0] ?? new MediaStream([track]));
       });
-    // What is known about frames of a video comes on a channel of its own, which the server makes.
-    this.#peer.ondatachannel = ({ channel }) => {
-      channel.binaryType = "arraybuffer";
-      channel.onmessage = ({ data }) => this.#ifOpen(() => this.#received(data));
-    };
     this.#peer.onconnectionstatechange = () => this.#connectionChanged();
     this.#channel.binaryType = "arraybuffer";
     this.#channel.onopen = () => this.#opened();
@@ -70,7 +69,8 @@ export class Link {
     try {
       await this.#peer.setLocalDescription(await this.#peer.createOffer());
       await gathered(this.#peer);
-      const { id, answer } = await postWhep(stream, this.#peer.localDescription.sdp, images);
+      const { sdp } = this.#peer.localDescription;
+      const { id, answer } = await postWhep(stream, sdp, { images, inside: CAN_TAKE_INSIDE });
       this.#id = id;
       // It may have been closed while the server answered.
       if (this.#isClosed) return endWhep(id);
@@ -104,7 +104,15 @@ export class Link {
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#silenceTimer);
     this.#peer.close();
+    this.#worker?.terminate();
     endWhep(this.#id);
+  }
+
+  /** The worker that sees each frame of a video before it is decoded, and takes out what is known about it. */
+  #takeInside() {
+    this.#worker = new Worker(new URL("inside_worker.js", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data }) => this.#ifOpen(() => this.#received(data));
+    return this.#worker;
   }
 
   #opened() {
@@ -121,15 +129,11 @@ export class Link {
     if (typeof data !== "string") return this.#receivedPart(data);
     const message = readTextMessage(data);
     if (message?.type === "hello") this.#events.onhello(message);
-    if (message?.type === "frame") this.#told(message, data);
+    if (message?.type === "frame") this.#events.onframe(message, data);
     if (message?.type === "over") {
       const reason = String(message.reason ?? "nothing more comes");
       this.#end(message.final === true ? "final" : "over", reason);
     }
-  }
-
-  #told(message, text) {
-    if (this.#firstTimes.is(message)) this.#events.onframe(message, text);
   }
 
   #receivedPart(part) {

@@ -38,24 +38,6 @@ export class Parts {
   }
 }
 
-/** Knows the newest so many messages, 300 by default: what was sent twice counts once. */
-export class FirstTimes {
-  #known = new Set();
-  #limit;
-
-  constructor(limit = 300) {
-    this.#limit = limit;
-  }
-
-  is({ link, frame, rtp }) {
-    const name = `${link} ${frame} ${rtp}`;
-    if (this.#known.has(name)) return false;
-    this.#known.add(name);
-    if (this.#known.size > this.#limit) this.#known.delete(this.#known.values().next().value);
-    return true;
-  }
-}
-
 /**
  * A picture with its message: four bytes of a length, so many bytes of JSON, then a JPEG file, which is empty where
  * only the message was too long.

@@ -40,6 +40,8 @@ const ASSETS: &[Asset] = &[
     asset!("icons.js"),
     asset!("images.js"),
     asset!("inference.js"),
+    asset!("inside.js"),
+    asset!("inside_worker.js"),
     asset!("keys.js"),
     asset!("link.js"),
     asset!("live.js"),

@@ -21,8 +21,9 @@
 //!
 //! With `Authorization: Bearer` and the token, or `?token=`: `GET /state` (JSON), `/snapshot.jpg`, `/stream.mjpeg`, and
 //! `/recording.mp4`, a video as it came for as long as it is taken; of another stream than the first with `?stream=NAME`.
-//! `POST /whep` takes an offer as WHEP does, with a data channel `view` in it; what
-//! is known about frames of a video comes on another, `frames`, which the page makes.
+//! `POST /whep` takes an offer as WHEP does, with a data channel `view` in it, on which comes what is known about each frame.
+//! With `?inside=1` it comes within the frame: behind the encoded video as JSON, its length in eight hexadecimal digits, and
+//! `streamsdk`, which have to be taken off before the video is decoded.
 //!
 //! # Safety
 //!
@@ -35,8 +36,8 @@
 mod assets;
 mod config;
 mod error_response;
-mod frame_channel;
 mod images;
+mod inside;
 mod message;
 mod mp4;
 mod page;

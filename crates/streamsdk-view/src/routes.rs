@@ -64,6 +64,9 @@ pub(crate) struct StreamQuery {
     /// Whether pictures are to come as images, whatever they are.
     #[serde(default)]
     pub(crate) images: Option<String>,
+    /// Whether what is known about a frame of a video is to come within it.
+    #[serde(default)]
+    pub(crate) inside: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::frame_channel::FrameChannel;
+use crate::inside::with_text;
 use crate::message::{ToPage, WantedOutputs, fits, in_parts};
 use crate::stream::{CountedViewer, SharedFrame, Shows, Stream, StreamItem, newest_waiting};
 use crate::track_clock::TrackClock;
@@ -31,6 +31,8 @@ pub(crate) struct Viewer {
     pub(crate) channels: IncomingChannels,
     /// Where pictures are passed on; without it they go over the channel as images.
     pub(crate) track: Option<VideoSender>,
+    /// Whether what is known about a frame goes within it, where there is a track.
+    pub(crate) inside: bool,
     pub(crate) closed: CancellationToken,
     pub(crate) counted: CountedViewer,
 }
@@ -54,11 +56,11 @@ impl From<SendError> for ViewEnd {
 impl Viewer {
     /// Shows the stream until it, or the viewer, is gone.
     pub(crate) async fn run(self) {
-        let Self { stream, peer, mut channels, track, closed, counted: _counted } = self;
+        let Self { stream, peer, mut channels, track, inside, closed, counted: _counted } = self;
         let showing = async {
             while let Some(channel) = channels.next().await {
                 if channel.label() == CHANNEL {
-                    return show(&stream, &peer, channel, track, &closed).await;
+                    return show(&stream, channel, track, inside, &closed).await;
                 }
             }
         };
@@ -79,16 +81,16 @@ async fn closed_for_long(closed: &CancellationToken) {
 
 async fn show(
     stream: &Arc<Stream>,
-    peer: &Peer,
     channel: Channel,
     track: Option<VideoSender>,
+    inside: bool,
     closed: &CancellationToken,
 ) {
     let (sender, words) = channel.split();
     let items = stream.items();
     let mut show = Show { stream, sender, words, wanted: WantedOutputs::All, closed };
     let end = match track {
-        Some(track) => show.pass_on(peer, track, items).await,
+        Some(track) => show.pass_on(track, inside, items).await,
         None => show.send_images(items).await,
     };
     let farewell = match end {
@@ -113,26 +115,17 @@ impl Show<'_> {
     /// Passes a video on as it comes.
     async fn pass_on(
         &mut self,
-        peer: &Peer,
         track: VideoSender,
+        inside: bool,
         mut items: broadcast::Receiver<StreamItem>,
     ) -> Result<(), ViewEnd> {
         let codec = track.codec();
         self.greet(Shows::Video(codec)).await?;
-        let frames = FrameChannel::open(peer).await?;
         let clock = TrackClock::default();
-        let mut passing = PassedOn { track, clock, in_step: false, frames };
+        let mut passing = PassedOn { track, inside, clock, in_step: false };
         self.stream.request_key_frame();
         loop {
-            let item = tokio::select! {
-                biased;
-                repeated = passing.frames.repeat() => {
-                    repeated?;
-                    continue;
-                }
-                item = self.next(&mut items) => item?,
-            };
-            let frame = match item {
+            let frame = match self.next(&mut items).await? {
                 Some(StreamItem::Frame(frame)) => frame,
                 Some(StreamItem::Gap) | None => {
                     passing.in_step = false;
@@ -155,34 +148,33 @@ impl Show<'_> {
         let video = match frame.video() {
             Some(video) if video.codec == codec => video,
             _ if frame.shows().is_some() => return Err(ViewEnd::Changed),
-            _ => return self.tell(frame, None, Some(passing)).await,
+            _ => return self.tell_of(frame).await,
         };
         passing.in_step |= video.key_frame;
         if !passing.in_step {
             self.stream.request_key_frame();
             return Ok(());
         }
-        // Before the picture, so that the page has it when the picture is there.
         let time = passing.clock.time(ticks(video), Instant::now());
         let rtp = Some(passing.track.rtp_timestamp(time));
-        self.tell(frame, rtp, Some(passing)).await?;
+        let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
+        if passing.inside && fits(&text) {
+            return Ok(passing.track.send(time, with_text(&video.data, &text)).await?);
+        }
+        // Before the picture, so that the page has it when the picture is there.
+        self.tell(&text).await?;
         Ok(passing.track.send(time, video.data.clone()).await?)
     }
 
-    /// On the channel for frames, where a video is passed on.
-    async fn tell(
-        &self,
-        frame: &SharedFrame,
-        rtp: Option<u32>,
-        passing: Option<&mut PassedOn>,
-    ) -> Result<(), ViewEnd> {
-        let text = ToPage::frame(frame.frame(), rtp, &self.wanted).to_text();
-        match passing {
-            _ if !fits(&text) => self.send_all(in_parts(&text, &[])).await,
-            Some(PassedOn { frames, track, .. }) if FrameChannel::takes(&text) => {
-                Ok(frames.tell(text, track.stats().missed).await?)
-            }
-            _ => Ok(self.sender.send_text(&text).await?),
+    /// Of a frame without a picture.
+    async fn tell_of(&self, frame: &SharedFrame) -> Result<(), ViewEnd> {
+        self.tell(&ToPage::frame(frame.frame(), None, &self.wanted).to_text()).await
+    }
+
+    async fn tell(&self, text: &str) -> Result<(), ViewEnd> {
+        match fits(text) {
+            true => Ok(self.sender.send_text(text).await?),
+            false => self.send_all(in_parts(text, &[])).await,
         }
     }
 
@@ -210,7 +202,7 @@ impl Show<'_> {
                     Shows::Data => return Err(ViewEnd::Changed),
                     _ => next = Some(frame),
                 },
-                Some(StreamItem::Frame(frame)) => self.tell(&frame, None, None).await?,
+                Some(StreamItem::Frame(frame)) => self.tell_of(&frame).await?,
                 Some(StreamItem::Gap) | None => {}
             }
         }
@@ -224,7 +216,7 @@ impl Show<'_> {
             }
             Err(error) => {
                 debug!(%error, frame = frame.frame().number(), "a frame has no picture");
-                self.tell(frame, None, None).await
+                self.tell_of(frame).await
             }
         }
     }
@@ -265,10 +257,10 @@ impl Show<'_> {
 /// A video on its way to a viewer.
 struct PassedOn {
     track: VideoSender,
+    inside: bool,
     clock: TrackClock,
     /// Whether the viewer can decode what comes next.
     in_step: bool,
-    frames: FrameChannel,
 }
 
 /// The frame's time in ticks of 90 kHz, of which the lower bits are all that counts.

@@ -55,7 +55,8 @@ pub(crate) async fn offer(
     let name = Token::random().expose().to_owned();
     let closed = shared.note_viewer(name.clone());
     let track = video.and_then(|video| video.sender);
-    let viewer = Viewer { stream, peer, channels, track, closed, counted };
+    let inside = query.inside.is_some();
+    let viewer = Viewer { stream, peer, channels, track, inside, closed, counted };
     let (ended, viewed) = (name.clone(), Arc::clone(&shared));
     shared.tasks.spawn(async move {
         viewer.run().await;

@@ -30,6 +30,28 @@ async fn a_video_is_passed_on_as_it_came_and_told_with_the_time_of_its_picture()
 }
 
 #[tokio::test]
+async fn what_is_known_of_a_frame_is_within_it_for_who_asks_for_that() {
+    let page = Page::start().await;
+    let script = page.show("camera");
+    script.frame(TestFrame::key(1));
+    let mut viewer = page.look("camera", "&inside=1").await;
+    viewer.hello().await;
+    script.frame(TestFrame::key(2));
+    script.frame(TestFrame::delta(3));
+    for number in [2, 3] {
+        let picture = viewer.picture().await;
+        let video = TestFrame::encoded(number, number == 2);
+        let (own, inside) = picture.data.split_at(video.len());
+        assert_eq!(own, video);
+        let text = inside.strip_suffix(b"streamsdk").unwrap();
+        let (text, length) = text.split_at(text.len() - 8);
+        assert_eq!(length, format!("{:08x}", text.len()).as_bytes());
+        let told: serde_json::Value = serde_json::from_slice(text).unwrap();
+        assert_eq!((&told["frame"], &told["rtp"]), (&json!(number), &json!(picture.rtp_time)));
+    }
+}
+
+#[tokio::test]
 async fn a_viewer_who_joins_late_has_a_key_frame_asked_for_at_most_once_a_second() {
     let page = Page::start().await;
     let script = page.show("camera");

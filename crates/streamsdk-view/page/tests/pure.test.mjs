@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { Backoff } from "../backoff.js";
 import { colourOf, contrastOf, css } from "../colours.js";
 import { sizeOf } from "../blank.js";
-import { FirstTimes, Parts, readImageMessage, readTextMessage } from "../message.js";
+import { Parts, readImageMessage, readTextMessage } from "../message.js";
 import { PictureDelay } from "../delay.js";
+import { takeText } from "../inside.js";
 import { Ring } from "../ring.js";
 import { MessagesByTime } from "../rtp.js";
 import { Rates, Series } from "../series.js";
@@ -142,13 +143,6 @@ test("a_message_of_another_type_of_json_is_none", () => {
   assert.deepEqual([rtp, frame, errors, outputs], [null, null, [], {}]);
 });
 
-test("what is told twice counts once, and what was long ago is forgotten", () => {
-  const firstTimes = new FirstTimes(2);
-  const told = [1, 2, 1, 3, 1].map((frame) => firstTimes.is({ link: 1, frame, rtp: null }));
-  assert.deepEqual(told, [true, true, false, true, true]);
-  assert.equal(firstTimes.is({ link: 2, frame: 1, rtp: null }), true);
-});
-
 test("a picture that does not come is as large as what was found says", () => {
   const found = { image: { width: 320, height: 240 }, predictions: [] };
   assert.deepEqual(sizeOf({ n: 1, nothing: null, found }), [320, 240]);
@@ -168,4 +162,13 @@ test("pictures_are_held_back_by_what_was_late_for_as_long_as_that_tells_of_other
   delay.late(900, 3_000);
   assert.equal(delay.at(121_999), 40);
   assert.equal(delay.at(122_001), 0);
+});
+
+test("a_text_is_taken_off_the_frame_that_it_is_in", () => {
+  const frame = (...texts) => new TextEncoder().encode(texts.join("")).buffer;
+  const { video, text } = takeText(frame("vp8", '{"é":1}', "00000008", "streamsdk"));
+  assert.deepEqual([new TextDecoder().decode(video), text], ["vp8", '{"é":1}']);
+  for (const odd of ["", "vp8", "streamsdk", "00000009streamsdk", "{}0000000xstreamsdk", "{}00000002streamsdk!"])
+    assert.equal(takeText(frame(odd)), null, odd);
+  assert.equal(takeText(frame("{}", "00000002", "streamsdk")).video.byteLength, 0);
 });

@@ -1,10 +1,8 @@
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use serde_json::Value;
 use streamsdk_transport::{
-    Channel, Connected, IncomingChannels, IncomingFrame, Interfaces, Message, Offer, Peer,
-    PeerConfig, VideoDirection, VideoReceiver,
+    Channel, Connected, IncomingFrame, Interfaces, Message, Offer, Peer, PeerConfig,
+    VideoDirection, VideoReceiver,
 };
 use tokio::time::timeout;
 
@@ -15,10 +13,6 @@ pub(crate) struct Viewed {
     place: String,
     peer: Peer,
     channel: Channel,
-    incoming: IncomingChannels,
-    /// Where it is told about frames of a video.
-    frames: Option<Channel>,
-    told: HashSet<String>,
     video: Option<VideoReceiver>,
 }
 
@@ -31,11 +25,9 @@ impl Viewed {
     pub(crate) async fn connect(offer: Offer, answer: Response) -> Self {
         let place = answer.header("location").unwrap().to_owned();
         let sdp = std::str::from_utf8(&answer.body).unwrap();
-        let Connected { peer, mut channels, incoming, video, .. } =
-            offer.accept(sdp).await.unwrap();
+        let Connected { peer, mut channels, video, .. } = offer.accept(sdp).await.unwrap();
         let video = video.and_then(|video| video.receiver);
-        let (channel, frames, told) = (channels.remove(0), None, HashSet::new());
-        Self { place, peer, channel, incoming, frames, told, video }
+        Self { place, peer, channel: channels.remove(0), video }
     }
 
     /// Where it is deleted.
@@ -73,27 +65,7 @@ impl Viewed {
     }
 
     async fn message(&mut self) -> Message {
-        timeout(LIMIT, self.next_message()).await.unwrap().unwrap()
-    }
-
-    /// From either channel; what is told twice counts once.
-    async fn next_message(&mut self) -> Option<Message> {
-        loop {
-            let Some(frames) = &mut self.frames else {
-                tokio::select! {
-                    message = self.channel.recv() => return message,
-                    frames = self.incoming.next() => self.frames = Some(frames?),
-                }
-                continue;
-            };
-            tokio::select! {
-                message = self.channel.recv() => return message,
-                told = frames.recv() => match told? {
-                    Message::Text(text) if !self.told.insert(text.clone()) => {}
-                    told => return Some(told),
-                },
-            }
-        }
+        timeout(LIMIT, self.channel.recv()).await.unwrap().unwrap()
     }
 
     /// The next picture of the track.
