@@ -1,7 +1,8 @@
 //! Delivers the results of video streams: in order, each at least once, through a bounded spool.
 //!
 //! An [`Outlet`] takes [`Record`]s, holds them within limits, and hands them to a [`ResultSink`] until they are taken. Sinks are
-//! files ([`jsonl`]), HTTP servers (`webhook`, a feature), and your own.
+//! files ([`jsonl`]), HTTP servers (`webhook`), MQTT 5 brokers (`mqtt`), NATS JetStream (`nats`), Redis Streams (`redis`) and Kafka
+//! (`kafka`): each but the first behind a feature of its name, and your own.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -33,11 +34,21 @@
 #![deny(missing_docs)]
 
 pub mod jsonl;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod outlet;
 pub mod payload;
 mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod sink;
 mod spool;
+#[cfg(any(feature = "nats", feature = "webhook"))]
+mod tls;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 

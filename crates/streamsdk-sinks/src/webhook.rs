@@ -1,21 +1,18 @@
 //! Results as HTTP requests.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, StatusCode, Url, redirect, retry};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
 use streamsdk_protocol::address::is_this_machine;
 use streamsdk_protocol::redact_url;
 use thiserror::Error;
 
 use crate::record::Record;
 use crate::sink::{DeliveryError, ResultSink};
+use crate::tls;
 
 const CONTENT: &str = "application/x-ndjson";
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -141,16 +138,9 @@ impl Failure {
 
 fn client(url: &Url) -> Result<Client, String> {
     let is_here = url.host_str().is_some_and(is_this_machine);
-    // Loading the system's certificates takes a while. TLS without any would fail, not trust.
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|tls| match url.scheme() == "http" && is_here {
-            true => Ok(tls.with_root_certificates(RootCertStore::empty())),
-            false => tls.with_platform_verifier(),
-        })
-        .map_err(|error| error.to_string())?;
+    let tls = tls::config(url.scheme() == "http" && is_here).map_err(|error| error.to_string())?;
     let builder = Client::builder()
-        .tls_backend_preconfigured(tls.with_no_client_auth())
+        .tls_backend_preconfigured(tls)
         .connect_timeout(MAX_CONNECT_TIME)
         .user_agent(concat!("streamsdk/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())

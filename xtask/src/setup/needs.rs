@@ -87,6 +87,10 @@ pub const NEEDS: &[Need] = &[
     need("rustfmt", Scope::Test, Probe::CargoCommand("fmt"), everywhere(&[])),
     need("clippy", Scope::Test, Probe::CargoCommand("clippy"), everywhere(&[])),
     need("a C++ compiler", Scope::Test, Probe::Program("c++"), CXX_COMPILER),
+    // What the sinks deliver to.
+    need("Mosquitto", Scope::Test, Probe::Program("mosquitto"), everywhere(&["mosquitto"])),
+    need("Redis", Scope::Test, Probe::Program("redis-server"), REDIS),
+    need("NATS", Scope::Test, Probe::Program("nats-server"), everywhere(&["nats-server"])),
     need("iproute2", Scope::Everything, Probe::Program("ip"), IPROUTE),
     need("Python 3.11 or 3.12 with venv", Scope::Everything, Probe::Python, PYTHON),
     need("libGL", Scope::Everything, Probe::SharedLibrary("libGL.so.1"), LIBGL),
@@ -129,6 +133,9 @@ const COMPILER: Packages = Packages {
 
 const CXX_COMPILER: Packages =
     Packages { debian: &["g++"], fedora: &["gcc-c++"], arch: &["gcc"], macos: &[] };
+
+const REDIS: Packages =
+    Packages { debian: &["redis-server"], fedora: &["redis"], arch: &["redis"], macos: &["redis"] };
 
 const PKG_CONFIG: Packages = Packages {
     debian: &["pkg-config"],

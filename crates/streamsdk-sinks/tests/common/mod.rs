@@ -1,0 +1,127 @@
+//! Brokers that tests start, kill and start again, and the load that goes to them meanwhile.
+#![allow(dead_code, unreachable_pub)]
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use streamsdk_sinks::{Ended, Outlet, OutletConfig, Place, Record, ResultSink};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+/// How long anything may take before the test is wrong; a busy machine takes long.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// A broker in a process of its own, always at the same port and with the same folder. Ends when dropped.
+pub struct Broker {
+    command: fn(u16, &Path) -> Command,
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Broker {
+    /// Starts it, and waits until it takes connections.
+    pub async fn start(command: fn(u16, &Path) -> Command) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let folder = tempfile::tempdir().unwrap();
+        let child = spawn(command, port, folder.path()).unwrap_or_else(|error| {
+            panic!("cannot start the broker, which `cargo xtask setup` installs: {error}")
+        });
+        let broker = Self { command, child, port, folder };
+        broker.is_up().await;
+        broker
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it, so that it can say nothing to anybody.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Starts it again after [`Broker::kill`].
+    pub async fn start_again(&mut self) {
+        self.child = spawn(self.command, self.port, self.folder.path()).unwrap();
+        self.is_up().await;
+    }
+
+    async fn is_up(&self) {
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert!(started.elapsed() < LIMIT, "the broker does not listen");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn spawn(command: fn(u16, &Path) -> Command, port: u16, folder: &Path) -> std::io::Result<Child> {
+    let mut command = command(port, folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.kill_on_drop(true).spawn()
+}
+
+/// A program that may be where only administrators look.
+pub fn program(name: &str) -> Command {
+    let places = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
+    Command::new(places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| name.into()))
+}
+
+pub fn record(stream: &str, sequence: u64) -> Record {
+    let payload = format!("{{\"version\":1,\"stream\":\"{stream}\",\"sequence\":{sequence}}}");
+    Record::new(stream.parse().unwrap(), Place { epoch: 1, sequence }, payload)
+}
+
+/// What the streams `left` and `right` deliver by turns: so many records each, numbered from 1.
+pub const STREAMS: [&str; 2] = ["left", "right"];
+
+/// Puts records of [`STREAMS`] into an outlet, `each` a stream in the time `during`, while the broker is killed after a third
+/// of them, and is away for so long. Closes the outlet.
+pub async fn deliver_through_a_kill(
+    sink: Box<dyn ResultSink>,
+    broker: &mut Broker,
+    each: u64,
+    during: Duration,
+    away: Duration,
+) -> Ended {
+    let outlet = Outlet::open(sink, OutletConfig::default()).unwrap();
+    let interval = during / u32::try_from(each).unwrap();
+    let put = async {
+        for sequence in 1..=each {
+            for stream in STREAMS {
+                outlet.put(record(stream, sequence)).await.unwrap();
+            }
+            sleep(interval).await;
+        }
+    };
+    let kill = async {
+        let started = Instant::now();
+        while outlet.counters().delivered < each / 3 {
+            assert!(started.elapsed() < LIMIT, "nothing is delivered: {:?}", outlet.counters());
+            sleep(Duration::from_millis(5)).await;
+        }
+        broker.kill().await;
+        sleep(away).await;
+        broker.start_again().await;
+    };
+    tokio::join!(put, kill);
+    outlet.close(LIMIT).await
+}
+
+/// Whether numbers are 1 to `each` in order: with some that come again where `is_repeated`, as what was not acknowledged does.
+pub fn assert_complete_and_in_order(numbers: &[u64], each: u64, is_repeated: bool) {
+    let mut next = 1;
+    for &number in numbers {
+        assert!(number <= next, "{number} came where {next} is missing: {numbers:?}");
+        assert!(is_repeated || number == next, "{number} came again: {numbers:?}");
+        next = next.max(number + 1);
+    }
+    assert_eq!(next - 1, each, "the rest is missing: {numbers:?}");
+}
