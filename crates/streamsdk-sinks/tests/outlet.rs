@@ -135,6 +135,65 @@ proptest! {
     }
 }
 
+/// What one of several outlets with the same folder does, one after the other.
+#[derive(Debug, Clone)]
+struct Run {
+    records: u64,
+    answers: Vec<Answer>,
+    closes_early: bool,
+}
+
+fn run() -> impl Strategy<Value = Run> {
+    let answers = prop::collection::vec(answer_soon(), 0..30);
+    (0..120_u64, answers, any::<bool>()).prop_map(|(records, answers, closes_early)| Run {
+        records,
+        answers,
+        closes_early,
+    })
+}
+
+/// Without those that take long.
+fn answer_soon() -> impl Strategy<Value = Answer> {
+    prop_oneof![Just(Answer::Takes), (0..4_usize).prop_map(Answer::Fails), Just(Answer::IsNotHeard)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn with_a_folder_nothing_is_lost_over_any_number_of_runs(
+        runs in prop::collection::vec(run(), 1..5),
+        memory in 500..6000_usize,
+        batch in 1..40_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = OutletConfig::default().memory_limit(memory).batch_records(batch);
+        let config = config.spool(folder.path()).first_wait(Duration::ZERO);
+        let receiver = Receiver::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut put = 0;
+        for Run { records, answers, closes_early } in runs {
+            receiver.answers.lock().unwrap().clone_from(&answers.into());
+            let ended = runtime.block_on(async {
+                let outlet = outlet(&receiver, config.clone());
+                put_all(&outlet, put + 1..=put + records).await;
+                outlet.close(if closes_early { Duration::ZERO } else { LIMIT }).await
+            });
+            put += records;
+            prop_assert_eq!(ended.lost, 0);
+            prop_assert!(closes_early || ended.counters.waiting == 0);
+        }
+        receiver.answers.lock().unwrap().clear();
+        runtime.block_on(async { outlet(&receiver, config).close(LIMIT).await });
+        let mut next = 1;
+        for sequence in receiver.sequences() {
+            prop_assert!(sequence <= next, "{} came where {} is missing", sequence, next);
+            next = next.max(sequence + 1);
+        }
+        prop_assert_eq!(next, put + 1);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_is_refused_costs_no_other() {
     let receiver = Receiver::that([Answer::Refuses(2)]);

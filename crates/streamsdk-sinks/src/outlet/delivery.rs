@@ -50,7 +50,7 @@ pub(super) async fn run(
             }
         };
         if batch.is_empty() {
-            if *is_ending.borrow_and_update() {
+            if *is_ending.borrow_and_update() && shared.has_nothing_left() {
                 break;
             }
             filled.await;
@@ -77,6 +77,11 @@ async fn in_background<T: Send + 'static>(
 }
 
 impl Shared {
+    /// Whether nothing waits, nor is being written.
+    fn has_nothing_left(&self) -> bool {
+        self.lock().spool.waiting().records == 0
+    }
+
     /// What is to be delivered next; nothing where there is nothing. How long to wait where the folder cannot be read.
     async fn next_batch(&self) -> Result<Vec<Record>, Duration> {
         let unread = self.lock().spool.take_unread();

@@ -80,7 +80,7 @@ struct State {
 
 impl Outlet {
     /// Opens an outlet for the sink. Has to be called within a runtime, which delivers. What an earlier run has left in
-    /// the folder is delivered first.
+    /// the folder is looked through before this returns, and delivered first.
     ///
     /// # Errors
     ///

@@ -138,14 +138,7 @@ impl Spool {
         for _ in 0..records {
             self.first.pop();
         }
-        if let Some((chunk, left)) = &mut self.loaded {
-            *left = left.saturating_sub(records);
-            if *left == 0 {
-                // What stays is delivered once more after the next start.
-                let _ = chunk.remove();
-                self.loaded = None;
-            }
-        }
+        self.count_loaded_off(records);
     }
 
     /// Drops the oldest record that is not being delivered; with a folder, the oldest file of them. Says how many.
@@ -158,9 +151,23 @@ impl Spool {
         match self.first.records.remove(in_delivery) {
             Some(record) => {
                 self.first.bytes -= record.size();
+                if self.loaded.as_ref().is_some_and(|(_, left)| in_delivery < *left) {
+                    self.count_loaded_off(1);
+                }
                 1
             }
             None => usize::from(self.last.pop().is_some()),
+        }
+    }
+
+    /// So many of the records that are in the file that was loaded are gone.
+    fn count_loaded_off(&mut self, records: usize) {
+        let Some((chunk, left)) = &mut self.loaded else { return };
+        *left = left.saturating_sub(records);
+        if *left == 0 {
+            // What stays is delivered once more after the next start.
+            let _ = chunk.remove();
+            self.loaded = None;
         }
     }
 
@@ -259,7 +266,8 @@ impl Spool {
             return Ok(());
         }
         let number = match self.chunks.front() {
-            Some(next) => next.number() - 1,
+            // Where that is taken, writing says so.
+            Some(next) => next.number().saturating_sub(1),
             None => folder.next_number(),
         };
         self.chunks.push_front(Chunk::write(&folder.path, number, &unsaved)?);
