@@ -285,3 +285,44 @@ async fn a_thousand_sessions_leave_no_memory_either() {
     println!("{first:?}\n{middle:?}\n{last:?}");
     assert!(last.memory_kb <= middle.memory_kb * 110 / 100, "{middle:?} {last:?}");
 }
+
+/// A server that takes connections and never says a word; with what it has taken.
+#[cfg(target_os = "linux")]
+async fn silent_server() -> (String, tokio::sync::mpsc::UnboundedReceiver<tokio::net::TcpStream>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (take, taken) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            if take.send(connection).is_err() {
+                break;
+            }
+        }
+    });
+    (url, taken)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_given_up_at_a_silent_server_leaves_nothing() {
+    let (url, mut taken) = silent_server().await;
+    let before = Holdings::now();
+    for _ in 0..20 {
+        let source = ProducerSource::new(TestPattern::new(160, 120, 30.0));
+        let starting = tokio::spawn({
+            let url = url.clone();
+            async move { start_source(&url, source, "motion", data()).await.map(drop) }
+        });
+        let connection = tokio::time::timeout(MAX_WAIT, taken.recv()).await.unwrap().unwrap();
+        // It is waiting for the answer now.
+        connection.readable().await.unwrap();
+        starting.abort();
+        assert!(starting.await.unwrap_err().is_cancelled());
+    }
+    // A runtime keeps threads for a while.
+    until("nothing is left", || {
+        let now = Holdings::now();
+        now.tasks <= before.tasks && now.descriptors <= before.descriptors
+    })
+    .await;
+}
