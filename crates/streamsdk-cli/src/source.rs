@@ -106,10 +106,14 @@ impl SourceArgument {
         }
     }
 
-    /// How much longer than it was asked for a session may take: a drawing ends by itself, and is
-    /// answered to its last frame.
-    pub(crate) fn grace(&self) -> Duration {
-        Duration::from_secs(if let Self::Pattern(_) = self { 5 } else { 0 })
+    /// When a session that is to end after so long is closed: a drawing ends by itself and is answered to its last frame,
+    /// for which there is some time, and all that it takes where `every_frame` is wanted.
+    pub(crate) fn closed_after(&self, duration: Duration, every_frame: bool) -> Option<Duration> {
+        match self {
+            Self::Pattern(_) if every_frame => None,
+            Self::Pattern(_) => Some(duration + Duration::from_secs(5)),
+            _ => Some(duration),
+        }
     }
 }
 
@@ -297,6 +301,17 @@ mod tests {
         }
         assert_eq!(ambiguity("url:http://h/a.mp4"), None);
         assert!(!ambiguity("http://me:s3cret@h/a.mp4").unwrap().contains("s3cret"));
+    }
+
+    #[test]
+    fn a_drawing_of_which_every_frame_is_wanted_is_not_cut_off() {
+        let after = |source: &str, every_frame| {
+            let source: SourceArgument = source.parse().unwrap();
+            source.closed_after(Duration::from_secs(10), every_frame)
+        };
+        assert_eq!(after("rtsp://h/1", true), Some(Duration::from_secs(10)));
+        assert_eq!(after("pattern:16x16", false), Some(Duration::from_secs(15)));
+        assert_eq!(after("pattern:16x16", true), None);
     }
 
     #[cfg(unix)]

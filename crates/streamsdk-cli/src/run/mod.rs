@@ -73,7 +73,9 @@ async fn follow(
     signals: Signals,
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
-    let limit = arguments.duration.map(|duration| duration + source.grace());
+    let limit = arguments
+        .duration
+        .and_then(|duration| source.closed_after(duration, arguments.every_frame));
     let time_is_up = limit.map(|limit| end_after(session.control(), limit));
     let told = close_when_told(session.control(), signals);
     let progress = ProgressBars::new(session.control(), voice.quiet);
