@@ -10,6 +10,8 @@ import { canNamePictures, VideoPicture } from "./picture.js";
 
 /** So many connections in a row may fail to be made, after one that was made. */
 const MAX_UNREACHABLE = 2;
+/** Messages that wait for the greeting: those of a few seconds. */
+const MAX_EARLY = 100;
 /** Between two questions whether there is something to show. */
 const NOTHING_YET_MS = 1_000;
 
@@ -27,6 +29,8 @@ export class Connection {
   #events;
   #link = null;
   #pictures = null;
+  /** What came before the greeting, which may have been lost and sent again. */
+  #early = [];
   #backoff = new Backoff();
   #timer = null;
   #images = !canNamePictures();
@@ -117,6 +121,7 @@ export class Connection {
     const way = shows === "video" && track === null ? "images" : shows;
     this.#pictures?.stop();
     this.#pictures = this.#picturesBy(way, link, track);
+    this.#early.splice(0).forEach((message) => this.#pictures.message?.(message));
     const text =
       way === "images" && this.#images ? `Pictures come one by one: ${this.#imagesBecause}.` : "";
     this.#setState({ phase: "live", way, text, retryAt: null });
@@ -131,7 +136,8 @@ export class Connection {
   #received(message, text) {
     this.#events.onmessage(message, text);
     // What comes with its picture is not told by itself.
-    this.#pictures?.message?.(message);
+    if (this.#pictures) this.#pictures.message?.(message);
+    else if (this.#early.length < MAX_EARLY) this.#early.push(message);
   }
 
   #receivedImage(image) {
@@ -193,6 +199,7 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#pictures?.stop();
     this.#pictures = null;
+    this.#early = [];
     this.#link?.close();
     this.#link = null;
   }
