@@ -219,8 +219,9 @@ fn parse_server(text: &str) -> Result<ServerAddr, NatsSinkError> {
 }
 
 fn tls(servers: &[ServerAddr]) -> Result<ClientConfig, NatsSinkError> {
-    let is_without = |server: &ServerAddr| !server.tls_required() && is_this_machine(server.host());
-    let config = tls::config(servers.iter().all(is_without));
+    let may_be_asked =
+        |server: &ServerAddr| server.tls_required() || !is_this_machine(server.host());
+    let config = tls::config(servers.iter().any(may_be_asked));
     config.map_err(|error| NatsSinkError(error.to_string()))
 }
 

@@ -138,7 +138,8 @@ impl Failure {
 
 fn client(url: &Url) -> Result<Client, String> {
     let is_here = url.host_str().is_some_and(is_this_machine);
-    let tls = tls::config(url.scheme() == "http" && is_here).map_err(|error| error.to_string())?;
+    let tls =
+        tls::config(url.scheme() == "https" || !is_here).map_err(|error| error.to_string())?;
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(MAX_CONNECT_TIME)
