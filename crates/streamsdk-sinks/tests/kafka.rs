@@ -15,11 +15,11 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use streamsdk_sinks::kafka::KafkaSink;
-use streamsdk_sinks::{DeliveryErrorKind, Outlet, OutletConfig, Place, Record, ResultSink};
+use streamsdk_sinks::{DeliveryErrorKind, Place, Record, ResultSink};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-use common::{LIMIT, STREAMS, assert_complete_and_in_order, record};
+use common::{LIMIT, STREAMS, assert_complete_and_in_order, deliver_through, record};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -134,28 +134,12 @@ async fn through_a_failure(each: u64, during: Duration, away: Duration) {
     let cluster = cluster();
     // It is given up some times meanwhile.
     let sink = sink(&cluster).delivery_limit(Duration::from_millis(700));
-    let outlet = Outlet::open(Box::new(sink), OutletConfig::default()).unwrap();
-    let interval = during / u32::try_from(each).unwrap();
-    let put = async {
-        for number in 1..=each {
-            for stream in STREAMS {
-                outlet.put(record(stream, number)).await.unwrap();
-            }
-            sleep(interval).await;
-        }
-    };
-    let fail = async {
-        let started = Instant::now();
-        while outlet.counters().delivered < each / 3 {
-            assert!(started.elapsed() < LIMIT, "nothing is delivered: {:?}", outlet.counters());
-            sleep(Duration::from_millis(5)).await;
-        }
+    let failing = async {
         cluster.broker_down(ALL_BROKERS).unwrap();
         sleep(away).await;
         cluster.broker_up(ALL_BROKERS).unwrap();
     };
-    tokio::join!(put, fail);
-    let ended = outlet.close(LIMIT).await;
+    let ended = deliver_through(Box::new(sink), each, during, failing).await;
     assert_eq!((ended.counters.delivered, ended.lost), (2 * each, 0), "{ended:?}");
     assert!(ended.counters.retries > 0, "{ended:?}");
 

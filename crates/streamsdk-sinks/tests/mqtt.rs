@@ -13,16 +13,17 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use streamsdk_sinks::mqtt::MqttSink;
-use streamsdk_sinks::{DeliveryErrorKind, Ended, Outlet, OutletConfig, Record, ResultSink};
+use streamsdk_sinks::{DeliveryErrorKind, Ended, Record, ResultSink};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use common::{
-    Broker, LIMIT, STREAMS, assert_complete_and_in_order, deliver_through_a_kill, record,
+    Broker, LIMIT, STREAMS, assert_complete_and_in_order, deliver_through, deliver_through_a_kill,
+    record,
 };
 
 const RESULTS: &str = "streamsdk/results/+";
@@ -285,28 +286,12 @@ async fn deliver_through_a_cut(each: u64, during: Duration, away: Duration) {
     let proxy = Proxy::start(broker.port()).await;
     let sink = MqttSink::new("127.0.0.1", proxy.port, "sink");
 
-    let outlet = Outlet::open(Box::new(sink), OutletConfig::default()).unwrap();
-    let interval = during / u32::try_from(each).unwrap();
-    let put = async {
-        for sequence in 1..=each {
-            for stream in STREAMS {
-                outlet.put(record(stream, sequence)).await.unwrap();
-            }
-            sleep(interval).await;
-        }
-    };
-    let cut = async {
-        let started = Instant::now();
-        while outlet.counters().delivered < each / 3 {
-            assert!(started.elapsed() < LIMIT, "nothing is delivered: {:?}", outlet.counters());
-            sleep(Duration::from_millis(5)).await;
-        }
+    let failing = async {
         proxy.is_cut.send_replace(true);
         sleep(away).await;
         proxy.is_cut.send_replace(false);
     };
-    tokio::join!(put, cut);
-    let ended = outlet.close(LIMIT).await;
+    let ended = deliver_through(Box::new(sink), each, during, failing).await;
 
     assert_delivered(&ended, each);
     for numbers in subscriber.numbers_until(each).await {

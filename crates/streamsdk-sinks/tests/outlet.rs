@@ -358,3 +358,29 @@ async fn a_full_folder_has_who_puts_wait() {
     assert_eq!(ended.counters.delivered, taken + 1);
     assert_eq!(receiver.sequences(), (1..=taken + 1).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn room_in_the_folder_is_used_as_soon_as_there_is_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::that([Answer::Fails(0); 10_000]);
+    let config = OutletConfig::default().memory_limit(4000).disk_limit(8000).spool(folder.path());
+    let config = config.first_wait(Duration::from_millis(1)).max_wait(Duration::from_millis(1));
+    let outlet = outlet(&receiver, config);
+    let mut sequence = 1;
+    while tokio::time::timeout(Duration::from_millis(300), outlet.put(sized(sequence, 100)))
+        .await
+        .is_ok()
+    {
+        sequence += 1;
+    }
+    // It takes some of it and is gone again.
+    {
+        let mut answers = receiver.answers.lock().unwrap();
+        (0..3).for_each(|_| answers.push_front(Answer::Takes));
+    }
+    tokio::time::timeout(LIMIT, outlet.put(sized(sequence, 100))).await.unwrap().unwrap();
+    assert!(!receiver.answers.lock().unwrap().is_empty(), "there was room only once it was back");
+    receiver.answers.lock().unwrap().clear();
+    outlet.close(LIMIT).await;
+    assert_eq!(receiver.sequences(), (1..=sequence).collect::<Vec<_>>());
+}

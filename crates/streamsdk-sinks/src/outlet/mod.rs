@@ -183,7 +183,11 @@ impl Shared {
         }
         if let Err(record) = state.spool.push(record) {
             match self.config.when_full {
-                _ if state.spool.will_have_room() => return Err(PutError::Full(record)),
+                _ if state.spool.will_have_room() => {
+                    // There may have been no room on the disk when it was asked for the last time.
+                    self.crowded.notify_one();
+                    return Err(PutError::Full(record));
+                }
                 WhenFull::Wait => return Err(PutError::Full(record)),
                 WhenFull::DropNewest => state.counters.dropped += 1,
                 WhenFull::DropOldest => state.push_over(record),

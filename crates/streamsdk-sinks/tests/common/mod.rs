@@ -82,14 +82,13 @@ pub fn record(stream: &str, sequence: u64) -> Record {
 /// What the streams `left` and `right` deliver by turns: so many records each, numbered from 1.
 pub const STREAMS: [&str; 2] = ["left", "right"];
 
-/// Puts records of [`STREAMS`] into an outlet, `each` a stream in the time `during`, while the broker is killed after a third
-/// of them, and is away for so long. Closes the outlet.
-pub async fn deliver_through_a_kill(
+/// Puts records of [`STREAMS`] into an outlet, `each` a stream in the time `during`, while something fails after a third of
+/// them. Closes the outlet.
+pub async fn deliver_through(
     sink: Box<dyn ResultSink>,
-    broker: &mut Broker,
     each: u64,
     during: Duration,
-    away: Duration,
+    failing: impl Future<Output = ()>,
 ) -> Ended {
     let outlet = Outlet::open(sink, OutletConfig::default()).unwrap();
     let interval = during / u32::try_from(each).unwrap();
@@ -101,18 +100,32 @@ pub async fn deliver_through_a_kill(
             sleep(interval).await;
         }
     };
-    let kill = async {
+    let fail = async {
         let started = Instant::now();
         while outlet.counters().delivered < each / 3 {
             assert!(started.elapsed() < LIMIT, "nothing is delivered: {:?}", outlet.counters());
             sleep(Duration::from_millis(5)).await;
         }
+        failing.await;
+    };
+    tokio::join!(put, fail);
+    outlet.close(LIMIT).await
+}
+
+/// The same while the broker is killed, and is away for so long.
+pub async fn deliver_through_a_kill(
+    sink: Box<dyn ResultSink>,
+    broker: &mut Broker,
+    each: u64,
+    during: Duration,
+    away: Duration,
+) -> Ended {
+    let failing = async {
         broker.kill().await;
         sleep(away).await;
         broker.start_again().await;
     };
-    tokio::join!(put, kill);
-    outlet.close(LIMIT).await
+    deliver_through(sink, each, during, failing).await
 }
 
 /// Whether numbers are 1 to `each` in order: with some that come again where `is_repeated`, as what was not acknowledged does.
