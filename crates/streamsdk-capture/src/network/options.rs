@@ -56,7 +56,8 @@ pub enum Transport {
     Auto,
     /// The connection to the server: passes firewalls, loses nothing, may be late.
     Tcp,
-    /// Packets of its own, which may be lost or kept back by a firewall.
+    /// Packets of its own, which may be lost or kept back by a firewall. Where a stream ends, its last
+    /// frames may be missing: the server's goodbye is read before the packets that still wait.
     Udp,
 }
 
