@@ -1,7 +1,7 @@
 //! Streams that the client pulls and sends on: as they are where that is possible, encoded anew elsewhere.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use streamsdk::{
@@ -11,6 +11,7 @@ use streamsdk::{
 use streamsdk_capture::{CaptureError, NetworkStream, Reconnect, marker};
 use streamsdk_media::PixelFormat;
 use streamsdk_tests::{clip, honest_end, next, start_source, worker};
+use tokio::net::TcpSocket;
 
 const FRAMES: u64 = 90;
 
@@ -127,7 +128,10 @@ async fn a_stream_that_breaks_off_is_connected_to_again() {
 
 #[tokio::test]
 async fn a_stream_that_is_not_there_is_known_before_the_session() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound, and not listening: so nobody else listens there either.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
     let open = async |url: String| LocalStreamSource::open(url).await.unwrap_err();
     let refused = open(format!("rtsp://user:hunter2@127.0.0.1:{port}/live")).await;
     assert!(matches!(refused, SourceError::Capture(CaptureError::Refused { .. })), "{refused:?}");

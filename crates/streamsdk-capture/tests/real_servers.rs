@@ -7,11 +7,13 @@
 mod bars;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use streamsdk_capture::{
     CaptureError, CapturedFrame, EncodedProducer, FrameProducer, H264Profile, NetworkStream,
     NetworkStreamOptions, Reconnect, TestPattern, Transport, marker,
@@ -31,6 +33,8 @@ const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 struct Server {
     process: Child,
     url: String,
+    /// Bound, and not listening: so nobody but the server is given its port.
+    _port: Option<OwnedFd>,
     _directory: TempDir,
 }
 
@@ -63,7 +67,7 @@ fn serve_file(directory: TempDir, file: PathBuf, port: &str) -> Option<Server> {
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.split_whitespace().last().unwrap_or_default().to_owned();
-    let server = Server { process, url, _directory: directory };
+    let server = Server { process, url, _port: None, _directory: directory };
     assert!(server.url.starts_with("rtsp://"), "the server said {line:?}");
     Some(server)
 }
@@ -71,7 +75,7 @@ fn serve_file(directory: TempDir, file: PathBuf, port: &str) -> Option<Server> {
 /// Serves the same over RTMP to the first client, if that is possible.
 fn serve_rtmp() -> Option<Server> {
     let (directory, file) = pattern_file();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (held, port) = held_port();
     let url = format!("rtmp://127.0.0.1:{port}/live/pattern");
     let started = Command::new("ffmpeg")
         .args(["-nostdin", "-loglevel", "quiet", "-re", "-i"])
@@ -79,12 +83,22 @@ fn serve_rtmp() -> Option<Server> {
         .args(["-c", "copy", "-f", "flv", "-listen", "1", &url])
         .spawn();
     match started {
-        Ok(process) => Some(Server { process, url, _directory: directory }),
+        Ok(process) => Some(Server { process, url, _port: Some(held), _directory: directory }),
         Err(error) => {
             eprintln!("skipped: ffmpeg cannot be started: {error}");
             None
         }
     }
+}
+
+/// A port that a server can bind to, and that nobody else is given.
+fn held_port() -> (OwnedFd, u16) {
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
+    sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = SocketAddrV4::try_from(net::getsockname(&socket).unwrap()).unwrap();
+    (socket, address.port())
 }
 
 fn has_gst_rtsp_server(python: &str) -> bool {

@@ -19,10 +19,13 @@ mod worker;
 
 use std::env;
 use std::ffi::OsStr;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use rustix::net::{self, AddressFamily, SocketAddrAny, SocketFlags, SocketType, sockopt};
 
 use crate::process::{Finished, Job, Output, Usage};
 use crate::project;
@@ -97,10 +100,21 @@ pub fn workflow(name: &str) -> PathBuf {
     project::peers_directory().join("workflows").join(name).with_extension("json")
 }
 
-/// A local TCP port that nobody listens on.
+/// A local TCP port that nobody listens on, and nobody is given but who asks for it: it stays bound until this program ends,
+/// in a way that lets a server bind to it as well.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
-    Ok(listener.local_addr()?.port())
+    static HELD: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+    let bind = || -> rustix::io::Result<(OwnedFd, SocketAddrAny)> {
+        let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+        let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        let address = net::getsockname(&socket)?;
+        Ok((socket, address))
+    };
+    let (socket, address) = bind().context("cannot find a free port")?;
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    Ok(SocketAddrV4::try_from(address)?.port())
 }
 
 /// `--name value` for each value.

@@ -1,8 +1,9 @@
 //! What is not downloaded.
 
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 
 use streamsdk_download::{Download, DownloadError, DownloadRefusal};
+use tokio::net::TcpSocket;
 
 use crate::server::{answer, whole};
 use crate::{all_texts, download, failed, serving};
@@ -68,7 +69,10 @@ async fn what_is_not_the_file_itself_is_refused() {
 #[tokio::test]
 async fn nobody_who_answers_is_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Bound, and not listening: so nobody else listens there either.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
     let url = format!("http://me:s3cret@127.0.0.1:{port}/clip.mp4");
     for url in [url.as_str(), "http://me:s3cret@no.such.invalid/clip.mp4"] {
         let error = failed(download(url, &folder), &folder).await;

@@ -1,14 +1,14 @@
 //! Brokers that tests start, kill and start again, and the load that goes to them meanwhile.
 #![allow(dead_code, unreachable_pub)]
 
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use streamsdk_sinks::{Ended, Outlet, OutletConfig, Place, Record, ResultSink};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
@@ -19,18 +19,20 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 pub struct Broker {
     command: fn(u16, &Path) -> Command,
     child: Child,
-    port: u16,
+    /// Bound, and not listening: so nobody else is given the port, be it while the broker is away.
+    port: TcpSocket,
     folder: TempDir,
 }
 
 impl Broker {
     /// Starts it, and waits until it takes connections.
     pub async fn start(command: fn(u16, &Path) -> Command) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = TcpSocket::new_v4().unwrap();
+        // The broker binds to it as well.
+        port.set_reuseaddr(true).unwrap();
+        port.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let child = spawn(command, port, folder.path()).unwrap_or_else(|error| {
+        let child = spawn(command, number(&port), folder.path()).unwrap_or_else(|error| {
             panic!("cannot start the broker, which `cargo xtask setup` installs: {error}")
         });
         let broker = Self { command, child, port, folder };
@@ -39,7 +41,7 @@ impl Broker {
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        number(&self.port)
     }
 
     /// Kills it, so that it can say nothing to anybody.
@@ -49,17 +51,21 @@ impl Broker {
 
     /// Starts it again after [`Broker::kill`].
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.command, self.port, self.folder.path()).unwrap();
+        self.child = spawn(self.command, self.port(), self.folder.path()).unwrap();
         self.is_up().await;
     }
 
     async fn is_up(&self) {
         let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+        while TcpStream::connect(("127.0.0.1", self.port())).await.is_err() {
             assert!(started.elapsed() < LIMIT, "the broker does not listen");
             sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+fn number(port: &TcpSocket) -> u16 {
+    port.local_addr().unwrap().port()
 }
 
 fn spawn(command: fn(u16, &Path) -> Command, port: u16, folder: &Path) -> std::io::Result<Child> {
