@@ -2,6 +2,7 @@ use std::io;
 use std::process::ExitCode;
 
 use streamsdk::{Diagnosis, Error, ErrorKind, Finding, SourceError};
+use streamsdk_fleet::{OpenSourceError, StreamError};
 use thiserror::Error as ThisError;
 
 use crate::secrets;
@@ -35,6 +36,11 @@ impl Failure {
             io::ErrorKind::BrokenPipe => Self::ReaderGone,
             _ => Self::Output(format!("{what}: {error}")),
         }
+    }
+
+    /// Something on the command line that cannot be.
+    pub(crate) fn usage(error: impl std::error::Error) -> Self {
+        Self::Usage(error.to_string())
     }
 
     /// What people are told, if anything; `colored` is whether they see colours.
@@ -76,6 +82,16 @@ impl Failure {
                 _ => 1,
             },
         })
+    }
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Source(OpenSourceError::Source(error)) => Self::Source(error),
+            StreamError::Session(error) => Self::Session(error),
+            error => Self::usage(error),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ mod logging;
 mod run;
 mod secrets;
 mod signals;
-mod source;
 mod terminal;
 mod usage;
 #[cfg(feature = "worker")]

@@ -20,7 +20,8 @@ fn a_url_that_is_not_understood_is_refused_without_its_password() {
         "rtsp:/admin:s3cret@cam/1",
         " admin:s3cret@cam/1",
     ] {
-        let said = said(&["run", url, "--server", "http://127.0.0.1:9"]);
+        let server = ["--server", "http://127.0.0.1:9", "--workspace", "w", "--workflow-id", "i"];
+        let said = said(&[&["run", url], &server[..]].concat());
         assert!(!said.contains("s3cret") && said.contains("cam/1"), "{url}: {said}");
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// The longest name of a stream, in characters.
@@ -54,6 +55,12 @@ impl FromStr for StreamName {
             return Ok(Self(text.into()));
         }
         Err(InvalidName(text.chars().take(2 * MAX_NAME).collect()))
+    }
+}
+
+impl Serialize for StreamName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

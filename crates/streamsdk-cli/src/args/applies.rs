@@ -7,16 +7,16 @@ use clap::parser::ValueSource;
 use self::ServerType::{Backend, Inside, Server, Whip};
 use super::RunArguments;
 use crate::failure::Failure;
-use crate::source::SourceArgument;
-use crate::source::SourceType::{self, File, Local, Mjpeg, Pattern, Rtsp, Url, Webcam};
+use streamsdk_fleet::SourceKind::{self, File, Local, Mjpeg, Pattern, Rtsp, Url, Webcam};
+use streamsdk_fleet::SourceName;
 
 /// An option that not every source can obey.
 struct OptionRule {
     /// Its name, without dashes.
     option: &'static str,
-    applies_to: &'static [SourceType],
+    applies_to: &'static [SourceKind],
     /// Those that it is for as well when they are published.
-    and_published: &'static [SourceType],
+    and_published: &'static [SourceKind],
     /// What it is about, in the words of the refusal.
     about: &'static str,
 }
@@ -53,7 +53,7 @@ const RULES: &[OptionRule] = &[
 
 const fn rule(
     option: &'static str,
-    applies_to: &'static [SourceType],
+    applies_to: &'static [SourceKind],
     about: &'static str,
 ) -> OptionRule {
     OptionRule { option, applies_to, and_published: &[], about }
@@ -124,7 +124,7 @@ const SERVER_RULES: &[ServerRule] = &[
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
-    let source = SourceArgument::parse(&arguments.source).map_err(Failure::Usage)?;
+    let source = SourceName::parse(&arguments.source).map_err(Failure::usage)?;
     let given = |option: &str| is_given(matches, option);
     let server = ServerType::of(arguments);
     let refused = SERVER_RULES.iter().filter(|rule| !rule.applies_to.contains(&server));
@@ -158,7 +158,7 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
 }
 
 impl OptionRule {
-    fn takes(&self, kind: SourceType, is_published: bool) -> bool {
+    fn takes(&self, kind: SourceKind, is_published: bool) -> bool {
         self.applies_to.contains(&kind) || is_published && self.and_published.contains(&kind)
     }
 }
@@ -181,7 +181,7 @@ fn is_given(matches: &ArgMatches, option: &str) -> bool {
 }
 
 /// Why there is no video to have a codec.
-fn pointless_codec(source: &SourceArgument, arguments: &RunArguments) -> Option<&'static str> {
+fn pointless_codec(source: &SourceName, arguments: &RunArguments) -> Option<&'static str> {
     let nothing_returns = arguments.stream_output.is_empty();
     match source.kind() {
         File | Url if !arguments.frames_by_track => {
@@ -194,10 +194,10 @@ fn pointless_codec(source: &SourceArgument, arguments: &RunArguments) -> Option<
     }
 }
 
-fn is_local_rtsp(source: &SourceArgument) -> bool {
+fn is_local_rtsp(source: &SourceName) -> bool {
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     match source {
-        SourceArgument::Local(url) => matches!(scheme(url).as_deref(), Some("rtsp" | "rtsps")),
+        SourceName::Local(url) => matches!(scheme(url).as_deref(), Some("rtsp" | "rtsps")),
         _ => false,
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
 
-    const SOURCES: [(SourceType, &str); 7] = [
+    const SOURCES: [(SourceKind, &str); 7] = [
         (File, "a.mp4"),
         (Url, "url:http://h/a.mp4"),
         (Rtsp, "rtsp://h/1"),
@@ -225,7 +225,7 @@ mod tests {
     ];
 
     /// Every option that is not for every source, how it is written, and the sources that it is for.
-    const EXPECTED: &[(&[&str], &[SourceType])] = &[
+    const EXPECTED: &[(&[&str], &[SourceKind])] = &[
         (&["--realtime"], &[File, Url]),
         (&["--every-frame"], &[Rtsp, Mjpeg, Local, Webcam, Pattern]),
         (&["--frames-by-track", "--stream-output=a"], &[File, Url]),

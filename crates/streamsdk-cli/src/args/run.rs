@@ -11,7 +11,7 @@ use streamsdk::{RetryPolicy, TaskType, VideoCodec};
 use super::server::ServerArguments;
 use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
-use crate::source::Size;
+use streamsdk_fleet::Size;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {

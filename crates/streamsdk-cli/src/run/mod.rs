@@ -31,14 +31,14 @@ use self::view::RunView;
 use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
-use crate::source::SourceArgument;
 use crate::terminal;
+use streamsdk_fleet::SourceName;
 
 pub(crate) async fn run(
     arguments: RunArguments,
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
-    let source = SourceArgument::parse(&arguments.source).map_err(Failure::Usage)?;
+    let source = SourceName::parse(&arguments.source).map_err(Failure::usage)?;
     if let Some(ambiguity) = source.ambiguity() {
         terminal::say(format_args!("note: {ambiguity}"));
     }
@@ -68,7 +68,7 @@ pub(crate) async fn run(
 async fn follow(
     mut session: Session,
     arguments: &RunArguments,
-    source: &SourceArgument,
+    source: &SourceName,
     mut outputs: RunOutputs,
     signals: Signals,
     voice: &VoiceArguments,

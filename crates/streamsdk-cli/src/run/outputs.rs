@@ -10,8 +10,8 @@ use super::target::Targets;
 use super::times::FrameTimes;
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::SourceArgument;
 use crate::terminal;
+use streamsdk_fleet::SourceName;
 
 /// Where results are written.
 pub(super) struct RunOutputs {
@@ -25,7 +25,7 @@ pub(super) struct RunOutputs {
 impl RunOutputs {
     /// Opens all of them first of all, so that a wrong path is found before anything is sent, and none
     /// before it is known that nothing is written onto what is needed.
-    pub(super) fn open(arguments: &RunArguments, source: &SourceArgument) -> Result<Self, Failure> {
+    pub(super) fn open(arguments: &RunArguments, source: &SourceName) -> Result<Self, Failure> {
         let targets = Targets::find(arguments, source)?;
         let takes_stdout = targets.take_stdout();
         Ok(Self {

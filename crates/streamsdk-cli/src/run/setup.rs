@@ -2,15 +2,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-#[cfg(feature = "local-stream")]
-use streamsdk::LocalStreamSource;
-#[cfg(all(feature = "webcam", target_os = "linux"))]
-use streamsdk::WebcamSource;
+#[cfg(feature = "url")]
+use streamsdk::SourceError;
 use streamsdk::{
-    ApiKey, BitrateLimits, Client, IceServer, IceTransportPolicy, MjpegSource, ProducerSource,
-    ProxySignaling, RtspSource, Session, SourceError, StreamBuilder, StreamConfig, TaskType,
-    TestPattern, Timeouts, VideoFileSource, WhipSignaling, Workflow,
+    ApiKey, BitrateLimits, IceServer, IceTransportPolicy, Session, StreamConfig, Timeouts, Workflow,
 };
+#[cfg(feature = "url")]
+use streamsdk_fleet::{OpenSourceError, StreamError};
+use streamsdk_fleet::{Processing, ServerAddress, SessionSettings, SourceName, SourceOptions};
 #[cfg(feature = "worker")]
 use streamsdk_worker::{Worker, WorkerConfig};
 
@@ -18,9 +17,6 @@ use streamsdk_worker::{Worker, WorkerConfig};
 use super::download::DownloadBar;
 use crate::args::{LimitArguments, RunArguments, VoiceArguments};
 use crate::failure::Failure;
-#[cfg(all(feature = "webcam", target_os = "linux"))]
-use crate::source::WebcamName;
-use crate::source::{Pattern, SourceArgument};
 #[cfg(feature = "url")]
 use crate::terminal;
 
@@ -59,11 +55,13 @@ impl RunServer {
         ));
     }
 
-    fn url(&self) -> String {
+    fn address(&self) -> ServerAddress {
         match self {
-            Self::Remote(url) | Self::Backend(url) | Self::Whip(url) => url.clone(),
+            Self::Remote(url) => ServerAddress::Inference(url.clone()),
+            Self::Backend(url) => ServerAddress::Backend(url.clone()),
+            Self::Whip(url) => ServerAddress::Whip(url.clone()),
             #[cfg(feature = "worker")]
-            Self::Embedded(worker) => worker.url(),
+            Self::Embedded(worker) => ServerAddress::Inference(worker.url()),
         }
     }
 
@@ -78,63 +76,38 @@ impl RunServer {
 
 pub(super) async fn start(
     arguments: &RunArguments,
-    source: &SourceArgument,
+    source: &SourceName,
     server: &RunServer,
     voice: &VoiceArguments,
 ) -> Result<Session, Failure> {
-    let client = client(arguments, server)?;
-    let config = config(arguments);
-    if client.is_local() && has_ice_servers(arguments) {
+    let settings = settings(arguments, source, server, voice)?;
+    if settings.client()?.is_local() && has_ice_servers(arguments) {
         let what = "--ice-server and --turn have no use: the server is on this machine";
         return Err(Failure::Usage(what.to_owned()));
     }
-    if let SourceArgument::Url(_) = source {
-        // What is wrong with it is told before anything is downloaded.
-        Processing::of(arguments, server)?;
+    let started = settings.start().await;
+    #[cfg(feature = "url")]
+    if started.as_ref().is_err_and(leads_to_private) {
+        terminal::say("note: --allow-private allows addresses that are not public");
     }
-    let stream = stream(&client, source, arguments, server, voice).await?.config(config);
-    Ok(Processing::of(arguments, server)?.set(stream, arguments).start().await?)
+    Ok(started?)
 }
 
-fn client(arguments: &RunArguments, server: &RunServer) -> Result<Client, Failure> {
-    let mut client = Client::builder(server.url());
-    client = match server {
-        RunServer::Backend(url) => client.signaling(backend(url, arguments)?),
-        RunServer::Whip(url) => client.signaling(whip(url, arguments)?),
-        _ => client,
-    };
-    if let Some(key) = &arguments.server.api_key {
-        client = client.api_key(key.as_str());
-    }
-    if let Some(transport) = arguments.server.api_key_transport {
-        client = client.api_key_transport(transport.into());
-    }
-    if let Some(limit) = arguments.limits.timeout {
-        client = client.timeout(limit);
-    }
-    Ok(client.build()?)
-}
-
-fn backend(url: &str, arguments: &RunArguments) -> Result<ProxySignaling, Failure> {
-    let mut backend = ProxySignaling::builder(url);
-    if let Some(token) = token(arguments)? {
-        backend = backend.bearer_token(token);
-    }
-    if let Some(limit) = arguments.limits.timeout {
-        backend = backend.timeout(limit);
-    }
-    backend.build().map_err(|error| Failure::Usage(error.to_string()))
-}
-
-fn whip(url: &str, arguments: &RunArguments) -> Result<WhipSignaling, Failure> {
-    let mut whip = WhipSignaling::builder(url);
-    if let Some(token) = token(arguments)? {
-        whip = whip.bearer_token(token);
-    }
-    if let Some(limit) = arguments.limits.timeout {
-        whip = whip.timeout(limit);
-    }
-    whip.build().map_err(|error| Failure::Usage(error.to_string()))
+fn settings(
+    arguments: &RunArguments,
+    source: &SourceName,
+    server: &RunServer,
+    voice: &VoiceArguments,
+) -> Result<SessionSettings, Failure> {
+    let processing = processing(arguments, server)?;
+    let mut settings = SessionSettings::new(source.clone(), server.address(), processing);
+    settings.source_options = source_options(arguments, voice);
+    settings.api_key = arguments.server.api_key.as_deref().map(ApiKey::new);
+    settings.api_key_transport = arguments.server.api_key_transport.map(Into::into);
+    settings.token = token(arguments)?;
+    settings.answer_limit = arguments.limits.timeout;
+    settings.config = config(arguments);
+    Ok(settings)
 }
 
 /// What is in the token file, without what editors put at its end.
@@ -210,133 +183,42 @@ fn ice_servers(arguments: &RunArguments) -> impl Iterator<Item = IceServer> {
     open.chain(arguments.server.turn_servers())
 }
 
-async fn stream(
-    client: &Client,
-    source: &SourceArgument,
-    arguments: &RunArguments,
-    server: &RunServer,
-    voice: &VoiceArguments,
-) -> Result<StreamBuilder, Failure> {
-    #[cfg(not(feature = "url"))]
-    let _ = voice;
-    if let (RunServer::Whip(_), SourceArgument::File(path)) = (server, source) {
-        return Ok(client.stream(played(path)?));
+#[allow(unused_mut, unused_variables, reason = "by feature")]
+fn source_options(arguments: &RunArguments, voice: &VoiceArguments) -> SourceOptions {
+    let mut options = SourceOptions::default()
+        .frames_by_track(arguments.frames_by_track)
+        .duration(arguments.duration);
+    #[cfg(feature = "url")]
+    {
+        let mut bar = DownloadBar::new(voice.quiet);
+        options = options
+            .allow_private_addresses(arguments.allow_private)
+            .use_cache(!arguments.no_cache)
+            .on_progress(move |progress| bar.show(progress));
     }
-    let file = |file: VideoFileSource| {
-        client.stream(if arguments.frames_by_track { file.frames_by_track() } else { file })
-    };
-    Ok(match source {
-        SourceArgument::File(path) => file(VideoFileSource::open(path).map_err(SourceError::from)?),
-        #[cfg(feature = "url")]
-        SourceArgument::Url(url) => file(download(url, arguments, voice).await?),
-        #[cfg(not(feature = "url"))]
-        SourceArgument::Url(_) => return Err(not_built("downloads", "url")),
-        SourceArgument::Rtsp(url) => {
-            client.stream(RtspSource::new(url).map_err(SourceError::from)?)
-        }
-        SourceArgument::Mjpeg(url) => {
-            client.stream(MjpegSource::new(url).map_err(SourceError::from)?)
-        }
-        #[cfg(feature = "local-stream")]
-        SourceArgument::Local(url) => client.stream(local_stream(url, arguments).await?),
-        #[cfg(not(feature = "local-stream"))]
-        SourceArgument::Local(_) => return Err(not_built("local streams", "local-stream")),
-        #[cfg(all(feature = "webcam", target_os = "linux"))]
-        SourceArgument::Webcam(name) => client.stream(webcam(name, arguments)?),
-        #[cfg(not(all(feature = "webcam", target_os = "linux")))]
-        SourceArgument::Webcam(_) => return Err(not_built("webcams on Linux", "webcam")),
-        SourceArgument::Pattern(Pattern { size, fps }) => {
-            let pattern = TestPattern::new(size.width, size.height, *fps);
-            let frames = arguments.duration.map(|duration| duration.as_secs_f64() * fps);
-            client.stream(ProducerSource::new(match frames {
-                Some(frames) => pattern.limit(frames.ceil() as u64),
-                None => pattern,
-            }))
-        }
-    })
+    #[cfg(feature = "local-stream")]
+    {
+        options = options
+            .reconnect(arguments.reconnect)
+            .transcode(arguments.transcode)
+            .rtsp_transport(arguments.rtsp_transport);
+    }
+    #[cfg(all(feature = "webcam", target_os = "linux"))]
+    {
+        options = options.resolution(arguments.resolution).frame_rate(arguments.fps);
+    }
+    options
 }
 
 #[cfg(feature = "url")]
-async fn download(
-    url: &str,
-    arguments: &RunArguments,
-    voice: &VoiceArguments,
-) -> Result<VideoFileSource, Failure> {
-    let mut video =
-        streamsdk::VideoUrl::new(url).map_err(SourceError::from)?.use_cache(!arguments.no_cache);
-    if arguments.allow_private {
-        video = video.allow_private_addresses(true);
-    }
-    let mut bar = DownloadBar::new(voice.quiet);
-    let opened = video.on_progress(move |progress| bar.show(progress)).open().await;
-    opened.map_err(|error| {
-        if leads_to_private(&error) {
-            terminal::say("note: --allow-private allows addresses that are not public");
-        }
-        error.into()
-    })
-}
-
-#[cfg(feature = "url")]
-fn leads_to_private(error: &SourceError) -> bool {
+fn leads_to_private(error: &StreamError) -> bool {
     use streamsdk::{DownloadError, DownloadRefusal};
 
-    let SourceError::Download(DownloadError::Refused { refusal, .. }) = error else { return false };
-    matches!(refusal, DownloadRefusal::PrivateAddress { .. })
-}
-
-#[cfg(feature = "local-stream")]
-async fn local_stream(url: &str, arguments: &RunArguments) -> Result<LocalStreamSource, Failure> {
-    use streamsdk::{NetworkStream, Reconnect, Transcode};
-
-    let reconnect = arguments.reconnect.map_or_else(Reconnect::always, Reconnect::attempts);
-    let mut options = NetworkStream::options(url).reconnect(reconnect);
-    if let Some(transport) = arguments.rtsp_transport {
-        options = options.transport(transport);
-    }
-    let source = LocalStreamSource::open_with(options);
-    let transcode = if arguments.transcode { Transcode::Always } else { Transcode::Auto };
-    Ok(source.await?.transcode(transcode))
-}
-
-#[cfg(all(feature = "webcam", target_os = "linux"))]
-fn webcam(name: &WebcamName, arguments: &RunArguments) -> Result<WebcamSource, Failure> {
-    use streamsdk::Webcam;
-
-    let mut options = match name {
-        WebcamName::Number(number) => Webcam::options(*number),
-        WebcamName::Text(text) => Webcam::options(text.as_str()),
+    let StreamError::Source(OpenSourceError::Source(SourceError::Download(error))) = error else {
+        return false;
     };
-    if let Some(size) = arguments.resolution {
-        options = options.resolution(size.width, size.height);
-    }
-    if let Some(fps) = arguments.fps {
-        options = options.frame_rate(fps);
-    }
-    Ok(WebcamSource::new(options.open().map_err(SourceError::from)?))
-}
-
-#[cfg(not(all(
-    feature = "local-stream",
-    feature = "url",
-    feature = "video",
-    feature = "webcam",
-    target_os = "linux"
-)))]
-fn not_built(what: &str, feature: &str) -> Failure {
-    Failure::Usage(format!("this program was built without {what} (feature `{feature}`)"))
-}
-
-/// A file whose frames this program sends, each at its time.
-#[cfg(feature = "video")]
-fn played(path: &Path) -> Result<ProducerSource, Failure> {
-    let video = streamsdk_capture::VideoFile::options().paced(true).open(path);
-    Ok(ProducerSource::new(video.map_err(|error| SourceError::Other(error.into()))?))
-}
-
-#[cfg(not(feature = "video"))]
-fn played(_path: &Path) -> Result<ProducerSource, Failure> {
-    Err(not_built("publishing of files", "video"))
+    let DownloadError::Refused { refusal, .. } = error else { return false };
+    matches!(refusal, DownloadRefusal::PrivateAddress { .. })
 }
 
 /// Everything but images, when nothing is asked for: results without results surprise.
@@ -352,37 +234,17 @@ fn data_output(arguments: &RunArguments) -> Vec<String> {
 }
 
 /// What the server runs on every frame.
-enum Processing {
-    /// Nothing comes back.
-    Nothing,
-    Workflow(Workflow),
-    Model {
-        id: String,
-        task: Option<TaskType>,
-    },
-}
-
-impl Processing {
-    fn of(arguments: &RunArguments, server: &RunServer) -> Result<Self, Failure> {
-        if let RunServer::Whip(_) = server {
-            return Ok(Self::Nothing);
-        }
-        Ok(match &arguments.model {
-            Some(id) => Self::Model { id: id.clone(), task: arguments.task },
-            None => Self::Workflow(workflow(arguments, server)?),
-        })
+fn processing(arguments: &RunArguments, server: &RunServer) -> Result<Processing, Failure> {
+    if let RunServer::Whip(_) = server {
+        return Ok(Processing::Nothing);
     }
-
-    fn set(self, stream: StreamBuilder, arguments: &RunArguments) -> StreamBuilder {
-        match self {
-            Self::Nothing => stream,
-            Self::Workflow(workflow) => {
-                stream.workflow(workflow).image_input(&arguments.image_input)
-            }
-            Self::Model { id, task: Some(task) } => stream.model(id).task(task),
-            Self::Model { id, task: None } => stream.model(id),
-        }
-    }
+    Ok(match &arguments.model {
+        Some(id) => Processing::Model { id: id.clone(), task: arguments.task },
+        None => Processing::Workflow {
+            workflow: workflow(arguments, server)?,
+            image_input: arguments.image_input.clone(),
+        },
+    })
 }
 
 fn workflow(arguments: &RunArguments, server: &RunServer) -> Result<Workflow, Failure> {

@@ -3,8 +3,8 @@ use streamsdk::view::{self, PageConfig, PageServer};
 
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::SourceArgument;
 use crate::terminal;
+use streamsdk_fleet::SourceName;
 
 /// The live page of a run, if one was asked for.
 pub(super) struct RunView(Option<PageServer>);
@@ -19,9 +19,9 @@ impl RunView {
         Ok(Self(Some(page)))
     }
 
-    pub(super) fn show(&self, source: &SourceArgument, session: &Session) {
+    pub(super) fn show(&self, source: &SourceName, session: &Session) {
         if let Some(page) = &self.0 {
-            page.show(source.name(), view::of(session));
+            page.show(source.label(), view::of(session));
         }
     }
 

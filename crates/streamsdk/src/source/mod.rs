@@ -77,6 +77,30 @@ pub trait StreamSource: Send + 'static {
     async fn clean_up(&mut self) {}
 }
 
+/// A source whose sort is found out while the program runs.
+#[async_trait]
+impl StreamSource for Box<dyn StreamSource> {
+    fn requirements(&self, config: &StreamConfig) -> ConnectionRequirements {
+        (**self).requirements(config)
+    }
+
+    fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest) {
+        (**self).init_parameters(config, request);
+    }
+
+    async fn run(&mut self, io: SourceIo) -> Result<(), SourceError> {
+        (**self).run(io).await
+    }
+
+    fn after_break(&self) -> AfterBreak {
+        (**self).after_break()
+    }
+
+    async fn clean_up(&mut self) {
+        (**self).clean_up().await;
+    }
+}
+
 /// What a source can do when the connection is lost that it feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use self::identity::{Identity, behind_links};
 pub(super) use self::part::{Part, Remains, Reserved};
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use crate::source::{SourceArgument, WebcamName};
+use streamsdk_fleet::{SourceName, WebcamName};
 
 /// An output that was asked for.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(super) struct Targets {
 
 impl Targets {
     /// Looks at all of them and opens none.
-    pub(super) fn find(arguments: &RunArguments, source: &SourceArgument) -> Result<Self, Failure> {
+    pub(super) fn find(arguments: &RunArguments, source: &SourceName) -> Result<Self, Failure> {
         let target = |option, path: &Option<PathBuf>| {
             path.as_deref().map(|path| OutputTarget::find(option, path)).transpose()
         };
@@ -155,11 +155,11 @@ fn refuse_dash(save: Option<&OutputTarget>) -> Result<(), Failure> {
 fn spare_inputs(
     outputs: &[&OutputTarget],
     arguments: &RunArguments,
-    source: &SourceArgument,
+    source: &SourceName,
 ) -> Result<(), Failure> {
     let source = match source {
-        SourceArgument::File(path) => Some(path.as_path()),
-        SourceArgument::Webcam(WebcamName::Text(path)) => Some(Path::new(path)),
+        SourceName::File(path) => Some(path.as_path()),
+        SourceName::Webcam(WebcamName::Text(path)) => Some(Path::new(path)),
         _ => None,
     };
     let inputs = [("the source", source), ("the workflow", arguments.workflow.as_deref())];

@@ -1,0 +1,188 @@
+//! One stream from its beginning to its end: one session after the other.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use streamsdk::{Event, FrameData, Session, Summary};
+use streamsdk_sinks::{Place, Record, StreamName, payload};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::event::{StreamEvent, StreamNews};
+use super::status::{Ledger, StreamState};
+use super::stream::Stream;
+use crate::epochs::Epochs;
+use crate::restart::{Restarts, is_good};
+use crate::session_settings::StreamError;
+
+/// What all streams have in common.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) epochs: Epochs,
+    /// Turns of those that wait for one.
+    pub(super) turns: Semaphore,
+    /// Who wants to know, if anybody does.
+    pub(super) listener: Option<mpsc::Sender<StreamEvent>>,
+}
+
+/// A stream that runs.
+pub(super) struct StreamRun {
+    pub(super) name: StreamName,
+    pub(super) stream: Stream,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) common: Arc<Common>,
+    /// Cancelled when it is to end: what has arrived is still delivered.
+    pub(super) stop: CancellationToken,
+}
+
+/// A session that is over, or did not come about.
+struct SessionEnd {
+    outcome: Result<Summary, StreamError>,
+    gave_results: bool,
+}
+
+impl StreamRun {
+    pub(super) async fn run(self) {
+        let turn = async {
+            match self.stream.waits_for_turn {
+                true => self.common.turns.acquire().await.ok(),
+                false => None,
+            }
+        };
+        let turn = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            turn = turn => turn,
+        };
+        let state = self.run_sessions().await;
+        drop(turn);
+        self.ledger.set_state(state);
+        self.tell(StreamNews::Over(state)).await;
+    }
+
+    /// Returns how the stream is when it does not begin again.
+    async fn run_sessions(&self) -> StreamState {
+        let mut restarts = Restarts::new(self.stream.restart);
+        loop {
+            let Some(end) = self.run_session().await else { return StreamState::Stopped };
+            let wait = restarts.wait_after(&end.outcome, end.gave_results);
+            let over = match &end.outcome {
+                Ok(summary) if is_good(summary) => StreamState::Complete,
+                _ => StreamState::Failed,
+            };
+            self.tell_end(end.outcome).await;
+            if self.stop.is_cancelled() {
+                return StreamState::Stopped;
+            }
+            let Some(wait) = wait else { return over };
+            self.ledger.set_state(StreamState::Restarting);
+            self.tell(StreamNews::Restarting(wait)).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => return StreamState::Stopped,
+            }
+        }
+    }
+
+    /// Returns `None` if the stream was told to end before there was a session.
+    async fn run_session(&self) -> Option<SessionEnd> {
+        self.ledger.set_state(StreamState::Starting);
+        let started = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            started = self.stream.starter.start() => started,
+        };
+        Some(match started {
+            Ok(session) => self.follow(session).await,
+            Err(error) => SessionEnd { outcome: Err(error), gave_results: false },
+        })
+    }
+
+    async fn follow(&self, mut session: Session) -> SessionEnd {
+        let control = session.control();
+        self.ledger.session_began(control.clone());
+        self.stream.on_session.iter().for_each(|listener| listener(&session));
+        self.tell(StreamNews::Started).await;
+        // Closing makes the events end.
+        let closing = tokio::spawn({
+            let stop = self.stop.clone();
+            async move {
+                stop.cancelled().await;
+                control.close();
+            }
+        });
+        let mut place = Place { epoch: self.common.epochs.next(), sequence: 0 };
+        let mut failure = None;
+        while let Some(event) = session.next().await {
+            match event {
+                Ok(event) => self.take(event, &mut place).await,
+                Err(error) => failure = Some(StreamError::Session(error)),
+            }
+        }
+        closing.abort();
+        let summary = session.close().await;
+        self.ledger.session_ended(&summary);
+        let outcome = match failure {
+            Some(error) => Err(error),
+            None => Ok(summary),
+        };
+        SessionEnd { outcome, gave_results: place.sequence > 0 }
+    }
+
+    async fn take(&self, event: Event, place: &mut Place) {
+        match &event {
+            Event::Frame(frame) => self.deliver(frame, place).await,
+            Event::Data(data) => self.deliver(data, place).await,
+            Event::Reconnecting(news) => {
+                self.ledger.set_state(StreamState::Reconnecting);
+                self.ledger.went_wrong(news.cause.to_string());
+            }
+            Event::Reconnected(_) => self.ledger.set_state(StreamState::Running),
+            _ => {}
+        }
+        self.tell(StreamNews::Session(event)).await;
+    }
+
+    /// Hands a result to all outlets, in order.
+    async fn deliver(&self, data: &FrameData, place: &mut Place) {
+        place.sequence += 1;
+        if self.stream.outlets.is_empty() {
+            return;
+        }
+        let images = self.stream.images;
+        let made = payload::of_frame(&self.name, *place, data, images, SystemTime::now());
+        let payload = match made {
+            Ok(payload) => payload,
+            Err(error) => {
+                let what = format!("a result cannot be written as JSON: {error}");
+                self.ledger.went_wrong(what);
+                return self.ledger.not_delivered();
+            }
+        };
+        for outlet in &self.stream.outlets {
+            let record = Record::new(self.name.clone(), *place, payload.clone());
+            if outlet.put(record).await.is_err() {
+                self.ledger.not_delivered();
+            }
+        }
+    }
+
+    async fn tell_end(&self, outcome: Result<Summary, StreamError>) {
+        let news = match outcome {
+            Ok(summary) => StreamNews::Ended(Box::new(summary)),
+            Err(error) => {
+                self.ledger.went_wrong(error.to_string());
+                StreamNews::Failed(error)
+            }
+        };
+        self.tell(news).await;
+    }
+
+    /// Waits until whoever wants to know has room for it.
+    async fn tell(&self, news: StreamNews) {
+        if let Some(listener) = &self.common.listener {
+            // It fails where nobody listens any more.
+            let _ = listener.send(StreamEvent { stream: self.name.clone(), news }).await;
+        }
+    }
+}
