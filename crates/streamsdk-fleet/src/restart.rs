@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use streamsdk::{Ended, ErrorKind, Summary};
 
 use crate::session_settings::StreamError;
 
 /// When a stream begins again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RestartWhen {
     /// Never: for a file.

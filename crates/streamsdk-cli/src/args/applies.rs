@@ -3,61 +3,14 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use streamsdk_fleet::SourceKind::{self, File, Mjpeg, Rtsp, Url};
+#[cfg(test)]
+use streamsdk_fleet::SourceKind::{Local, Pattern, Webcam};
+use streamsdk_fleet::{OptionRule, SOURCE_RULES, SourceName};
 
 use self::ServerType::{Backend, Inside, Server, Whip};
 use super::RunArguments;
 use crate::failure::Failure;
-use streamsdk_fleet::SourceKind::{self, File, Local, Mjpeg, Pattern, Rtsp, Url, Webcam};
-use streamsdk_fleet::SourceName;
-
-/// An option that not every source can obey.
-struct OptionRule {
-    /// Its name, without dashes.
-    option: &'static str,
-    applies_to: &'static [SourceKind],
-    /// Those that it is for as well when they are published.
-    and_published: &'static [SourceKind],
-    /// What it is about, in the words of the refusal.
-    about: &'static str,
-}
-
-/// Options that are not here apply to every source.
-const RULES: &[OptionRule] = &[
-    OptionRule {
-        option: "realtime",
-        applies_to: &[File, Url],
-        and_published: &[],
-        about: "video files; live sources are realtime",
-    },
-    OptionRule {
-        option: "every_frame",
-        applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
-        and_published: &[File],
-        about: "live sources; every frame of a file is processed anyway",
-    },
-    rule("frames_by_track", &[File, Url], "video files"),
-    rule("allow_private", &[Url], "url: files"),
-    rule("no_cache", &[Url], "url: files"),
-    rule("resolution", &[Webcam], "webcams"),
-    rule("fps", &[Webcam], "webcams"),
-    rule("reconnect", &[Local], "local: streams"),
-    rule("transcode", &[Local], "local: streams"),
-    rule("rtsp_transport", &[Local], "local:rtsp:// streams"),
-    OptionRule {
-        option: "bitrate",
-        applies_to: &[Local, Webcam, Pattern],
-        and_published: &[File],
-        about: "video that this program sends: local: streams, webcams and drawings",
-    },
-];
-
-const fn rule(
-    option: &'static str,
-    applies_to: &'static [SourceKind],
-    about: &'static str,
-) -> OptionRule {
-    OptionRule { option, applies_to, and_published: &[], about }
-}
 
 /// What the video goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +93,7 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
         return Err(refusal("whip", what));
     }
     let takes = |rule: &OptionRule| rule.takes(source.kind(), server == Whip);
-    let refused = RULES.iter().find(|rule| given(rule.option) && !takes(rule));
+    let refused = SOURCE_RULES.iter().find(|rule| given(rule.option) && !takes(rule));
     if let Some(OptionRule { option, about, .. }) = refused {
         return Err(refusal(option, &format!("is for {about}")));
     }
@@ -155,12 +108,6 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
         return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
     }
     Ok(())
-}
-
-impl OptionRule {
-    fn takes(&self, kind: SourceKind, is_published: bool) -> bool {
-        self.applies_to.contains(&kind) || is_published && self.and_published.contains(&kind)
-    }
 }
 
 impl ServerType {
@@ -360,7 +307,7 @@ mod tests {
         let command = Arguments::command();
         let run = command.find_subcommand("run").unwrap();
         let of_servers = SERVER_RULES.iter().flat_map(|rule| rule.options.iter().copied());
-        let ruled = RULES.iter().map(|rule| rule.option).chain(of_servers);
+        let ruled = SOURCE_RULES.iter().map(|rule| rule.option).chain(of_servers);
         let known: Vec<&str> = ruled.chain(["codec"]).chain(EVERYWHERE.iter().copied()).collect();
         for option in run.get_arguments() {
             assert!(known.contains(&option.get_id().as_str()), "{}", option.get_id());

@@ -7,11 +7,12 @@ use serde_json::Value;
 #[cfg(feature = "local-stream")]
 use streamsdk::Transport;
 use streamsdk::{RetryPolicy, TaskType, VideoCodec};
-
-use super::server::ServerArguments;
-use super::values::{parse_bitrate, parse_duration, parse_limit, parse_parameter};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk_fleet::Size;
+use streamsdk_fleet::values;
+
+use super::server::ServerArguments;
+use super::values::parse_parameter;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -158,10 +159,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "CODEC", help_heading = "Source")]
     pub(crate) codec: Option<VideoCodec>,
     /// Highest bitrate of video that is sent, in bits per second; 2500k and 2.5M are understood
-    #[arg(long, value_name = "RATE", value_parser = parse_bitrate, help_heading = "Source")]
+    #[arg(long, value_name = "RATE", value_parser = values::bitrate, help_heading = "Source")]
     pub(crate) bitrate: Option<u32>,
     /// End after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, help_heading = "Source")]
+    #[arg(long, value_name = "SECONDS", value_parser = values::duration, help_heading = "Source")]
     pub(crate) duration: Option<Duration>,
 
     #[command(flatten)]
@@ -181,36 +182,28 @@ pub(crate) struct RunArguments {
 #[command(next_help_heading = "Time limits")]
 pub(crate) struct LimitArguments {
     /// For the server's answer [default: 90]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) timeout: Option<Duration>,
     /// From the answer to an open connection [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) connect_timeout: Option<Duration>,
     /// For an upload that stands still [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) upload_timeout: Option<Duration>,
     /// For the first result [default: 90]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) first_result_timeout: Option<Duration>,
     /// Between two results [default: 60]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) idle_timeout: Option<Duration>,
     /// For a server that is silent on the network [default: 15]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) dead_after: Option<Duration>,
     /// How long a lost connection to the server is made anew: seconds without a result, `never` or `forever`
     /// [default: 120 for live sources, never for files, which are sent again from their start]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_retry)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::retry)]
     pub(crate) retry: Option<RetryPolicy>,
     /// After which the server ends the session, in whole seconds [default: the server's]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_limit)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::limit)]
     pub(crate) processing_timeout: Option<Duration>,
-}
-
-fn parse_retry(text: &str) -> Result<RetryPolicy, String> {
-    match text {
-        "never" => Ok(RetryPolicy::never()),
-        "forever" => Ok(RetryPolicy::forever()),
-        seconds => Ok(RetryPolicy::default().give_up_after(parse_limit(seconds)?)),
-    }
 }

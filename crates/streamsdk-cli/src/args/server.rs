@@ -1,7 +1,9 @@
 //! Where a server is, and what it takes to get there: the same for whoever streams and for whoever looks what is wrong.
 
-use clap::{Args, ValueEnum};
-use streamsdk::{ApiKeyTransport, IceServer};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use streamsdk::IceServer;
+use streamsdk_fleet::KeyTransport;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
@@ -13,7 +15,7 @@ pub(crate) struct ServerArguments {
     #[arg(long, value_name = "KEY", env = "ROBOFLOW_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
     /// How the API key travels: in the body, as `Authorization: Bearer`, or both
-    #[arg(long, value_name = "HOW", requires = "url")]
+    #[arg(long, value_name = "HOW", requires = "url", value_parser = key_transport())]
     pub(crate) api_key_transport: Option<KeyTransport>,
     /// A TURN server, such as turn:turn.example.org:3478, turn:…?transport=tcp or turns:…, the preferred one first; may
     /// be repeated
@@ -43,22 +45,16 @@ impl ServerArguments {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyTransport {
-    /// In the body, which every server understands
-    Legacy,
-    /// In the body and as a header
-    Both,
-    /// As a header only
-    Header,
-}
-
-impl From<KeyTransport> for ApiKeyTransport {
-    fn from(transport: KeyTransport) -> Self {
-        match transport {
-            KeyTransport::Legacy => Self::Legacy,
-            KeyTransport::Both => Self::Both,
-            KeyTransport::Header => Self::Header,
-        }
-    }
+/// How a key travels, with what each way is for.
+fn key_transport() -> impl TypedValueParser<Value = KeyTransport> {
+    let ways = [
+        PossibleValue::new("legacy").help("In the body, which every server understands"),
+        PossibleValue::new("both").help("In the body and as a header"),
+        PossibleValue::new("header").help("As a header only"),
+    ];
+    PossibleValuesParser::new(ways).map(|way| match way.as_str() {
+        "both" => KeyTransport::Both,
+        "header" => KeyTransport::Header,
+        _ => KeyTransport::Legacy,
+    })
 }

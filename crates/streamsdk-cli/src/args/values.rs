@@ -1,34 +1,6 @@
 //! Values of options, as they are written.
 
-use std::time::Duration;
-
 use serde_json::Value;
-
-/// Bits per second: `300000`, `2500k`, `2.5M`.
-pub(super) fn parse_bitrate(text: &str) -> Result<u32, String> {
-    let (number, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(number) => (number, 1e3),
-        None => text.strip_suffix('M').map_or((text, 1.0), |number| (number, 1e6)),
-    };
-    let bits = number.parse::<f64>().map_err(|error| error.to_string())? * unit;
-    if (10_000.0..=1e9).contains(&bits) {
-        Ok(bits as u32)
-    } else {
-        Err("expected 10k to 1000M".to_owned())
-    }
-}
-
-/// Seconds, with or without a fraction.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-/// A limit in seconds: none at all would be over before it began.
-pub(super) fn parse_limit(text: &str) -> Result<Duration, String> {
-    let limit = parse_duration(text)?;
-    if limit.is_zero() { Err("expected more than 0 seconds".to_owned()) } else { Ok(limit) }
-}
 
 /// `NAME=VALUE`, the value as JSON or else as text.
 pub(super) fn parse_parameter(text: &str) -> Result<(String, Value), String> {
@@ -58,15 +30,6 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn bitrates_have_units() {
-        assert_eq!(parse_bitrate("2500k"), Ok(2_500_000));
-        assert_eq!(parse_bitrate("2.5M"), Ok(2_500_000));
-        assert_eq!(parse_bitrate("300000"), Ok(300_000));
-        assert!(parse_bitrate("3").is_err() && parse_bitrate("x").is_err());
-        assert!(parse_bitrate("-3M").is_err() && parse_bitrate("NaN").is_err());
-    }
-
     #[cfg(feature = "worker")]
     #[test]
     fn bytes_have_units() {
@@ -74,14 +37,6 @@ mod tests {
         assert_eq!((parse_bytes("1.5M"), parse_bytes("2G")), (Ok(1_500_000), Ok(2_000_000_000)));
         for wrong in ["", "0", "-1", "x", "1T", "NaN", "inf"] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_limit_of_no_time_is_refused() {
-        assert_eq!(parse_limit("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in ["0", "-1", "x", "inf"] {
-            assert!(parse_limit(wrong).is_err(), "{wrong}");
         }
     }
 

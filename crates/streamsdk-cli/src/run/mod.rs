@@ -3,6 +3,7 @@
 #[cfg(feature = "url")]
 mod download;
 mod jsonl;
+mod options;
 mod outputs;
 mod report;
 #[cfg(feature = "save")]
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use streamsdk::{Control, Event, Session};
+use streamsdk_fleet::SourceName;
 use tokio::task::JoinHandle;
 
 use self::outputs::RunOutputs;
@@ -32,7 +34,6 @@ use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
 use crate::terminal;
-use streamsdk_fleet::SourceName;
 
 pub(crate) async fn run(
     arguments: RunArguments,

@@ -1,4 +1,5 @@
 use streamsdk::{FrameData, ReceivedFrame};
+use streamsdk_fleet::SourceName;
 
 use super::jsonl::JsonLines;
 use super::report::RunReport;
@@ -11,7 +12,6 @@ use super::times::FrameTimes;
 use crate::args::RunArguments;
 use crate::failure::Failure;
 use crate::terminal;
-use streamsdk_fleet::SourceName;
 
 /// Where results are written.
 pub(super) struct RunOutputs {

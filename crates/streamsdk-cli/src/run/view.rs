@@ -1,10 +1,10 @@
 use streamsdk::Session;
 use streamsdk::view::{self, PageConfig, PageServer};
+use streamsdk_fleet::SourceName;
 
 use crate::args::RunArguments;
 use crate::failure::Failure;
 use crate::terminal;
-use streamsdk_fleet::SourceName;
 
 /// The live page of a run, if one was asked for.
 pub(super) struct RunView(Option<PageServer>);

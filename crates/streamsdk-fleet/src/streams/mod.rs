@@ -189,6 +189,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.stop.cancel();
         self.task.abort();
     }
 }

@@ -1,9 +1,9 @@
 //! One stream from its beginning to its end: one session after the other.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use streamsdk::{Event, FrameData, Session, Summary};
+use streamsdk::{Control, Event, FrameData, Session, Summary};
 use streamsdk_sinks::{Place, Record, StreamName, payload};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,21 @@ pub(super) struct StreamRun {
 struct SessionEnd {
     outcome: Result<Summary, StreamError>,
     gave_results: bool,
+}
+
+/// Closes a session when it is told to end, or has gone on for long enough. Its events end then.
+async fn close_in_time(control: Control, stop: CancellationToken, limit: Option<Duration>) {
+    let limit = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = limit => {}
+    }
+    control.close();
 }
 
 impl StreamRun {
@@ -103,14 +118,8 @@ impl StreamRun {
         self.ledger.session_began(control.clone());
         self.stream.on_session.iter().for_each(|listener| listener(&session));
         self.tell(StreamNews::Started).await;
-        // Closing makes the events end.
-        let closing = tokio::spawn({
-            let stop = self.stop.clone();
-            async move {
-                stop.cancelled().await;
-                control.close();
-            }
-        });
+        let closing =
+            tokio::spawn(close_in_time(control, self.stop.clone(), self.stream.session_limit));
         let mut place = Place { epoch: self.common.epochs.next(), sequence: 0 };
         let mut failure = None;
         while let Some(event) = session.next().await {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use streamsdk::{Images, Session};
@@ -50,6 +51,7 @@ pub struct Stream {
     pub(super) restart: RestartPolicy,
     pub(super) outlets: Vec<Arc<Outlet>>,
     pub(super) images: Images,
+    pub(super) session_limit: Option<Duration>,
     pub(super) waits_for_turn: bool,
     pub(super) on_session: Option<SessionListener>,
 }
@@ -62,6 +64,7 @@ impl Stream {
             restart: RestartPolicy::new(RestartWhen::Always),
             outlets: Vec::new(),
             images: Images::Off,
+            session_limit: None,
             waits_for_turn: false,
             on_session: None,
         }
@@ -90,6 +93,12 @@ impl Stream {
     /// What becomes of images in what is delivered. Default is [`Images::Off`].
     pub fn images(mut self, images: Images) -> Self {
         self.images = images;
+        self
+    }
+
+    /// After which each of its sessions is closed. Default is never.
+    pub fn session_limit(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.session_limit = limit.into();
         self
     }
 

@@ -1,10 +1,12 @@
 //! What became of the records of an outlet.
 
+use serde::Serialize;
+
 use crate::spool::Waiting;
 
 /// What has become of the records of an [`Outlet`](crate::Outlet) so far. Each that was taken, or found in the folder at the
 /// start, is under one of `delivered`, `refused`, `dropped`, `damaged` and `waiting`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
     /// Records that were put in.

@@ -7,11 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use streamsdk_fleet::{SourceName, WebcamName};
+
 use self::identity::{Identity, behind_links};
 pub(super) use self::part::{Part, Remains, Reserved};
 use crate::args::RunArguments;
 use crate::failure::Failure;
-use streamsdk_fleet::{SourceName, WebcamName};
 
 /// An output that was asked for.
 #[derive(Debug)]
