@@ -43,6 +43,12 @@ impl Failure {
         Self::Usage(error.to_string())
     }
 
+    /// Something that this program could not have.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn internal(error: impl std::error::Error) -> Self {
+        Self::Internal(with_causes(&error))
+    }
+
     /// What people are told, if anything; `colored` is whether they see colours.
     pub(crate) fn text(&self, colored: bool) -> Option<String> {
         let text = match self {
@@ -96,7 +102,7 @@ impl From<StreamError> for Failure {
 }
 
 /// An error and what it came of. None says what the next one says.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

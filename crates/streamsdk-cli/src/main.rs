@@ -10,6 +10,8 @@ mod logging;
 mod run;
 mod secrets;
 mod signals;
+#[cfg(feature = "fleet")]
+mod streams;
 mod terminal;
 mod usage;
 #[cfg(feature = "worker")]
@@ -52,6 +54,8 @@ fn start(arguments: Arguments) -> Result<ExitCode, Failure> {
 async fn obey(Arguments { command, voice }: Arguments) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(run) => run::run(*run, &voice).await,
+        #[cfg(feature = "fleet")]
+        Command::Check(arguments) => streams::check(&arguments),
         #[cfg(all(feature = "webcam", target_os = "linux"))]
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(*arguments, &voice).await,

@@ -1,4 +1,4 @@
-//! Being told to end, by SIGINT or SIGTERM: both mean the same.
+//! Being told to end, by SIGINT or SIGTERM: both mean the same. And to read a file again, by SIGHUP.
 
 use std::io;
 
@@ -51,5 +51,37 @@ impl Signals {
             self.next().await;
             std::process::exit(INTERRUPTED.into());
         });
+    }
+}
+
+/// Takes SIGHUP from now on; before, it ends the program.
+#[cfg(feature = "fleet")]
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(feature = "fleet")]
+impl Hangups {
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { hangup: signal(SignalKind::hangup()).ok() }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Self {
+        Self {}
+    }
+
+    /// Waits for the next one; for ever where there can be none.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup
+            && hangup.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 }

@@ -3,9 +3,9 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use streamsdk_fleet::SourceKind::{self, File, Mjpeg, Rtsp, Url};
 #[cfg(test)]
-use streamsdk_fleet::SourceKind::{Local, Pattern, Webcam};
+use streamsdk_fleet::SourceKind::{self, Local, Pattern, Webcam};
+use streamsdk_fleet::SourceKind::{File, Mjpeg, Rtsp, Url};
 use streamsdk_fleet::{OptionRule, SOURCE_RULES, SourceName};
 
 use self::ServerType::{Backend, Inside, Server, Whip};
@@ -77,7 +77,11 @@ const SERVER_RULES: &[ServerRule] = &[
 
 /// Refuses what was given and does not apply.
 pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<(), Failure> {
-    let source = SourceName::parse(&arguments.source).map_err(Failure::usage)?;
+    #[cfg(feature = "fleet")]
+    if arguments.config.is_some() {
+        return check_with_config(matches);
+    }
+    let source = arguments.source()?;
     let given = |option: &str| is_given(matches, option);
     let server = ServerType::of(arguments);
     let refused = SERVER_RULES.iter().filter(|rule| !rule.applies_to.contains(&server));
@@ -108,6 +112,20 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
         return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
     }
     Ok(())
+}
+
+/// Options of `run` that are for a file of streams, too.
+#[cfg(feature = "fleet")]
+const WITH_CONFIG: &[&str] = &["config", "view", "quiet", "verbose", "color", "log"];
+
+/// What a stream is to do is said in the file.
+#[cfg(feature = "fleet")]
+fn check_with_config(matches: &ArgMatches) -> Result<(), Failure> {
+    let mut given = matches.ids().map(clap::Id::as_str).filter(|option| is_given(matches, option));
+    match given.find(|option| !WITH_CONFIG.contains(option)) {
+        Some(option) => Err(refusal(option, "has no use with --config: say it in the file")),
+        None => Ok(()),
+    }
 }
 
 impl ServerType {

@@ -44,6 +44,11 @@ pub(crate) enum Command {
     /// promised is missing, damaged or failed · 130 interrupted (SIGINT or SIGTERM) · 141 whoever read the
     /// output went away · 1 other.
     Run(Box<RunArguments>),
+    /// Say what is wrong with a file of streams, without starting anything
+    ///
+    /// Exit status: 0 it can be used · 2 it cannot.
+    #[cfg(feature = "fleet")]
+    Check(CheckArguments),
     /// List this machine's cameras and what they offer
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     Devices(DevicesArguments),
@@ -58,6 +63,14 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     /// Print a manual page, for `man -l -`
     Man(ManArguments),
+}
+
+#[cfg(feature = "fleet")]
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The file
+    #[arg(value_name = "STREAMS.toml")]
+    pub(crate) config: std::path::PathBuf,
 }
 
 #[cfg(all(feature = "webcam", target_os = "linux"))]
@@ -118,6 +131,9 @@ fn subcommand_names() -> ValueParser {
     let mut names = vec!["run", "doctor", "completions", "man"];
     if cfg!(all(feature = "webcam", target_os = "linux")) {
         names.push("devices");
+    }
+    if cfg!(feature = "fleet") {
+        names.push("check");
     }
     if cfg!(feature = "worker") {
         names.push("worker");

@@ -9,10 +9,11 @@ use streamsdk::Transport;
 use streamsdk::{RetryPolicy, TaskType, VideoCodec};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk_fleet::Size;
-use streamsdk_fleet::values;
+use streamsdk_fleet::{SourceName, values};
 
 use super::server::ServerArguments;
 use super::values::parse_parameter;
+use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -21,7 +22,13 @@ pub(crate) struct RunArguments {
     /// `webcam:/dev/video1`, `webcam:NAME`); or a drawing (`pattern:1280x720` or `pattern:1280x720@30`).
     /// A file that exists comes first: `./webcam` is always a file, `webcam:0` a camera
     // Not parsed here, because errors of parsing repeat what was given, and a password may be in it.
-    pub(crate) source: OsString,
+    #[cfg_attr(feature = "fleet", arg(required_unless_present = "config"))]
+    #[cfg_attr(not(feature = "fleet"), arg(required = true))]
+    source: Option<OsString>,
+    /// A file of streams, which all run in this program, in the place of a source: docs/streams.md
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "STREAMS.toml", conflicts_with = "source")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArguments,
     /// URL of a backend of one's own between this machine and the server, which has the API key
@@ -175,6 +182,14 @@ pub(crate) struct RunArguments {
     /// Read the number that is drawn into each frame, and add it to its line of JSON
     #[arg(long, hide = true, requires = "jsonl")]
     pub(crate) read_markers: bool,
+}
+
+impl RunArguments {
+    /// What is streamed.
+    pub(crate) fn source(&self) -> Result<SourceName, Failure> {
+        let given = self.source.as_deref().unwrap_or_default();
+        SourceName::parse(given).map_err(Failure::usage)
+    }
 }
 
 /// How long is waited for what.

@@ -39,7 +39,11 @@ pub(crate) async fn run(
     arguments: RunArguments,
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
-    let source = SourceName::parse(&arguments.source).map_err(Failure::usage)?;
+    #[cfg(feature = "fleet")]
+    if let Some(path) = &arguments.config {
+        return crate::streams::run(path, &arguments, voice).await;
+    }
+    let source = arguments.source()?;
     if let Some(ambiguity) = source.ambiguity() {
         terminal::say(format_args!("note: {ambiguity}"));
     }

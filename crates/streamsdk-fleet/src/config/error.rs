@@ -53,6 +53,22 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// Of a name that is not known only the one that is most like it, where it is followed by all that there are.
+fn shortened(what: &str) -> Option<String> {
+    let rest = what.strip_prefix("unknown field `")?;
+    let (unknown, rest) = rest.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2);
+    let likeness = |known: &str| strsim::jaro_winkler(unknown, known);
+    let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    Some(match nearest.filter(|known| likeness(known) > LIKE_ENOUGH) {
+        Some(known) => format!("unknown field `{unknown}`: is `{known}` meant?"),
+        None => format!("unknown field `{unknown}`"),
+    })
+}
+
+/// From 0 for names that have nothing in common to 1 for the same.
+const LIKE_ENOUGH: f64 = 0.8;
+
 /// Problems as they are found in a text.
 #[derive(Debug)]
 pub(super) struct Problems<'a> {
@@ -74,7 +90,7 @@ impl<'a> Problems<'a> {
     pub(super) fn add_error(&mut self, error: &toml::de::Error, within: Range<usize>) {
         // The parser may explain itself over several lines.
         let what = error.message().lines().collect::<Vec<_>>().join(", ");
-        self.add(error.span().unwrap_or(within), what);
+        self.add(error.span().unwrap_or(within), shortened(&what).unwrap_or(what));
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -97,6 +97,15 @@ impl FleetConfig {
         self.process.admin
     }
 
+    /// The token for its admin address.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be found.
+    pub fn admin_token(&self) -> Result<Option<String>, String> {
+        self.process.admin_token.as_ref().map(|token| token.read(&self.folder)).transpose()
+    }
+
     /// How long ending may take. Default is 10 s.
     pub fn drain_limit(&self) -> Duration {
         self.process.drain_limit.unwrap_or(Duration::from_secs(10))

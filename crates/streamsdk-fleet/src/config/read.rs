@@ -1,6 +1,6 @@
 //! From the text to what it means, with the place of everything that is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -54,8 +54,10 @@ impl<'a> Reader<'a> {
 
         let defaults_table = defaults.unwrap_or_default();
         let defaults = self.typed(defaults_table.clone(), whole.clone()).unwrap_or_default();
-        let sinks: BTreeMap<String, SinkEntry> = self
-            .tables(sinks.unwrap_or_default())
+        let sinks = self.tables(sinks.unwrap_or_default());
+        // Those that cannot be are not missing as well.
+        let sink_names: BTreeSet<String> = sinks.iter().map(|sink| sink.name.clone()).collect();
+        let sinks = sinks
             .into_iter()
             .filter_map(|sink| Some((sink.name.clone(), self.sink(sink)?)))
             .collect();
@@ -65,7 +67,7 @@ impl<'a> Reader<'a> {
             match name {
                 Err(error) => self.problems.add(stream.place, error),
                 Ok(name) => {
-                    let entry = self.stream(stream, &defaults, &defaults_table, &sinks);
+                    let entry = self.stream(stream, &defaults, &defaults_table, &sink_names);
                     found.extend(entry.map(|entry| (name, entry)));
                 }
             }
@@ -164,7 +166,7 @@ impl<'a> Reader<'a> {
         stream: Named<'a>,
         defaults: &StreamOptions,
         defaults_table: &DeTable<'a>,
-        sinks: &BTreeMap<String, SinkEntry>,
+        sinks: &BTreeSet<String>,
     ) -> Option<StreamEntry> {
         let Named { name, place, table } = stream;
         let place_of = |option: Option<&str>| {
@@ -196,7 +198,7 @@ impl<'a> Reader<'a> {
             let what = format!("there is no file {}", path.display());
             self.problems.add(place_of(Some("source")), what);
         }
-        for sink in entry.sinks().filter(|sink| !sinks.contains_key(*sink)) {
+        for sink in entry.sinks().filter(|sink| !sinks.contains(*sink)) {
             self.problems.add(place_of(Some("sinks")), format!("there is no sink called {sink}"));
         }
         Some(entry)

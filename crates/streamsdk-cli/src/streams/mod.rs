@@ -1,0 +1,165 @@
+//! `streamsdk run --config`: many streams, from a file, until they are over or the program is told to end.
+
+mod check;
+mod report;
+mod watch;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use streamsdk::ApiKey;
+#[cfg(feature = "view")]
+use streamsdk::view::{PageConfig, PageServer};
+use streamsdk_fleet::{AdminServer, Fleet, FleetConfig, FleetEnd, StreamEvents, StreamState};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+pub(crate) use self::check::check;
+use self::report::StreamsReport;
+use self::watch::FileWatch;
+use crate::args::{RunArguments, VoiceArguments};
+use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
+use crate::signals::{Hangups, Signals};
+use crate::terminal;
+
+pub(crate) async fn run(
+    path: &Path,
+    arguments: &RunArguments,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
+    let config = FleetConfig::read(path).map_err(Failure::usage)?;
+    let mut signals = Signals::listen()?;
+    let (fleet, events) = Fleet::new(&config).map_err(Failure::internal)?;
+    let running = RunningFleet::start(fleet, events, &config, arguments, voice).await?;
+    running.apply(config).await?;
+    let is_interrupted = tokio::select! {
+        () = running.follow_file(path) => false,
+        () = running.all_over() => false,
+        () = signals.next() => true,
+    };
+    signals.end_at_once_from_now_on();
+    let end = running.end().await;
+    Ok(match is_interrupted {
+        true => ExitCode::from(INTERRUPTED),
+        false if is_complete(&end) => ExitCode::SUCCESS,
+        false => ExitCode::from(INCOMPLETE),
+    })
+}
+
+fn is_complete(end: &FleetEnd) -> bool {
+    let are_streams = end.streams.iter().all(|stream| stream.state == StreamState::Complete);
+    are_streams && end.sinks.iter().all(|(_, ended)| ended.lost == 0)
+}
+
+/// A fleet and what belongs to it in this program.
+struct RunningFleet {
+    fleet: Arc<Mutex<Fleet>>,
+    report: Arc<StreamsReport>,
+    reporting: JoinHandle<()>,
+    admin: Option<AdminServer>,
+    #[cfg(feature = "view")]
+    page: Option<PageServer>,
+}
+
+impl RunningFleet {
+    async fn start(
+        fleet: Fleet,
+        events: StreamEvents,
+        config: &FleetConfig,
+        arguments: &RunArguments,
+        voice: &VoiceArguments,
+    ) -> Result<Self, Failure> {
+        #[cfg(feature = "view")]
+        let (fleet, page) = with_page(fleet, arguments).await?;
+        #[cfg(not(feature = "view"))]
+        let _ = arguments;
+        let report = Arc::new(StreamsReport::new(fleet.observer(), voice));
+        // Streams wait until what happens in them is taken.
+        let reporting = tokio::spawn(Arc::clone(&report).follow(events));
+        let fleet = Arc::new(Mutex::new(fleet));
+        let admin = match config.admin() {
+            Some(address) => {
+                let token = config.admin_token().map_err(Failure::Usage)?.map(ApiKey::new);
+                let admin = AdminServer::start(address, token, Arc::clone(&fleet)).await;
+                let admin = admin.map_err(Failure::internal)?;
+                terminal::say(format_args!("admin address: http://{}", admin.address()));
+                Some(admin)
+            }
+            None => None,
+        };
+        Ok(Self {
+            fleet,
+            report,
+            reporting,
+            admin,
+            #[cfg(feature = "view")]
+            page,
+        })
+    }
+
+    async fn apply(&self, config: FleetConfig) -> Result<(), Failure> {
+        let changes = self.fleet.lock().await.apply(config).await.map_err(Failure::internal)?;
+        self.report.tell(&changes);
+        Ok(())
+    }
+
+    /// Goes along with changes of the file, and with SIGHUP. A file that cannot be used changes nothing.
+    async fn follow_file(&self, path: &Path) {
+        let (mut file, mut hangups) = (FileWatch::new(path), Hangups::listen());
+        loop {
+            tokio::select! {
+                () = file.changed() => {}
+                () = hangups.next() => {}
+            }
+            match FleetConfig::read(path) {
+                Err(error) => self.report.tell(&format_args!("nothing is changed: {error}")),
+                Ok(config) => {
+                    if let Err(failure) = self.apply(config).await {
+                        self.report.tell_failure(&failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns when no stream does anything more, and nobody can ask for others.
+    async fn all_over(&self) {
+        loop {
+            self.report.stream_over().await;
+            // While the file is gone along with, some have ended of which others take the place.
+            let streams = self.fleet.lock().await.observer().streams();
+            let are_over = streams.iter().all(|stream| stream.state.is_over());
+            if are_over && !streams.is_empty() && self.admin.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn end(self) -> FleetEnd {
+        let end = self.fleet.lock().await.drain().await;
+        if let Some(admin) = self.admin {
+            admin.shutdown().await;
+        }
+        #[cfg(feature = "view")]
+        if let Some(page) = self.page {
+            page.shutdown().await;
+        }
+        self.reporting.abort();
+        self.report.finish(&end);
+        end
+    }
+}
+
+#[cfg(feature = "view")]
+async fn with_page(
+    mut fleet: Fleet,
+    arguments: &RunArguments,
+) -> Result<(Fleet, Option<PageServer>), Failure> {
+    let Some(address) = &arguments.view else { return Ok((fleet, None)) };
+    let page = PageServer::start(address, PageConfig::default()).await;
+    let page = page.map_err(Failure::usage)?;
+    terminal::say(format_args!("live page: {}", page.url()));
+    fleet.show_on((*page).clone());
+    Ok((fleet, Some(page)))
+}

@@ -1,0 +1,139 @@
+//! Files of streams: what they come to, and what is said of those that cannot be.
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::path::Path;
+
+use streamsdk_fleet::{ConfigError, FleetConfig};
+
+/// A file that can be used.
+const GOOD: &str = r#"
+files_at_once = 2
+admin = "127.0.0.1:0"
+
+[defaults]
+server = "http://127.0.0.1:9001"
+workflow_id = "count"
+workspace = "acme"
+sinks = ["log"]
+
+[sinks.log]
+type = "jsonl"
+path = "results.jsonl"
+spool = "spool"
+when_full = "drop_oldest"
+
+[streams.gate]
+source = "rtsp://me:s3cret@10.0.0.7/1"
+retry = "forever"
+
+[streams.yard]
+source = "local:rtsp://10.0.0.8/1"
+model = "rfdetr-nano"
+task = "object-detection"
+bitrate = "2.5M"
+params = { confidence = 0.4, classes = ["car"] }
+"#;
+
+fn parse(text: &str) -> Result<FleetConfig, ConfigError> {
+    FleetConfig::parse(text, "streams.toml", Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+/// What is said of [`GOOD`] with one line in the place of another.
+fn said_of(line: &str, instead: &str) -> String {
+    assert!(GOOD.contains(line), "{line}");
+    let text = GOOD.replacen(line, instead, 1);
+    parse(&text).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_file_is_taken() {
+    let config = parse(GOOD).unwrap();
+    let streams: Vec<&str> = config.stream_names().map(|name| name.as_str()).collect();
+    assert_eq!(streams, ["gate", "yard"]);
+    assert_eq!(config.sink_names().collect::<Vec<_>>(), ["log"]);
+    assert!(config.admin().unwrap().ip().is_loopback());
+}
+
+#[test]
+fn nothing_is_a_good_file() {
+    assert_eq!(parse("").unwrap().stream_names().count(), 0);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_line_and_column() {
+    let mut wrong = Vec::new();
+    for (line, instead, place, said) in [
+        ("files_at_once = 2", "files_at_once = ", "2:17", "must be quoted"),
+        ("files_at_once = 2", "files_at_twice = 2", "2:1", "files_at_twice"),
+        ("files_at_once = 2", "files_at_once = \"two\"", "2:17", "expected"),
+        ("retry = \"forever\"", "retries = 3", "19:1", "retries"),
+        ("retry = \"forever\"", "retry = 0", "19:9", "more than 0"),
+        ("retry = \"forever\"", "fps = 3", "19:7", "webcams"),
+        ("retry = \"forever\"", "sinks = [\"lag\"]", "19:9", "no sink called lag"),
+        ("retry = \"forever\"", "image_input = 3", "19:15", "string"),
+        ("retry = \"forever\"", "workflow = \"no.json\"", "19:12", "no.json"),
+        ("retry = \"forever\"", "api_key = { env = \"NO_SUCH\" }", "19:11", "NO_SUCH"),
+        ("retry = \"forever\"", "api_key = { vault = \"x\" }", "19:11", "vault"),
+        ("retry = \"forever\"", "backend = \"http://a\"\nwhip = \"http://b\"", "19:11", "only one"),
+        ("retry = \"forever\"", "server = \"ftp://me:s3cret@h\"", "19:10", "ftp"),
+        ("retry = \"forever\"", "relay_only = true", "19:14", "turn"),
+        ("[streams.gate]", "[streams.\"ga te\"]", "17:10", "letters"),
+        ("[streams.gate]", "[streams.yard]", "21:10", "duplicate"),
+        ("source = \"local:rtsp://10.0.0.8/1\"", "source = \"no.mp4\"", "22:10", "no file"),
+        ("source = \"local:rtsp://10.0.0.8/1\"", "", "21:10", "source is missing"),
+        ("task = \"object-detection\"", "task = \"flying\"", "24:8", "flying"),
+        ("bitrate = \"2.5M\"", "bitrate = 3", "25:11", "10k"),
+        ("bitrate = \"2.5M\"", "resolution = \"3\"", "25:14", "WIDTHxHEIGHT"),
+        ("type = \"jsonl\"", "type = \"carrier pigeon\"", "12:8", "jsonl, webhook"),
+        ("type = \"jsonl\"", "", "11:8", "type is missing"),
+        ("path = \"results.jsonl\"", "", "11:8", "path"),
+        ("path = \"results.jsonl\"", "path = \"a\"\nurl = \"b\"", "14:1", "url"),
+        ("when_full = \"drop_oldest\"", "when_full = \"panic\"", "15:13", "panic"),
+        ("server = \"http://127.0.0.1:9001\"", "", "17:10", "server, backend or whip"),
+        ("workflow_id = \"count\"", "", "17:10", "what the server should run"),
+        ("workspace = \"acme\"", "", "7:15", "needs a workspace"),
+    ] {
+        let error = said_of(line, instead);
+        assert!(!error.contains("s3cret"), "{error}");
+        if !(error.starts_with(&format!("streams.toml:{place}: ")) && error.contains(said)) {
+            wrong.push(format!("{instead:?} should be at {place}, with {said:?}: {error}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn all_that_is_wrong_is_said_in_its_order() {
+    let text = GOOD
+        .replacen("retry = \"forever\"", "retries = 3", 1)
+        .replacen("path = \"results.jsonl\"", "paths = 1", 1)
+        .replacen("bitrate = \"2.5M\"", "bitrate = 1", 1);
+    let error = parse(&text).map(|_| ()).unwrap_err();
+    let lines: Vec<usize> = error.problems().iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [13, 19, 25], "{error}");
+    assert!(error.to_string().contains("unknown field `retries`: is `retry` meant?"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = FleetConfig::read("no/such/streams.toml").map(|_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("no/such/streams.toml: "), "{error}");
+}
+
+#[test]
+fn paths_are_relative_to_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("clip.mp4"), "video").unwrap();
+    std::fs::write(folder.path().join("key"), "s3cret").unwrap();
+    let text = r#"
+        [streams.clip]
+        source = "clip.mp4"
+        server = "http://127.0.0.1:9001"
+        model = "m"
+        api_key = { file = "key" }
+    "#;
+    let file = folder.path().join("streams.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = FleetConfig::read(&file).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
