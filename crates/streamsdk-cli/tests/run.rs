@@ -72,9 +72,12 @@ fn exit_codes_tell_kinds_of_error_apart() {
     let plain = plain.to_str().unwrap();
     let nobody = ["--server", "http://127.0.0.1:9", "--workflow-id", "a", "--workspace", "b"];
     let missing = folder.path().join("none.mp4");
-    let cases: [(&str, &[&str], i32, &str); 9] = [
+    let without_videos = tempfile::tempdir().unwrap();
+    let cases: [(&str, &[&str], i32, &str); 11] = [
         (missing.to_str().unwrap(), &[], 3, "there is no file"),
-        (folder.path().to_str().unwrap(), &[], 3, "is not a file"),
+        (missing.to_str().unwrap(), &[plain], 3, "there is no file"),
+        (without_videos.path().to_str().unwrap(), &[], 2, "no video file"),
+        ("/dev/null", &[], 3, "is not a file"),
         (empty.to_str().unwrap(), &[], 3, "is empty"),
         (plain, &nobody, 4, "asking the server"),
         (plain, &["--workflow-id", "nope"], 5, "nope"),

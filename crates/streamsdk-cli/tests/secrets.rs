@@ -28,8 +28,9 @@ fn a_url_that_is_not_understood_is_refused_without_its_password() {
 
 #[test]
 fn secrets_at_a_place_where_nothing_is_expected_are_not_repeated() {
-    let cases: [&[&str]; 4] = [
-        &["run", "a.mp4", "rtsp://admin:s3cret@cam/1"],
+    let cases: [&[&str]; 5] = [
+        &["doctor", "rtsp://admin:s3cret@cam/1"],
+        &["run", "none.mp4", "rtsp://admin:s3cret@cam/1"],
         &["rtsp://admin:s3cret@cam/1"],
         &["run", "a.mp4", "--codec", "rtsp://admin:s3cret@cam/1"],
         &["run", "none.mp4", "--server", "ftp://admin:s3cret@cam/1", "--api-key", "s3cret"],

@@ -135,6 +135,34 @@ fn a_server_that_is_not_there_is_waited_for() {
 }
 
 #[test]
+fn several_files_are_streamed_with_the_same_options() {
+    let (worker, folder) = (WorkerProcess::start(), tempfile::tempdir().unwrap());
+    for name in ["b.mp4", "a.mp4", "notes.txt"] {
+        std::fs::copy(clip("plain_160x120.mp4"), folder.path().join(name)).unwrap();
+    }
+    let lines = folder.path().join("results.jsonl");
+    std::fs::write(&lines, "of an earlier run\n").unwrap();
+    let run = |sources: &[&Path]| {
+        let mut command = streamsdk();
+        command.arg("run").args(sources).arg("--jsonl").arg(&lines);
+        command.args(["--server", &worker.url, "--workspace", "local", "--workflow-id", "motion"]);
+        command
+    };
+    let expected = [("a".to_owned(), 30), ("b".to_owned(), 30)];
+    let (a, b) = (folder.path().join("a.mp4"), folder.path().join("b.mp4"));
+    for sources in [&[folder.path()][..], &[&folder.path().join("*.mp4")], &[&a, &b]] {
+        let (code, said) = errors_of(&mut run(sources));
+        assert_eq!(code, 0, "{sources:?}: {said}");
+        assert_eq!(results(folder.path()), expected, "{said}");
+    }
+    let (code, said) = errors_of(run(&[&a, &b]).arg("--save").arg(folder.path().join("o.mp4")));
+    assert_eq!(code, WRONG_USAGE, "{said}");
+    let (code, said) = errors_of(streamsdk().arg("run").args([&a, &b]).arg("--jsonl").arg(&b));
+    assert_eq!(code, WRONG_USAGE, "{said}");
+    assert!(said.contains("would overwrite the source"), "{said}");
+}
+
+#[test]
 fn check_says_what_is_there_or_what_is_wrong_and_starts_nothing() {
     let folder = tempfile::tempdir().unwrap();
     // Nobody is there, and nobody is asked.

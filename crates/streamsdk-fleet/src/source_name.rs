@@ -114,6 +114,12 @@ impl SourceName {
         }
     }
 
+    /// Whether a file is called as files with video are.
+    pub fn is_called_like_a_video(path: &Path) -> bool {
+        let extension = path.extension().and_then(OsStr::to_str);
+        extension.is_some_and(is_video_extension)
+    }
+
     /// Whether it is a video file, here or elsewhere.
     pub fn is_file(&self) -> bool {
         matches!(self, Self::File(_) | Self::Url(_))
@@ -156,9 +162,11 @@ fn names_a_video_file(url: &str) -> bool {
     let file_name = rest.split_once('/').and_then(|(_, path)| path.rsplit('/').next());
     let extension =
         file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
-    extension.is_some_and(|extension| {
-        VIDEO_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
-    })
+    extension.is_some_and(is_video_extension)
+}
+
+fn is_video_extension(extension: &str) -> bool {
+    VIDEO_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
 }
 
 fn ambiguity_of_url(url: &str) -> String {

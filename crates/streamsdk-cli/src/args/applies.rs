@@ -9,7 +9,7 @@ use streamsdk_fleet::SourceKind::{File, Mjpeg, Rtsp, Url};
 use streamsdk_fleet::{OptionRule, SOURCE_RULES, SourceName};
 
 use self::ServerType::{Backend, Inside, Server, Whip};
-use super::RunArguments;
+use super::{RunArguments, Sources};
 use crate::failure::Failure;
 
 /// What the video goes to.
@@ -81,7 +81,6 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if arguments.config.is_some() {
         return check_with_config(matches);
     }
-    let source = arguments.source()?;
     let given = |option: &str| is_given(matches, option);
     let server = ServerType::of(arguments);
     let refused = SERVER_RULES.iter().filter(|rule| !rule.applies_to.contains(&server));
@@ -91,6 +90,40 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if let Some((option, reason)) = refused {
         return Err(refusal(option, reason));
     }
+    let sources = arguments.sources()?;
+    match sources {
+        Sources::Many(_) => check_with_many(&given, server)?,
+        Sources::One(_) if given("files_at_once") => {
+            return Err(refusal("files_at_once", "is for several sources"));
+        }
+        Sources::One(_) => {}
+    }
+    sources.all().iter().try_for_each(|source| check_source(source, &given, server, arguments))
+}
+
+/// Options of `run` that are for one source.
+const FOR_ONE: &[&str] = &["save", "summary_json", "read_markers"];
+
+fn check_with_many(given: &impl Fn(&str) -> bool, server: ServerType) -> Result<(), Failure> {
+    if cfg!(not(feature = "fleet")) {
+        let what = "this program was built without several sources at a time (feature `fleet`)";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    if server == Whip {
+        return Err(refusal("whip", "takes one source"));
+    }
+    match FOR_ONE.iter().find(|option| given(option)) {
+        Some(option) => Err(refusal(option, "is for one source")),
+        None => Ok(()),
+    }
+}
+
+fn check_source(
+    source: &SourceName,
+    given: &impl Fn(&str) -> bool,
+    server: ServerType,
+    arguments: &RunArguments,
+) -> Result<(), Failure> {
     if server == Whip && matches!(source.kind(), Url | Rtsp | Mjpeg) {
         let what =
             "takes video that this program sends: a file, a local: stream, a webcam or a drawing";
@@ -101,14 +134,14 @@ pub(crate) fn check(arguments: &RunArguments, matches: &ArgMatches) -> Result<()
     if let Some(OptionRule { option, about, .. }) = refused {
         return Err(refusal(option, &format!("is for {about}")));
     }
-    let pointless_codec = pointless_codec(&source, arguments).filter(|_| server != Whip);
+    let pointless_codec = pointless_codec(source, arguments).filter(|_| server != Whip);
     if let Some(reason) = pointless_codec.filter(|_| given("codec")) {
         return Err(refusal("codec", reason));
     }
     if given("retry") && source.is_file() && (arguments.realtime || arguments.frames_by_track) {
         return Err(refusal("retry", "is for files whose every frame comes back as data"));
     }
-    if given("rtsp_transport") && !is_local_rtsp(&source) {
+    if given("rtsp_transport") && !is_local_rtsp(source) {
         return Err(refusal("rtsp_transport", "is for local:rtsp:// streams"));
     }
     Ok(())
@@ -217,6 +250,9 @@ mod tests {
 
     const EVERYWHERE: &[&str] = &[
         "source",
+        // In the place of a source, or for several.
+        "config",
+        "files_at_once",
         "url",
         "backend",
         "whip",

@@ -4,6 +4,7 @@ mod applies;
 mod doctor;
 mod run;
 mod server;
+mod sources;
 mod values;
 mod voice;
 #[cfg(feature = "worker")]
@@ -18,6 +19,7 @@ use clap_complete::Shell;
 pub(crate) use self::doctor::DoctorArguments;
 pub(crate) use self::run::{LimitArguments, RunArguments};
 pub(crate) use self::server::ServerArguments;
+pub(crate) use self::sources::Sources;
 pub(crate) use self::voice::VoiceArguments;
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::WorkerArguments;

@@ -9,9 +9,10 @@ use streamsdk::Transport;
 use streamsdk::{RetryPolicy, TaskType, VideoCodec};
 #[cfg(all(feature = "webcam", target_os = "linux"))]
 use streamsdk_fleet::Size;
-use streamsdk_fleet::{SourceName, values};
+use streamsdk_fleet::values;
 
 use super::server::ServerArguments;
+use super::sources::Sources;
 use super::values::parse_parameter;
 use crate::failure::Failure;
 
@@ -24,7 +25,8 @@ pub(crate) struct RunArguments {
     // Not parsed here, because errors of parsing repeat what was given, and a password may be in it.
     #[cfg_attr(feature = "fleet", arg(required_unless_present = "config"))]
     #[cfg_attr(not(feature = "fleet"), arg(required = true))]
-    source: Option<OsString>,
+    #[arg(num_args = 1..)]
+    source: Vec<OsString>,
     /// A file of streams, which all run in this program, in the place of a source: docs/streams.md
     #[cfg(feature = "fleet")]
     #[arg(long, value_name = "STREAMS.toml", conflicts_with = "source")]
@@ -168,6 +170,10 @@ pub(crate) struct RunArguments {
     /// Highest bitrate of video that is sent, in bits per second; 2500k and 2.5M are understood
     #[arg(long, value_name = "RATE", value_parser = values::bitrate, help_heading = "Source")]
     pub(crate) bitrate: Option<u32>,
+    /// How many of several files are streamed at a time
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "COUNT", default_value = "4", help_heading = "Source")]
+    pub(crate) files_at_once: usize,
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = values::duration, help_heading = "Source")]
     pub(crate) duration: Option<Duration>,
@@ -185,10 +191,9 @@ pub(crate) struct RunArguments {
 }
 
 impl RunArguments {
-    /// What is streamed.
-    pub(crate) fn source(&self) -> Result<SourceName, Failure> {
-        let given = self.source.as_deref().unwrap_or_default();
-        SourceName::parse(given).map_err(Failure::usage)
+    /// What is streamed: one source, or several files.
+    pub(crate) fn sources(&self) -> Result<Sources, Failure> {
+        Sources::find(&self.source)
     }
 }
 

@@ -3,14 +3,14 @@
 #[cfg(feature = "url")]
 mod download;
 mod jsonl;
-mod options;
+pub(crate) mod options;
 mod outputs;
 mod report;
 #[cfg(feature = "save")]
 mod save;
-mod setup;
+pub(crate) mod setup;
 mod summary;
-mod target;
+pub(crate) mod target;
 #[cfg(feature = "save")]
 mod times;
 #[cfg(feature = "view")]
@@ -30,7 +30,7 @@ use self::report::{ProgressBars, RunReport};
 use self::setup::RunServer;
 #[cfg(feature = "view")]
 use self::view::RunView;
-use crate::args::{RunArguments, VoiceArguments};
+use crate::args::{RunArguments, Sources, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
 use crate::signals::Signals;
 use crate::terminal;
@@ -43,7 +43,15 @@ pub(crate) async fn run(
     if let Some(path) = &arguments.config {
         return crate::streams::run(path, &arguments, voice).await;
     }
-    let source = arguments.source()?;
+    let source = match arguments.sources()? {
+        Sources::One(source) => source,
+        #[cfg(feature = "fleet")]
+        Sources::Many(sources) => {
+            return crate::streams::run_many(sources, &arguments, voice).await;
+        }
+        #[cfg(not(feature = "fleet"))]
+        Sources::Many(_) => return Err(Failure::Usage("one source at a time".to_owned())),
+    };
     if let Some(ambiguity) = source.ambiguity() {
         terminal::say(format_args!("note: {ambiguity}"));
     }

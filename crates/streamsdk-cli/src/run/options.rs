@@ -12,7 +12,7 @@ const LOCAL_WORKSPACE: &str = "local";
 const DEFAULT_WORKFLOW: &str = "motion";
 
 /// What the command line says, as a file of streams would.
-pub(super) fn of(arguments: &RunArguments, server: &RunServer) -> Result<StreamOptions, Failure> {
+pub(crate) fn of(arguments: &RunArguments, server: &RunServer) -> Result<StreamOptions, Failure> {
     let mut options = StreamOptions::default();
     server.set(&mut options);
     set_server(&mut options, &arguments.server);

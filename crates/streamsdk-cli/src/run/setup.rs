@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::terminal;
 
 /// The server that a run talks to.
-pub(super) enum RunServer {
+pub(crate) enum RunServer {
     Remote(String),
     /// Somebody between this machine and the server.
     Backend(String),
@@ -27,7 +27,7 @@ pub(super) enum RunServer {
 }
 
 impl RunServer {
-    pub(super) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
+    pub(crate) async fn find(arguments: &RunArguments) -> Result<Self, Failure> {
         let RunArguments { server, backend, whip, .. } = arguments;
         let remote = server.url.clone().map(Self::Remote);
         let remote = remote.or(backend.clone().map(Self::Backend));
@@ -65,7 +65,7 @@ impl RunServer {
         }
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         match self {
             Self::Remote(_) | Self::Backend(_) | Self::Whip(_) => {}
             #[cfg(feature = "worker")]

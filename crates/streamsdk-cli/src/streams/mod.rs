@@ -1,4 +1,4 @@
-//! `streamsdk run --config`: many streams, from a file, until they are over or the program is told to end.
+//! `streamsdk run` with many streams: from a file, or of several sources.
 
 mod check;
 mod report;
@@ -8,10 +8,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use streamsdk::ApiKey;
+use streamsdk::{ApiKey, FileError, SourceError};
 #[cfg(feature = "view")]
 use streamsdk::view::{PageConfig, PageServer};
-use streamsdk_fleet::{AdminServer, Fleet, FleetConfig, FleetEnd, StreamEvents, StreamState};
+use streamsdk_fleet::{
+    AdminServer, Fleet, FleetConfig, FleetEnd, SourceName, StreamEvents, StreamState,
+};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -20,6 +22,9 @@ use self::report::StreamsReport;
 use self::watch::FileWatch;
 use crate::args::{RunArguments, VoiceArguments};
 use crate::failure::{Failure, INCOMPLETE, INTERRUPTED};
+use crate::run::options;
+use crate::run::setup::RunServer;
+use crate::run::target::emptied_jsonl;
 use crate::signals::{Hangups, Signals};
 use crate::terminal;
 
@@ -40,11 +45,56 @@ pub(crate) async fn run(
     };
     signals.end_at_once_from_now_on();
     let end = running.end().await;
-    Ok(match is_interrupted {
+    Ok(exit_code(is_interrupted, &end))
+}
+
+/// Streams several sources, until all are over or the program is told to end.
+pub(crate) async fn run_many(
+    sources: Vec<SourceName>,
+    arguments: &RunArguments,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
+    for source in &sources {
+        refuse_missing(source)?;
+    }
+    let lines = emptied_jsonl(arguments, &sources)?;
+    let mut signals = Signals::listen()?;
+    let server = RunServer::find(arguments).await?;
+    let options = options::of(arguments, &server)?;
+    let config = FleetConfig::of_sources(sources, &options).map_err(Failure::usage)?;
+    let mut config = config.files_at_once(arguments.files_at_once);
+    if let Some(path) = lines {
+        config = config.deliver_to(path);
+    }
+    let (fleet, events) = Fleet::new(&config).map_err(Failure::internal)?;
+    let running = RunningFleet::start(fleet, events, &config, arguments, voice).await?;
+    running.apply(config).await?;
+    let is_interrupted = tokio::select! {
+        () = running.all_over() => false,
+        () = signals.next() => true,
+    };
+    signals.end_at_once_from_now_on();
+    let end = running.end().await;
+    server.stop().await;
+    Ok(exit_code(is_interrupted, &end))
+}
+
+/// Before anything is sent.
+fn refuse_missing(source: &SourceName) -> Result<(), Failure> {
+    match source {
+        SourceName::File(path) if !path.exists() => {
+            Err(SourceError::from(FileError::NotFound { path: path.clone() }).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn exit_code(is_interrupted: bool, end: &FleetEnd) -> ExitCode {
+    match is_interrupted {
         true => ExitCode::from(INTERRUPTED),
-        false if is_complete(&end) => ExitCode::SUCCESS,
+        false if is_complete(end) => ExitCode::SUCCESS,
         false => ExitCode::from(INCOMPLETE),
-    })
+    }
 }
 
 fn is_complete(end: &FleetEnd) -> bool {

@@ -1,6 +1,7 @@
 //! A file of streams, read and checked.
 
 mod error;
+mod of_sources;
 mod read;
 mod sinks;
 

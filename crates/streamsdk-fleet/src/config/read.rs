@@ -15,7 +15,7 @@ use super::sinks::{OUTLET_KEYS, SINK_TYPES, SinkEntry, SinkKind};
 use super::{ConfigError, FleetConfig, ProcessOptions, StreamEntry};
 use crate::options::{ImagesOption, SOURCE_RULES, SecretText, StreamOptions};
 use crate::restart::{RestartPolicy, RestartWhen};
-use crate::session_settings::ServerAddress;
+use crate::session_settings::{ServerAddress, SessionSettings};
 use crate::source_name::{SourceKind, SourceName};
 
 pub(super) fn read(text: &str, name: &str, folder: &Path) -> Result<FleetConfig, ConfigError> {
@@ -212,6 +212,11 @@ impl StreamEntry {
         folder: &Path,
     ) -> Result<Self, crate::options::WrongOption> {
         let settings = options.settings(folder)?;
+        Ok(Self::new(options.with_secrets(folder), settings))
+    }
+
+    /// With what goes beyond single sessions.
+    pub(super) fn new(options: StreamOptions, settings: SessionSettings) -> Self {
         let is_file = matches!(settings.source.kind(), SourceKind::File | SourceKind::Url);
         let when = options.restart.unwrap_or(match (is_file, options.duration) {
             (true, _) => RestartWhen::Never,
@@ -226,7 +231,7 @@ impl StreamEntry {
             Some(ImagesOption::Inline) => Images::Inline,
             _ => Images::Off,
         };
-        Ok(Self { options: options.with_secrets(folder), settings, restart, images })
+        Self { options, settings, restart, images }
     }
 
     /// The sinks that its results go to.

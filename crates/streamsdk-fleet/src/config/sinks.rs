@@ -119,6 +119,13 @@ pub(super) struct KafkaOptions {
 }
 
 impl SinkEntry {
+    /// Lines in one file, however large it becomes.
+    pub(super) fn jsonl(path: &Path) -> Self {
+        let (max_bytes, max_files, sync) = (Some(u64::MAX), None, None);
+        let options = JsonlOptions { path: path.to_owned(), max_bytes, max_files, sync };
+        Self { outlet: OutletOptions::default(), kind: SinkKind::Jsonl(options) }
+    }
+
     /// A sink that delivers nothing yet. `name` is its name in the file, `folder` what paths are relative to.
     pub(crate) fn sink(&self, name: &str, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
         match &self.kind {

@@ -18,7 +18,7 @@ use crate::source_name::SourceName;
 
 /// An option that cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{what}")]
+#[error("{}{what}", option.map(|option| format!("{option}: ")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct WrongOption {
     /// Its name; `None` where one is missing.

@@ -72,6 +72,28 @@ impl Targets {
     }
 }
 
+/// The file that several sources write lines to, empty; `None` if none was asked for.
+#[cfg(feature = "fleet")]
+pub(crate) fn emptied_jsonl(
+    arguments: &RunArguments,
+    sources: &[SourceName],
+) -> Result<Option<PathBuf>, Failure> {
+    let targets = sources.iter().map(|source| Targets::find(arguments, source));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let Some(target) = targets.into_iter().next().and_then(|targets| targets.jsonl) else {
+        return Ok(None);
+    };
+    match target.destination() {
+        Destination::File(path) => {
+            let file = target.open_as_it_comes()?;
+            let emptied = file.map_or(Ok(()), |file| file.set_len(0));
+            emptied.map_err(|error| target.unwritable(error))?;
+            Ok(Some(path.clone()))
+        }
+        _ => Err(Failure::Usage("--jsonl is a file where there are several sources".to_owned())),
+    }
+}
+
 impl OutputTarget {
     fn find(option: &'static str, path: &Path) -> Result<Self, Failure> {
         let wrong = |error: io::Error| unwritable(path, error);
