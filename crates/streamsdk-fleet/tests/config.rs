@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use streamsdk_fleet::{ConfigError, FleetConfig};
+use streamsdk_fleet::{ConfigError, FleetConfig, StreamOptions};
 
 /// A file that can be used.
 const GOOD: &str = r#"
@@ -136,4 +136,37 @@ fn paths_are_relative_to_the_folder_of_the_file() {
     std::fs::write(&file, text).unwrap();
     let config = FleetConfig::read(&file).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+/// The names that a table of the schema has.
+fn names_of(properties: &serde_json::Value) -> std::collections::BTreeSet<String> {
+    properties.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_schema_has_the_options_of_streams_and_no_others() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/streams.schema.json");
+    let schema: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    // Whoever is not understood is told all that there is.
+    let error = serde_json::from_str::<StreamOptions>(r#"{"?": 1}"#).unwrap_err().to_string();
+    let known = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+    assert_eq!(names_of(&schema["$defs"]["stream"]["properties"]), known);
+}
+
+#[test]
+fn what_the_documentation_shows_is_a_good_file() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/streams.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    let (_, rest) = document.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    // What it names is on another machine.
+    let example = example
+        .replace("{ file = \"/run/secrets/gate-camera\" }", "\"rtsp://10.0.0.7/1\"")
+        .replace("{ env = \"ROBOFLOW_API_KEY\" }", "\"key\"")
+        .replace("/videos/2026-11-28.mp4", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    let config = parse(&example);
+    if cfg!(feature = "nats") {
+        assert_eq!(config.unwrap().stream_names().count(), 3);
+    }
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use streamsdk::{ApiKey, FileError, SourceError};
 #[cfg(feature = "view")]
 use streamsdk::view::{PageConfig, PageServer};
+use streamsdk::{ApiKey, FileError, SourceError};
 use streamsdk_fleet::{
     AdminServer, Fleet, FleetConfig, FleetEnd, SourceName, StreamEvents, StreamState,
 };
