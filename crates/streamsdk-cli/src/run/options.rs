@@ -53,11 +53,9 @@ fn set_processing(
     let is_missing = arguments.workflow.is_none() && arguments.model.is_none();
     match server {
         RunServer::Whip(_) => {}
-        server if server.is_embedded() => {
-            if is_missing {
-                options.workflow_id.get_or_insert_with(|| DEFAULT_WORKFLOW.to_owned());
-                options.workspace.get_or_insert_with(|| LOCAL_WORKSPACE.to_owned());
-            }
+        server if server.is_embedded() && is_missing => {
+            options.workflow_id.get_or_insert_with(|| DEFAULT_WORKFLOW.to_owned());
+            options.workspace.get_or_insert_with(|| LOCAL_WORKSPACE.to_owned());
         }
         _ if arguments.workflow_id.is_some() && arguments.workspace.is_none() => {
             return Err(Failure::Usage("--workflow-id needs --workspace".to_owned()));

@@ -106,9 +106,11 @@ mod tests {
         let long = format!("{}.mp4", "x".repeat(100));
         let files = ["a b.mp4", "d/a_b.mp4", "a-2.mp4", "a.mp4", "e/a.mp4", "ü.mp4", ".mp4", &long];
         let sources = files.map(|file| SourceName::File(file.into()));
-        let mut options = StreamOptions::default();
-        options.server = Some("http://127.0.0.1:9".to_owned().into());
-        options.model = Some("m".to_owned());
+        let options = StreamOptions {
+            server: Some("http://127.0.0.1:9".to_owned().into()),
+            model: Some("m".to_owned()),
+            ..StreamOptions::default()
+        };
         let config = FleetConfig::of_sources(sources, &options).unwrap();
         let names: Vec<&str> = config.stream_names().map(StreamName::as_str).collect();
         let long = "x".repeat(53);
