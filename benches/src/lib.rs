@@ -4,4 +4,4 @@ mod setup;
 mod usage;
 
 pub use setup::{conclude, read_json, runtime, workflow};
-pub use usage::{Moment, Usage, thread_cpu_time};
+pub use usage::{Moment, Usage, resident_mb, thread_cpu_time};

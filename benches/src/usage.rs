@@ -51,6 +51,14 @@ impl Usage {
     }
 }
 
+/// The memory that this process has resident now, in MiB; 0 where the system does not tell.
+pub fn resident_mb() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+    kibibytes.unwrap_or(0.0) / 1024.0
+}
+
 /// What the calling thread has cost until now, user and system.
 pub fn thread_cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)

@@ -9,6 +9,7 @@ mod codec;
 mod connect;
 mod lab;
 mod local;
+mod many;
 mod memory;
 mod post;
 mod programs;
@@ -27,8 +28,8 @@ use anyhow::{Context, Result};
 
 use self::lab::Lab;
 use self::programs::{
-    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, Programs, SINK,
-    TRACK_H264, TRACK_VP8,
+    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, MANY, Programs,
+    SINK, TRACK_H264, TRACK_VP8,
 };
 use self::report::{Report, Row};
 pub use self::stats::Samples;
@@ -163,6 +164,16 @@ const BENCHES: &[Bench] = &[
         measure: |lab| capture::measure(lab, &codec::H264),
     },
     Bench { figures: &["local-passed-on"], programs: &[CLI, LOCAL], measure: local::measure },
+    Bench {
+        figures: &["many-sessions", "many-come-and-go", "many-cpu"],
+        programs: &[MANY],
+        measure: many::sessions,
+    },
+    Bench {
+        figures: &["many-files", "many-files-memory", "many-files-time"],
+        programs: &[CLI],
+        measure: many::files,
+    },
     Bench {
         figures: &["memory-1gb", "memory-2gb"],
         programs: &[CLI, CLIENT],

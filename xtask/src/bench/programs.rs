@@ -21,6 +21,8 @@ pub const TRACK_H264: &str = "bench-track-h264";
 pub const CAPTURE: &str = "bench-capture";
 /// Sends on what a camera of the network gives.
 pub const LOCAL: &str = "bench-local";
+/// Many sessions in one process.
+pub const MANY: &str = "bench-many";
 /// The command-line program with every feature, the worker among them.
 pub const CLI: &str = "streamsdk";
 /// The command-line program as it is built by default.
@@ -42,6 +44,7 @@ const MEASURING: &[Measuring] = &[
     measuring(CLIENT_TURBOJPEG, CLIENT, "turbojpeg"),
     measuring(CLIENT, CLIENT, ""),
     measuring(CONNECT, CONNECT, ""),
+    measuring(MANY, MANY, ""),
     measuring(BOUND, BOUND, ""),
     measuring(SINK, SINK, ""),
     measuring(TRACK_VP8, "bench-track", "vp8"),
