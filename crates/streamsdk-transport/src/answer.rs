@@ -51,8 +51,8 @@ impl Answer {
             remote_description(RTCSdpType::Offer, offer, &followed).map_err(unusable)?;
         let mut connection = Connection::build(&config, addresses(offer)).await?;
         let engine = Arc::clone(&connection.engine);
-        let fast_timers = connection.tuning.fast_timers();
-        let peer = Peer::new(&connection, Some(fast_timers));
+        let peer = connection.peer.clone();
+        peer.hurry(connection.tuning.fast_timers());
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
         connection.tuning.unproven.named_in(naming_bytes(offer));
@@ -118,7 +118,8 @@ fn watch_handshake(
     has_channels: bool,
 ) {
     let mut watch = peer.watch();
-    let (peer, tuning) = (peer.clone(), Arc::clone(tuning));
+    // Whoever has the answer may drop it meanwhile, which closes the connection.
+    let (peer, tuning) = (peer.downgrade(), Arc::clone(tuning));
     tokio::spawn(async move {
         let decided = watch.wait_for(|state| *state != PeerState::Connecting);
         let undecided = tokio::select! {
@@ -126,6 +127,7 @@ fn watch_handshake(
             decided = tokio::time::timeout(limit, decided) => decided.is_err(),
             () = tuning.handshake.failed() => true,
         };
+        let Some(peer) = peer.upgrade() else { return };
         if undecided {
             peer.connection_state().end(tuning.path.why_not_connected());
             peer.abort().await;

@@ -24,6 +24,7 @@ use crate::channel::{Channel, ChannelCounters, InboundLimits, Opening};
 use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
+use crate::peer::PeerParts;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
 use crate::runtime::interfaces::bind_addresses;
@@ -34,7 +35,7 @@ use crate::runtime::packet_size::{
 use crate::runtime::tuning::RuntimeTuning;
 use crate::turn::{self, Servers};
 use crate::video::{self, VideoLink};
-use crate::{EndReason, IceTransportPolicy, PeerConfig, PeerState, TriedServers};
+use crate::{EndReason, IceTransportPolicy, Peer, PeerConfig, PeerState, TriedServers};
 
 /// What aiortc announces and sends. With the engine's 64 KiB a larger message of ours would end the
 /// receive loop of the peer, and the peer's that of this side.
@@ -57,19 +58,17 @@ const MAX_INCOMING_TRACKS: usize = 1;
 
 /// An engine's connection with what this crate needs to drive it.
 pub(crate) struct Connection {
+    /// Closes the connection when it is dropped.
+    pub(crate) peer: Peer,
     pub(crate) engine: Arc<dyn PeerConnection>,
-    pub(crate) connection_state: ConnectionState,
     pub(crate) tuning: Arc<RuntimeTuning>,
-    pub(crate) counters: Arc<ChannelCounters>,
     pub(crate) incoming: mpsc::Receiver<Channel>,
     pub(crate) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     pub(crate) video: VideoLink,
     /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
-    pub(crate) close_timeout: Duration,
     pub(crate) dead_after: Duration,
     gathered: watch::Receiver<bool>,
-    pub(crate) inbound: InboundLimits,
 }
 
 impl Connection {
@@ -105,6 +104,7 @@ impl Connection {
             incoming: incoming_tx,
             tracks: tracks_tx,
         };
+        let unowned = tuning.tasks.end_unless_owned();
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()
@@ -124,24 +124,30 @@ impl Connection {
             .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
             .await?;
-        let engine = Arc::new(engine);
+        let engine: Arc<dyn PeerConnection> = Arc::new(engine);
+        let peer = Peer::new(PeerParts {
+            engine: Arc::clone(&engine),
+            connection_state,
+            tuning: Arc::clone(&tuning),
+            counters,
+            inbound,
+            close_timeout: config.close_timeout,
+        });
+        unowned.are_owned();
         let full_packets = FullPackets {
             payload: full_payload(sctp_size) as usize,
             are_smallest: sctp_size <= smallest_sctp_size(config.relays()),
         };
         Ok(Self {
+            peer,
             engine,
-            connection_state,
             tuning,
-            counters,
             incoming,
             tracks,
             video,
             full_packets,
-            close_timeout: config.close_timeout,
             dead_after: config.dead_after,
             gathered,
-            inbound,
         })
     }
 

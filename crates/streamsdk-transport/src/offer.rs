@@ -83,7 +83,7 @@ impl Offer {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
         let mut connection = Connection::build(&config, std::iter::empty()).await?;
         let engine = Arc::clone(&connection.engine);
-        let peer = Peer::new(&connection, None);
+        let peer = connection.peer.clone();
 
         let mut channels = Vec::with_capacity(labels.len());
         for label in labels {

@@ -1,10 +1,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use rtc::peer_connection::transport::RTCDtlsTransportState;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use webrtc::peer_connection::PeerConnection;
@@ -13,7 +14,6 @@ use webrtc::peer_connection::transport::DtlsTransport;
 use crate::channel::{
     Channel, ChannelCounters, ChannelSender, DeliveryMode, InboundLimits, Opening,
 };
-use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
 use crate::runtime::network::Moment;
@@ -30,10 +30,25 @@ const LAST_REPLY_TIME: Duration = Duration::from_millis(200);
 /// A connection. Cloning gives another handle to the same one.
 ///
 /// When the last handle is dropped without [`Peer::close`], the connection is closed in the
-/// background without draining.
+/// background without draining, wherever that is.
 #[derive(Clone)]
 pub struct Peer {
     inner: Arc<PeerInner>,
+}
+
+/// A [`Peer`] as far as there is one: it does not keep the connection.
+pub(crate) struct WeakPeer {
+    inner: Weak<PeerInner>,
+}
+
+/// What a peer is made of.
+pub(crate) struct PeerParts {
+    pub(crate) engine: Arc<dyn PeerConnection>,
+    pub(crate) connection_state: ConnectionState,
+    pub(crate) tuning: Arc<RuntimeTuning>,
+    pub(crate) counters: Arc<ChannelCounters>,
+    pub(crate) inbound: InboundLimits,
+    pub(crate) close_timeout: Duration,
 }
 
 struct PeerInner {
@@ -42,6 +57,8 @@ struct PeerInner {
     tuning: Arc<RuntimeTuning>,
     counters: Arc<ChannelCounters>,
     inbound: InboundLimits,
+    /// The one that the connection runs on; the last handle may be dropped outside of it.
+    runtime: Handle,
     channels: Mutex<Vec<ChannelSender>>,
     fast_timers: Mutex<Option<FastTimers>>,
     close_timeout: Duration,
@@ -80,26 +97,26 @@ pub struct TransportStats {
 }
 
 impl Peer {
-    pub(crate) fn new(connection: &Connection, fast_timers: Option<FastTimers>) -> Self {
-        let Connection {
-            engine, connection_state, tuning, counters, inbound, close_timeout, ..
-        } = connection;
+    pub(crate) fn new(parts: PeerParts) -> Self {
+        let PeerParts { engine, connection_state, tuning, counters, inbound, close_timeout } =
+            parts;
         let watch = watch_for_close_notify(
-            Arc::downgrade(engine),
+            Arc::downgrade(&engine),
             connection_state.clone(),
-            Arc::clone(tuning),
+            Arc::clone(&tuning),
         );
         tokio::spawn(watch);
         Self {
             inner: Arc::new(PeerInner {
-                engine: Arc::clone(engine),
-                connection_state: connection_state.clone(),
-                tuning: Arc::clone(tuning),
-                counters: Arc::clone(counters),
-                inbound: *inbound,
+                engine,
+                connection_state,
+                tuning,
+                counters,
+                inbound,
+                runtime: Handle::current(),
                 channels: Mutex::default(),
-                fast_timers: Mutex::new(fast_timers),
-                close_timeout: *close_timeout,
+                fast_timers: Mutex::default(),
+                close_timeout,
                 closing: AtomicBool::new(false),
                 closed: watch::Sender::new(None),
             }),
@@ -190,7 +207,7 @@ impl Peer {
     pub async fn close(&self) -> Closed {
         if !self.inner.closing.swap(true, Ordering::Relaxed) {
             let peer = self.clone();
-            tokio::spawn(async move {
+            self.inner.runtime.spawn(async move {
                 let closed = peer.drain().await;
                 peer.inner.tuning.network.hold_up(Moment::Drained).await;
                 peer.stop().await;
@@ -236,9 +253,18 @@ impl Peer {
         self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
     }
 
+    /// Keeps the engine awake until the connection stands.
+    pub(crate) fn hurry(&self, fast_timers: FastTimers) {
+        *self.inner.fast_timers() = Some(fast_timers);
+    }
+
     /// The connection stands: the engine may sleep again.
     pub(crate) fn handshake_done(&self) {
-        self.inner.fast_timers.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.inner.fast_timers().take();
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakPeer {
+        WeakPeer { inner: Arc::downgrade(&self.inner) }
     }
 
     fn channels(&self) -> Vec<ChannelSender> {
@@ -263,11 +289,31 @@ impl Peer {
     async fn stop(&self) {
         self.inner.connection_state.end(EndReason::ClosedHere);
         self.handshake_done();
-        if !matches!(timeout(MAX_STOP_TIME, self.inner.engine.close()).await, Ok(Ok(()))) {
+        if !stop_engine(&*self.inner.engine, &self.inner.tuning).await {
             tracing::warn!("the connection did not stop cleanly");
         }
         repeat_close_notify(&self.inner.tuning);
     }
+}
+
+impl WeakPeer {
+    /// `None` when the connection has no handle any more, and is closed.
+    pub(crate) fn upgrade(&self) -> Option<Peer> {
+        self.inner.upgrade().map(|inner| Peer { inner })
+    }
+}
+
+impl PeerInner {
+    fn fast_timers(&self) -> MutexGuard<'_, Option<FastTimers>> {
+        self.fast_timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the engine stopped by itself. Its tasks are over in any case.
+async fn stop_engine(engine: &dyn PeerConnection, tuning: &RuntimeTuning) -> bool {
+    let stopped = timeout(MAX_STOP_TIME, engine.close()).await;
+    tuning.tasks.end();
+    matches!(stopped, Ok(Ok(())))
 }
 
 async fn unacknowledged(channels: &[ChannelSender]) -> usize {
@@ -326,16 +372,15 @@ impl std::fmt::Debug for Peer {
 
 impl Drop for PeerInner {
     fn drop(&mut self) {
-        let was_closed = *self.closing.get_mut();
-        let runtime = tokio::runtime::Handle::try_current();
-        if let (false, Ok(runtime)) = (was_closed, runtime) {
-            self.connection_state.end(EndReason::ClosedHere);
-            let (engine, tuning) = (Arc::clone(&self.engine), Arc::clone(&self.tuning));
-            runtime.spawn(async move {
-                // Nobody is left to be told.
-                let _ = timeout(MAX_STOP_TIME, engine.close()).await;
-                tuning.close_notify.repeat().await;
-            });
+        if *self.closing.get_mut() {
+            return;
         }
+        self.connection_state.end(EndReason::ClosedHere);
+        let (engine, tuning) = (Arc::clone(&self.engine), Arc::clone(&self.tuning));
+        self.runtime.spawn(async move {
+            // Nobody is left to be told.
+            let _ = stop_engine(&*engine, &tuning).await;
+            tuning.close_notify.repeat().await;
+        });
     }
 }

@@ -44,6 +44,7 @@ mod reflection;
 mod sack;
 mod send_rate;
 mod socket;
+mod tasks;
 pub(crate) mod tuning;
 pub(crate) mod unproven;
 
@@ -137,7 +138,7 @@ impl Runtime for EngineRuntime {
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) -> Box<dyn JoinHandle> {
-        self.tokio.spawn(future)
+        self.tuning.tasks.spawn(future)
     }
 
     fn wrap_tcp_listener(

@@ -10,6 +10,7 @@ use super::handshake::Handshake;
 use super::network::Network;
 use super::path_mtu::PathMtu;
 use super::read_gate::ReadGate;
+use super::tasks::EngineTasks;
 use super::unproven::UnprovenAddresses;
 use crate::connection_state::LastHeard;
 use crate::turn::Servers;
@@ -29,6 +30,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) flights: Flights,
     pub(crate) close_notify: CloseNotify,
     pub(crate) unproven: UnprovenAddresses,
+    pub(crate) tasks: EngineTasks,
     /// `None` if there are none.
     pub(crate) servers: Option<Arc<Servers>>,
     has_fast_timers: AtomicBool,
