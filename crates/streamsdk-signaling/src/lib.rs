@@ -98,7 +98,7 @@ pub trait Signaling: Send + Sync {
     /// Sends `request` and returns the server's answer, which has been checked to be usable.
     ///
     /// Must end within a time limit of the implementation's own. Dropping the future gives the
-    /// exchange up.
+    /// exchange up, and with it a session that the server is known to have made.
     async fn exchange(&self, request: InitRequest) -> Result<InitResponse, SignalingError>;
 
     /// STUN and TURN servers for both sides, where the caller has given none; asked for before each offer. Default is

@@ -9,6 +9,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LINK, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use streamsdk_protocol::init::{IceServer, InitRequest, InitResponse};
 use streamsdk_protocol::{ApiKey, Redactor};
+use tokio::runtime::Handle;
 
 use crate::builder::http_url;
 use crate::server::{HttpServer, bearer};
@@ -68,6 +69,10 @@ impl WhipSignaling {
         Err(SignalingError::Transport { url, cause: what.into() })
     }
 
+    async fn delete(&self, resource: &Url) {
+        self.server.tell(self.request(Method::DELETE, resource)).await;
+    }
+
     /// The token is for the origin that it was given for.
     fn request(&self, method: Method, url: &Url) -> RequestBuilder {
         let request = match url.origin() == self.server.url.origin() {
@@ -113,10 +118,10 @@ impl Signaling for WhipSignaling {
         let asked = self.server.asked(self.server.redactor.clone());
         let exchange = async {
             let (response, url) = self.post(offer).await?;
-            let resource = resource(response.headers(), &url);
+            let session = UnclaimedSession::of(self, &response, &url);
             let ice_servers = ice_servers(response.headers());
             let mut answer = answer::sdp(response, offer, &asked).await?;
-            answer.context.resource = resource.map(Into::into);
+            answer.context.resource = session.claimed().map(Into::into);
             *self.ice_servers.lock().unwrap_or_else(PoisonError::into_inner) = ice_servers;
             Ok(answer)
         };
@@ -130,7 +135,7 @@ impl Signaling for WhipSignaling {
     async fn end(&self, answer: &InitResponse) {
         let resource = answer.context.resource.as_deref().and_then(|url| Url::parse(url).ok());
         if let Some(resource) = resource {
-            self.server.tell(self.request(Method::DELETE, &resource)).await;
+            self.delete(&resource).await;
         }
     }
 
@@ -140,6 +145,34 @@ impl Signaling for WhipSignaling {
 
     fn redactor(&self) -> Redactor {
         self.server.redactor.clone()
+    }
+}
+
+/// A session that the server has made, and that is ended in the background if its answer comes to nobody.
+struct UnclaimedSession {
+    signaling: WhipSignaling,
+    resource: Option<Url>,
+    runtime: Handle,
+}
+
+impl UnclaimedSession {
+    fn of(signaling: &WhipSignaling, response: &Response, url: &Url) -> Self {
+        let is_made = response.status().is_success();
+        let resource = resource(response.headers(), url).filter(|_| is_made);
+        Self { signaling: signaling.clone(), resource, runtime: Handle::current() }
+    }
+
+    /// Where the session is ended by whoever has its answer.
+    fn claimed(mut self) -> Option<Url> {
+        self.resource.take()
+    }
+}
+
+impl Drop for UnclaimedSession {
+    fn drop(&mut self) {
+        let Some(resource) = self.resource.take() else { return };
+        let signaling = self.signaling.clone();
+        self.runtime.spawn(async move { signaling.delete(&resource).await });
     }
 }
 

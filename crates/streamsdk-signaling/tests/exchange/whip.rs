@@ -1,7 +1,10 @@
 //! The exchange with a WHIP server, as RFC 9725 has it.
 
+use std::time::Duration;
+
 use streamsdk_protocol::init::IceServer;
 use streamsdk_signaling::{Signaling, SignalingError, WhipSignaling};
+use tokio::time::timeout;
 
 use crate::server::Reply;
 use crate::{KEY, assert_shows_no_key, recorded_answer, recorded_request, server};
@@ -82,6 +85,24 @@ async fn what_is_no_answer_is_a_typed_error_without_the_token() {
         assert_shows_no_key(&error);
     }
     assert!(WhipSignaling::builder("nonsense").build().is_err());
+}
+
+#[tokio::test]
+async fn a_session_whose_answer_comes_to_nobody_is_ended() {
+    let headers = "content-type: application/sdp\r\nlocation: /session/7\r\n";
+    let half = "HTTP/1.1 201 Created\r\n".to_owned() + headers + "content-length: 9\r\n\r\nv=0";
+    for (given, is_given_up) in
+        [(Reply::Hold(half.into_bytes()), true), (reply("201 Created", headers, "hello"), false)]
+    {
+        let mut server = server::start(given).await;
+        let whip = whip(&server);
+        let limit = if is_given_up { Duration::from_millis(500) } else { Duration::from_secs(20) };
+        let exchanged = timeout(limit, whip.exchange(recorded_request())).await;
+        assert_eq!(exchanged.is_err(), is_given_up);
+        server.request().await;
+        server.connection_closed().await;
+        assert_eq!(server.request().await.line(), "DELETE /session/7 HTTP/1.1");
+    }
 }
 
 #[tokio::test]

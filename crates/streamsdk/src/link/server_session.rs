@@ -10,6 +10,8 @@ use tokio::runtime::Handle;
 pub(super) struct ServerSession {
     signaling: Arc<dyn Signaling>,
     answer: Option<InitResponse>,
+    /// Where the server is told; this may be dropped outside of it.
+    runtime: Handle,
     /// What the server's texts must not repeat.
     redactor: Redactor,
 }
@@ -21,7 +23,7 @@ impl ServerSession {
         answer: InitResponse,
         redactor: Redactor,
     ) -> Self {
-        Self { signaling, answer: Some(answer), redactor }
+        Self { signaling, answer: Some(answer), runtime: Handle::current(), redactor }
     }
 
     pub(super) fn redactor(&self) -> &Redactor {
@@ -33,11 +35,12 @@ impl ServerSession {
         self.answer.as_ref().map_or("", |answer| &answer.sdp)
     }
 
-    /// Tells the server, and waits until that is done.
+    /// Tells the server, and waits until that is done. Who stops waiting leaves it to the background.
     pub(super) async fn end(mut self) {
-        if let Some(answer) = self.answer.take() {
-            self.signaling.end(&answer).await;
+        if let Some(answer) = &self.answer {
+            self.signaling.end(answer).await;
         }
+        self.answer = None;
     }
 }
 
@@ -45,8 +48,6 @@ impl Drop for ServerSession {
     fn drop(&mut self) {
         let Some(answer) = self.answer.take() else { return };
         let signaling = Arc::clone(&self.signaling);
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { signaling.end(&answer).await });
-        }
+        self.runtime.spawn(async move { signaling.end(&answer).await });
     }
 }
