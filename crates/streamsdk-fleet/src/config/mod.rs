@@ -8,6 +8,7 @@ mod sinks;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -48,7 +49,7 @@ pub(crate) struct ProcessOptions {
 pub(crate) struct StreamEntry {
     /// With the secrets in it, to find out whether anything has changed.
     pub(crate) options: StreamOptions,
-    pub(crate) settings: SessionSettings,
+    pub(crate) settings: Arc<SessionSettings>,
     pub(crate) restart: RestartPolicy,
     pub(crate) images: Images,
 }

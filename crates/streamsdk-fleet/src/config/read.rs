@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use streamsdk::Images;
@@ -231,7 +232,7 @@ impl StreamEntry {
             Some(ImagesOption::Inline) => Images::Inline,
             _ => Images::Off,
         };
-        Self { options, settings, restart, images }
+        Self { options, settings: Arc::new(settings), restart, images }
     }
 
     /// The sinks that its results go to.

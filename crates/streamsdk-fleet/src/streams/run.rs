@@ -69,7 +69,8 @@ impl StreamRun {
             () = self.stop.cancelled() => None,
             turn = turn => turn,
         };
-        let state = self.run_sessions().await;
+        // Thousands may wait for their turn, and as many be over: they do not have the room of a session.
+        let state = Box::pin(self.run_sessions()).await;
         drop(turn);
         self.ledger.set_state(state);
         self.tell(StreamNews::Over(state)).await;
