@@ -202,19 +202,25 @@ async fn put_stream(
         Ok(options) => options,
         Err(what) => return refused(StatusCode::BAD_REQUEST, &what),
     };
-    match admin.fleet.lock().await.put(name, options).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => put_refused(&error),
-    }
+    let fleet = Arc::clone(&admin.fleet);
+    finished(async move { fleet.lock().await.put(name, options).await }).await
 }
 
 async fn delete_stream(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
     let Ok(name) = name.parse::<StreamName>() else {
         return refused(StatusCode::NOT_FOUND, &"there is no such stream");
     };
-    match admin.fleet.lock().await.take(&name).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => put_refused(&error),
+    let fleet = Arc::clone(&admin.fleet);
+    finished(async move { fleet.lock().await.take(&name).await }).await
+}
+
+/// The answer to a change, which is made to its end though whoever asked goes away: streams that are being ended deliver.
+async fn finished(change: impl Future<Output = Result<(), PutError>> + Send + 'static) -> Response {
+    match tokio::spawn(change).await {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(error)) => put_refused(&error),
+        // It has panicked, or the program ends.
+        Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error),
     }
 }
 

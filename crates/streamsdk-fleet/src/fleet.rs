@@ -171,7 +171,8 @@ impl Fleet {
     /// that are described differently, or whose sinks are. What is as before goes on as if nothing had been. Streams that were
     /// [put](Fleet::put) stay, unless the file has one of the name now.
     ///
-    /// What is of the process as a whole, such as the state folder, stays as it was.
+    /// What is of the process as a whole, such as the state folder, stays as it was. Dropping the future before it is done may
+    /// lose results of streams and sinks that were being ended.
     ///
     /// # Errors
     ///

@@ -149,7 +149,10 @@ impl RunningFleet {
     }
 
     async fn apply(&self, config: FleetConfig) -> Result<(), Failure> {
-        let changes = self.fleet.lock().await.apply(config).await.map_err(Failure::internal)?;
+        let fleet = Arc::clone(&self.fleet);
+        // It goes on to its end though the program is told to end meanwhile: streams and sinks that are being ended deliver.
+        let applying = tokio::spawn(async move { fleet.lock().await.apply(config).await });
+        let changes = applying.await.map_err(Failure::internal)?.map_err(Failure::internal)?;
         self.report.tell(&changes);
         Ok(())
     }

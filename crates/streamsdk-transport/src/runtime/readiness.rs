@@ -46,6 +46,7 @@ impl Readiness {
         work: impl FnOnce() -> io::Result<T>,
         exhausts: impl FnOnce(&T) -> bool,
     ) -> Poll<io::Result<T>> {
+        #[cfg_attr(not(feature = "simulation"), allow(clippy::infallible_destructuring_match))]
         let watched = match &self.watched {
             Watched::Kernel(watched) => watched,
             #[cfg(feature = "simulation")]
