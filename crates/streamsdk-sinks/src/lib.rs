@@ -40,6 +40,8 @@ pub mod kafka;
 pub mod mqtt;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "nats")]
+mod nats_servers;
 mod outlet;
 pub mod payload;
 mod record;

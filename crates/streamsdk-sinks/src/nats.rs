@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::error::Error as _;
 use std::fmt;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Event;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::context::{
     Context, GetStreamByNameErrorKind, PublishAckFuture, PublishError, PublishErrorKind,
@@ -19,17 +20,15 @@ use async_nats::jetstream::stream::{
     Config, LastRawMessageErrorKind, RawMessageError, StorageType, Stream,
 };
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{ConnectOptions, Event, ServerAddr};
 use async_trait::async_trait;
 use futures::future::{Either, select, try_join_all};
-use rustls::ClientConfig;
-use streamsdk_protocol::address::is_this_machine;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use crate::nats_servers::{InvalidNatsServers, NatsServers};
+
 use crate::record::{Place, Record, StreamName};
 use crate::sink::{DeliveryError, DeliveryErrorKind, ResultSink};
-use crate::tls;
 
 /// Publishes records to a stream of NATS JetStream: each to the subject `PREFIX.STREAM`, with its
 /// [`id`](Record::id) in the header `Nats-Msg-Id`. Servers from 2.9 on will do.
@@ -49,9 +48,7 @@ use crate::tls;
 /// the permission to publish to `$JS.API.STREAM.NAMES` and `$JS.API.STREAM.MSG.GET.*` besides `PREFIX.*`, and to
 /// `$JS.API.STREAM.CREATE.*` to make one.
 pub struct NatsSink {
-    servers: Vec<ServerAddr>,
-    tls: ClientConfig,
-    login: Login,
+    servers: NatsServers,
     prefix: String,
     creates_stream: bool,
     duplicate_window: Duration,
@@ -63,13 +60,6 @@ pub struct NatsSink {
 #[error("cannot deliver to NATS: {0}")]
 pub struct NatsSinkError(String);
 
-enum Login {
-    None,
-    User { name: String, password: String },
-    Token(String),
-    File(PathBuf),
-}
-
 impl NatsSink {
     /// For the servers of one cluster, with commas between them: `nats://host:4222`, or `tls://host:4222` where TLS must be.
     /// A server that wants TLS gets it in any case, and is trusted by the system's certificates. Connects when there is
@@ -79,11 +69,9 @@ impl NatsSink {
     ///
     /// If one is no such address or has a user in it, or there is no TLS to be had.
     pub fn new(servers: &str) -> Result<Self, NatsSinkError> {
-        let servers: Vec<_> = servers.split(',').map(parse_server).collect::<Result<_, _>>()?;
+        let servers = NatsServers::new(servers);
         Ok(Self {
-            tls: tls(&servers)?,
-            servers,
-            login: Login::None,
+            servers: servers.map_err(|error| NatsSinkError(error.to_string()))?,
             prefix: "results".into(),
             creates_stream: false,
             duplicate_window: Duration::from_secs(120),
@@ -111,21 +99,21 @@ impl NatsSink {
     /// Who connects. Default is nobody in particular.
     #[must_use]
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
-        self.login = Login::User { name: name.into(), password: password.into() };
+        self.servers = self.servers.user(name, password);
         self
     }
 
     /// Connects with a token.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.login = Login::Token(token.into());
+        self.servers = self.servers.token(token);
         self
     }
 
     /// Connects with the credentials in a file, as `nsc` writes them. It is read for each connection.
     #[must_use]
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.login = Login::File(path.as_ref().into());
+        self.servers = self.servers.credentials_file(path);
         self
     }
 
@@ -145,38 +133,26 @@ impl NatsSink {
     }
 
     async fn connect(&self) -> Result<Connection, DeliveryError> {
-        let unavailable = |what: &str| {
-            let message = format!("cannot connect to NATS at {}: {what}", self.addresses());
-            DeliveryError::unavailable(0, message)
-        };
         let (was_lost, is_lost) = watch::channel(false);
         let was_lost = Arc::new(was_lost);
-        let options = ConnectOptions::new()
-            .name("streamsdk")
-            .tls_client_config(self.tls.clone())
-            .event_callback(move |event| {
-                let was_lost = was_lost.clone();
-                async move {
-                    if event == Event::Disconnected {
-                        was_lost.send_replace(true);
+        let connecting = self.servers.connect(|options| {
+            options
+                .event_callback(move |event| {
+                    let was_lost = was_lost.clone();
+                    async move {
+                        if event == Event::Disconnected {
+                            was_lost.send_replace(true);
+                        }
                     }
-                }
-            })
-            // One round of the servers: a client that goes on by itself is of no use, because nobody answers any more to what
-            // was under way.
-            .max_reconnects(self.servers.len());
-        let options = match &self.login {
-            Login::None => options,
-            Login::User { name, password } => {
-                options.user_and_password(name.clone(), password.clone())
-            }
-            Login::Token(token) => options.token(token.clone()),
-            Login::File(path) => options.credentials_file(path).await.map_err(|error| {
-                unavailable(&format!("the credentials in {}: {error}", path.display()))
-            })?,
-        };
-        let client = options.connect(self.servers.as_slice()).await;
-        let client = client.map_err(|error| unavailable(&error.to_string()))?;
+                })
+                // One round of the servers: a client that goes on by itself is of no use, because nobody answers any more to
+                // what was under way.
+                .max_reconnects(self.servers.count())
+        });
+        let client = connecting.await.map_err(|what| {
+            let message = format!("cannot connect to NATS at {}: {what}", self.servers);
+            DeliveryError::unavailable(0, message)
+        })?;
         Ok(Connection {
             jetstream: jetstream::new(client),
             is_lost,
@@ -195,34 +171,6 @@ impl NatsSink {
             ..Config::default()
         }
     }
-
-    fn addresses(&self) -> String {
-        let address = |server: &ServerAddr| format!("{}:{}", server.host(), server.port());
-        self.servers.iter().map(address).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// What it says in an error is not the address: a password may be in it.
-fn parse_server(text: &str) -> Result<ServerAddr, NatsSinkError> {
-    let server: ServerAddr = match text.trim().parse() {
-        Ok(server) => server,
-        Err(error) => return Err(NatsSinkError(error.to_string())),
-    };
-    if server.host().is_empty() || server.is_websocket() {
-        return Err(NatsSinkError("expected an address like nats://host:4222".into()));
-    }
-    if server.username().is_some() || server.password().is_some() {
-        let what = "the user belongs into `user` or `token`, not into the address";
-        return Err(NatsSinkError(what.into()));
-    }
-    Ok(server)
-}
-
-fn tls(servers: &[ServerAddr]) -> Result<ClientConfig, NatsSinkError> {
-    let may_be_asked =
-        |server: &ServerAddr| server.tls_required() || !is_this_machine(server.host());
-    let config = tls::config(servers.iter().any(may_be_asked));
-    config.map_err(|error| NatsSinkError(error.to_string()))
 }
 
 #[async_trait]
@@ -250,7 +198,7 @@ impl ResultSink for NatsSink {
 impl fmt::Debug for NatsSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsSink")
-            .field("servers", &self.addresses())
+            .field("servers", &self.servers.to_string())
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
