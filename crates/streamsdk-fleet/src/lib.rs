@@ -52,6 +52,8 @@ mod admin;
 mod config;
 mod epochs;
 mod fleet;
+#[cfg(feature = "nats")]
+pub mod lease;
 mod metrics;
 mod observer;
 mod options;

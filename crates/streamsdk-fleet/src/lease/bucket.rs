@@ -1,0 +1,244 @@
+//! The bucket in which leases are.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::header::{HeaderMap, NATS_MARKER_REASON};
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::kv::{Store, UpdateError, UpdateErrorKind, Watch};
+use async_nats::jetstream::stream::{self, DiscardPolicy, LastRawMessageErrorKind, StorageType};
+use async_nats::jetstream::{self, Context, ErrorCode};
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::config::{LeaseConfig, Times};
+use super::error::{BucketDifference, LeaseError};
+use super::link::Link;
+
+/// What a bucket of this version says of itself.
+const DESCRIPTION: &str = "streamsdk leases v1";
+/// For more than any claim; what others write is no larger either.
+const MAX_VALUE: i32 = 4096;
+/// Of messages that say that there is no value any more.
+const OPERATION: &str = "KV-Operation";
+
+/// Cloning is cheap.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    store: Store,
+    link: Link,
+    times: Times,
+}
+
+/// What the bucket has of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) revision: u64,
+    /// `None` where it was deleted, and the bucket still knows that.
+    pub(super) value: Option<Bytes>,
+}
+
+/// Why something was not written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum WriteError {
+    /// The last revision is another one.
+    #[error("the server has another revision")]
+    Refused,
+    /// Whether it is written is not known.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl Bucket {
+    /// Makes it if there is none.
+    pub(super) async fn open(
+        client: Client,
+        link: Link,
+        config: &LeaseConfig,
+    ) -> Result<Self, LeaseError> {
+        let jetstream = jetstream::new(client);
+        let unavailable = |tried: &str, what: String| LeaseError::Unavailable {
+            bucket: config.bucket.clone(),
+            tried: tried.into(),
+            what,
+        };
+        let found = find(&jetstream, &config.bucket).await;
+        let found = match found.map_err(|what| unavailable("see what is", what))? {
+            Some(found) => found,
+            None => match make(&jetstream, config).await {
+                Ok(()) => new_config(config),
+                // Somebody else may have made it at the same moment.
+                Err(what) => match find(&jetstream, &config.bucket).await {
+                    Ok(Some(found)) => found,
+                    _ => return Err(unavailable("make a place for leases", what)),
+                },
+            },
+        };
+        compare(&found, config).map_err(|difference| LeaseError::OtherBucket {
+            bucket: config.bucket.clone(),
+            difference,
+        })?;
+        let store = jetstream.get_key_value(&config.bucket).await;
+        let store = store.map_err(|error| unavailable("use what is", error.to_string()))?;
+        Ok(Self { store, link, times: Times::of(config.ttl) })
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) fn times(&self) -> Times {
+        self.times
+    }
+
+    pub(super) fn unavailable(&self, tried: String, what: String) -> LeaseError {
+        LeaseError::Unavailable { bucket: self.store.name.clone(), tried, what }
+    }
+
+    /// Writes a value where the last revision of the key is this one, 0 for none. Returns its revision.
+    pub(super) async fn put(&self, key: &str, value: Bytes, last: u64) -> Result<u64, WriteError> {
+        let update = async { self.store.update(key, value, last).await.map_err(|e| judge(&e)) };
+        self.answered(update).await.unwrap_or_else(|what| Err(WriteError::Unknown(what)))
+    }
+
+    /// Deletes the key where its last revision is this one.
+    pub(super) async fn delete(&self, key: &str, last: u64) -> Result<(), WriteError> {
+        let delete = async {
+            let deleted = self.store.delete_expect_revision(key, Some(last)).await;
+            deleted.map_err(|error| judge(&error))
+        };
+        self.answered(delete).await.unwrap_or_else(|what| Err(WriteError::Unknown(what)))
+    }
+
+    /// The last that was written of a key, asked of the server that decides about writing.
+    pub(super) async fn last(&self, key: &str) -> Result<Option<Entry>, String> {
+        let subject = format!("{}{key}", self.store.prefix);
+        let get = self.store.stream.get_last_raw_message_by_subject(&subject);
+        match self.answered(get).await? {
+            Ok(message) => {
+                let value = (!is_marker(&message.headers)).then_some(message.payload);
+                Ok(Some(Entry { revision: message.sequence, value }))
+            }
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Everything that is in it, and everything that changes from then on.
+    pub(super) async fn watch(&self) -> Result<Watch, String> {
+        let watch = async { self.store.watch_with_history(">").await };
+        let limit = self.times.ttl.max(Duration::from_secs(5));
+        match timeout(limit, watch).await {
+            Ok(watch) => watch.map_err(|error| chain(&error)),
+            Err(_) => Err(format!("no answer within {limit:?}")),
+        }
+    }
+
+    /// Whether nothing is in it.
+    pub(super) async fn is_empty(&self) -> Result<bool, String> {
+        match self.answered(self.store.stream.get_info()).await? {
+            Ok(info) => Ok(info.state.messages == 0),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// An answer that comes in time, over the connection that there is. Asked over none, it would be asked whenever there
+    /// is one again.
+    async fn answered<T>(&self, request: impl Future<Output = T>) -> Result<T, String> {
+        if !self.link.is_up() {
+            return Err("there is no connection at the moment".into());
+        }
+        tokio::select! {
+            biased;
+            answer = timeout(self.times.answer, request) => {
+                answer.map_err(|_| format!("no answer within {:?}", self.times.answer))
+            }
+            () = self.link.down() => Err("the connection broke".into()),
+        }
+    }
+}
+
+fn judge(error: &UpdateError) -> WriteError {
+    match error.kind() {
+        UpdateErrorKind::WrongLastRevision => WriteError::Refused,
+        _ => WriteError::Unknown(chain(error)),
+    }
+}
+
+/// The client's errors do not say what they came of.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn is_marker(headers: &HeaderMap) -> bool {
+    let deleted = headers.get(OPERATION).is_some_and(|it| matches!(it.as_str(), "DEL" | "PURGE"));
+    deleted || headers.get(NATS_MARKER_REASON).is_some()
+}
+
+async fn find(jetstream: &Context, bucket: &str) -> Result<Option<stream::Config>, String> {
+    match jetstream.get_stream(format!("KV_{bucket}")).await {
+        Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(answer)
+                if answer.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            _ => Err(chain(&error)),
+        },
+    }
+}
+
+/// Where a bucket is as other clients make one; theirs asks for more of the server than servers from 2.9 on know.
+async fn make(jetstream: &Context, config: &LeaseConfig) -> Result<(), String> {
+    match jetstream.create_stream(new_config(config)).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(chain(&error)),
+    }
+}
+
+fn new_config(config: &LeaseConfig) -> stream::Config {
+    stream::Config {
+        name: format!("KV_{}", config.bucket),
+        description: Some(DESCRIPTION.into()),
+        subjects: vec![format!("$KV.{}.>", config.bucket)],
+        max_messages_per_subject: 1,
+        max_age: config.ttl,
+        max_message_size: MAX_VALUE,
+        storage: StorageType::File,
+        num_replicas: 1,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        ..stream::Config::default()
+    }
+}
+
+fn compare(found: &stream::Config, config: &LeaseConfig) -> Result<(), BucketDifference> {
+    let description = found.description.clone().unwrap_or_default();
+    if description != DESCRIPTION {
+        return Err(BucketDifference::Version { found: description, expected: DESCRIPTION });
+    }
+    if found.max_age != config.ttl {
+        let (found, expected) = (found.max_age, config.ttl);
+        return Err(BucketDifference::Ttl { found, expected });
+    }
+    if found.max_messages_per_subject != 1 {
+        return Err(BucketDifference::History { found: found.max_messages_per_subject });
+    }
+    if found.storage != StorageType::File {
+        return Err(BucketDifference::Memory);
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! Leases: of each stream, at most one machine runs it at a time.
+//!
+//! A lease is a key in a bucket of NATS JetStream, called like the stream. Who makes the key has the lease, and renews it by
+//! writing it again; the server deletes what was not written for a TTL. Servers from 2.9 on will do.
+//!
+//! # What is promised
+//!
+//! - A lease has one holder. [`Lease::is_held`](Tenure::is_held) is true for nine tenths of the TTL after the last renewal that the
+//!   server has confirmed, counted from when it was sent; and the server gives the lease to nobody else for a whole TTL after it has
+//!   got that renewal. This is so as long as both measure a TTL alike to a tenth: the server goes by its own wall clock.
+//! - Epochs rise from lease to lease. What a holder still does that was stopped for long, after it has looked whether it holds the
+//!   lease, is told by its epoch, so whoever takes results has to refuse an epoch that is behind another. The epoch is the revision
+//!   of the key, so a bucket that is deleted begins again with 1, and epochs with it.
+//! - A stream whose holder is killed is free a TTL after the last renewal; a [`LeaseWatch`] tells so within half a second.
+//! - A connection that breaks costs no lease if it is there again within half of the TTL: the last renewal may have been a third of
+//!   it ago. What is away for nine tenths of the TTL or more costs all leases, and their [`Tenure`]s say so.
+//!
+//! Each renewal goes to each [`LeaseWatch`]. With 1,500 streams and a TTL of 10 s these are 450 small messages a second to each node.
+//!
+//! The user may need the permission to publish to `$KV.BUCKET.*`, `$JS.API.STREAM.INFO.KV_BUCKET`,
+//! `$JS.API.STREAM.MSG.GET.KV_BUCKET`, `$JS.API.CONSUMER.CREATE.KV_BUCKET` and below it, `$JS.API.CONSUMER.DELETE.KV_BUCKET.*` and
+//! `$JS.FC.KV_BUCKET.>`; and to `$JS.API.INFO` and `$JS.API.STREAM.CREATE.KV_BUCKET` where the bucket is to be made.
+//!
+//! # A node
+//!
+//! ```no_run
+//! # async fn run(_: streamsdk_fleet::lease::Lease) {}
+//! # async fn node() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::collections::BTreeSet;
+//! use streamsdk_fleet::lease::{LeaseConfig, Leases};
+//! use streamsdk_sinks::StreamName;
+//! use streamsdk_sinks::nats::NatsServers;
+//!
+//! let servers = NatsServers::new("nats://broker:4222")?;
+//! let leases = Leases::open(&servers, LeaseConfig::default()).await?;
+//! let mut watch = leases.watch().await?;
+//! let streams: BTreeSet<StreamName> = ["gate".parse()?, "yard".parse()?].into();
+//! loop {
+//!     let stream = watch.next_free(&streams).await;
+//!     if let Some(lease) = leases.acquire(&stream, "node-3").await? {
+//!         tokio::spawn(run(lease));
+//!     }
+//! }
+//! # }
+//! ```
+
+mod bucket;
+mod clock;
+mod config;
+mod error;
+mod handle;
+mod holder;
+mod keeper;
+mod link;
+mod seen;
+mod tenure;
+mod watch;
+
+use std::sync::Arc;
+
+use streamsdk_sinks::StreamName;
+use streamsdk_sinks::nats::NatsServers;
+
+pub use self::config::LeaseConfig;
+pub use self::error::{BucketDifference, LeaseError, Loss};
+pub use self::handle::Lease;
+pub use self::holder::Holder;
+pub use self::tenure::Tenure;
+pub use self::watch::LeaseWatch;
+
+use self::bucket::{Bucket, Entry, WriteError};
+use self::clock::{BootClock, Clock};
+use self::config::MAX_NODE;
+use self::holder::{Claims, read};
+use self::keeper::Keeper;
+use self::link::Link;
+
+use bytes::Bytes;
+
+/// The leases in a bucket, over a connection of their own, which is made again as often as it breaks. Cloning is cheap.
+///
+/// Has to be used within tokio's runtime.
+#[derive(Debug, Clone)]
+pub struct Leases {
+    bucket: Bucket,
+    clock: Arc<dyn Clock>,
+    claims: Arc<Claims>,
+}
+
+impl Leases {
+    /// Connects, and makes the bucket if there is none: in files, with one replica.
+    ///
+    /// # Errors
+    ///
+    /// - [`LeaseError::Config`] if the configuration cannot be;
+    /// - [`LeaseError::Connect`] if no server takes the connection;
+    /// - [`LeaseError::Unavailable`] if the server does not answer, or does not make the bucket;
+    /// - [`LeaseError::OtherBucket`] if there is one that is not what is expected. It stays as it is.
+    pub async fn open(servers: &NatsServers, config: LeaseConfig) -> Result<Self, LeaseError> {
+        config.check()?;
+        let (client, link) = Link::open(servers, config.ttl).await?;
+        let bucket = Bucket::open(client, link, &config).await?;
+        Ok(Self { bucket, clock: Arc::new(BootClock::new()), claims: Arc::new(Claims::new()) })
+    }
+
+    /// Tries to take the lease of a stream for the node of this name, which is for people. `None` if somebody has it, be it this very
+    /// program. Takes some requests to the server, each a quarter of the TTL at most. Where it is dropped, or fails, the stream may be
+    /// held by nobody for a TTL.
+    ///
+    /// # Errors
+    ///
+    /// - [`LeaseError::Unavailable`] if there is no connection at the moment, or the server does not answer in time;
+    /// - [`LeaseError::Config`] if the name of the node has more than 128 bytes.
+    pub async fn acquire(
+        &self,
+        stream: &StreamName,
+        node: &str,
+    ) -> Result<Option<Lease>, LeaseError> {
+        if node.len() > MAX_NODE {
+            let what = format!("the name of a node has more than {MAX_NODE} bytes: {node:?}");
+            return Err(LeaseError::Config(what));
+        }
+        let value = self.claims.next(node).to_bytes();
+        let sent = self.clock.now();
+        let taken = self.take(stream, &value).await;
+        let taken = taken
+            .map_err(|what| self.bucket.unavailable(format!("take the lease of {stream}"), what))?;
+        let Some(revision) = taken else { return Ok(None) };
+        let (times, clock) = (self.bucket.times(), Arc::clone(&self.clock));
+        let tenure = Tenure::new(stream.clone(), revision, times, clock, sent);
+        let bucket = self.bucket.clone();
+        Ok(Some(Lease::new(Keeper { bucket, tenure, value, revision, sent, open_since: None })))
+    }
+
+    /// Follows the leases of all nodes, to find those that are free. One for each program is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Unavailable`] if the server does not answer in time, or does not let the bucket be watched. When it stops later,
+    /// that goes to the log, and streams are found to be free later than they could be.
+    pub async fn watch(&self) -> Result<LeaseWatch, LeaseError> {
+        LeaseWatch::open(self.bucket.clone()).await
+    }
+
+    /// Makes the key, and returns its revision.
+    async fn take(&self, stream: &StreamName, value: &Bytes) -> Result<Option<u64>, String> {
+        let key = stream.as_str();
+        let mut last = 0;
+        loop {
+            let unknown = match self.bucket.put(key, value.clone(), last).await {
+                Ok(revision) => return Ok(Some(revision)),
+                Err(WriteError::Refused) => None,
+                Err(WriteError::Unknown(what)) => Some(what),
+            };
+            let found = self.bucket.last(key).await;
+            return match (found, unknown) {
+                // It was done, though the answer did not come.
+                (Ok(Some(Entry { revision, value: Some(found) })), _) if found == *value => {
+                    Ok(Some(revision))
+                }
+                (_, Some(what)) => Err(what),
+                // A key that was deleted is made over the note about that. If that changes meanwhile, somebody else was first.
+                (Ok(Some(Entry { revision, value: None })), None) if last == 0 => {
+                    last = revision;
+                    continue;
+                }
+                (Ok(Some(Entry { value: Some(found), .. })), None) => {
+                    tell_if_unreadable(stream, &found);
+                    Ok(None)
+                }
+                (Ok(_), None) => Ok(None),
+                (Err(what), None) => Err(what),
+            };
+        }
+    }
+}
+
+fn tell_if_unreadable(stream: &StreamName, value: &[u8]) {
+    if read(value) == Holder::Unknown {
+        tracing::warn!(%stream, "a lease is held by an entry that cannot be read");
+    }
+}
