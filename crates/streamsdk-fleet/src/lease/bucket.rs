@@ -20,6 +20,8 @@ use super::link::Link;
 const DESCRIPTION: &str = "streamsdk leases v1";
 /// For more than any claim; what others write is no larger either.
 const MAX_VALUE: i32 = 4096;
+/// No lease waits for a watch.
+const WATCH_LIMIT: Duration = Duration::from_secs(10);
 /// Of messages that say that there is no value any more.
 const OPERATION: &str = "KV-Operation";
 
@@ -127,25 +129,26 @@ impl Bucket {
 
     /// Everything that is in it, and everything that changes from then on.
     pub(super) async fn watch(&self) -> Result<Watch, String> {
-        let watch = async { self.store.watch_with_history(">").await };
-        let limit = self.times.ttl.max(Duration::from_secs(5));
-        match timeout(limit, watch).await {
+        let watch = self.store.watch_with_history(">");
+        match timeout(WATCH_LIMIT, watch).await {
             Ok(watch) => watch.map_err(|error| chain(&error)),
-            Err(_) => Err(format!("no answer within {limit:?}")),
+            Err(_) => Err(format!("no answer within {WATCH_LIMIT:?}")),
         }
     }
 
     /// Whether nothing is in it.
     pub(super) async fn is_empty(&self) -> Result<bool, String> {
-        match self.answered(self.store.stream.get_info()).await? {
-            Ok(info) => Ok(info.state.messages == 0),
-            Err(error) => Err(error.to_string()),
+        match timeout(WATCH_LIMIT, self.store.stream.get_info()).await {
+            Ok(Ok(info)) => Ok(info.state.messages == 0),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err(format!("no answer within {WATCH_LIMIT:?}")),
         }
     }
 
     /// An answer that comes in time, over the connection that there is. Asked over none, it would be asked whenever there
     /// is one again.
     async fn answered<T>(&self, request: impl Future<Output = T>) -> Result<T, String> {
+        let mark = self.link.mark();
         if !self.link.is_up() {
             return Err("there is no connection at the moment".into());
         }
@@ -154,7 +157,7 @@ impl Bucket {
             answer = timeout(self.times.answer, request) => {
                 answer.map_err(|_| format!("no answer within {:?}", self.times.answer))
             }
-            () = self.link.down() => Err("the connection broke".into()),
+            () = self.link.broken_since(mark) => Err("the connection broke".into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who holds a lease, as it stands in the bucket.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -33,20 +34,20 @@ pub(super) struct Claim {
 #[derive(Debug)]
 pub(super) struct Claims {
     instance: String,
-    last: std::sync::atomic::AtomicU64,
+    last: AtomicU64,
 }
 
 impl Claims {
     pub(super) fn new() -> Self {
         let random = || fastrand::u64(..);
-        Self { instance: format!("{:016x}{:016x}", random(), random()), last: Default::default() }
+        Self { instance: format!("{:016x}{:016x}", random(), random()), last: AtomicU64::new(0) }
     }
 
     pub(super) fn next(&self, node: &str) -> Claim {
         Claim {
             node: node.into(),
             instance: self.instance.clone(),
-            number: 1 + self.last.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            number: 1 + self.last.fetch_add(1, Ordering::Relaxed),
             taken: Timestamp::now().to_string(),
         }
     }

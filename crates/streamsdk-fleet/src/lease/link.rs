@@ -12,8 +12,18 @@ use super::error::LeaseError;
 /// Whether there is a connection. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
-    is_up: watch::Receiver<bool>,
+    state: watch::Receiver<State>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    is_up: bool,
+    breaks: u64,
+}
+
+/// A moment of a connection, to be told whether it has broken since.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(u64);
 
 impl Link {
     /// Connects, and from then on as often as the connection breaks.
@@ -21,18 +31,20 @@ impl Link {
         servers: &NatsServers,
         ttl: Duration,
     ) -> Result<(Client, Self), LeaseError> {
-        let (sender, is_up) = watch::channel(true);
+        let (sender, state) = watch::channel(State { is_up: true, breaks: 0 });
         let sender = Arc::new(sender);
         let connecting = servers.connect(|options| {
             options
                 .event_callback(move |event| {
                     let sender = sender.clone();
                     async move {
-                        match event {
-                            Event::Connected => _ = sender.send_replace(true),
-                            Event::Disconnected | Event::Closed => _ = sender.send_replace(false),
+                        sender.send_modify(|state| match event {
+                            Event::Connected => state.is_up = true,
+                            Event::Disconnected | Event::Closed => {
+                                *state = State { is_up: false, breaks: state.breaks + 1 };
+                            }
                             _ => {}
-                        }
+                        });
                     }
                 })
                 .max_reconnects(None)
@@ -42,29 +54,33 @@ impl Link {
                 .ping_interval(ttl / 4)
         });
         match connecting.await {
-            Ok(client) => Ok((client, Self { is_up })),
+            Ok(client) => Ok((client, Self { state })),
             Err(what) => Err(LeaseError::Connect { servers: servers.to_string(), what }),
         }
     }
 
     pub(super) fn is_up(&self) -> bool {
-        *self.is_up.borrow()
+        self.state.borrow().is_up
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.state.borrow().breaks)
     }
 
     /// Waits until there is a connection.
     pub(super) async fn up(&self) {
-        self.becomes(true).await;
+        self.becomes(|state| state.is_up).await;
     }
 
-    /// Waits until there is none.
-    pub(super) async fn down(&self) {
-        self.becomes(false).await;
+    /// Waits until the connection has broken, be it that there is another by now.
+    pub(super) async fn broken_since(&self, mark: Mark) {
+        self.becomes(|state| state.breaks > mark.0).await;
     }
 
-    async fn becomes(&self, wanted: bool) {
-        let mut is_up = self.is_up.clone();
+    async fn becomes(&self, is_so: impl Fn(&State) -> bool) {
+        let mut state = self.state.clone();
         // The sender lives in the client; when that is gone, nothing becomes of the connection any more.
-        if is_up.wait_for(|is_up| *is_up == wanted).await.is_err() {
+        if state.wait_for(is_so).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -58,6 +58,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 
@@ -74,8 +75,6 @@ use self::config::MAX_NODE;
 use self::holder::{Claims, read};
 use self::keeper::Keeper;
 use self::link::Link;
-
-use bytes::Bytes;
 
 /// The leases in a bucket, over a connection of their own, which is made again as often as it breaks. Cloning is cheap.
 ///

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::bucket::Bucket;
 use super::error::LeaseError;
 use super::holder::{Holder, read};
+use super::link::Mark;
 use super::seen::{Next, Seen};
 
 /// Follows the leases of all nodes, and tells which streams may be free. See [`Leases::watch`](crate::lease::Leases::watch).
@@ -36,6 +37,7 @@ struct Shared {
 impl LeaseWatch {
     pub(super) async fn open(bucket: Bucket) -> Result<Self, LeaseError> {
         let failed = |what| bucket.unavailable("watch the leases".into(), what);
+        let mark = bucket.link().mark();
         let is_empty = bucket.is_empty().await.map_err(failed)?;
         let entries = bucket.watch().await.map_err(failed)?;
         let complete_at = match is_empty {
@@ -45,7 +47,7 @@ impl LeaseWatch {
         };
         let seen = Mutex::new(Seen::new(bucket.times(), complete_at));
         let shared = Arc::new(Shared { bucket, seen, news: Notify::new() });
-        let task = tokio::spawn(Arc::clone(&shared).follow_for_ever(entries));
+        let task = tokio::spawn(Arc::clone(&shared).follow_for_ever(entries, mark));
         Ok(Self { shared, task })
     }
 
@@ -60,6 +62,7 @@ impl LeaseWatch {
         let link = shared.bucket.link();
         loop {
             link.up().await;
+            let mark = link.mark();
             let next = shared.seen().next(desired, Instant::now());
             let until = match next {
                 Next::Try(stream) => return stream,
@@ -68,7 +71,7 @@ impl LeaseWatch {
             tokio::select! {
                 () = shared.news.notified() => {}
                 () = wait_until(until) => {}
-                () = link.down() => {}
+                () = link.broken_since(mark) => {}
             }
         }
     }
@@ -87,14 +90,14 @@ async fn wait_until(instant: Option<Instant>) {
 }
 
 impl Shared {
-    async fn follow_for_ever(self: Arc<Self>, mut entries: kv::Watch) {
+    async fn follow_for_ever(self: Arc<Self>, mut entries: kv::Watch, mut mark: Mark) {
         loop {
             tokio::select! {
                 () = self.follow(&mut entries) => {}
-                () = self.bucket.link().down() => {}
+                () = self.bucket.link().broken_since(mark) => {}
             }
             // The client would go on by itself, but waits for up to ten seconds.
-            entries = self.begin_again().await;
+            (entries, mark) = self.begin_again().await;
         }
     }
 
@@ -116,11 +119,12 @@ impl Shared {
         }
     }
 
-    async fn begin_again(&self) -> kv::Watch {
+    async fn begin_again(&self) -> (kv::Watch, Mark) {
         loop {
             self.bucket.link().up().await;
+            let mark = self.bucket.link().mark();
             match self.bucket.watch().await {
-                Ok(entries) => return entries,
+                Ok(entries) => return (entries, mark),
                 Err(what) => {
                     tracing::warn!(what, "the leases cannot be watched: streams are taken late");
                 }

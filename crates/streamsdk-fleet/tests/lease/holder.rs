@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::server::{LIMIT, Server, leases_at};
 
@@ -75,15 +75,15 @@ pub(crate) async fn hold() {
     let ttl = Duration::from_millis(ttl.parse().unwrap());
     let leases = leases_at(port.parse().unwrap(), ttl).await;
     let (streams, mut watch) = ([stream.parse().unwrap()].into(), leases.watch().await.unwrap());
-    let lease = loop {
-        let free = watch.next_free(&streams).await;
-        if let Some(lease) = leases.acquire(&free, "a-process").await.unwrap() {
-            break lease;
-        }
-    };
     loop {
-        let (at, is_held) = (now(), lease.is_held());
-        println!("lease {} {} {}", at.as_nanos(), u8::from(is_held), lease.epoch());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let free = watch.next_free(&streams).await;
+        let Ok(Some(lease)) = leases.acquire(&free, "a-process").await else { continue };
+        let mut is_held = true;
+        while is_held {
+            let at = now();
+            is_held = lease.is_held();
+            println!("lease {} {} {}", at.as_nanos(), u8::from(is_held), lease.epoch());
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 }
