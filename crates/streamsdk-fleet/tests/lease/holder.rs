@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
+use streamsdk_fleet::lease::Lease;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::server::{LIMIT, Server, leases_at};
 
@@ -78,12 +79,21 @@ pub(crate) async fn hold() {
     loop {
         let free = watch.next_free(&streams).await;
         let Ok(Some(lease)) = leases.acquire(&free, "a-process").await else { continue };
-        let mut is_held = true;
-        while is_held {
-            let at = now();
-            is_held = lease.is_held();
+        tokio::task::spawn_blocking(move || say_while_held(&lease)).await.unwrap();
+    }
+}
+
+/// On a thread of its own, which looks before anything else in the process can find out that the lease is lost.
+fn say_while_held(lease: &Lease) {
+    let mut last = Duration::ZERO;
+    let mut is_held = true;
+    while is_held {
+        let at = now();
+        is_held = lease.is_held();
+        if !is_held || at > last + Duration::from_millis(20) {
             println!("lease {} {} {}", at.as_nanos(), u8::from(is_held), lease.epoch());
-            sleep(Duration::from_millis(20)).await;
+            last = at;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
