@@ -45,6 +45,8 @@
 //! - `view`: streams on a live page.
 //! - `admin`: an address with state, figures and health, by which streams come and go.
 //! - `webhook`, `mqtt`, `nats`, `redis`, `kafka`: sinks in files, as of `streamsdk-sinks`.
+//! - `nats`: also `lease`, by which at most one of many machines runs a stream. What uses it to run streams on more than one is
+//!   not there yet.
 #![deny(missing_docs)]
 
 #[cfg(feature = "admin")]
