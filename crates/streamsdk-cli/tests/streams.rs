@@ -82,6 +82,22 @@ fn a_file_that_cannot_be_processed_is_told_by_the_exit_status() {
 }
 
 #[test]
+fn results_that_are_not_delivered_are_told_by_the_exit_status() {
+    let (worker, folder) = (WorkerProcess::start(), tempfile::tempdir().unwrap());
+    let streams = format!("[streams.a]\nsource = {:?}\n", clip("plain_160x120.mp4"));
+    let path = write(folder.path(), &worker.url, &streams);
+    let text = std::fs::read_to_string(&path).unwrap();
+    // No file can be there.
+    let text = text.replace("\"results.jsonl\"", "\"streams.toml/results.jsonl\"");
+    std::fs::write(&path, format!("drain_limit = 0.5\n{text}")).unwrap();
+    let mut child = start(&path);
+    assert_eq!(exit_code(&mut child, LIMIT), INCOMPLETE);
+    let said = errors(&mut child);
+    assert!(said.contains("streams: 1 complete; 30 frames returned"), "{said}");
+    assert!(said.contains("sink log: 0 delivered, 30 waiting"), "{said}");
+}
+
+#[test]
 fn live_streams_go_on_until_the_program_is_told_to_end_and_all_is_delivered() {
     let (worker, folder) = (WorkerProcess::start(), tempfile::tempdir().unwrap());
     let config =

@@ -76,9 +76,11 @@ pub use options::{
 };
 pub use restart::{RestartPolicy, RestartWhen};
 pub use session_settings::{Processing, ServerAddress, SessionSettings, StreamError};
+// What the end and the status of a sink consist of.
 pub use source::{OpenSourceError, SourceOptions};
 pub use source_name::{InvalidSource, Pattern, Size, SourceKind, SourceName, WebcamName};
 pub use streams::{
     EpochFileError, NameTaken, StartSession, Stream, StreamEvent, StreamEvents, StreamNews,
     StreamState, StreamStatus, Streams, StreamsConfig, Totals,
 };
+pub use streamsdk_sinks::{Counters, Ended};

@@ -35,6 +35,11 @@ impl FleetObserver {
         self.shared.streams.statuses()
     }
 
+    /// Whether there are streams, and none does anything more by itself.
+    pub fn are_over(&self) -> bool {
+        self.shared.streams.are_over()
+    }
+
     /// How the sinks are, by name.
     pub fn sinks(&self) -> Vec<SinkStatus> {
         let status = |(name, outlet): (&String, &Arc<Outlet>)| SinkStatus {

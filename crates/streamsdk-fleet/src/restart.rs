@@ -51,7 +51,7 @@ impl RestartPolicy {
         self
     }
 
-    /// Whether a stream begins again after this, when `failures` sessions in a row gave nothing.
+    /// Whether a stream begins again after this.
     fn restarts(&self, outcome: &Result<Summary, StreamError>) -> bool {
         match (self.when, outcome) {
             (_, Err(error)) if error.is_lasting() => false,

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use streamsdk::view::{PageConfig, PageServer};
 use streamsdk::{ApiKey, FileError, SourceError};
 use streamsdk_fleet::{
-    AdminServer, Fleet, FleetConfig, FleetEnd, SourceName, StreamEvents, StreamState,
+    AdminServer, Counters, Ended, Fleet, FleetConfig, FleetEnd, SourceName, StreamEvents,
+    StreamState, StreamStatus,
 };
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -34,18 +35,8 @@ pub(crate) async fn run(
     voice: &VoiceArguments,
 ) -> Result<ExitCode, Failure> {
     let config = FleetConfig::read(path).map_err(Failure::usage)?;
-    let mut signals = Signals::listen()?;
-    let (fleet, events) = Fleet::new(&config).map_err(Failure::internal)?;
-    let running = RunningFleet::start(fleet, events, &config, arguments, voice).await?;
-    running.apply(config).await?;
-    let is_interrupted = tokio::select! {
-        () = running.follow_file(path) => false,
-        () = running.all_over() => false,
-        () = signals.next() => true,
-    };
-    signals.end_at_once_from_now_on();
-    let end = running.end().await;
-    Ok(exit_code(is_interrupted, &end))
+    let signals = Signals::listen()?;
+    run_until_over(config, Some(path), signals, arguments, voice).await
 }
 
 /// Streams several sources, until all are over or the program is told to end.
@@ -58,7 +49,7 @@ pub(crate) async fn run_many(
         refuse_missing(source)?;
     }
     let lines = emptied_jsonl(arguments, &sources)?;
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let server = RunServer::find(arguments).await?;
     let options = options::of(arguments, &server)?;
     let config = FleetConfig::of_sources(sources, &options).map_err(Failure::usage)?;
@@ -66,17 +57,40 @@ pub(crate) async fn run_many(
     if let Some(path) = lines {
         config = config.deliver_to(path);
     }
+    let ended = run_until_over(config, None, signals, arguments, voice).await;
+    server.stop().await;
+    ended
+}
+
+/// Runs what is configured, as `file` has it by then where there is one.
+async fn run_until_over(
+    config: FleetConfig,
+    file: Option<&Path>,
+    mut signals: Signals,
+    arguments: &RunArguments,
+    voice: &VoiceArguments,
+) -> Result<ExitCode, Failure> {
     let (fleet, events) = Fleet::new(&config).map_err(Failure::internal)?;
     let running = RunningFleet::start(fleet, events, &config, arguments, voice).await?;
     running.apply(config).await?;
+    let following = async {
+        match file {
+            Some(path) => running.follow_file(path).await,
+            None => std::future::pending().await,
+        }
+    };
     let is_interrupted = tokio::select! {
+        () = following => false,
         () = running.all_over() => false,
         () = signals.next() => true,
     };
     signals.end_at_once_from_now_on();
     let end = running.end().await;
-    server.stop().await;
-    Ok(exit_code(is_interrupted, &end))
+    Ok(match is_interrupted {
+        true => ExitCode::from(INTERRUPTED),
+        false if is_complete(&end) => ExitCode::SUCCESS,
+        false => ExitCode::from(INCOMPLETE),
+    })
 }
 
 /// Before anything is sent.
@@ -89,17 +103,16 @@ fn refuse_missing(source: &SourceName) -> Result<(), Failure> {
     }
 }
 
-fn exit_code(is_interrupted: bool, end: &FleetEnd) -> ExitCode {
-    match is_interrupted {
-        true => ExitCode::from(INTERRUPTED),
-        false if is_complete(end) => ExitCode::SUCCESS,
-        false => ExitCode::from(INCOMPLETE),
-    }
-}
-
+/// Whether every stream is complete, and all that came of it is where it should be.
 fn is_complete(end: &FleetEnd) -> bool {
-    let are_streams = end.streams.iter().all(|stream| stream.state == StreamState::Complete);
-    are_streams && end.sinks.iter().all(|(_, ended)| ended.lost == 0)
+    let is_stream = |stream: &StreamStatus| {
+        stream.state == StreamState::Complete && stream.totals.undelivered == 0
+    };
+    let is_sink = |(_, ended): &(String, Ended)| {
+        let Counters { waiting, refused, dropped, damaged, .. } = ended.counters;
+        ended.lost + waiting + refused + dropped + damaged == 0
+    };
+    end.streams.iter().all(is_stream) && end.sinks.iter().all(is_sink)
 }
 
 /// A fleet and what belongs to it in this program.
@@ -181,9 +194,8 @@ impl RunningFleet {
         loop {
             self.report.stream_over().await;
             // While the file is gone along with, some have ended of which others take the place.
-            let streams = self.fleet.lock().await.observer().streams();
-            let are_over = streams.iter().all(|stream| stream.state.is_over());
-            if are_over && !streams.is_empty() && self.admin.is_none() {
+            let are_over = self.fleet.lock().await.observer().are_over();
+            if are_over && self.admin.is_none() {
                 return;
             }
         }

@@ -162,6 +162,12 @@ impl Streams {
         self.lock().iter().map(|(name, running)| running.ledger.status(name)).collect()
     }
 
+    /// Whether there are streams, and none does anything more by itself.
+    pub fn are_over(&self) -> bool {
+        let streams = self.lock();
+        !streams.is_empty() && streams.values().all(|running| running.ledger.state().is_over())
+    }
+
     /// Ends all streams side by side, and returns how they were. What has arrived is delivered, for which there is `limit`.
     pub async fn drain(&self, limit: Duration) -> Vec<StreamStatus> {
         let streams = std::mem::take(&mut *self.lock());

@@ -157,6 +157,10 @@ impl Ledger {
         Self { entries: Mutex::new(entries) }
     }
 
+    pub(super) fn state(&self) -> StreamState {
+        self.lock().state
+    }
+
     pub(super) fn set_state(&self, state: StreamState) {
         self.lock().state = state;
     }
