@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use streamsdk::{Event, Images, StreamConfig};
 use streamsdk_sinks::jsonl::JsonlFile;
-use streamsdk_sinks::{Outlet, OutletConfig, Place, Record, StreamName, payload};
+use streamsdk_sinks::payload::{self, Origin};
+use streamsdk_sinks::{Outlet, OutletConfig, Place, Record, StreamName};
 use streamsdk_tests::{next, start, worker};
 
 /// What comes of a file whose frames have an image and boxes.
@@ -21,7 +22,8 @@ async fn delivered(images: Images) -> Vec<Value> {
     while let Some(event) = next(&mut session).await {
         if let Event::Data(data) = event.unwrap() {
             let place = Place { epoch: 1, sequence: data.frame_id().into() };
-            let made = payload::of_frame(&stream, place, &data, images, SystemTime::now());
+            let origin = Origin { stream: &stream, place, work: Some("count") };
+            let made = payload::of_frame(origin, &data, images, SystemTime::now());
             outlet.put(Record::new(stream.clone(), place, made.unwrap())).await.unwrap();
         }
     }

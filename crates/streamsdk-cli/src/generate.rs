@@ -25,11 +25,14 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The description of a subcommand, or else of the whole program.
+/// The description of a subcommand, such as `fleet-node`, or else of the whole program.
 fn about(name: Option<&str>) -> Command {
     let mut program = Arguments::command();
     program.build();
-    let found = name.and_then(|name| program.find_subcommand(name).cloned());
+    let find = |command: &Command, part| command.find_subcommand(part).cloned();
+    let found = name.and_then(|name| {
+        name.split('-').try_fold(program.clone(), |command, part| find(&command, part))
+    });
     match (name, found) {
         (Some(name), Some(command)) => {
             let title = format!("{}-{name}", program.get_name());

@@ -5,6 +5,8 @@ mod args;
 mod devices;
 mod doctor;
 mod failure;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod generate;
 mod logging;
 mod run;
@@ -56,6 +58,8 @@ async fn obey(Arguments { command, voice }: Arguments) -> Result<ExitCode, Failu
         Command::Run(run) => run::run(*run, &voice).await,
         #[cfg(feature = "fleet")]
         Command::Check(arguments) => streams::check(&arguments),
+        #[cfg(feature = "fleet")]
+        Command::Fleet(command) => fleet::run(command, &voice).await,
         #[cfg(all(feature = "webcam", target_os = "linux"))]
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(*arguments, &voice).await,

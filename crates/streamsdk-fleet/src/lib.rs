@@ -1,4 +1,4 @@
-//! Many video streams to inference servers in one process: each started, begun again and counted by itself, and their results
+//! Many video streams to inference servers: each started, begun again and counted by itself, and their results
 //! delivered.
 //!
 //! [`Streams`] runs streams by their names. A [`Stream`] says how its sessions are started, when it begins again, and where its
@@ -38,6 +38,7 @@
 //!
 //! A [`Fleet`] is the same with a file ([`FleetConfig`]) that says which streams and sinks there are, and that may change while
 //! they run; `AdminServer` (feature `admin`) serves its state, figures and health. `docs/streams.md` describes both.
+//! `node` (feature `nats`) is the same for many machines, which take streams from each other when one fails: `docs/fleet.md`.
 //!
 //! # Features
 //!
@@ -45,8 +46,7 @@
 //! - `view`: streams on a live page.
 //! - `admin`: an address with state, figures and health, by which streams come and go.
 //! - `webhook`, `mqtt`, `nats`, `redis`, `kafka`: sinks in files, as of `streamsdk-sinks`.
-//! - `nats`: also `lease`, by which at most one of many machines runs a stream. What uses it to run streams on more than one is
-//!   not there yet.
+//! - `nats`: also `node`, streams on more than one machine, and `lease`, on which that stands.
 #![deny(missing_docs)]
 
 #[cfg(feature = "admin")]
@@ -57,6 +57,10 @@ mod fleet;
 #[cfg(feature = "nats")]
 pub mod lease;
 mod metrics;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "nats")]
+pub mod node;
 mod observer;
 mod options;
 mod restart;

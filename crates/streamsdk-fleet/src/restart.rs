@@ -18,6 +18,10 @@ pub enum RestartWhen {
     OnFailure,
     /// However its session ended: for a camera.
     Always,
+    /// Until a session has run to the end of its source, whatever came of it: for a file that goes on where it was.
+    #[serde(skip)]
+    #[cfg(feature = "nats")]
+    UntilRunThrough,
 }
 
 /// Whether and when a stream begins again after its session is over. What a session does about a lost connection is its own
@@ -57,6 +61,12 @@ impl RestartPolicy {
             (_, Err(error)) if error.is_lasting() => false,
             (RestartWhen::Never, _) => false,
             (RestartWhen::OnFailure, Ok(summary)) => !is_good(summary),
+            #[cfg(feature = "nats")]
+            (RestartWhen::UntilRunThrough, Ok(summary)) => {
+                !matches!(summary.ended, Some(Ended::Complete | Ended::Incomplete))
+            }
+            #[cfg(feature = "nats")]
+            (RestartWhen::UntilRunThrough, Err(_)) => true,
             (RestartWhen::OnFailure, Err(_)) | (RestartWhen::Always, _) => true,
         }
     }
@@ -138,6 +148,20 @@ mod tests {
             assert!(restarts(RestartWhen::Always, outcome));
             assert_eq!(restarts(RestartWhen::OnFailure, outcome), on_failure);
             assert!(!restarts(RestartWhen::Never, outcome));
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    #[test]
+    fn what_goes_on_where_it_was_begins_again_until_a_session_has_run_through() {
+        let by_server = Ended::ByServer("timeout_reached".to_owned());
+        for (ended_so, expected) in [
+            (Ended::Complete, false),
+            (Ended::Incomplete, false),
+            (Ended::Failed, true),
+            (by_server, true),
+        ] {
+            assert_eq!(restarts(RestartWhen::UntilRunThrough, &ended(ended_so, 3)), expected);
         }
     }
 

@@ -52,6 +52,7 @@ pub struct NatsSink {
     prefix: String,
     creates_stream: bool,
     duplicate_window: Duration,
+    is_fenced: bool,
     connection: Option<Connection>,
 }
 
@@ -70,13 +71,7 @@ impl NatsSink {
     /// If one is no such address or has a user in it, or there is no TLS to be had.
     pub fn new(servers: &str) -> Result<Self, NatsSinkError> {
         let servers = NatsServers::new(servers);
-        Ok(Self {
-            servers: servers.map_err(|error| NatsSinkError(error.to_string()))?,
-            prefix: "results".into(),
-            creates_stream: false,
-            duplicate_window: Duration::from_secs(120),
-            connection: None,
-        })
+        Ok(servers.map_err(|error| NatsSinkError(error.to_string()))?.into())
     }
 
     /// What the subjects begin with. Default is `results`.
@@ -125,6 +120,14 @@ impl NatsSink {
         self
     }
 
+    /// Whether a record is refused that belongs behind another but is of an older epoch: whoever delivers it does not run the
+    /// stream any more. Default is not: it is stored, such as one that has waited in a spool since an earlier run.
+    #[must_use]
+    pub fn fenced(mut self, is_fenced: bool) -> Self {
+        self.is_fenced = is_fenced;
+        self
+    }
+
     /// How long a stream that is made recognizes records by their ids. Default is 2 minutes.
     #[must_use]
     pub fn duplicate_window(mut self, window: Duration) -> Self {
@@ -158,6 +161,7 @@ impl NatsSink {
             is_lost,
             prefix: self.prefix.clone(),
             new_stream: self.creates_stream.then(|| self.new_stream()),
+            is_fenced: self.is_fenced,
             tails: HashMap::new(),
         })
     }
@@ -169,6 +173,20 @@ impl NatsSink {
             storage: StorageType::File,
             duplicate_window: self.duplicate_window,
             ..Config::default()
+        }
+    }
+}
+
+/// As of [`NatsSink::new`].
+impl From<NatsServers> for NatsSink {
+    fn from(servers: NatsServers) -> Self {
+        Self {
+            servers,
+            prefix: "results".into(),
+            creates_stream: false,
+            duplicate_window: Duration::from_secs(120),
+            is_fenced: false,
+            connection: None,
         }
     }
 }
@@ -211,6 +229,7 @@ struct Connection {
     is_lost: watch::Receiver<bool>,
     prefix: String,
     new_stream: Option<Config>,
+    is_fenced: bool,
     tails: HashMap<StreamName, Tail>,
 }
 
@@ -238,6 +257,7 @@ struct Lane<'a> {
     /// Those that are not delivered yet, with their indexes in the batch.
     records: VecDeque<(usize, &'a Record)>,
     tail: Tail,
+    is_fenced: bool,
     answers: Vec<Result<PublishAckFuture, PublishError>>,
     wrong_tails: u32,
     failure: Option<Failure>,
@@ -300,8 +320,9 @@ impl Connection {
                 None => this.find_tail(stream).await?,
             };
             let (answers, wrong_tails, failure) = (Vec::new(), 0, None);
-            let mut lane = Lane { records, tail, answers, wrong_tails, failure };
-            lane.skip_what_is_there().await?;
+            let is_fenced = this.is_fenced;
+            let mut lane = Lane { records, tail, is_fenced, answers, wrong_tails, failure };
+            lane.failure = lane.skip_what_is_there().await?.err();
             Ok(lane)
         }))
         .await
@@ -412,14 +433,25 @@ impl Lane<'_> {
         !self.records.is_empty() && self.failure.is_none()
     }
 
-    async fn skip_what_is_there(&mut self) -> Result<(), String> {
+    /// The inner error is that the first that is not there must not be.
+    async fn skip_what_is_there(&mut self) -> Result<Result<(), Failure>, String> {
         while let Some((_, record)) = self.records.front() {
             if !self.tail.has(record.place()).await? {
-                break;
+                return Ok(self.check_fence(record));
             }
             self.records.pop_front();
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    fn check_fence(&self, record: &Record) -> Result<(), Failure> {
+        match self.tail.place {
+            Some(last) if self.is_fenced && record.place().epoch < last.epoch => {
+                let (id, epoch) = (record.id(), last.epoch);
+                Err(Failure::Refused(format!("{id} comes too late: epoch {epoch} has begun")))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn send(&mut self, jetstream: &Context) {
@@ -487,7 +519,7 @@ impl Lane<'_> {
             PublishErrorKind::WrongLastSequence if self.wrong_tails < MAX_WRONG_TAILS => {
                 self.wrong_tails += 1;
                 self.tail.look().await.map_err(Failure::Unavailable)?;
-                self.skip_what_is_there().await.map_err(Failure::Unavailable)
+                self.skip_what_is_there().await.map_err(Failure::Unavailable)?
             }
             PublishErrorKind::WrongLastSequence => unavailable(format!(
                 "somebody else publishes to {subject} at the same time: {error}"

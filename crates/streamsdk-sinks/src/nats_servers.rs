@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::tls;
 
 /// The NATS servers of one cluster, and who connects to them. Shown, it is their addresses.
+#[derive(Clone)]
 pub struct NatsServers {
     servers: Vec<ServerAddr>,
     tls: ClientConfig,
@@ -22,6 +23,7 @@ pub struct NatsServers {
 #[error("{0}")]
 pub struct InvalidNatsServers(String);
 
+#[derive(Clone)]
 enum Login {
     None,
     User { name: String, password: String },

@@ -11,25 +11,34 @@ use crate::record::{Place, StreamName};
 /// The version that every payload says. It rises when a field changes its meaning or goes; new fields may come at any time.
 pub const VERSION: u32 = 1;
 
+/// Of what a frame is.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Of which stream.
+    pub stream: &'a StreamName,
+    /// Where its record stands there.
+    pub place: Place,
+    /// What is done in the stream, where several programs share it: who goes on with it has to do the same.
+    pub work: Option<&'a str>,
+}
+
 /// The payload of one frame of a stream.
 ///
 /// # Errors
 ///
 /// If an output cannot be written as JSON.
 pub fn of_frame(
-    stream: &StreamName,
-    place: Place,
+    origin: Origin<'_>,
     data: &FrameData,
     images: Images,
     at: SystemTime,
 ) -> Result<Bytes, serde_json::Error> {
-    let payload = Payload { stream, place, data, images, at };
+    let payload = Payload { origin, data, images, at };
     serde_json::to_vec(&payload).map(Bytes::from)
 }
 
 struct Payload<'a> {
-    stream: &'a StreamName,
-    place: Place,
+    origin: Origin<'a>,
     data: &'a FrameData,
     images: Images,
     at: SystemTime,
@@ -38,11 +47,15 @@ struct Payload<'a> {
 impl Serialize for Payload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // The number only matters to formats that are not JSON.
-        let mut object = serializer.serialize_struct("Payload", 12)?;
+        let mut object = serializer.serialize_struct("Payload", 13)?;
+        let Origin { stream, place, work } = self.origin;
         object.serialize_field("version", &VERSION)?;
-        object.serialize_field("stream", self.stream.as_str())?;
-        object.serialize_field("epoch", &self.place.epoch)?;
-        object.serialize_field("sequence", &self.place.sequence)?;
+        object.serialize_field("stream", stream.as_str())?;
+        object.serialize_field("epoch", &place.epoch)?;
+        object.serialize_field("sequence", &place.sequence)?;
+        if let Some(work) = work {
+            object.serialize_field("work", work)?;
+        }
         object.serialize_field("link", &self.data.link())?;
         let at = jiff::Timestamp::try_from(self.at).map_err(S::Error::custom)?;
         object.serialize_field("received_at", &format_args!("{at:.6}"))?;

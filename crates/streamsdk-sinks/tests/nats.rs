@@ -214,6 +214,27 @@ async fn epochs_that_are_over_are_known_and_what_was_never_there_is_not_lost() {
 }
 
 #[tokio::test]
+async fn behind_a_fence_records_of_an_older_epoch_are_refused_and_those_that_are_there_are_not() {
+    let broker = Broker::start(server).await;
+    let jetstream = client(&broker).await;
+    jetstream.create_stream(results()).await.unwrap();
+    let (mut older, mut newer) = (sink(&broker).fenced(true), sink(&broker).fenced(true));
+    older.deliver(&[of_epoch(1, 1), of_epoch(1, 2)]).await.unwrap();
+    newer.deliver(&[of_epoch(2, 1)]).await.unwrap();
+
+    let late = [of_epoch(1, 2), of_epoch(1, 3), of_epoch(1, 4)];
+    // It still takes its own record for the last one.
+    let error = older.deliver(&late[1..]).await.unwrap_err();
+    assert_eq!((error.kind(), error.delivered()), (DeliveryErrorKind::Refused, 0));
+    assert!(error.to_string().contains("epoch 2"), "{error}");
+    let error = sink(&broker).fenced(true).deliver(&late).await.unwrap_err();
+    assert_eq!((error.kind(), error.delivered()), (DeliveryErrorKind::Refused, 1));
+    newer.deliver(&[of_epoch(2, 2)]).await.unwrap();
+
+    assert_eq!(stored_ids(&jetstream).await, ["left/1-1", "left/1-2", "left/2-1", "left/2-2"]);
+}
+
+#[tokio::test]
 async fn others_may_write_to_the_same_log_meanwhile() {
     let broker = Broker::start(server).await;
     let jetstream = client(&broker).await;

@@ -10,6 +10,8 @@
 mod fake_platform;
 mod fake_server;
 mod lossy_server;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod relay;
 #[cfg(feature = "client")]
 mod session;

@@ -2,6 +2,8 @@
 
 mod applies;
 mod doctor;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod run;
 mod server;
 mod sources;
@@ -17,6 +19,8 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use clap_complete::Shell;
 
 pub(crate) use self::doctor::DoctorArguments;
+#[cfg(feature = "fleet")]
+pub(crate) use self::fleet::{FleetCommand, FleetPlaceArguments, NodeArguments};
 pub(crate) use self::run::{LimitArguments, RunArguments};
 pub(crate) use self::server::ServerArguments;
 pub(crate) use self::sources::Sources;
@@ -51,6 +55,10 @@ pub(crate) enum Command {
     /// Exit status: 0 it can be used · 2 it cannot.
     #[cfg(feature = "fleet")]
     Check(CheckArguments),
+    /// Run streams on more than one machine, by way of NATS
+    #[cfg(feature = "fleet")]
+    #[command(subcommand)]
+    Fleet(FleetCommand),
     /// List this machine's cameras and what they offer
     #[cfg(all(feature = "webcam", target_os = "linux"))]
     Devices(DevicesArguments),
@@ -135,7 +143,14 @@ fn subcommand_names() -> ValueParser {
         names.push("devices");
     }
     if cfg!(feature = "fleet") {
-        names.push("check");
+        names.extend([
+            "check",
+            "fleet",
+            "fleet-node",
+            "fleet-apply",
+            "fleet-status",
+            "fleet-drain",
+        ]);
     }
     if cfg!(feature = "worker") {
         names.push("worker");
@@ -154,9 +169,14 @@ mod tests {
 
     #[test]
     fn there_is_a_manual_page_for_every_command() {
+        let has_page = |name: &str| Arguments::try_parse_from(["streamsdk", "man", name]).is_ok();
         for command in Arguments::command().get_subcommands() {
-            let given = ["streamsdk", "man", command.get_name()];
-            assert!(Arguments::try_parse_from(given).is_ok(), "{given:?}");
+            let name = command.get_name();
+            assert!(has_page(name), "{name}");
+            for part in command.get_subcommands() {
+                let name = format!("{name}-{}", part.get_name());
+                assert!(has_page(&name), "{name}");
+            }
         }
     }
 }

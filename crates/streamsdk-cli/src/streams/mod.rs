@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 pub(crate) use self::check::check;
+pub(crate) use self::report::NewsLine;
 use self::report::StreamsReport;
 use self::watch::FileWatch;
 use crate::args::{RunArguments, VoiceArguments};

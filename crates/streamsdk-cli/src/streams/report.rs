@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use streamsdk::Event;
-use streamsdk_fleet::{FleetEnd, FleetObserver, StreamEvents, StreamNews, StreamStatus};
+use streamsdk_fleet::{
+    FleetEnd, FleetObserver, StreamEvent, StreamEvents, StreamNews, StreamStatus,
+};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -47,7 +49,7 @@ impl StreamsReport {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(event) => self.happened(event.stream.as_str(), &event.news),
+                    Some(event) => self.happened(&event),
                     None => return,
                 },
                 _ = ticks.tick() => match &self.table {
@@ -96,24 +98,14 @@ impl StreamsReport {
         }
     }
 
-    fn happened(&self, name: &str, news: &StreamNews) {
-        match news {
-            StreamNews::Started => self.tell(&format_args!("{name}: started")),
-            StreamNews::Session(Event::Reconnecting(news)) => {
-                self.tell(&format_args!("{name}: {news}"));
-            }
-            StreamNews::Session(Event::Reconnected(news)) => {
-                self.tell(&format_args!("{name}: {news}"));
-            }
-            StreamNews::Ended(summary) => self.tell(&format_args!("{name}: {summary}")),
-            StreamNews::Failed(error) => {
-                self.say(&format_args!("{name}: {}", crate::failure::with_causes(error)));
-            }
-            StreamNews::Restarting(wait) => {
-                self.tell(&format_args!("{name}: begins again in {:.1} s", wait.as_secs_f64()));
-            }
-            StreamNews::Over(_) => self.over.notify_one(),
-            _ => {}
+    fn happened(&self, event: &StreamEvent) {
+        match NewsLine::of(event) {
+            Some(line) if line.is_failure => self.say(&line.text),
+            Some(line) => self.tell(&line.text),
+            None => {}
+        }
+        if let StreamNews::Over(_) = event.news {
+            self.over.notify_one();
         }
     }
 
@@ -122,6 +114,29 @@ impl StreamsReport {
             Some(table) => table.bars.suspend(|| terminal::say(what)),
             None => terminal::say(what),
         }
+    }
+}
+
+/// What people are told of something that happened in a stream.
+pub(crate) struct NewsLine {
+    pub(crate) text: String,
+    pub(crate) is_failure: bool,
+}
+
+impl NewsLine {
+    /// `None` where people are told nothing.
+    pub(crate) fn of(event: &StreamEvent) -> Option<Self> {
+        let what = match &event.news {
+            StreamNews::Started => "started".to_owned(),
+            StreamNews::Session(Event::Reconnecting(news)) => news.to_string(),
+            StreamNews::Session(Event::Reconnected(news)) => news.to_string(),
+            StreamNews::Ended(summary) => summary.to_string(),
+            StreamNews::Failed(error) => crate::failure::with_causes(error),
+            StreamNews::Restarting(wait) => format!("begins again in {:.1} s", wait.as_secs_f64()),
+            _ => return None,
+        };
+        let is_failure = matches!(event.news, StreamNews::Failed(_));
+        Some(Self { text: format!("{}: {what}", event.stream), is_failure })
     }
 }
 

@@ -1,6 +1,8 @@
 //! A file of streams, read and checked.
 
 mod error;
+#[cfg(feature = "nats")]
+mod for_fleet;
 mod of_sources;
 mod read;
 mod sinks;
@@ -81,7 +83,7 @@ impl FleetConfig {
     ///
     /// As of [`FleetConfig::read`].
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
-        read::read(text, name, folder)
+        read::read(text, name, folder, read::Reading::ForThisProcess)
     }
 
     /// The names of its streams.

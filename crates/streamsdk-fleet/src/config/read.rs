@@ -19,7 +19,25 @@ use crate::restart::{RestartPolicy, RestartWhen};
 use crate::session_settings::{ServerAddress, SessionSettings};
 use crate::source_name::{SourceKind, SourceName};
 
-pub(super) fn read(text: &str, name: &str, folder: &Path) -> Result<FleetConfig, ConfigError> {
+#[cfg(feature = "nats")]
+const NO_SINKS: &str = "in a fleet all results go to its log: there are no sinks";
+
+/// What a file is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// To run what it says here.
+    ForThisProcess,
+    /// To tell other machines.
+    #[cfg(feature = "nats")]
+    ForFleet,
+}
+
+pub(super) fn read(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    reading: Reading,
+) -> Result<FleetConfig, ConfigError> {
     let mut problems = Problems::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -28,13 +46,14 @@ pub(super) fn read(text: &str, name: &str, folder: &Path) -> Result<FleetConfig,
     if !problems.is_empty() {
         return Err(problems.into_error(name));
     }
-    let reader = Reader { problems, folder };
+    let reader = Reader { problems, folder, reading };
     reader.read(document).map_err(|problems| problems.into_error(name))
 }
 
 struct Reader<'a> {
     problems: Problems<'a>,
     folder: &'a Path,
+    reading: Reading,
 }
 
 /// A table, and the place of what it is called.
@@ -48,6 +67,10 @@ impl<'a> Reader<'a> {
     fn read(mut self, document: Spanned<DeTable<'a>>) -> Result<FleetConfig, Problems<'a>> {
         let whole = document.span();
         let mut document = document.into_inner();
+        #[cfg(feature = "nats")]
+        if self.reading == Reading::ForFleet {
+            self.refuse_what_is_of_one_process(&document);
+        }
         let defaults = self.section(&mut document, "defaults");
         let sinks = self.section(&mut document, "sinks");
         let streams = self.section(&mut document, "streams");
@@ -82,6 +105,20 @@ impl<'a> Reader<'a> {
                 streams: found,
             }),
             _ => Err(self.problems),
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    fn refuse_what_is_of_one_process(&mut self, document: &DeTable<'a>) {
+        for (name, value) in document {
+            match name.get_ref().as_ref() {
+                "defaults" | "streams" => {}
+                "sinks" => self.problems.add(name.span(), NO_SINKS),
+                other => {
+                    let what = format!("{other} is for one process, and not for a fleet");
+                    self.problems.add(value.span(), what);
+                }
+            }
         }
     }
 
@@ -177,6 +214,15 @@ impl<'a> Reader<'a> {
         };
         let own: StreamOptions = self.typed(table.clone(), place.clone())?;
         let options = own.over(defaults);
+        #[cfg(feature = "nats")]
+        if self.reading == Reading::ForFleet {
+            if options.sinks.is_some() {
+                self.problems.add(place_of(Some("sinks")), NO_SINKS);
+            }
+            if !options.all_is_here(self.folder) {
+                return None;
+            }
+        }
         let entry = match StreamEntry::of(options, self.folder) {
             Ok(entry) => entry,
             Err(wrong) => {
@@ -194,6 +240,7 @@ impl<'a> Reader<'a> {
             }
         }
         if let SourceName::File(path) = &settings.source
+            && self.reading == Reading::ForThisProcess
             && !path.is_file()
         {
             let what = format!("there is no file {}", path.display());
@@ -242,6 +289,24 @@ impl StreamEntry {
 }
 
 impl StreamOptions {
+    /// Whether everything that is elsewhere than in the description is to be found by this process.
+    #[cfg(feature = "nats")]
+    fn all_is_here(&self, folder: &Path) -> bool {
+        let is_here =
+            |secret: &Option<SecretText>| secret.as_ref().is_none_or(|it| it.read(folder).is_ok());
+        let secrets = [
+            &self.source,
+            &self.server,
+            &self.backend,
+            &self.whip,
+            &self.api_key,
+            &self.token,
+            &self.turn_credential,
+        ];
+        let workflow = self.workflow.as_ref();
+        secrets.into_iter().all(is_here) && workflow.is_none_or(|it| folder.join(it).is_file())
+    }
+
     /// With what its secrets are in the place of where they are. What cannot be read stays as it is.
     fn with_secrets(mut self, folder: &Path) -> Self {
         let secrets = [

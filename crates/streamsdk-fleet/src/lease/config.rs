@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::LeaseError;
+use crate::nats::{BucketError, BucketSpec};
 
 /// The longest name of a node, in bytes.
 pub(super) const MAX_NODE: usize = 128;
@@ -37,15 +37,27 @@ impl LeaseConfig {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), LeaseError> {
+    /// What the bucket has to be.
+    pub(super) fn spec(&self) -> BucketSpec {
+        BucketSpec {
+            name: self.bucket.clone(),
+            description: "streamsdk leases v1",
+            max_age: self.ttl,
+            // For more than any claim; what others write is no larger either.
+            max_value: 4096,
+            answer_limit: Times::of(self.ttl).answer,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), BucketError> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if self.bucket.is_empty() || !self.bucket.bytes().all(is_allowed) {
             let what = "expected letters, digits, `_` and `-`";
-            return Err(LeaseError::Config(format!("no bucket can be {:?}: {what}", self.bucket)));
+            return Err(BucketError::Config(format!("no bucket can be {:?}: {what}", self.bucket)));
         }
         if !(MIN_TTL..=MAX_TTL).contains(&self.ttl) {
             let what = format!("leases cannot last {:?}: expected {MIN_TTL:?} to 1 h", self.ttl);
-            return Err(LeaseError::Config(what));
+            return Err(BucketError::Config(what));
         }
         Ok(())
     }

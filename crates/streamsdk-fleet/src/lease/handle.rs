@@ -5,9 +5,10 @@ use std::ops::Deref;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{LeaseError, Loss};
 use super::keeper::Keeper;
+use super::loss::Loss;
 use super::tenure::Tenure;
+use crate::nats::BucketError;
 
 /// The right to run a stream. It is renewed in the background until it is lost, released or dropped; what it is at the moment its
 /// [`Tenure`] tells.
@@ -39,9 +40,9 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// [`LeaseError::Unavailable`] if the server does not say that it is released: then it expires. Dropping the future leaves open
+    /// [`BucketError::Unavailable`] if the server does not say that it is released: then it expires. Dropping the future leaves open
     /// which of both.
-    pub async fn release(mut self) -> Result<(), LeaseError> {
+    pub async fn release(mut self) -> Result<(), BucketError> {
         self.give_up();
         let Some(task) = self.task.take() else { return Ok(()) };
         match task.await {

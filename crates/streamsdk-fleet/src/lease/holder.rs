@@ -13,8 +13,13 @@ use super::config::MAX_NODE;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Holder {
-    /// A node of this name.
-    Node(String),
+    /// A node.
+    Node {
+        /// Its name.
+        name: String,
+        /// How many streams it takes, where it says so.
+        capacity: Option<usize>,
+    },
     /// Somebody whose entry cannot be read: of another version, or no node at all. The stream counts as held all the same.
     Unknown,
 }
@@ -23,6 +28,9 @@ pub enum Holder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claim {
     node: String,
+    /// How many streams it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capacity: Option<usize>,
     /// Drawn for each process, so that two nodes of one name are told apart.
     instance: String,
     /// Counts the claims of the instance: one that arrives late is no later one's.
@@ -43,9 +51,10 @@ impl Claims {
         Self { instance: format!("{:016x}{:016x}", random(), random()), last: AtomicU64::new(0) }
     }
 
-    pub(super) fn next(&self, node: &str) -> Claim {
+    pub(super) fn next(&self, node: &str, capacity: Option<usize>) -> Claim {
         Claim {
             node: node.into(),
+            capacity,
             instance: self.instance.clone(),
             number: 1 + self.last.fetch_add(1, Ordering::Relaxed),
             taken: Timestamp::now().to_string(),
@@ -64,7 +73,9 @@ impl Claim {
 /// Reads an entry of the bucket, which anybody may have written.
 pub(super) fn read(value: &[u8]) -> Holder {
     match serde_json::from_slice(value) {
-        Ok(Claim { node, .. }) if node.len() <= MAX_NODE => Holder::Node(node),
+        Ok(Claim { node, capacity, .. }) if node.len() <= MAX_NODE => {
+            Holder::Node { name: node, capacity }
+        }
         _ => Holder::Unknown,
     }
 }
@@ -72,7 +83,7 @@ pub(super) fn read(value: &[u8]) -> Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Node(name) => write!(f, "the node {name:?}"),
+            Self::Node { name, .. } => write!(f, "the node {name:?}"),
             Self::Unknown => f.write_str("somebody unknown, whose entry cannot be read,"),
         }
     }
@@ -85,10 +96,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_no_two_are_alike() {
         let claims = Claims::new();
-        let (one, other) = (claims.next("gate"), claims.next("gate"));
+        let (one, other) = (claims.next("gate", Some(3)), claims.next("gate", None));
         assert_ne!(one.to_bytes(), other.to_bytes());
-        assert_ne!(Claims::new().next("gate").to_bytes(), one.to_bytes());
-        assert_eq!(read(&one.to_bytes()), Holder::Node("gate".into()));
+        assert_ne!(Claims::new().next("gate", None).to_bytes(), one.to_bytes());
+        let expected = |capacity| Holder::Node { name: "gate".into(), capacity };
+        assert_eq!(read(&one.to_bytes()), expected(Some(3)));
+        assert_eq!(read(&other.to_bytes()), expected(None));
     }
 
     #[test]

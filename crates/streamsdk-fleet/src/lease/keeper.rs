@@ -6,10 +6,11 @@ use bytes::Bytes;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::bucket::{Bucket, WriteError};
-use super::error::{LeaseError, Loss};
+use super::config::Times;
 use super::holder::{Holder, read};
+use super::loss::Loss;
 use super::tenure::Tenure;
+use crate::nats::{Bucket, BucketError, WriteError};
 
 /// How often a key is deleted that an own renewal has changed meanwhile.
 const DELETIONS: u32 = 3;
@@ -18,6 +19,7 @@ const DELETIONS: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) bucket: Bucket,
+    pub(super) times: Times,
     pub(super) tenure: Tenure,
     pub(super) value: Bytes,
     /// The last that is known to be ours.
@@ -48,7 +50,7 @@ impl Keeper {
     }
 
     /// Deletes the key if it is still ours.
-    pub(super) async fn release(mut self) -> Result<(), LeaseError> {
+    pub(super) async fn release(mut self) -> Result<(), BucketError> {
         let mut what = String::new();
         for _ in 0..DELETIONS {
             match self.bucket.delete(self.key(), self.revision).await {
@@ -80,7 +82,7 @@ impl Keeper {
             };
             tracing::debug!(stream = %self.tenure.stream(), failure, "a lease was not renewed");
             self.tenure.note(failure);
-            sleep(self.bucket.times().pause).await;
+            sleep(self.times.pause).await;
             self.bucket.link().up().await;
         }
     }
@@ -90,7 +92,7 @@ impl Keeper {
         if self.open_since.is_some() {
             return Duration::ZERO;
         }
-        (self.sent + self.bucket.times().renewal).saturating_sub(self.tenure.now())
+        (self.sent + self.times.renewal).saturating_sub(self.tenure.now())
     }
 
     async fn renew(&mut self) -> Result<Standing, String> {

@@ -44,14 +44,12 @@
 //! # }
 //! ```
 
-mod bucket;
 mod clock;
 mod config;
-mod error;
 mod handle;
 mod holder;
 mod keeper;
-mod link;
+mod loss;
 mod seen;
 mod tenure;
 mod watch;
@@ -63,18 +61,18 @@ use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 
 pub use self::config::LeaseConfig;
-pub use self::error::{BucketDifference, LeaseError, Loss};
 pub use self::handle::Lease;
 pub use self::holder::Holder;
+pub use self::loss::Loss;
 pub use self::tenure::Tenure;
 pub use self::watch::LeaseWatch;
+pub use crate::nats::{BucketDifference, BucketError};
 
-use self::bucket::{Bucket, Entry, WriteError};
 use self::clock::{BootClock, Clock};
-use self::config::MAX_NODE;
+use self::config::{MAX_NODE, Times};
 use self::holder::{Claims, read};
 use self::keeper::Keeper;
-use self::link::Link;
+use crate::nats::{Bucket, Connection, Entry, WriteError};
 
 /// The leases in a bucket, over a connection of their own, which is made again as often as it breaks. Cloning is cheap.
 ///
@@ -82,6 +80,7 @@ use self::link::Link;
 #[derive(Debug, Clone)]
 pub struct Leases {
     bucket: Bucket,
+    times: Times,
     clock: Arc<dyn Clock>,
     claims: Arc<Claims>,
 }
@@ -91,15 +90,25 @@ impl Leases {
     ///
     /// # Errors
     ///
-    /// - [`LeaseError::Config`] if the configuration cannot be;
-    /// - [`LeaseError::Connect`] if no server takes the connection;
-    /// - [`LeaseError::Unavailable`] if the server does not answer, or does not make the bucket;
-    /// - [`LeaseError::OtherBucket`] if there is one that is not what is expected. It stays as it is.
-    pub async fn open(servers: &NatsServers, config: LeaseConfig) -> Result<Self, LeaseError> {
+    /// - [`BucketError::Config`] if the configuration cannot be;
+    /// - [`BucketError::Connect`] if no server takes the connection;
+    /// - [`BucketError::Unavailable`] if the server does not answer, or does not make the bucket;
+    /// - [`BucketError::OtherBucket`] if there is one that is not what is expected. It stays as it is.
+    pub async fn open(servers: &NatsServers, config: LeaseConfig) -> Result<Self, BucketError> {
         config.check()?;
-        let (client, link) = Link::open(servers, config.ttl).await?;
-        let bucket = Bucket::open(client, link, &config).await?;
-        Ok(Self { bucket, clock: Arc::new(BootClock::new()), claims: Arc::new(Claims::new()) })
+        let connection = Connection::open(servers, config.ttl).await?;
+        Self::over(&connection, &config).await
+    }
+
+    /// The same over a connection that there is.
+    pub(crate) async fn over(
+        connection: &Connection,
+        config: &LeaseConfig,
+    ) -> Result<Self, BucketError> {
+        config.check()?;
+        let bucket = Bucket::open(connection, &config.spec()).await?;
+        let (times, clock) = (Times::of(config.ttl), Arc::new(BootClock::new()));
+        Ok(Self { bucket, times, clock, claims: Arc::new(Claims::new()) })
     }
 
     /// Tries to take the lease of a stream for the node of this name, which is for people. `None` if somebody has it, be it this very
@@ -108,37 +117,55 @@ impl Leases {
     ///
     /// # Errors
     ///
-    /// - [`LeaseError::Unavailable`] if there is no connection at the moment, or the server does not answer in time;
-    /// - [`LeaseError::Config`] if the name of the node has more than 128 bytes.
+    /// - [`BucketError::Unavailable`] if there is no connection at the moment, or the server does not answer in time;
+    /// - [`BucketError::Config`] if the name of the node has more than 128 bytes.
     pub async fn acquire(
         &self,
         stream: &StreamName,
         node: &str,
-    ) -> Result<Option<Lease>, LeaseError> {
+    ) -> Result<Option<Lease>, BucketError> {
+        self.claim(stream, node, None).await
+    }
+
+    /// The same for a node that says how many streams it takes.
+    pub(crate) async fn claim(
+        &self,
+        stream: &StreamName,
+        node: &str,
+        capacity: Option<usize>,
+    ) -> Result<Option<Lease>, BucketError> {
         if node.len() > MAX_NODE {
             let what = format!("the name of a node has more than {MAX_NODE} bytes: {node:?}");
-            return Err(LeaseError::Config(what));
+            return Err(BucketError::Config(what));
         }
-        let value = self.claims.next(node).to_bytes();
+        let value = self.claims.next(node, capacity).to_bytes();
         let sent = self.clock.now();
         let taken = self.take(stream, &value).await;
         let taken = taken
             .map_err(|what| self.bucket.unavailable(format!("take the lease of {stream}"), what))?;
         let Some(revision) = taken else { return Ok(None) };
-        let (times, clock) = (self.bucket.times(), Arc::clone(&self.clock));
+        let (times, clock) = (self.times, Arc::clone(&self.clock));
         let tenure = Tenure::new(stream.clone(), revision, times, clock, sent);
         let bucket = self.bucket.clone();
-        Ok(Some(Lease::new(Keeper { bucket, tenure, value, revision, sent, open_since: None })))
+        Ok(Some(Lease::new(Keeper {
+            bucket,
+            times,
+            tenure,
+            value,
+            revision,
+            sent,
+            open_since: None,
+        })))
     }
 
     /// Follows the leases of all nodes, to find those that are free. One for each program is enough.
     ///
     /// # Errors
     ///
-    /// [`LeaseError::Unavailable`] if the server does not answer in time, or does not let the bucket be watched. When it stops later,
+    /// [`BucketError::Unavailable`] if the server does not answer in time, or does not let the bucket be watched. When it stops later,
     /// that goes to the log, and streams are found to be free later than they could be.
-    pub async fn watch(&self) -> Result<LeaseWatch, LeaseError> {
-        LeaseWatch::open(self.bucket.clone()).await
+    pub async fn watch(&self) -> Result<LeaseWatch, BucketError> {
+        LeaseWatch::open(self.bucket.clone(), self.times).await
     }
 
     /// Makes the key, and returns its revision.

@@ -58,6 +58,11 @@ impl Seen {
         self.complete_at.take().is_some()
     }
 
+    /// When all that the bucket has was seen at the latest, if it was not yet.
+    pub(super) fn complete_at(&self, now: Instant) -> Option<Instant> {
+        self.complete_at.filter(|at| now < *at)
+    }
+
     /// Somebody holds a stream. Returns whether that is news, and not what was seen before.
     pub(super) fn held(
         &mut self,
@@ -93,7 +98,7 @@ impl Seen {
 
     /// One of those that may be free, at random: so that several nodes do not reach for the same one.
     pub(super) fn next(&mut self, desired: &BTreeSet<StreamName>, now: Instant) -> Next {
-        if let Some(complete_at) = self.complete_at.filter(|at| now < *at) {
+        if let Some(complete_at) = self.complete_at(now) {
             return Next::Wait(Some(complete_at));
         }
         let mut free = Vec::new();
@@ -159,7 +164,7 @@ mod tests {
     }
 
     fn by(node: &str) -> Holder {
-        Holder::Node(node.into())
+        Holder::Node { name: node.into(), capacity: None }
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::config::Times;
-use super::error::Loss;
+use super::loss::Loss;
 
 /// Tells whether a lease is held. Cloning is cheap, and holds nothing: a lease goes on as long as the
 /// [`Lease`](crate::lease::Lease) does.

@@ -10,11 +10,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::bucket::Bucket;
-use super::error::LeaseError;
+use super::config::Times;
 use super::holder::{Holder, read};
-use super::link::Mark;
 use super::seen::{Next, Seen};
+use crate::nats::{Bucket, BucketError, Mark};
 
 /// Follows the leases of all nodes, and tells which streams may be free. See [`Leases::watch`](crate::lease::Leases::watch).
 ///
@@ -29,13 +28,14 @@ pub struct LeaseWatch {
 #[derive(Debug)]
 struct Shared {
     bucket: Bucket,
+    times: Times,
     seen: Mutex<Seen>,
     /// Something may be free earlier than it seemed.
     news: Notify,
 }
 
 impl LeaseWatch {
-    pub(super) async fn open(bucket: Bucket) -> Result<Self, LeaseError> {
+    pub(super) async fn open(bucket: Bucket, times: Times) -> Result<Self, BucketError> {
         let failed = |what| bucket.unavailable("watch the leases".into(), what);
         let mark = bucket.link().mark();
         let is_empty = bucket.is_empty().await.map_err(failed)?;
@@ -43,10 +43,10 @@ impl LeaseWatch {
         let complete_at = match is_empty {
             true => Instant::now(),
             // Entries that expire before they are told are not told.
-            false => Instant::now() + bucket.times().ttl / 2,
+            false => Instant::now() + times.ttl / 2,
         };
-        let seen = Mutex::new(Seen::new(bucket.times(), complete_at));
-        let shared = Arc::new(Shared { bucket, seen, news: Notify::new() });
+        let seen = Mutex::new(Seen::new(times, complete_at));
+        let shared = Arc::new(Shared { bucket, times, seen, news: Notify::new() });
         let task = tokio::spawn(Arc::clone(&shared).follow_for_ever(entries, mark));
         Ok(Self { shared, task })
     }
@@ -72,6 +72,17 @@ impl LeaseWatch {
                 () = shared.news.notified() => {}
                 () = wait_until(until) => {}
                 () = link.broken_since(mark) => {}
+            }
+        }
+    }
+
+    /// Waits until all leases were seen that there were when this was opened; half of the TTL at most. Cancelling loses nothing.
+    pub(crate) async fn complete(&self) {
+        loop {
+            let Some(at) = self.shared.seen().complete_at(Instant::now()) else { return };
+            tokio::select! {
+                () = self.shared.news.notified() => {}
+                () = sleep_until(at) => {}
             }
         }
     }
@@ -112,7 +123,7 @@ impl Shared {
                     return;
                 }
             }
-            if forgotten.elapsed() > self.bucket.times().ttl {
+            if forgotten.elapsed() > self.times.ttl {
                 forgotten = Instant::now();
                 self.seen().forget(forgotten);
             }
@@ -129,7 +140,7 @@ impl Shared {
                     tracing::warn!(what, "the leases cannot be watched: streams are taken late");
                 }
             }
-            sleep(self.bucket.times().look).await;
+            sleep(self.times.look).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Many streams side by side, by their names.
 
 mod event;
+mod progress;
 mod run;
 mod status;
 mod stream;
@@ -22,6 +23,8 @@ pub use self::event::{StreamEvent, StreamEvents, StreamNews};
 pub use self::status::{StreamState, StreamStatus, Totals};
 pub use self::stream::{StartSession, Stream};
 
+#[cfg(feature = "nats")]
+pub(crate) use self::progress::Progress;
 use self::run::{Common, StreamRun};
 use self::status::Ledger;
 use crate::epochs::Epochs;
@@ -64,6 +67,7 @@ pub struct EpochFileError {
 struct Running {
     ledger: Arc<Ledger>,
     stop: CancellationToken,
+    over: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -132,16 +136,18 @@ impl Streams {
         if streams.contains_key(&name) {
             return Err(NameTaken(name));
         }
-        let (ledger, stop) = (Arc::new(Ledger::new()), CancellationToken::new());
+        let (stop, over) = (CancellationToken::new(), CancellationToken::new());
+        let ledger = Arc::new(Ledger::new());
         let run = StreamRun {
             name: name.clone(),
             stream,
             ledger: Arc::clone(&ledger),
             common: Arc::clone(&self.common),
             stop: stop.clone(),
+            over: over.clone(),
         };
         let task = tokio::spawn(run.run());
-        streams.insert(name, Running { ledger, stop, task });
+        streams.insert(name, Running { ledger, stop, over, task });
         Ok(())
     }
 
@@ -166,6 +172,23 @@ impl Streams {
     pub fn are_over(&self) -> bool {
         let streams = self.lock();
         !streams.is_empty() && streams.values().all(|running| running.ledger.state().is_over())
+    }
+
+    /// Waits until a stream does nothing more by itself, and returns how it is then; `None` if there is none of the name.
+    /// Cancelling loses nothing.
+    pub async fn over(&self, name: &StreamName) -> Option<StreamState> {
+        let over = self.lock().get(name)?.over.clone();
+        over.cancelled().await;
+        self.lock().get(name).map(|running| running.ledger.state())
+    }
+
+    /// Tells the listener something of a stream that need not run.
+    #[cfg(feature = "nats")]
+    pub(crate) async fn tell(&self, stream: StreamName, news: StreamNews) {
+        if let Some(listener) = &self.common.listener {
+            // Who does not listen any more does not want to know.
+            let _ = listener.send(StreamEvent { stream, news }).await;
+        }
     }
 
     /// Ends all streams side by side, and returns how they were. What has arrived is delivered, for which there is `limit`.
@@ -197,5 +220,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.cancel();
         self.task.abort();
+        self.over.cancel();
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use streamsdk::{Control, Event, FrameData, Session, Summary};
-use streamsdk_sinks::{Place, Record, StreamName, payload};
+use streamsdk_sinks::payload::{self, Origin};
+use streamsdk_sinks::{Record, StreamName};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{StreamEvent, StreamNews};
+use super::progress::Progress;
 use super::status::{Ledger, StreamState};
 use super::stream::Stream;
 use crate::epochs::Epochs;
@@ -33,6 +35,8 @@ pub(super) struct StreamRun {
     pub(super) common: Arc<Common>,
     /// Cancelled when it is to end: what has arrived is still delivered.
     pub(super) stop: CancellationToken,
+    /// Cancelled when it does nothing more by itself.
+    pub(super) over: CancellationToken,
 }
 
 /// A session that is over, or did not come about.
@@ -73,6 +77,7 @@ impl StreamRun {
         let state = Box::pin(self.run_sessions()).await;
         drop(turn);
         self.ledger.set_state(state);
+        self.over.cancel();
         self.tell(StreamNews::Over(state)).await;
     }
 
@@ -121,11 +126,12 @@ impl StreamRun {
         self.tell(StreamNews::Started).await;
         let closing =
             tokio::spawn(close_in_time(control, self.stop.clone(), self.stream.session_limit));
-        let mut place = Place { epoch: self.common.epochs.next(), sequence: 0 };
+        let progress = self.progress();
+        let before = progress.last();
         let mut failure = None;
         while let Some(event) = session.next().await {
             match event {
-                Ok(event) => self.take(event, &mut place).await,
+                Ok(event) => self.take(event, &progress).await,
                 Err(error) => failure = Some(StreamError::Session(error)),
             }
         }
@@ -136,13 +142,13 @@ impl StreamRun {
             Some(error) => Err(error),
             None => Ok(summary),
         };
-        SessionEnd { outcome, gave_results: place.sequence > 0 }
+        SessionEnd { outcome, gave_results: progress.last() > before }
     }
 
-    async fn take(&self, event: Event, place: &mut Place) {
+    async fn take(&self, event: Event, progress: &Progress) {
         match &event {
-            Event::Frame(frame) => self.deliver(frame, place).await,
-            Event::Data(data) => self.deliver(data, place).await,
+            Event::Frame(frame) => self.deliver(frame, progress).await,
+            Event::Data(data) => self.deliver(data, progress).await,
             Event::Reconnecting(news) => {
                 self.ledger.set_state(StreamState::Reconnecting);
                 self.ledger.went_wrong(news.cause.to_string());
@@ -153,14 +159,23 @@ impl StreamRun {
         self.tell(StreamNews::Session(event)).await;
     }
 
-    /// Hands a result to all outlets, in order.
-    async fn deliver(&self, data: &FrameData, place: &mut Place) {
-        place.sequence += 1;
+    /// Where the results of a session that begins now belong.
+    fn progress(&self) -> Arc<Progress> {
+        match &self.stream.progress {
+            Some(progress) => Arc::clone(progress),
+            None => Arc::new(Progress::of_session(self.common.epochs.next())),
+        }
+    }
+
+    /// Hands a result to all outlets, in order, unless it was there before.
+    async fn deliver(&self, data: &FrameData, progress: &Progress) {
+        let Some(place) = progress.next(data.frame_id()) else { return };
         if self.stream.outlets.is_empty() {
             return;
         }
         let images = self.stream.images;
-        let made = payload::of_frame(&self.name, *place, data, images, SystemTime::now());
+        let origin = Origin { stream: &self.name, place, work: progress.work() };
+        let made = payload::of_frame(origin, data, images, SystemTime::now());
         let payload = match made {
             Ok(payload) => payload,
             Err(error) => {
@@ -170,7 +185,7 @@ impl StreamRun {
             }
         };
         for outlet in &self.stream.outlets {
-            let record = Record::new(self.name.clone(), *place, payload.clone());
+            let record = Record::new(self.name.clone(), place, payload.clone());
             if outlet.put(record).await.is_err() {
                 self.ledger.not_delivered();
             }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use streamsdk::{Images, Session};
 use streamsdk_sinks::Outlet;
 
+use super::progress::Progress;
 use crate::restart::{RestartPolicy, RestartWhen};
 use crate::session_settings::{SessionSettings, StreamError};
 
@@ -61,6 +62,7 @@ pub struct Stream {
     pub(super) session_limit: Option<Duration>,
     pub(super) waits_for_turn: bool,
     pub(super) on_session: Option<SessionListener>,
+    pub(super) progress: Option<Arc<Progress>>,
 }
 
 impl Stream {
@@ -74,6 +76,7 @@ impl Stream {
             session_limit: None,
             waits_for_turn: false,
             on_session: None,
+            progress: None,
         }
     }
 
@@ -113,6 +116,14 @@ impl Stream {
     /// ([`Session::watch`]) or to steer it ([`Session::control`]). Default is nobody.
     pub fn on_session(mut self, listener: impl Fn(&Session) + Send + Sync + 'static) -> Self {
         self.on_session = Some(Arc::new(listener));
+        self
+    }
+
+    /// Goes on where others have been, and does not wait for its turn. Default is to begin with each session.
+    #[cfg(feature = "nats")]
+    pub(crate) fn going_on(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self.waits_for_turn = false;
         self
     }
 }

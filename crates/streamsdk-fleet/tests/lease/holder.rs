@@ -10,7 +10,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::server::{LIMIT, Server, leases_at};
+use streamsdk_testkit::nats::{LIMIT, NatsServer};
+
+use crate::leases_at;
 
 const VARIABLE: &str = "LEASE_HOLDER";
 
@@ -36,7 +38,7 @@ pub(crate) fn now() -> Duration {
 
 impl Holder {
     /// Starts it, and waits until it has the lease.
-    pub(crate) async fn start(server: &Server, stream: &str, ttl: Duration) -> Self {
+    pub(crate) async fn start(server: &NatsServer, stream: &str, ttl: Duration) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "holder_in_a_process_of_its_own", "--ignored", "--nocapture"]);
         command.env(VARIABLE, format!("{} {stream} {}", server.port(), ttl.as_millis()));

@@ -9,7 +9,6 @@
 )]
 
 mod holder;
-mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,14 +19,14 @@ use async_nats::jetstream::stream::{Config, StorageType};
 use futures::future::join_all;
 use rustix::process::Signal;
 use streamsdk_fleet::lease::{
-    BucketDifference, Lease, LeaseConfig, LeaseError, LeaseWatch, Leases, Loss,
+    BucketDifference, BucketError, Lease, LeaseConfig, LeaseWatch, Leases, Loss,
 };
 use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 use tokio::time::{Instant, sleep, timeout};
 
 use holder::{Holder, now};
-use server::{LIMIT, Passing, Server, Way, leases_at, until};
+use streamsdk_testkit::nats::{LIMIT, NatsServer, Passing, Way, until};
 
 /// Where leases are to expire.
 const SHORT: Duration = Duration::from_secs(1);
@@ -71,7 +70,7 @@ async fn take_when_free(leases: &Leases, watch: &mut LeaseWatch, stream: &Stream
     timeout(LIMIT, taking).await.unwrap()
 }
 
-async fn bucket(server: &Server) -> Store {
+async fn bucket(server: &NatsServer) -> Store {
     server.client().await.get_key_value("leases").await.unwrap()
 }
 
@@ -84,10 +83,16 @@ async fn lost(lease: &Lease) -> Loss {
     timeout(LIMIT, lease.lost()).await.unwrap()
 }
 
+/// Over a way of their own.
+async fn leases_at(port: u16, ttl: Duration) -> Leases {
+    let servers = NatsServers::new(&format!("nats://127.0.0.1:{port}")).unwrap();
+    Leases::open(&servers, LeaseConfig::default().ttl(ttl)).await.unwrap()
+}
+
 #[tokio::test]
 async fn of_two_nodes_that_race_for_streams_one_has_each() {
-    let server = Server::start().await;
-    let nodes = [server.leases(LONG).await, server.leases(LONG).await];
+    let server = NatsServer::start().await;
+    let nodes = [leases_at(server.port(), LONG).await, leases_at(server.port(), LONG).await];
     let streams: Vec<_> = (0..200).map(|number| name(&format!("camera-{number}"))).collect();
     let race = |leases: &Leases| {
         let acquired = streams.iter().map(|stream| {
@@ -108,8 +113,8 @@ async fn of_two_nodes_that_race_for_streams_one_has_each() {
 
 #[tokio::test]
 async fn epochs_rise_whatever_became_of_the_lease_before() {
-    let mut server = Server::start().await;
-    let leases = server.leases(SHORT).await;
+    let mut server = NatsServer::start().await;
+    let leases = leases_at(server.port(), SHORT).await;
     let mut watch = leases.watch().await.unwrap();
     let mut last = 0;
     for end in
@@ -144,8 +149,8 @@ async fn epochs_rise_whatever_became_of_the_lease_before() {
 
 #[tokio::test]
 async fn a_lease_is_renewed_for_as_long_as_it_is_held() {
-    let server = Server::start().await;
-    let leases = server.leases(LASTING).await;
+    let server = NatsServer::start().await;
+    let leases = leases_at(server.port(), LASTING).await;
     let bucket = bucket(&server).await;
     let (lease, started) = (take(&leases, "one").await, Instant::now());
     while started.elapsed() < LASTING * 5 / 4 {
@@ -158,8 +163,9 @@ async fn a_lease_is_renewed_for_as_long_as_it_is_held() {
 
 #[tokio::test]
 async fn who_stops_renewing_loses_it_to_another_after_a_ttl_and_not_before() {
-    let server = Server::start().await;
-    let [one, other] = [server.leases(SHORT).await, server.leases(SHORT).await];
+    let server = NatsServer::start().await;
+    let [one, other] =
+        [leases_at(server.port(), SHORT).await, leases_at(server.port(), SHORT).await];
     let mut watch = other.watch().await.unwrap();
     let sent = Instant::now();
     let lease = take(&one, "one").await;
@@ -175,10 +181,10 @@ async fn who_stops_renewing_loses_it_to_another_after_a_ttl_and_not_before() {
 
 #[tokio::test]
 async fn a_killed_holder_is_followed_by_another() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let mut holder = Holder::start(&server, "gate", SHORT).await;
     let said = holder.next().await;
-    let leases = server.leases(SHORT).await;
+    let leases = leases_at(server.port(), SHORT).await;
     let mut watch = leases.watch().await.unwrap();
     holder.signal(Signal::KILL);
     assert!(take_when_free(&leases, &mut watch, &gate()).await.epoch() > said.epoch);
@@ -186,9 +192,9 @@ async fn a_killed_holder_is_followed_by_another() {
 
 #[tokio::test]
 async fn a_stopped_holder_knows_when_it_goes_on_that_it_has_lost() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let mut holder = Holder::start(&server, "gate", SHORT).await;
-    let leases = server.leases(SHORT).await;
+    let leases = leases_at(server.port(), SHORT).await;
     let mut watch = leases.watch().await.unwrap();
     holder.signal(Signal::STOP);
     let taken = take_when_free(&leases, &mut watch, &gate()).await;
@@ -206,8 +212,8 @@ async fn a_stopped_holder_knows_when_it_goes_on_that_it_has_lost() {
 
 #[tokio::test]
 async fn a_renewal_over_another_entry_is_refused_and_the_lease_is_lost() {
-    let server = Server::start().await;
-    let leases = server.leases(LASTING).await;
+    let server = NatsServer::start().await;
+    let leases = leases_at(server.port(), LASTING).await;
     let bucket = bucket(&server).await;
 
     let lease = take(&leases, "one").await;
@@ -235,8 +241,8 @@ async fn a_renewal_over_another_entry_is_refused_and_the_lease_is_lost() {
 
 #[tokio::test]
 async fn a_release_hands_over_at_once() {
-    let server = Server::start().await;
-    let [one, other] = [server.leases(LONG).await, server.leases(LONG).await];
+    let server = NatsServer::start().await;
+    let [one, other] = [leases_at(server.port(), LONG).await, leases_at(server.port(), LONG).await];
     let mut watch = other.watch().await.unwrap();
     let (gate, mut last) = (gate(), 0);
     for _ in 0..10 {
@@ -254,8 +260,8 @@ async fn a_release_hands_over_at_once() {
 
 #[tokio::test]
 async fn a_server_that_is_away_for_a_short_time_costs_no_lease() {
-    let mut server = Server::start().await;
-    let leases = server.leases(LASTING).await;
+    let mut server = NatsServer::start().await;
+    let leases = leases_at(server.port(), LASTING).await;
     let lease = take(&leases, "one").await;
     server.kill().await;
     server.start_again().await;
@@ -269,8 +275,8 @@ async fn a_server_that_is_away_for_a_short_time_costs_no_lease() {
 
 #[tokio::test]
 async fn a_server_that_is_away_for_long_costs_all_leases_and_they_say_so() {
-    let mut server = Server::start().await;
-    let leases = server.leases(SHORT).await;
+    let mut server = NatsServer::start().await;
+    let leases = leases_at(server.port(), SHORT).await;
     let mut watch = leases.watch().await.unwrap();
     let held =
         [take(&leases, "one").await, leases.acquire(&name("yard"), "one").await.unwrap().unwrap()];
@@ -280,7 +286,7 @@ async fn a_server_that_is_away_for_long_costs_all_leases_and_they_say_so() {
         assert!(matches!(loss, Loss::NotRenewed { .. }), "{loss:?}");
     }
     let error = leases.acquire(&gate(), "one").await.unwrap_err();
-    assert!(matches!(error, LeaseError::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, BucketError::Unavailable { .. }), "{error:?}");
     assert!(error.to_string().contains("take the lease of gate in the bucket leases"), "{error}");
 
     server.start_again().await;
@@ -290,7 +296,7 @@ async fn a_server_that_is_away_for_long_costs_all_leases_and_they_say_so() {
 
 #[tokio::test]
 async fn a_renewal_whose_answer_was_lost_is_found_to_be_done() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let way = Way::to(&server).await;
     let leases = leases_at(way.port, LASTING).await;
     let bucket = bucket(&server).await;
@@ -311,25 +317,25 @@ async fn a_renewal_whose_answer_was_lost_is_found_to_be_done() {
 
 #[tokio::test]
 async fn a_lease_that_was_taken_though_the_answer_was_lost_is_held_by_nobody_else_for_long() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let way = Way::to(&server).await;
     let leases = leases_at(way.port, SHORT).await;
     way.set(Passing::NoAnswers);
     let error = leases.acquire(&gate(), "one").await.unwrap_err();
-    assert!(matches!(error, LeaseError::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, BucketError::Unavailable { .. }), "{error:?}");
     way.set(Passing::Broken);
     way.set(Passing::Everything);
-    let other = server.leases(SHORT).await;
+    let other = leases_at(server.port(), SHORT).await;
     let mut watch = other.watch().await.unwrap();
     take_when_free(&other, &mut watch, &gate()).await;
 }
 
 #[tokio::test]
 async fn who_is_cut_off_holds_nothing_when_another_does() {
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let way = Way::to(&server).await;
     let one = leases_at(way.port, SHORT).await;
-    let other = server.leases(SHORT).await;
+    let other = leases_at(server.port(), SHORT).await;
     let mut watch = other.watch().await.unwrap();
     for passing in [Passing::Nothing, Passing::NoAnswers, Passing::Broken] {
         way.set(Passing::Everything);
@@ -369,7 +375,7 @@ async fn a_bucket_of_another_kind_is_refused_and_left_as_it_is() {
         (Config { max_messages_per_subject: 3, ..ours() }, BucketDifference::History { found: 3 }),
         (Config { storage: StorageType::Memory, ..ours() }, BucketDifference::Memory),
     ];
-    let server = Server::start().await;
+    let server = NatsServer::start().await;
     let servers = NatsServers::new(&format!("127.0.0.1:{}", server.port())).unwrap();
     let client = server.client().await;
     for (config, expected) in others {
@@ -378,7 +384,7 @@ async fn a_bucket_of_another_kind_is_refused_and_left_as_it_is() {
         let opened = Leases::open(&servers, LeaseConfig::default().ttl(SHORT)).await;
         let error = opened.unwrap_err();
         assert!(error.to_string().contains(&expected.to_string()), "{error}");
-        let LeaseError::OtherBucket { difference, .. } = error else { panic!("{error:?}") };
+        let BucketError::OtherBucket { difference, .. } = error else { panic!("{error:?}") };
         assert_eq!(difference, expected);
         let after = client.get_stream("KV_leases").await.unwrap().cached_info().config.clone();
         assert_eq!(before, after);
@@ -386,15 +392,15 @@ async fn a_bucket_of_another_kind_is_refused_and_left_as_it_is() {
     }
     // What is as it should be is used.
     client.create_stream(ours()).await.unwrap();
-    server.leases(SHORT).await;
+    leases_at(server.port(), SHORT).await;
     let one_more = Leases::open(&servers, LeaseConfig::default().ttl(SHORT).bucket("more")).await;
     take(&one_more.unwrap(), "one").await;
 }
 
 #[tokio::test]
 async fn what_others_write_is_held_by_somebody_unknown_until_it_expires() {
-    let server = Server::start().await;
-    let leases = server.leases(LASTING).await;
+    let server = NatsServer::start().await;
+    let leases = leases_at(server.port(), LASTING).await;
     let mut watch = leases.watch().await.unwrap();
     let client = server.client().await;
     let values: [&[u8]; 6] = [b"", b"{", b"\xff\xfe\x00", b"{\"node\":7}", b"null", &[b'['; 4000]];
@@ -431,12 +437,12 @@ async fn what_others_write_is_held_by_somebody_unknown_until_it_expires() {
 async fn a_node_without_a_server_or_jetstream_is_told_and_no_secret_with_it() {
     const SECRET: &str = "open-sesame";
     let config = || LeaseConfig::default().ttl(SHORT);
-    let without = Server::start_with(&[]).await;
+    let without = NatsServer::start_with(&[]).await;
     let servers = NatsServers::new(&format!("127.0.0.1:{}", without.port())).unwrap();
     let error = Leases::open(&servers, config()).await.unwrap_err();
-    assert!(matches!(error, LeaseError::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, BucketError::Unavailable { .. }), "{error:?}");
 
-    let locked = Server::start_with(&["-js", "--user", "worker", "--pass", "another"]).await;
+    let locked = NatsServer::start_with(&["-js", "--user", "worker", "--pass", "another"]).await;
     let address = format!("127.0.0.1:{}", locked.port());
     let servers = NatsServers::new(&address).unwrap().user("worker", SECRET);
     let error = Leases::open(&servers, config()).await.unwrap_err();
@@ -447,23 +453,23 @@ async fn a_node_without_a_server_or_jetstream_is_told_and_no_secret_with_it() {
     let leases = Leases::open(&servers, config()).await.unwrap();
     assert!(!format!("{leases:?}").contains("another"), "{leases:?}");
 
-    let mut gone = Server::start().await;
+    let mut gone = NatsServer::start().await;
     gone.kill().await;
     let servers = NatsServers::new(&format!("127.0.0.1:{}", gone.port())).unwrap();
     let error = Leases::open(&servers, config()).await.unwrap_err();
-    assert!(matches!(error, LeaseError::Connect { .. }), "{error:?}");
+    assert!(matches!(error, BucketError::Connect { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_bucket_that_is_deleted_costs_the_leases_and_nothing_else() {
-    let server = Server::start().await;
-    let leases = server.leases(SHORT).await;
+    let server = NatsServer::start().await;
+    let leases = leases_at(server.port(), SHORT).await;
     let mut watch = leases.watch().await.unwrap();
     let lease = take(&leases, "one").await;
     server.client().await.delete_key_value("leases").await.unwrap();
     assert!(matches!(lost(&lease).await, Loss::NotRenewed { .. }));
     leases.acquire(&gate(), "one").await.unwrap_err();
-    server.leases(SHORT).await;
+    leases_at(server.port(), SHORT).await;
     take_when_free(&leases, &mut watch, &gate()).await;
 }
 
@@ -480,8 +486,8 @@ async fn after_a_kill_another_has_the_lease_within_a_ttl_and_half_a_second() {
     const LANES: usize = 10;
     const KILLS_EACH: usize = 10;
     for ttl in [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(10)] {
-        let server = Server::start().await;
-        let leases = server.leases(ttl).await;
+        let server = NatsServer::start().await;
+        let leases = leases_at(server.port(), ttl).await;
         let lanes = (0..LANES).map(|lane| {
             let (leases, server) = (leases.clone(), &server);
             async move {

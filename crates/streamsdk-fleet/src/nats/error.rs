@@ -1,15 +1,13 @@
-//! What can be wrong with leases.
+//! What can be wrong with buckets.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::holder::Holder;
-
-/// Something about leases could not be done.
+/// Something could not be done with a bucket of NATS JetStream.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum LeaseError {
+pub enum BucketError {
     /// What the caller said cannot be.
     #[error("leases cannot be had: {0}")]
     Config(String),
@@ -50,7 +48,7 @@ pub enum LeaseError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BucketDifference {
-    /// It is not of this version of leases, or not for leases at all.
+    /// It is of another version, or for something else.
     #[error("it says of itself {found:?}, and expected was {expected:?}")]
     Version {
         /// Its description.
@@ -58,8 +56,8 @@ pub enum BucketDifference {
         /// What it would have to be.
         expected: &'static str,
     },
-    /// Leases last for another time there.
-    #[error("leases last {found:?} there, and expected was {expected:?}")]
+    /// Entries last for another time there.
+    #[error("entries last {found:?} there, and expected was {expected:?}")]
     Ttl {
         /// How long they last; zero is for ever.
         found: Duration,
@@ -72,32 +70,7 @@ pub enum BucketDifference {
         /// How many.
         found: i64,
     },
-    /// It is in memory, so that its revisions begin again with the server, and epochs would not rise.
+    /// It is in memory, so that all is gone with the server.
     #[error("it is in memory, and expected was in files")]
     Memory,
-}
-
-/// Why a lease is held no more.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Loss {
-    /// It was not renewed in time, or the machine or the program stood still for that long. Whether somebody else has the
-    /// stream is not known.
-    #[error("the lease was not renewed in time: {what}")]
-    NotRenewed {
-        /// What went wrong last.
-        what: String,
-    },
-    /// Somebody else has it.
-    #[error("{by} has taken the lease")]
-    Taken {
-        /// Who.
-        by: Holder,
-    },
-    /// The server does not have it any more: it expired there, or somebody deleted it.
-    #[error("the server has no such lease any more")]
-    Gone,
-    /// Whoever held it has released or dropped it.
-    #[error("the lease was given up")]
-    GivenUp,
 }

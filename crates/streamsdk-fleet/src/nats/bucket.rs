@@ -1,8 +1,7 @@
-//! The bucket in which leases are.
+//! A bucket of NATS JetStream: keys with values, each with a revision.
 
 use std::time::Duration;
 
-use async_nats::Client;
 use async_nats::header::{HeaderMap, NATS_MARKER_REASON};
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv::{Store, UpdateError, UpdateErrorKind, Watch};
@@ -12,38 +11,47 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::config::{LeaseConfig, Times};
-use super::error::{BucketDifference, LeaseError};
-use super::link::Link;
+use super::connection::{Connection, Link};
+use super::error::{BucketDifference, BucketError};
 
-/// What a bucket of this version says of itself.
-const DESCRIPTION: &str = "streamsdk leases v1";
-/// For more than any claim; what others write is no larger either.
-const MAX_VALUE: i32 = 4096;
-/// No lease waits for a watch.
+/// Nothing urgent waits for a watch.
 const WATCH_LIMIT: Duration = Duration::from_secs(10);
 /// Of messages that say that there is no value any more.
 const OPERATION: &str = "KV-Operation";
 
+/// What a bucket has to be.
+#[derive(Debug, Clone)]
+pub(crate) struct BucketSpec {
+    pub(crate) name: String,
+    /// What a bucket of this version says of itself.
+    pub(crate) description: &'static str,
+    /// After which an entry is gone that is not written again; zero is never.
+    pub(crate) max_age: Duration,
+    /// In bytes.
+    pub(crate) max_value: i32,
+    /// How long an answer is waited for.
+    pub(crate) answer_limit: Duration,
+}
+
 /// Cloning is cheap.
 #[derive(Debug, Clone)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     store: Store,
     link: Link,
-    times: Times,
+    answer_limit: Duration,
 }
 
 /// What the bucket has of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) revision: u64,
+pub(crate) struct Entry {
+    pub(crate) revision: u64,
     /// `None` where it was deleted, and the bucket still knows that.
-    pub(super) value: Option<Bytes>,
+    pub(crate) value: Option<Bytes>,
 }
 
 /// Why something was not written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(super) enum WriteError {
+pub(crate) enum WriteError {
     /// The last revision is another one.
     #[error("the server has another revision")]
     Refused,
@@ -54,58 +62,53 @@ pub(super) enum WriteError {
 
 impl Bucket {
     /// Makes it if there is none.
-    pub(super) async fn open(
-        client: Client,
-        link: Link,
-        config: &LeaseConfig,
-    ) -> Result<Self, LeaseError> {
-        let jetstream = jetstream::new(client);
-        let unavailable = |tried: &str, what: String| LeaseError::Unavailable {
-            bucket: config.bucket.clone(),
+    pub(crate) async fn open(
+        connection: &Connection,
+        spec: &BucketSpec,
+    ) -> Result<Self, BucketError> {
+        let jetstream = jetstream::new(connection.client.clone());
+        let unavailable = |tried: &str, what: String| BucketError::Unavailable {
+            bucket: spec.name.clone(),
             tried: tried.into(),
             what,
         };
-        let found = find(&jetstream, &config.bucket).await;
+        let found = find(&jetstream, &spec.name).await;
         let found = match found.map_err(|what| unavailable("see what is", what))? {
             Some(found) => found,
-            None => match make(&jetstream, config).await {
-                Ok(()) => new_config(config),
+            None => match make(&jetstream, spec).await {
+                Ok(()) => new_config(spec),
                 // Somebody else may have made it at the same moment.
-                Err(what) => match find(&jetstream, &config.bucket).await {
+                Err(what) => match find(&jetstream, &spec.name).await {
                     Ok(Some(found)) => found,
-                    _ => return Err(unavailable("make a place for leases", what)),
+                    _ => return Err(unavailable("make a place for entries", what)),
                 },
             },
         };
-        compare(&found, config).map_err(|difference| LeaseError::OtherBucket {
-            bucket: config.bucket.clone(),
+        compare(&found, spec).map_err(|difference| BucketError::OtherBucket {
+            bucket: spec.name.clone(),
             difference,
         })?;
-        let store = jetstream.get_key_value(&config.bucket).await;
+        let store = jetstream.get_key_value(&spec.name).await;
         let store = store.map_err(|error| unavailable("use what is", error.to_string()))?;
-        Ok(Self { store, link, times: Times::of(config.ttl) })
+        Ok(Self { store, link: connection.link.clone(), answer_limit: spec.answer_limit })
     }
 
-    pub(super) fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 
-    pub(super) fn times(&self) -> Times {
-        self.times
-    }
-
-    pub(super) fn unavailable(&self, tried: String, what: String) -> LeaseError {
-        LeaseError::Unavailable { bucket: self.store.name.clone(), tried, what }
+    pub(crate) fn unavailable(&self, tried: String, what: String) -> BucketError {
+        BucketError::Unavailable { bucket: self.store.name.clone(), tried, what }
     }
 
     /// Writes a value where the last revision of the key is this one, 0 for none. Returns its revision.
-    pub(super) async fn put(&self, key: &str, value: Bytes, last: u64) -> Result<u64, WriteError> {
+    pub(crate) async fn put(&self, key: &str, value: Bytes, last: u64) -> Result<u64, WriteError> {
         let update = async { self.store.update(key, value, last).await.map_err(|e| judge(&e)) };
         self.answered(update).await.unwrap_or_else(|what| Err(WriteError::Unknown(what)))
     }
 
     /// Deletes the key where its last revision is this one.
-    pub(super) async fn delete(&self, key: &str, last: u64) -> Result<(), WriteError> {
+    pub(crate) async fn delete(&self, key: &str, last: u64) -> Result<(), WriteError> {
         let delete = async {
             let deleted = self.store.delete_expect_revision(key, Some(last)).await;
             deleted.map_err(|error| judge(&error))
@@ -114,7 +117,7 @@ impl Bucket {
     }
 
     /// The last that was written of a key, asked of the server that decides about writing.
-    pub(super) async fn last(&self, key: &str) -> Result<Option<Entry>, String> {
+    pub(crate) async fn last(&self, key: &str) -> Result<Option<Entry>, String> {
         let subject = format!("{}{key}", self.store.prefix);
         let get = self.store.stream.get_last_raw_message_by_subject(&subject);
         match self.answered(get).await? {
@@ -128,7 +131,7 @@ impl Bucket {
     }
 
     /// Everything that is in it, and everything that changes from then on.
-    pub(super) async fn watch(&self) -> Result<Watch, String> {
+    pub(crate) async fn watch(&self) -> Result<Watch, String> {
         let watch = self.store.watch_with_history(">");
         match timeout(WATCH_LIMIT, watch).await {
             Ok(watch) => watch.map_err(|error| chain(&error)),
@@ -137,7 +140,7 @@ impl Bucket {
     }
 
     /// Whether nothing is in it.
-    pub(super) async fn is_empty(&self) -> Result<bool, String> {
+    pub(crate) async fn is_empty(&self) -> Result<bool, String> {
         match timeout(WATCH_LIMIT, self.store.stream.get_info()).await {
             Ok(Ok(info)) => Ok(info.state.messages == 0),
             Ok(Err(error)) => Err(chain(&error)),
@@ -154,8 +157,8 @@ impl Bucket {
         }
         tokio::select! {
             biased;
-            answer = timeout(self.times.answer, request) => {
-                answer.map_err(|_| format!("no answer within {:?}", self.times.answer))
+            answer = timeout(self.answer_limit, request) => {
+                answer.map_err(|_| format!("no answer within {:?}", self.answer_limit))
             }
             () = self.link.broken_since(mark) => Err("the connection broke".into()),
         }
@@ -203,21 +206,21 @@ async fn find(jetstream: &Context, bucket: &str) -> Result<Option<stream::Config
 }
 
 /// Where a bucket is as other clients make one; theirs asks for more of the server than servers from 2.9 on know.
-async fn make(jetstream: &Context, config: &LeaseConfig) -> Result<(), String> {
-    match jetstream.create_stream(new_config(config)).await {
+async fn make(jetstream: &Context, spec: &BucketSpec) -> Result<(), String> {
+    match jetstream.create_stream(new_config(spec)).await {
         Ok(_) => Ok(()),
         Err(error) => Err(chain(&error)),
     }
 }
 
-fn new_config(config: &LeaseConfig) -> stream::Config {
+fn new_config(spec: &BucketSpec) -> stream::Config {
     stream::Config {
-        name: format!("KV_{}", config.bucket),
-        description: Some(DESCRIPTION.into()),
-        subjects: vec![format!("$KV.{}.>", config.bucket)],
+        name: format!("KV_{}", spec.name),
+        description: Some(spec.description.into()),
+        subjects: vec![format!("$KV.{}.>", spec.name)],
         max_messages_per_subject: 1,
-        max_age: config.ttl,
-        max_message_size: MAX_VALUE,
+        max_age: spec.max_age,
+        max_message_size: spec.max_value,
         storage: StorageType::File,
         num_replicas: 1,
         discard: DiscardPolicy::New,
@@ -228,13 +231,13 @@ fn new_config(config: &LeaseConfig) -> stream::Config {
     }
 }
 
-fn compare(found: &stream::Config, config: &LeaseConfig) -> Result<(), BucketDifference> {
+fn compare(found: &stream::Config, spec: &BucketSpec) -> Result<(), BucketDifference> {
     let description = found.description.clone().unwrap_or_default();
-    if description != DESCRIPTION {
-        return Err(BucketDifference::Version { found: description, expected: DESCRIPTION });
+    if description != spec.description {
+        return Err(BucketDifference::Version { found: description, expected: spec.description });
     }
-    if found.max_age != config.ttl {
-        let (found, expected) = (found.max_age, config.ttl);
+    if found.max_age != spec.max_age {
+        let (found, expected) = (found.max_age, spec.max_age);
         return Err(BucketDifference::Ttl { found, expected });
     }
     if found.max_messages_per_subject != 1 {

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context};
-use streamsdk_fleet::lease::{LeaseConfig, Leases};
-use streamsdk_sinks::nats::NatsServers;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -17,10 +15,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 /// How long anything may take before the test is wrong; a busy machine takes long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A server in a process of its own, always at the same port and with the same folder. Ends when dropped.
-pub(crate) struct Server {
+pub struct NatsServer {
     child: Child,
     options: &'static [&'static str],
     /// Bound, and not listening: so nobody else is given the port, be it while the server is away.
@@ -28,13 +26,14 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
-impl Server {
+impl NatsServer {
     /// Starts it, and waits until it takes connections.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with(&["-js"]).await
     }
 
-    pub(crate) async fn start_with(options: &'static [&'static str]) -> Self {
+    /// The same with other options than JetStream alone.
+    pub async fn start_with(options: &'static [&'static str]) -> Self {
         let port = TcpSocket::new_v4().unwrap();
         // The server binds to it as well.
         port.set_reuseaddr(true).unwrap();
@@ -46,27 +45,29 @@ impl Server {
         server
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
         number(&self.port)
     }
 
     /// Kills it, so that it can say nothing to anybody.
-    pub(crate) async fn kill(&mut self) {
+    pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Starts it again after [`Server::kill`].
-    pub(crate) async fn start_again(&mut self) {
+    /// Where it is, as a URL.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port())
+    }
+
+    /// Starts it again after [`NatsServer::kill`].
+    pub async fn start_again(&mut self) {
         self.child = spawn(self.options, self.port(), self.folder.path());
         self.is_up().await;
     }
 
-    pub(crate) async fn leases(&self, ttl: Duration) -> Leases {
-        leases_at(self.port(), ttl).await
-    }
-
     /// Another client, which does with the bucket as it likes.
-    pub(crate) async fn client(&self) -> Context {
+    pub async fn client(&self) -> Context {
         let address = format!("127.0.0.1:{}", self.port());
         jetstream::new(ConnectOptions::new().connect(address).await.unwrap())
     }
@@ -77,13 +78,8 @@ impl Server {
     }
 }
 
-pub(crate) async fn leases_at(port: u16, ttl: Duration) -> Leases {
-    let servers = NatsServers::new(&format!("nats://127.0.0.1:{port}")).unwrap();
-    Leases::open(&servers, LeaseConfig::default().ttl(ttl)).await.unwrap()
-}
-
 /// Waits until something is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !is_so().await {
         assert!(started.elapsed() < LIMIT, "waited in vain until {what}");
@@ -108,7 +104,7 @@ fn spawn(options: &[&str], port: u16, folder: &Path) -> Child {
 
 /// What a way to the server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passing {
+pub enum Passing {
     /// All is passed on.
     Everything,
     /// What the client says is passed on, and the answers are not.
@@ -120,13 +116,15 @@ pub(crate) enum Passing {
 }
 
 /// A way to a server.
-pub(crate) struct Way {
-    pub(crate) port: u16,
+pub struct Way {
+    /// Where it begins.
+    pub port: u16,
     passing: watch::Sender<Passing>,
 }
 
 impl Way {
-    pub(crate) async fn to(server: &Server) -> Self {
+    /// Passes everything on at first.
+    pub async fn to(server: &NatsServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (passing, state) = watch::channel(Passing::Everything);
@@ -140,7 +138,8 @@ impl Way {
         Self { port, passing }
     }
 
-    pub(crate) fn set(&self, passing: Passing) {
+    /// From now on.
+    pub fn set(&self, passing: Passing) {
         self.passing.send_replace(passing);
     }
 }

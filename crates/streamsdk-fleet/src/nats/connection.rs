@@ -7,11 +7,18 @@ use async_nats::{Client, Event};
 use streamsdk_sinks::nats::NatsServers;
 use tokio::sync::watch;
 
-use super::error::LeaseError;
+use super::error::BucketError;
+
+/// A connection, which is made again as often as it breaks. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) link: Link,
+}
 
 /// Whether there is a connection. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     state: watch::Receiver<State>,
 }
 
@@ -23,14 +30,11 @@ struct State {
 
 /// A moment of a connection, to be told whether it has broken since.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark(u64);
+pub(crate) struct Mark(u64);
 
-impl Link {
-    /// Connects, and from then on as often as the connection breaks.
-    pub(super) async fn open(
-        servers: &NatsServers,
-        ttl: Duration,
-    ) -> Result<(Client, Self), LeaseError> {
+impl Connection {
+    /// Connects, and from then on as often as the connection breaks. What lasts for `ttl` is what it is needed for.
+    pub(crate) async fn open(servers: &NatsServers, ttl: Duration) -> Result<Self, BucketError> {
         let (sender, state) = watch::channel(State { is_up: true, breaks: 0 });
         let sender = Arc::new(sender);
         let connecting = servers.connect(|options| {
@@ -54,26 +58,28 @@ impl Link {
                 .ping_interval(ttl / 4)
         });
         match connecting.await {
-            Ok(client) => Ok((client, Self { state })),
-            Err(what) => Err(LeaseError::Connect { servers: servers.to_string(), what }),
+            Ok(client) => Ok(Self { client, link: Link { state } }),
+            Err(what) => Err(BucketError::Connect { servers: servers.to_string(), what }),
         }
     }
+}
 
-    pub(super) fn is_up(&self) -> bool {
+impl Link {
+    pub(crate) fn is_up(&self) -> bool {
         self.state.borrow().is_up
     }
 
-    pub(super) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark(self.state.borrow().breaks)
     }
 
     /// Waits until there is a connection.
-    pub(super) async fn up(&self) {
+    pub(crate) async fn up(&self) {
         self.becomes(|state| state.is_up).await;
     }
 
     /// Waits until the connection has broken, be it that there is another by now.
-    pub(super) async fn broken_since(&self, mark: Mark) {
+    pub(crate) async fn broken_since(&self, mark: Mark) {
         self.becomes(|state| state.breaks > mark.0).await;
     }
 

@@ -1,0 +1,56 @@
+//! What can be wrong with a node.
+
+use streamsdk_sinks::StreamName;
+use thiserror::Error;
+
+use crate::nats::BucketError;
+use crate::streams::EpochFileError;
+
+/// A node cannot be, or cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The buckets of the fleet cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The log of the results cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Another node has this name.
+    #[error("there is another node called {0}: each needs a name of its own")]
+    NameTaken(StreamName),
+    /// The streams cannot be made.
+    #[error(transparent)]
+    Epochs(#[from] EpochFileError),
+    /// A node of that name does not answer.
+    #[error("the node {node} does not answer: {what}")]
+    NoAnswer {
+        /// The node.
+        node: StreamName,
+        /// What came back.
+        what: String,
+    },
+    /// Somebody else changed what should run at the same time.
+    #[error(
+        "{0} was changed by somebody else at the same time: nothing more is changed, try again"
+    )]
+    ChangedMeanwhile(StreamName),
+    /// A description is longer than the bucket takes.
+    #[error("the description of {stream} has {bytes} bytes, and {limit} is the most")]
+    TooLong {
+        /// Of which stream.
+        stream: StreamName,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+}
+
+/// The log of the results did not do something. It may later.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot {tried}: {what} (is JetStream on, and the user allowed to?)")]
+pub struct LogError {
+    pub(super) tried: String,
+    pub(super) what: String,
+}

@@ -1,0 +1,152 @@
+//! The log of the results, which is also what tells how far each stream is.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::{GetStreamByNameErrorKind, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::{self, Context};
+use streamsdk_sinks::nats::{NatsServers, NatsSink};
+use streamsdk_sinks::{Place, StreamName};
+use tokio::time::timeout;
+
+use super::definition::Definition;
+use super::entry::{Begin, Entry, Outcome};
+use super::error::LogError;
+use crate::nats::Connection;
+use crate::streams::Progress;
+
+/// What the subjects begin with, and what the log is called where there is none.
+const RESULTS: &str = "results";
+/// How long an answer is waited for.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Cloning is cheap.
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    jetstream: Context,
+    stream: Stream<()>,
+    servers: NatsServers,
+}
+
+/// The last that there is of a stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tail {
+    /// In the log; 0 where there is nothing.
+    sequence: u64,
+    entry: Option<Entry>,
+}
+
+impl Log {
+    /// Makes it if there is none: in files, keeping everything.
+    pub(super) async fn open(
+        connection: &Connection,
+        servers: &NatsServers,
+    ) -> Result<Self, LogError> {
+        let jetstream = jetstream::new(connection.client.clone());
+        let failed = |what| LogError { tried: format!("use the log of {RESULTS}.>"), what };
+        let name = timeout(ANSWER_LIMIT, find_or_make(&jetstream)).await;
+        let name = name.unwrap_or_else(|_| Err(no_answer())).map_err(failed)?;
+        let stream = jetstream.get_stream_no_info(name).await;
+        let stream = stream.map_err(|error| failed(error.to_string()))?;
+        Ok(Self { jetstream, stream, servers: servers.clone() })
+    }
+
+    /// What delivers the results of a stream, and is refused when another has begun.
+    pub(super) fn sink(&self) -> NatsSink {
+        NatsSink::from(self.servers.clone()).fenced(true)
+    }
+
+    /// What is the last of a stream, asked of the server that decides about writing.
+    pub(super) async fn tail(&self, stream: &StreamName) -> Result<Tail, LogError> {
+        let failed = |what| LogError { tried: format!("see how far {stream} is"), what };
+        let subject = subject(stream);
+        let get = self.stream.get_last_raw_message_by_subject(&subject);
+        match timeout(ANSWER_LIMIT, get).await {
+            Ok(Ok(message)) => match Entry::read(&message.payload) {
+                Some(entry) => Ok(Tail { sequence: message.sequence, entry: Some(entry) }),
+                None => Err(failed("the last message of its subject is none of ours".into())),
+            },
+            Ok(Err(error)) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+                Ok(Tail::default())
+            }
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(no_answer())),
+        }
+    }
+
+    /// Says that this node runs the stream from now on: what anybody else still delivers is refused from then on. Returns how far
+    /// the stream is. The epoch is that of the lease, or a later one where the log has that already.
+    pub(super) async fn begin(
+        &self,
+        stream: &StreamName,
+        tail: &Tail,
+        definition: &Definition,
+        node: &StreamName,
+        epoch: u64,
+    ) -> Result<Progress, LogError> {
+        let failed = |what| LogError { tried: format!("begin {stream}"), what };
+        let epoch = tail.entry.as_ref().map_or(epoch, |entry| epoch.max(entry.epoch() + 1));
+        let frame = tail.entry.as_ref().map_or(0, |entry| entry.frame(&definition.work));
+        let file_after = definition.is_file().then_some(frame);
+        let begin = Begin {
+            node: node.to_string(),
+            work: definition.work.clone(),
+            after_frame: file_after.filter(|frame| *frame > 0),
+        };
+        let place = Place { epoch, sequence: 0 };
+        let message = PublishMessage::build()
+            .payload(begin.to_json(stream, epoch).into())
+            .message_id(format!("{stream}/{place}"))
+            .expected_last_subject_sequence(tail.sequence);
+        let sent = self.jetstream.send_publish(subject(stream), message).await;
+        let sent = sent.map_err(|error| failed(error.to_string()))?;
+        match timeout(ANSWER_LIMIT, sent).await {
+            Ok(Ok(_)) => Ok(Progress::behind(place, definition.work.clone(), file_after)),
+            Ok(Err(error)) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                Err(failed("somebody else has written to it at the same time".into()))
+            }
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(no_answer())),
+        }
+    }
+}
+
+impl Tail {
+    /// What has become of that work, if it has ended.
+    pub(super) fn outcome(&self, work: &str) -> Option<Outcome> {
+        self.entry.as_ref()?.outcome(work)
+    }
+
+    /// The epoch of the last entry, and the last frame of that work.
+    pub(super) fn reached(&self, work: &str) -> Option<(u64, u32)> {
+        self.entry.as_ref().map(|entry| (entry.epoch(), entry.frame(work)))
+    }
+}
+
+fn subject(stream: &StreamName) -> String {
+    format!("{RESULTS}.{stream}")
+}
+
+fn no_answer() -> String {
+    format!("no answer within {ANSWER_LIMIT:?}")
+}
+
+async fn find_or_make(jetstream: &Context) -> Result<String, String> {
+    // Any subject of a stream will do.
+    let found = jetstream.stream_by_subject(format!("{RESULTS}.any")).await;
+    match found {
+        Ok(name) => return Ok(name),
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    let config = Config {
+        name: RESULTS.into(),
+        subjects: vec![format!("{RESULTS}.>")],
+        storage: StorageType::File,
+        ..Config::default()
+    };
+    // Another node may have made it at the same moment: then it is as this one would make it.
+    let made = jetstream.get_or_create_stream(config).await;
+    made.map(|_| RESULTS.to_owned()).map_err(|error| error.to_string())
+}

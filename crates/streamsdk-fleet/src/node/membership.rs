@@ -1,0 +1,136 @@
+//! The nodes of a fleet, each with a name of its own.
+
+use std::time::Duration;
+
+use streamsdk_sinks::StreamName;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::config::{NodeConfig, node_leases};
+use super::error::NodeError;
+use super::share::Capacities;
+use crate::lease::{Holder, Lease, LeaseWatch, Leases};
+use crate::nats::Connection;
+
+/// Before it is tried again to have the name.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// That this node belongs to the fleet, and who else does. Ends when dropped.
+#[derive(Debug)]
+pub(super) struct Membership {
+    nodes: LeaseWatch,
+    leave: CancellationToken,
+    name_taken: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// What it takes to have the name.
+struct Member {
+    leases: Leases,
+    name: StreamName,
+    capacity: usize,
+    /// How long somebody else has to have the name to be another node, and not this one before it failed.
+    patience: Duration,
+}
+
+impl Membership {
+    /// Takes the name. One that a node of the name had that has failed is free after a while, which is waited for.
+    pub(super) async fn join(
+        connection: &Connection,
+        config: &NodeConfig,
+    ) -> Result<Self, NodeError> {
+        let leases = Leases::over(connection, &node_leases(config.ttl)).await?;
+        let nodes = leases.watch().await?;
+        let member = Member {
+            leases,
+            name: config.name.clone(),
+            capacity: config.capacity,
+            patience: config.ttl + Duration::from_secs(1),
+        };
+        let lease = member.take_name().await?;
+        let (leave, name_taken) = (CancellationToken::new(), CancellationToken::new());
+        let task = tokio::spawn(member.stay(lease, leave.clone(), name_taken.clone()));
+        Ok(Self { nodes, leave, name_taken, task })
+    }
+
+    /// How many streams each node takes, as far as is known.
+    pub(super) fn capacities(&self) -> Capacities {
+        capacities(&self.nodes)
+    }
+
+    /// Waits until another node has the name.
+    pub(super) async fn name_taken(&self) {
+        self.name_taken.cancelled().await;
+    }
+
+    /// Tells the others to take the streams of this node.
+    pub(super) async fn leave(mut self) {
+        self.leave.cancel();
+        let _ = (&mut self.task).await;
+    }
+}
+
+pub(super) fn capacities(nodes: &LeaseWatch) -> Capacities {
+    let by_name = nodes.holders().into_iter().filter_map(|(node, holder)| match holder {
+        Holder::Node { capacity, .. } => Some((node.to_string(), capacity?)),
+        Holder::Unknown => None,
+    });
+    by_name.collect()
+}
+
+impl Member {
+    async fn stay(self, mut lease: Lease, leave: CancellationToken, name_taken: CancellationToken) {
+        loop {
+            let loss = tokio::select! {
+                loss = lease.lost() => loss,
+                () = leave.cancelled() => {
+                    if let Err(error) = lease.release().await {
+                        tracing::debug!(%error, "the name of the node was not released");
+                    }
+                    return;
+                }
+            };
+            tracing::warn!(%loss, "the node is not known to the others for a while");
+            let again = tokio::select! {
+                again = self.take_name_again() => again,
+                () = leave.cancelled() => return,
+            };
+            match again {
+                Ok(again) => lease = again,
+                Err(_) => return name_taken.cancel(),
+            }
+        }
+    }
+
+    /// Servers that do not answer are waited for.
+    async fn take_name_again(&self) -> Result<Lease, NodeError> {
+        loop {
+            match self.take_name().await {
+                Err(NodeError::Bucket(_)) => sleep(PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn take_name(&self) -> Result<Lease, NodeError> {
+        let started = Instant::now();
+        loop {
+            let claim = self.leases.claim(&self.name, self.name.as_str(), Some(self.capacity));
+            if let Some(lease) = claim.await? {
+                return Ok(lease);
+            }
+            if started.elapsed() > self.patience {
+                return Err(NodeError::NameTaken(self.name.clone()));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.leave.cancel();
+        self.task.abort();
+    }
+}

@@ -1,0 +1,349 @@
+//! Streams on more than one machine, over a real NATS server: who goes on with what, and what is in the log then.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::pull::OrderedConfig;
+use futures::StreamExt;
+use serde_json::Value;
+use streamsdk_fleet::node::{FleetControl, FleetStreamState, Node, NodeConfig, NodeError};
+use streamsdk_fleet::{Changes, FleetConfig, StreamEvents};
+use streamsdk_sinks::StreamName;
+use streamsdk_sinks::nats::NatsServers;
+use streamsdk_testkit::nats::{NatsServer, Passing, Way, until};
+use streamsdk_tests::{clip, worker};
+use streamsdk_worker::Worker;
+
+/// Where leases are to expire soon.
+const SHORT: Duration = Duration::from_secs(1);
+/// Where leases are to be renewed, though the machine be busy.
+const LASTING: Duration = Duration::from_secs(9);
+
+/// The frames of the clip that files of these tests have.
+const FRAMES: u64 = 300;
+
+struct Bed {
+    nats: NatsServer,
+    worker: Worker,
+    ttl: Duration,
+}
+
+impl Bed {
+    async fn start(ttl: Duration) -> Self {
+        Self { nats: NatsServer::start().await, worker: worker().await, ttl }
+    }
+
+    async fn node(&self, name: &str) -> Node {
+        self.node_over(&self.nats.url(), name).await
+    }
+
+    async fn node_over(&self, url: &str, name: &str) -> Node {
+        let (node, events) = self.try_node(url, name).await.unwrap();
+        tokio::spawn(take_all(events));
+        node
+    }
+
+    async fn try_node(&self, url: &str, name: &str) -> Result<(Node, StreamEvents), NodeError> {
+        let config = NodeConfig::new(name.parse().unwrap()).ttl(self.ttl);
+        Node::start(&NatsServers::new(url).unwrap(), config).await
+    }
+
+    async fn control(&self) -> FleetControl {
+        let servers = NatsServers::new(&self.nats.url()).unwrap();
+        FleetControl::connect(&servers, self.ttl).await.unwrap()
+    }
+
+    /// Has files of three hundred frames and drawings run, by their names.
+    async fn apply(&self, files: &[&str], live: &[&str]) -> Changes {
+        self.apply_with(files, live, "").await
+    }
+
+    async fn apply_with(&self, files: &[&str], live: &[&str], more: &str) -> Changes {
+        let mut text = format!(
+            "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n{more}\n",
+            self.worker.url()
+        );
+        let file = clip("moving_300.mp4");
+        for name in files {
+            text += &format!("[streams.{name}]\nsource = \"{}\"\n", file.display());
+        }
+        for name in live {
+            text += &format!("[streams.{name}]\nsource = \"pattern:64x48@20\"\n");
+        }
+        let streams = FleetConfig::parse_for_fleet(&text, "streams.toml", Path::new("")).unwrap();
+        self.control().await.apply(&streams).await.unwrap()
+    }
+
+    /// What the log has of a stream.
+    async fn log(&self, stream: &str) -> Vec<Value> {
+        log(&self.nats.client().await, stream).await
+    }
+
+    /// Waits until the log of a stream is as it should be.
+    async fn log_has(
+        &self,
+        stream: &str,
+        what: &str,
+        is_so: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
+        let client = self.nats.client().await;
+        until(&format!("{stream} {what}"), async || is_so(&log(&client, stream).await)).await;
+        log(&client, stream).await
+    }
+}
+
+async fn take_all(mut events: StreamEvents) {
+    while events.next().await.is_some() {}
+}
+
+async fn log(client: &Context, stream: &str) -> Vec<Value> {
+    let Ok(log) = client.get_stream("results").await else { return Vec::new() };
+    let subject = format!("results.{stream}");
+    let mut subjects = log.info_with_subjects(&subject).await.unwrap();
+    let count = match subjects.next().await {
+        Some(Ok((_, count))) => count,
+        _ => return Vec::new(),
+    };
+    let config = OrderedConfig { filter_subject: subject, ..OrderedConfig::default() };
+    let messages = log.create_consumer(config).await.unwrap().messages().await.unwrap();
+    let payloads = messages.take(count).map(|message| message.unwrap().payload.clone());
+    payloads.map(|payload| serde_json::from_slice(&payload).unwrap()).collect().await
+}
+
+fn has_ended(log: &[Value]) -> bool {
+    log.last().is_some_and(|last| last["end"]["outcome"] == "complete")
+}
+
+fn results(log: &[Value]) -> impl Iterator<Item = &Value> {
+    log.iter().filter(|entry| entry.get("outputs").is_some())
+}
+
+fn nodes(log: &[Value]) -> Vec<&str> {
+    log.iter().filter_map(|entry| entry["begin"]["node"].as_str()).collect()
+}
+
+/// Each epoch begins with a beginning, epochs rise, and places within one follow each other.
+fn assert_in_order(log: &[Value]) {
+    let mut last: Option<(u64, u64)> = None;
+    for entry in log {
+        let place = (entry["epoch"].as_u64().unwrap(), entry["sequence"].as_u64().unwrap());
+        let is_begin = entry.get("begin").is_some();
+        match last {
+            Some((epoch, sequence)) if epoch == place.0 => {
+                assert_eq!((place.1, is_begin), (sequence + 1, false), "{entry}");
+            }
+            Some((epoch, _)) => assert!(place.0 > epoch && place.1 == 0 && is_begin, "{entry}"),
+            None => assert!(place.1 == 0 && is_begin, "{entry}"),
+        }
+        last = Some(place);
+    }
+}
+
+/// Each frame of a file is there once, and in order.
+fn assert_every_frame_once(log: &[Value]) {
+    assert_in_order(log);
+    let frames: Vec<u64> = results(log).map(|entry| entry["frame_id"].as_u64().unwrap()).collect();
+    assert_eq!(frames, (1..=FRAMES).collect::<Vec<_>>());
+    assert_eq!(log.last().unwrap()["end"]["frames"], FRAMES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_frame_of_files_is_in_the_log_once_and_what_has_ended_is_not_begun_again() {
+    let bed = Bed::start(LASTING).await;
+    let names = ["a", "b", "c"];
+    bed.apply(&names, &[]).await;
+    let (one, other) = (bed.node("one").await, bed.node("other").await);
+    for name in names {
+        assert_every_frame_once(&bed.log_has(name, "has ended", has_ended).await);
+    }
+    let status = bed.control().await.status().await.unwrap();
+    assert!(status.streams.iter().all(|stream| stream.state == FleetStreamState::Complete));
+    let names_of_nodes: Vec<&str> = status.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names_of_nodes, ["one", "other"]);
+    one.drain().await.unwrap();
+    other.drain().await.unwrap();
+
+    let again = bed.node("again").await;
+    // It has seen what is to be done when it has done this.
+    bed.apply(&["a", "b", "c", "d"], &[]).await;
+    bed.log_has("d", "has ended", has_ended).await;
+    for name in names {
+        assert_eq!(nodes(&bed.log(name).await).len(), 1);
+    }
+    again.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_node_is_killed_goes_on_elsewhere_behind_its_last_frame() {
+    let bed = Bed::start(SHORT).await;
+    bed.apply_with(&["tape"], &[], "realtime = false").await;
+    let mut killed = 0;
+    let mut node = bed.node("node-0").await;
+    loop {
+        let before = results(&bed.log("tape").await).count();
+        let log = bed
+            .log_has("tape", "goes on or ends", |log| {
+                has_ended(log) || results(log).count() > before + 40
+            })
+            .await;
+        if has_ended(&log) {
+            break;
+        }
+        drop(node);
+        killed += 1;
+        node = bed.node(&format!("node-{killed}")).await;
+    }
+    let log = bed.log("tape").await;
+    assert_every_frame_once(&log);
+    assert_eq!(nodes(&log).len(), killed + 1, "{killed} were killed");
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_streams_are_shared_and_a_node_that_drains_hands_its_own_over() {
+    let bed = Bed::start(LASTING).await;
+    let names = ["a", "b", "c", "d"];
+    let (one, mut other) = (bed.node("one").await, bed.node("other").await);
+    bed.apply(&[], &names).await;
+    for name in names {
+        bed.log_has(name, "has results", |log| results(log).count() > 2).await;
+    }
+    assert_eq!((one.streams().len(), other.streams().len()), (2, 2));
+    bed.control().await.drain(other.name(), Duration::from_secs(60)).await.unwrap();
+    other.ended().await.unwrap();
+    for name in names {
+        let log = bed
+            .log_has(name, "is run by the node that stays", |log| {
+                nodes(log).last() == Some(&"one") && log.last().unwrap().get("outputs").is_some()
+            })
+            .await;
+        assert_in_order(&log);
+    }
+    assert_eq!(one.streams().len(), 4);
+    one.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_gets_its_share_of_live_streams() {
+    let bed = Bed::start(SHORT).await;
+    let names = ["a", "b", "c", "d"];
+    bed.apply(&[], &names).await;
+    let one = bed.node("one").await;
+    until("one runs all", async || one.streams().len() == 4).await;
+    let other = bed.node("other").await;
+    until("both have their share", async || one.streams().len() == 2 && other.streams().len() == 2)
+        .await;
+    one.drain().await.unwrap();
+    other.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_reach_the_servers_is_replaced_and_what_it_says_later_is_refused() {
+    let bed = Bed::start(SHORT).await;
+    bed.apply(&[], &["gate"]).await;
+    let way = Way::to(&bed.nats).await;
+    let cut_off = bed.node_over(&format!("nats://127.0.0.1:{}", way.port), "cut-off").await;
+    bed.log_has("gate", "has results", |log| results(log).count() > 2).await;
+    let other = bed.node("other").await;
+    way.set(Passing::Nothing);
+    bed.log_has("gate", "goes on", |log| {
+        nodes(log).last() == Some(&"other") && log.last().unwrap().get("outputs").is_some()
+    })
+    .await;
+    way.set(Passing::Everything);
+    let seen = results(&bed.log("gate").await).count();
+    let log = bed.log_has("gate", "has more results", |log| results(log).count() > seen + 20).await;
+    assert_in_order(&log);
+    cut_off.drain().await.unwrap();
+    other.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_wait_while_the_servers_are_away_for_less_than_a_lease_lasts() {
+    let mut bed = Bed::start(LASTING).await;
+    bed.apply(&[], &["gate"]).await;
+    let node = bed.node("one").await;
+    let before = bed.log_has("gate", "has results", |log| results(log).count() > 2).await.len();
+    bed.nats.kill().await;
+    let returned = |node: &Node| node.streams()[0].totals.frames_returned;
+    let at_the_kill = returned(&node);
+    until("the camera goes on", async || returned(&node) > at_the_kill + 10).await;
+    bed.nats.start_again().await;
+    let log = bed.log_has("gate", "goes on", |log| results(log).count() > before + 20).await;
+    assert_in_order(&log);
+    assert_eq!(nodes(&log).len(), 1);
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_should_run_changes_while_nodes_run() {
+    let bed = Bed::start(LASTING).await;
+    let node = bed.node("one").await;
+    assert_eq!(bed.apply(&[], &["a", "b"]).await.added.len(), 2);
+    until("both run", async || node.streams().len() == 2).await;
+    for name in ["a", "b"] {
+        bed.log_has(name, "has results", |log| results(log).count() > 2).await;
+    }
+    assert!(bed.apply(&[], &["a", "b"]).await.is_empty());
+    let changes = bed.apply_with(&[], &["b"], "idle_timeout = 60").await;
+    assert_eq!((changes.changed.len(), changes.removed.len()), (1, 1));
+    let changed = bed.log_has("b", "has begun again", |log| nodes(log).len() == 2).await;
+    assert_in_order(&changed);
+    until("one runs", async || node.streams().len() == 1).await;
+    assert_eq!(nodes(&bed.log("a").await).len(), 1);
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_cannot_have_one_name() {
+    let bed = Bed::start(SHORT).await;
+    let node = bed.node("one").await;
+    let error = bed.try_node(&bed.nats.url(), "one").await.map(|_| ()).unwrap_err();
+    assert!(matches!(&error, NodeError::NameTaken(name) if name.as_str() == "one"), "{error:?}");
+    // That of a node that has failed is free after a while.
+    drop(node);
+    bed.node("one").await.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_another_ttl_are_told_so() {
+    let bed = Bed::start(LASTING).await;
+    let node = bed.node("one").await;
+    let config = NodeConfig::new("other".parse().unwrap()).ttl(SHORT);
+    let error = Node::start(&NatsServers::new(&bed.nats.url()).unwrap(), config).await;
+    let error = error.map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("9s there"), "{error}");
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_cannot_be_run_is_told_and_hinders_no_other() {
+    let bed = Bed::start(LASTING).await;
+    let (node, mut events) = bed.try_node(&bed.nats.url(), "one").await.unwrap();
+    let good = "[streams.good]\nsource = \"pattern:64x48@20\"\n";
+    let text = format!(
+        "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n{good}\
+         [streams.bad]\nsource = \"not/here.mp4\"\n",
+        bed.worker.url()
+    );
+    let streams: BTreeMap<StreamName, String> =
+        FleetConfig::parse_for_fleet(&text, "streams.toml", Path::new("")).unwrap();
+    bed.control().await.apply(&streams).await.unwrap();
+    let failure = loop {
+        let event = events.next().await.unwrap();
+        if let streamsdk_fleet::StreamNews::Failed(error) = event.news {
+            break (event.stream, error.to_string());
+        }
+    };
+    assert!(failure.0.as_str() == "bad" && failure.1.contains("not/here.mp4"), "{failure:?}");
+    tokio::spawn(take_all(events));
+    bed.log_has("good", "has results", |log| results(log).count() > 2).await;
+    let status = bed.control().await.status().await.unwrap();
+    let state =
+        |name: &str| status.streams.iter().find(|it| it.name.as_str() == name).unwrap().state;
+    assert_eq!(state("bad"), FleetStreamState::Waiting);
+    assert_eq!(state("good"), FleetStreamState::Running);
+    node.drain().await.unwrap();
+}
