@@ -319,6 +319,29 @@ async fn nodes_with_another_ttl_are_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_processed_do_not_take_the_place_of_others_for_ever() {
+    let bed = Bed::start(LASTING).await;
+    let config = NodeConfig::new("one".parse().unwrap()).ttl(bed.ttl).files_at_once(1);
+    let servers = NatsServers::new(&bed.nats.url()).unwrap();
+    let (node, events) = Node::start(&servers, config).await.unwrap();
+    tokio::spawn(take_all(events));
+    let mut text = format!(
+        "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n\
+         max_restart_wait = 0.1\n[streams.tape]\nsource = \"{}\"\n",
+        bed.worker.url(),
+        clip("moving_300.mp4").display()
+    );
+    for number in 0..4 {
+        let bad = clip("text.mp4");
+        text += &format!("[streams.bad-{number}]\nsource = \"{}\"\n", bad.display());
+    }
+    let streams = FleetConfig::parse_for_fleet(&text, "streams.toml", Path::new("")).unwrap();
+    bed.control().await.apply(&streams).await.unwrap();
+    assert_every_frame_once(&bed.log_has("tape", "has ended", has_ended).await);
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_cannot_be_run_is_told_and_hinders_no_other() {
     let bed = Bed::start(LASTING).await;
     let (node, mut events) = bed.try_node(&bed.nats.url(), "one").await.unwrap();

@@ -18,11 +18,16 @@ pub enum RestartWhen {
     OnFailure,
     /// However its session ended: for a camera.
     Always,
-    /// Until a session has run to the end of its source, whatever came of it: for a file that goes on where it was.
+    /// Until a session has run to the end of its source, whatever came of it, or several in a row have given nothing new: for a
+    /// file that goes on where it was.
     #[serde(skip)]
     #[cfg(feature = "nats")]
     UntilRunThrough,
 }
+
+/// Sessions in a row that give nothing new, after which a file is left to others for a while.
+#[cfg(feature = "nats")]
+const MAX_FRUITLESS: u32 = 3;
 
 /// Whether and when a stream begins again after its session is over. What a session does about a lost connection is its own
 /// ([`streamsdk::RetryPolicy`]) and comes first.
@@ -95,6 +100,10 @@ impl Restarts {
             return None;
         }
         self.fruitless = if gave_results { 0 } else { self.fruitless.saturating_add(1) };
+        #[cfg(feature = "nats")]
+        if self.policy.when == RestartWhen::UntilRunThrough && self.fruitless >= MAX_FRUITLESS {
+            return None;
+        }
         Some(self.bound().mul_f64(self.random.f64()))
     }
 
@@ -163,6 +172,11 @@ mod tests {
         ] {
             assert_eq!(restarts(RestartWhen::UntilRunThrough, &ended(ended_so, 3)), expected);
         }
+        let mut restarts = Restarts::new(RestartPolicy::new(RestartWhen::UntilRunThrough));
+        let given = [true, false, false, true, false, false, false];
+        let failed = ended(Ended::Failed, 0);
+        let restarted = given.map(|gave| restarts.wait_after(&failed, gave).is_some());
+        assert_eq!(restarted, [true, true, true, true, true, true, false]);
     }
 
     #[test]

@@ -50,8 +50,8 @@ pub(crate) struct NodeArguments {
     /// Most files among them
     #[arg(long, value_name = "COUNT", default_value = "4")]
     pub(crate) files_at_once: usize,
-    /// What paths in the descriptions of streams are relative to; without it, the current folder
-    #[arg(long, value_name = "FOLDER", default_value = "")]
+    /// What paths in the descriptions of streams are relative to
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub(crate) folder: PathBuf,
     /// How long ending a stream may take
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::limit)]

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use streamsdk_sinks::StreamName;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::error::NodeError;
 use crate::nats::{Bucket, BucketError, BucketSpec, Connection, Entry, Mark, WriteError};
@@ -21,6 +21,9 @@ const MAX_DESCRIPTION: usize = 64 << 10;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Before a watch that broke is begun again.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long changes that come one after the other are gathered.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// The descriptions of the streams that should run.
 pub(super) type Descriptions = BTreeMap<StreamName, Arc<str>>;
@@ -59,7 +62,7 @@ impl Desired {
         let mut entries = self.bucket.watch().await.map_err(|what| self.failed(what))?;
         let mut read = Reading::default();
         while !read.is_complete {
-            match tokio::time::timeout(ANSWER_LIMIT, entries.next()).await {
+            match timeout(ANSWER_LIMIT, entries.next()).await {
                 Ok(Some(Ok(entry))) => read.take(entry),
                 Ok(Some(Err(error))) => return Err(self.failed(error.to_string())),
                 Ok(None) => return Err(self.failed("it ended".into())),
@@ -132,22 +135,17 @@ impl Desired {
         let mut read = Reading { is_complete: is_empty, ..Reading::default() };
         let mut entries = self.bucket.watch().await?;
         loop {
-            if read.is_complete {
-                sender.send_if_modified(|known| {
-                    let is_news = *known != read.descriptions;
-                    if is_news {
-                        known.clone_from(&read.descriptions);
-                    }
-                    is_news
-                });
-            }
+            read.tell(sender);
             let entry = tokio::select! {
                 entry = entries.next() => entry,
                 () = self.bucket.link().broken_since(mark) => return Ok(()),
             };
-            match entry {
-                Some(entry) => read.take(entry.map_err(|error| error.to_string())?),
-                None => return Ok(()),
+            let Some(entry) = entry else { return Ok(()) };
+            read.take(entry.map_err(|error| error.to_string())?);
+            // Thousands may come one after the other.
+            let soon = Instant::now() + GATHERING;
+            while let Ok(Some(entry)) = timeout_at(soon, entries.next()).await {
+                read.take(entry.map_err(|error| error.to_string())?);
             }
         }
     }
@@ -169,6 +167,19 @@ struct Reading {
 }
 
 impl Reading {
+    fn tell(&self, sender: &watch::Sender<Descriptions>) {
+        if !self.is_complete {
+            return;
+        }
+        sender.send_if_modified(|known| {
+            let is_news = *known != self.descriptions;
+            if is_news {
+                known.clone_from(&self.descriptions);
+            }
+            is_news
+        });
+    }
+
     fn take(&mut self, entry: kv::Entry) {
         self.is_complete |= entry.delta == 0;
         // Another key is none of ours.

@@ -1,0 +1,111 @@
+//! `streamsdk fleet`: nodes, what they should run, and how they are.
+#![cfg(all(feature = "fleet", feature = "worker", feature = "video", unix))]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{WorkerProcess, clip, errors_of, exit_code, signal, streamsdk};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use streamsdk_testkit::nats::NatsServer;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const OTHER: i32 = 1;
+const WRONG_USAGE: i32 = 2;
+const INTERRUPTED: i32 = 130;
+
+fn fleet(nats: &str, arguments: &[&str]) -> Command {
+    let mut command = streamsdk();
+    command.arg("fleet").args(arguments).args(["--nats", nats]);
+    command
+}
+
+fn node(nats: &str, name: &str) -> Child {
+    let mut node = streamsdk();
+    node.args(["fleet", "node", "--nats", nats, "--name", name]).stderr(Stdio::piped());
+    node.spawn().unwrap()
+}
+
+fn printed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Waits until a stream is in a state.
+fn wait_for(nats: &str, stream: &str, state: &str) -> Value {
+    let started = Instant::now();
+    loop {
+        let status = printed(&mut fleet(nats, &["status", "--json"]));
+        let status: Value = serde_json::from_str(&status).unwrap();
+        let streams = status["streams"].as_array().unwrap();
+        if streams.iter().any(|it| it["name"] == stream && it["state"] == state) {
+            return status;
+        }
+        assert!(started.elapsed() < LIMIT, "{stream} is never {state}: {status}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn write(folder: &Path, server: &str, streams: &str) -> String {
+    let path = folder.join("streams.toml");
+    let text = format!(
+        "[defaults]\nserver = \"{server}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n{streams}"
+    );
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_run_what_is_applied_until_they_are_told_to_drain_or_to_end() {
+    let (nats, worker) = (NatsServer::start().await, WorkerProcess::start());
+    let (url, folder) = (nats.url(), tempfile::tempdir().unwrap());
+    let file = clip("plain_160x120.mp4");
+    let streams = format!(
+        "[streams.gate]\nsource = \"pattern:64x48@20\"\n[streams.tape]\nsource = {file:?}\n"
+    );
+    let path = write(folder.path(), &worker.url, &streams);
+    assert_eq!(printed(&mut fleet(&url, &["apply", &path])), "added gate, tape");
+    let mut first = node(&url, "first");
+    wait_for(&url, "tape", "complete");
+    let status = wait_for(&url, "gate", "running");
+    assert_eq!(
+        (&status["nodes"][0]["name"], &status["nodes"][0]["streams"]),
+        (&"first".into(), &1.into())
+    );
+
+    let mut second = node(&url, "second");
+    assert_eq!(printed(&mut fleet(&url, &["drain", "first"])), "first is drained");
+    assert_eq!(exit_code(&mut first, LIMIT), 0);
+    let rows = printed(&mut fleet(&url, &["status"]));
+    assert!(
+        rows.contains("tape") && rows.contains("complete") && rows.contains("frame 30"),
+        "{rows}"
+    );
+    wait_for(&url, "gate", "running");
+    signal(&second, Signal::SIGTERM);
+    assert_eq!(exit_code(&mut second, LIMIT), INTERRUPTED);
+    wait_for(&url, "gate", "waiting");
+    assert_eq!(printed(&mut fleet(&url, &["apply", &path])), "no stream is different");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_said_before_anything_is_changed() {
+    let nats = NatsServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let streams = "sinks = [\"log\"]\n[streams.gate]\nsauce = \"pattern:64x48\"\n";
+    let path = write(folder.path(), "http://127.0.0.1:9", streams);
+    let (status, said) = errors_of(&mut fleet(&nats.url(), &["apply", &path]));
+    assert_eq!(status, WRONG_USAGE);
+    assert!(said.contains("streams.toml:7:1") && said.contains("is `source` meant?"), "{said}");
+
+    let (status, said) = errors_of(&mut fleet(&nats.url(), &["drain", "nobody"]));
+    assert!(status == OTHER && said.contains("the node nobody does not answer"), "{said}");
+
+    let (status, said) = errors_of(&mut fleet("nats://127.0.0.1:9", &["status"]));
+    assert!(status == OTHER && said.contains("cannot connect to NATS"), "{said}");
+}
