@@ -28,7 +28,7 @@ pub(crate) fn start(voice: &VoiceArguments) -> Result<(), Failure> {
 fn filter(voice: &VoiceArguments, variable: Option<String>) -> Result<EnvFilter, Failure> {
     let (name, text) = match (&voice.log, voice.quiet, voice.verbose, variable) {
         (Some(text), ..) => ("--log", text.clone()),
-        (None, true, ..) => ("--quiet", "error".to_owned()),
+        (None, true, ..) => ("--quiet", "error,async_nats=off".to_owned()),
         (None, _, level @ 1.., _) => ("--verbose", at_level(level)),
         (None, _, _, Some(text)) if !text.is_empty() => (VARIABLE, text),
         _ => ("the default", format!("warn,{ORDINARY}")),
@@ -47,9 +47,9 @@ fn at_level(level: u8) -> String {
 }
 
 /// Parts of the engine that warn in every session, or of every TURN server that cannot be used, which is told otherwise,
-/// and say nothing else that is of use.
+/// and say nothing else that is of use. What becomes of connections to NATS is told by those who need them.
 const ORDINARY: &str = "rtc_dtls=error,rtc_sctp=error,rtc_ice::agent=error,rtc::peer_connection::handler=error,\
-     webrtc::peer_connection::transport::turn_relayer=off,rustls_platform_verifier=off";
+     webrtc::peer_connection::transport::turn_relayer=off,rustls_platform_verifier=off,async_nats=off";
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_option_is_stronger_than_the_levels_and_these_than_the_variable() {
         assert_eq!(shown(Some("trace"), true, 0, Some("info")), "trace");
-        assert_eq!(shown(None, true, 0, Some("info")), "error");
+        assert!(shown(None, true, 0, Some("info")).contains("error"));
         assert!(shown(None, false, 1, Some("error")).contains("streamsdk=info"));
         assert_eq!(shown(None, false, 0, Some("info")), "info");
         assert!(shown(None, false, 0, None).contains("warn"));

@@ -32,8 +32,9 @@ fn row(stream: &FleetStreamStatus) -> String {
     };
     let node = stream.node.as_deref().unwrap_or("-");
     let frame = match stream.frame {
-        Some(frame @ 1..) => format!("frame {frame}"),
-        _ => String::new(),
+        Some(frame) => format!("frame {frame}"),
+        None => String::new(),
     };
-    format!("{:24} {state:10} {node:24} {frame}", stream.name).trim_end().to_owned()
+    let name = stream.name.as_str();
+    format!("{name:24} {state:10} {node:24} {frame}").trim_end().to_owned()
 }

@@ -148,20 +148,8 @@ impl Bucket {
         }
     }
 
-    /// An answer that comes in time, over the connection that there is. Asked over none, it would be asked whenever there
-    /// is one again.
     async fn answered<T>(&self, request: impl Future<Output = T>) -> Result<T, String> {
-        let mark = self.link.mark();
-        if !self.link.is_up() {
-            return Err("there is no connection at the moment".into());
-        }
-        tokio::select! {
-            biased;
-            answer = timeout(self.answer_limit, request) => {
-                answer.map_err(|_| format!("no answer within {:?}", self.answer_limit))
-            }
-            () = self.link.broken_since(mark) => Err("the connection broke".into()),
-        }
+        self.link.answered(self.answer_limit, request).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::{Client, Event};
 use streamsdk_sinks::nats::NatsServers;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::error::BucketError;
 
@@ -65,7 +66,7 @@ impl Connection {
 }
 
 impl Link {
-    pub(crate) fn is_up(&self) -> bool {
+    fn is_up(&self) -> bool {
         self.state.borrow().is_up
     }
 
@@ -81,6 +82,26 @@ impl Link {
     /// Waits until the connection has broken, be it that there is another by now.
     pub(crate) async fn broken_since(&self, mark: Mark) {
         self.becomes(|state| state.breaks > mark.0).await;
+    }
+
+    /// An answer that comes in time, over the connection that there is. Asked over none, it would be asked whenever there
+    /// is one again.
+    pub(crate) async fn answered<T>(
+        &self,
+        limit: Duration,
+        request: impl Future<Output = T>,
+    ) -> Result<T, String> {
+        let mark = self.mark();
+        if !self.is_up() {
+            return Err("there is no connection at the moment".into());
+        }
+        tokio::select! {
+            biased;
+            answer = timeout(limit, request) => {
+                answer.map_err(|_| format!("no answer within {limit:?}"))
+            }
+            () = self.broken_since(mark) => Err("the connection broke".into()),
+        }
     }
 
     async fn becomes(&self, is_so: impl Fn(&State) -> bool) {

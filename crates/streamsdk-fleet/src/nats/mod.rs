@@ -5,5 +5,5 @@ mod connection;
 mod error;
 
 pub(crate) use self::bucket::{Bucket, BucketSpec, Entry, WriteError};
-pub(crate) use self::connection::{Connection, Mark};
+pub(crate) use self::connection::{Connection, Link, Mark};
 pub use self::error::{BucketDifference, BucketError};

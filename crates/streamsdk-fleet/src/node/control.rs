@@ -11,7 +11,7 @@ use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 
 use super::config::{node_leases, stream_leases};
-use super::definition::work_of;
+use super::definition::Outline;
 use super::desired::Desired;
 use super::entry::Outcome;
 use super::error::{LogError, NodeError};
@@ -139,7 +139,7 @@ impl FleetControl {
         let descriptions = Desired::open(&self.connection).await?.read().await?;
         let holders = self.watch(stream_leases(self.ttl)).await?.holders();
         let capacities = capacities(&self.watch(node_leases(self.ttl)).await?);
-        let log = Log::open(&self.connection, &self.servers).await?;
+        let log = Log::open(&self.connection, &self.servers, self.ttl).await?;
         let looks = descriptions.into_iter().map(|(name, text)| {
             let (log, holder) = (&log, holders.get(&name));
             async move { stream_status(log, name, text, holder).await }
@@ -199,8 +199,9 @@ async fn stream_status(
     holder: Option<&Holder>,
 ) -> Result<FleetStreamStatus, NodeError> {
     let tail = log.tail(&name).await?;
-    let work = work_of(&text, &name).unwrap_or_default();
-    let state = match (holder, tail.outcome(&work)) {
+    let outline = Outline::of(&text, &name);
+    let work = outline.as_ref().map_or("", |outline| outline.work.as_str());
+    let state = match (holder, tail.outcome(work)) {
         (_, Some(Outcome::Complete)) => FleetStreamState::Complete,
         (_, Some(Outcome::Incomplete)) => FleetStreamState::Incomplete,
         (Some(_), None) => FleetStreamState::Running,
@@ -210,6 +211,8 @@ async fn stream_status(
         Holder::Node { name, .. } => name.clone(),
         Holder::Unknown => "unknown".to_owned(),
     });
-    let (epoch, frame) = tail.reached(&work).unzip();
+    let is_file = outline.as_ref().is_some_and(|outline| outline.is_file);
+    let (epoch, frame) = tail.reached(work).unzip();
+    let frame = frame.filter(|frame| is_file && *frame > 0);
     Ok(FleetStreamStatus { name, state, node, epoch, frame })
 }

@@ -12,7 +12,7 @@ use streamsdk_sinks::{Outlet, StreamName, WhenFull};
 use crate::config::{FleetConfig, StreamEntry};
 use crate::options::{SecretText, StreamOptions};
 use crate::restart::{RestartPolicy, RestartWhen};
-use crate::source_name::SourceKind;
+use crate::source_name::{SourceKind, SourceName};
 use crate::streams::{Progress, Stream};
 
 /// What this node makes of the description of a stream.
@@ -54,8 +54,10 @@ impl Definition {
         let Some(entry) = config.streams.remove(name) else {
             return Err(format!("the description of {name} has no such stream"));
         };
-        let work = work_of(&text, name)
-            .ok_or_else(|| format!("the description of {name} has no such stream"))?;
+        let outline = Outline::of(&text, name);
+        let Some(Outline { work, .. }) = outline else {
+            return Err(format!("the description of {name} cannot be read"));
+        };
         Ok(Self { text, work, entry })
     }
 
@@ -86,9 +88,24 @@ impl Definition {
     }
 }
 
-/// The work that a description is about; `None` if it cannot be read.
-pub(super) fn work_of(text: &str, name: &StreamName) -> Option<String> {
-    described(text, name).map(|options| work(&options))
+/// What a description is about, for those who do not run it.
+pub(super) struct Outline {
+    pub(super) work: String,
+    /// As far as can be told without its secrets.
+    pub(super) is_file: bool,
+}
+
+impl Outline {
+    /// `None` if it cannot be read.
+    pub(super) fn of(text: &str, name: &StreamName) -> Option<Self> {
+        let options = described(text, name)?;
+        let kind = match &options.source {
+            Some(SecretText::Plain(source)) => source.parse().ok().map(|it: SourceName| it.kind()),
+            _ => None,
+        };
+        let is_file = matches!(kind, Some(SourceKind::File | SourceKind::Url));
+        Some(Self { work: work(&options), is_file })
+    }
 }
 
 /// The options as they are described: secrets stay where they are.

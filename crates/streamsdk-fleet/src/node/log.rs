@@ -8,18 +8,17 @@ use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, StorageType
 use async_nats::jetstream::{self, Context};
 use streamsdk_sinks::nats::{NatsServers, NatsSink};
 use streamsdk_sinks::{Place, StreamName};
-use tokio::time::timeout;
 
 use super::definition::Definition;
 use super::entry::{Begin, Entry, Outcome};
 use super::error::LogError;
-use crate::nats::Connection;
+use crate::nats::{Connection, Link};
 use crate::streams::Progress;
 
 /// What the subjects begin with, and what the log is called where there is none.
 const RESULTS: &str = "results";
-/// How long an answer is waited for.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// How long is waited for the log itself, which may have to be made.
+const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
 /// Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -27,6 +26,8 @@ pub(super) struct Log {
     jetstream: Context,
     stream: Stream<()>,
     servers: NatsServers,
+    link: Link,
+    answer_limit: Duration,
 }
 
 /// The last that there is of a stream.
@@ -38,18 +39,20 @@ pub(super) struct Tail {
 }
 
 impl Log {
-    /// Makes it if there is none: in files, keeping everything.
+    /// Makes it if there is none: in files, keeping everything. Answers are waited for as long as with leases that last for `ttl`.
     pub(super) async fn open(
         connection: &Connection,
         servers: &NatsServers,
+        ttl: Duration,
     ) -> Result<Self, LogError> {
         let jetstream = jetstream::new(connection.client.clone());
         let failed = |what| LogError { tried: format!("use the log of {RESULTS}.>"), what };
-        let name = timeout(ANSWER_LIMIT, find_or_make(&jetstream)).await;
-        let name = name.unwrap_or_else(|_| Err(no_answer())).map_err(failed)?;
+        let link = connection.link.clone();
+        let name = link.answered(OPENING_LIMIT, find_or_make(&jetstream)).await.flatten();
+        let name = name.map_err(failed)?;
         let stream = jetstream.get_stream_no_info(name).await;
         let stream = stream.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { jetstream, stream, servers: servers.clone() })
+        Ok(Self { jetstream, stream, servers: servers.clone(), link, answer_limit: ttl / 4 })
     }
 
     /// What delivers the results of a stream, and is refused when another has begun.
@@ -62,7 +65,7 @@ impl Log {
         let failed = |what| LogError { tried: format!("see how far {stream} is"), what };
         let subject = subject(stream);
         let get = self.stream.get_last_raw_message_by_subject(&subject);
-        match timeout(ANSWER_LIMIT, get).await {
+        match self.link.answered(self.answer_limit, get).await {
             Ok(Ok(message)) => match Entry::read(&message.payload) {
                 Some(entry) => Ok(Tail { sequence: message.sequence, entry: Some(entry) }),
                 None => Err(failed("the last message of its subject is none of ours".into())),
@@ -71,7 +74,7 @@ impl Log {
                 Ok(Tail::default())
             }
             Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(no_answer())),
+            Err(what) => Err(failed(what)),
         }
     }
 
@@ -99,15 +102,14 @@ impl Log {
             .payload(begin.to_json(stream, epoch).into())
             .message_id(format!("{stream}/{place}"))
             .expected_last_subject_sequence(tail.sequence);
-        let sent = self.jetstream.send_publish(subject(stream), message).await;
-        let sent = sent.map_err(|error| failed(error.to_string()))?;
-        match timeout(ANSWER_LIMIT, sent).await {
+        let publish = async { self.jetstream.send_publish(subject(stream), message).await?.await };
+        match self.link.answered(self.answer_limit, publish).await {
             Ok(Ok(_)) => Ok(Progress::behind(place, definition.work.clone(), file_after)),
             Ok(Err(error)) if error.kind() == PublishErrorKind::WrongLastSequence => {
                 Err(failed("somebody else has written to it at the same time".into()))
             }
             Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(no_answer())),
+            Err(what) => Err(failed(what)),
         }
     }
 }
@@ -126,10 +128,6 @@ impl Tail {
 
 fn subject(stream: &StreamName) -> String {
     format!("{RESULTS}.{stream}")
-}
-
-fn no_answer() -> String {
-    format!("no answer within {ANSWER_LIMIT:?}")
 }
 
 async fn find_or_make(jetstream: &Context) -> Result<String, String> {

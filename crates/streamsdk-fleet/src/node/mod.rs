@@ -22,7 +22,7 @@
 //! - A node that does not reach the servers goes on for nine tenths of the TTL, with the results waiting in memory, and stops then.
 //!
 //! This is as durable as what JetStream says it has stored: its servers write to the disk every two minutes unless they are told to
-//! `sync_interval: always`, which matters when a machine loses its power, not when a program is killed.
+//! `sync_interval: always` (from 2.10 on), which matters when a machine loses its power, not when a program is killed.
 
 mod config;
 mod control;
@@ -90,7 +90,7 @@ impl Node {
         let common = Arc::new(Common {
             node: config.name.clone(),
             leases: leases.clone(),
-            log: Log::open(&connection, servers).await?,
+            log: Log::open(&connection, servers, config.ttl).await?,
             streams,
             folder: config.folder.clone(),
             drain_limit: config.drain_limit,
