@@ -45,8 +45,9 @@ RUN apt-get update \
         libvpx7 \
     && rm -rf /var/lib/apt/lists/*
 # Kubernetes can only see that it is not root when it is a number below. A new volume takes over who owns the folder.
-RUN groupadd --system --gid 10001 streamsdk \
-    && useradd --system --uid 10001 --gid streamsdk --no-create-home --home-dir /var/lib/streamsdk streamsdk \
+RUN groupadd --gid 10001 streamsdk \
+    && useradd --uid 10001 --gid streamsdk --no-log-init --no-create-home --home-dir /var/lib/streamsdk \
+        --shell /usr/sbin/nologin streamsdk \
     && install --directory --owner=streamsdk --group=streamsdk --mode=0750 /var/lib/streamsdk
 COPY deploy/streamsdk-health /usr/local/bin/streamsdk-health
 COPY --from=build /usr/local/bin/streamsdk /usr/local/bin/streamsdk

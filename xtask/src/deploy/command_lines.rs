@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::process::{Job, Output};
 
 /// What `streamsdk` is started with somewhere.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CommandLine {
     pub file: String,
     pub words: Vec<String>,

@@ -77,6 +77,8 @@ pub fn run(options: &Options) -> Result<bool> {
         lines.extend(manifests.command_lines());
         lines.extend(units.iter().flat_map(units::Unit::command_lines));
         lines.extend(of_documentation()?);
+        lines.sort();
+        lines.dedup();
         command_lines::check(&lines, &cli)
     });
     match cannot_have_stages(options) {
