@@ -139,7 +139,8 @@ impl Manifests {
 /// Against the schemas of Kubernetes, of which nothing unknown is let through.
 pub fn check_schemas(tools: &Tools) -> Result<String> {
     for version in VERSIONS {
-        let validate = tools.job("kubernetes-validate").args(["--strict", "-k", version]);
+        let validate =
+            tools.job("kubernetes-validate").args(["--strict", "--quiet", "-k", version]);
         validate.args(files()?).output(Output::Capture).run_successfully()?;
     }
     Ok(format!("as Kubernetes {} want it", VERSIONS.join(" and ")))
