@@ -47,11 +47,25 @@ pub fn check(lines: &[CommandLine], cli: &Path) -> Result<String> {
     Ok(format!("{} are understood", lines.len()))
 }
 
-/// Those in the fenced code of a text, one a line: `streamsdk …`.
+/// Those in the fenced code of a text, one a line: `streamsdk …` or `docker run … streamsdk …`.
 pub fn in_markdown(file: &str, text: &str) -> Vec<CommandLine> {
     let code = text.split("```").skip(1).step_by(2).flat_map(str::lines);
-    let ours = code.filter_map(|line| line.trim_start_matches("$ ").strip_prefix("streamsdk "));
-    ours.map(|line| CommandLine::new(file, words(line))).collect()
+    code.filter_map(typed).map(|line| CommandLine::new(file, words(line))).collect()
+}
+
+/// Those in comments, written the same way.
+pub fn in_comments(file: &str, text: &str) -> Vec<CommandLine> {
+    let comments = text.lines().filter_map(|line| line.strip_prefix('#'));
+    comments.filter_map(typed).map(|line| CommandLine::new(file, words(line))).collect()
+}
+
+/// What the program is told where somebody types this.
+fn typed(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches([' ', '$']);
+    match line.strip_prefix("docker run ") {
+        Some(of_docker) => Some(of_docker.split_once(" streamsdk ")?.1),
+        None => line.strip_prefix("streamsdk "),
+    }
 }
 
 /// Those that a unit starts, in its comments as well.
@@ -96,6 +110,9 @@ mod tests {
     fn only_code_of_a_text_has_command_lines() {
         let text = "streamsdk is\n```console\n$ streamsdk run a.mp4\nother\n```\nstreamsdk too\n";
         assert_eq!(in_markdown("it", text), [line(&["run", "a.mp4"])]);
+        let text =
+            "#   docker build --tag streamsdk .\n#   docker run --rm streamsdk worker\nRUN it\n";
+        assert_eq!(in_comments("it", text), [line(&["worker"])]);
     }
 
     #[test]

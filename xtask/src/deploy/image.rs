@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use super::command_lines::CommandLine;
+use super::command_lines::{self, CommandLine};
 use super::dockerfile::{self, Stage};
 use crate::{project, setup};
 
@@ -13,16 +13,18 @@ use crate::{project, setup};
 pub struct Image {
     pub build: Stage,
     pub last: Stage,
+    text: String,
 }
 
 impl Image {
     pub fn read() -> Result<Self> {
         let text = fs::read_to_string(project::root().join("Dockerfile"));
-        let stages = dockerfile::read(&text.context("there is no Dockerfile")?)?;
+        let text = text.context("there is no Dockerfile")?;
+        let stages = dockerfile::read(&text)?;
         let count = stages.len();
         let [build, last] = <[Stage; 2]>::try_from(stages)
             .map_err(|_| anyhow::anyhow!("it has {count} stages in the place of two"))?;
-        Ok(Self { build, last })
+        Ok(Self { build, last, text })
     }
 
     /// Debian's name for what both stages are of.
@@ -32,9 +34,11 @@ impl Image {
         last.with_context(|| format!("{} is of no release", self.last.base))
     }
 
-    /// What it runs when it is told nothing.
-    pub fn command_line(&self) -> Result<CommandLine> {
-        Ok(CommandLine::new("Dockerfile", self.last.last("CMD")?.words()?))
+    /// What it runs when it is told nothing, and what its comments have people type.
+    pub fn command_lines(&self) -> Result<Vec<CommandLine>> {
+        let mut lines = command_lines::in_comments("Dockerfile", &self.text);
+        lines.push(CommandLine::new("Dockerfile", self.last.last("CMD")?.words()?));
+        Ok(lines)
     }
 
     pub fn check(&self) -> Result<String> {

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<bool> {
     tally.check("nats: settings", check_nats);
     tally.check("streams: files", || check_streams(&manifests, &cli, &directory));
     tally.check("command lines", || {
-        let mut lines = vec![image.command_line()?];
+        let mut lines = image.command_lines()?;
         lines.extend(compose.command_lines());
         lines.extend(manifests.command_lines());
         lines.extend(units.iter().flat_map(units::Unit::command_lines));
