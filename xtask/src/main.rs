@@ -4,6 +4,7 @@ mod bench;
 mod clip;
 mod counts;
 mod demo;
+mod deploy;
 mod distro;
 mod doctor;
 mod interop;
@@ -63,6 +64,8 @@ enum Task {
     Ladder(ladder::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
     Distro(distro::Options),
+    /// Checks what is there for deploying: image, Compose file, Kubernetes manifests, systemd units
+    Deploy(deploy::Options),
     /// Measures speed, CPU time and memory against the real programs and the bound of the network
     Bench(bench::Options),
 }
@@ -96,6 +99,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Simulate(options) => simulate::run(&options),
         Task::Ladder(options) => ladder::run(&options),
         Task::Distro(options) => distro::run(&options),
+        Task::Deploy(options) => deploy::run(&options),
         Task::Bench(options) => bench::run(&options),
     }
 }

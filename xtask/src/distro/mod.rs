@@ -13,7 +13,8 @@ use crate::counts::{Counts, closing_line, from_libtest};
 use crate::process::{Job, Output};
 use crate::steps::{Outcome, Steps};
 use crate::{project, setup, tally};
-use system::System;
+pub use mirror::configured as configured_mirror;
+pub use system::System;
 
 /// What a program with VP8 alone needs beside Rust.
 const NEEDED_FOR_VP8: &[&str] = &["libvpx-dev", "pkg-config"];
@@ -61,7 +62,7 @@ fn prepare(options: &Options) -> Result<System> {
         "this has to be run as root: it changes the root directory"
     );
     setup::ensure(setup::Scope::Distro)?;
-    let mirror = options.mirror.clone().map_or_else(mirror::configured, Ok)?;
+    let mirror = options.mirror.clone().map_or_else(configured_mirror, Ok)?;
     // In there nothing is fetched but Debian's packages.
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     project::cargo().args(["fetch", "--locked", "--target", &target]).run_successfully()?;

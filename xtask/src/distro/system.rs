@@ -62,14 +62,19 @@ pub struct System {
 impl System {
     /// Makes it anew. What was built in an earlier one of this release is kept.
     pub fn install(release: &str, mirror: &str) -> Result<Self> {
+        Self::install_as(&format!("distro/{release}"), release, &["--include", LINKER], mirror)
+    }
+
+    /// Makes it anew, in a folder of this name. `options` are debootstrap's.
+    pub fn install_as(name: &str, release: &str, options: &[&str], mirror: &str) -> Result<Self> {
         let is_name = !release.is_empty() && release.bytes().all(|byte| byte.is_ascii_lowercase());
         ensure!(is_name, "{release:?} is not the name of a release");
-        let system = Self::below(&project::work_directory(&format!("distro/{release}"))?)?;
+        let system = Self::below(&project::work_directory(name)?)?;
         system.remove()?;
         println!("installing {release} into {}", system.root.display());
         // It mounts things, too, and leaves them mounted when it is killed.
         let debootstrap = Job::new("unshare").args(["--mount", "--", "debootstrap"]);
-        let debootstrap = debootstrap.args(["--variant=minbase", "--include", LINKER, release]);
+        let debootstrap = debootstrap.arg("--variant=minbase").args(options).arg(release);
         debootstrap.arg(&system.root).arg(mirror).output(Output::Capture).run_successfully()?;
         system.make_mount_points()?;
         Ok(system)
@@ -129,6 +134,11 @@ impl System {
         let install = ["install", "--quiet", "--yes", "--no-install-recommends"];
         self.job("apt-get").args(["update", "--quiet"]).run_successfully()?;
         self.job("apt-get").args(install).args(packages).run_successfully().map(drop)
+    }
+
+    /// Where a path of the system is on this machine.
+    pub fn outside(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
     }
 
     /// Of the libraries that are built against.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 
-use super::needs::{Need, Packages};
+use super::needs::{NEEDS, Need, Packages, Scope};
 use super::probe::{Probe, find_program};
 use crate::process::{Job, Output};
 
@@ -32,6 +32,16 @@ fn add_rust_components(needs: &[&Need]) -> Result<()> {
     let components = needs.iter().map(|need| need.name);
     Job::new("rustup").args(["component", "add"]).args(components).run_successfully()?;
     Ok(())
+}
+
+/// What Debian 12 has to have for the program to be built with everything in it.
+pub fn debian_packages_to_build() -> BTreeSet<&'static str> {
+    // The program of FFmpeg only makes clips, and the compiler for C++ is for Kafka.
+    let is_needed = |need: &&Need| {
+        need.name == "a C++ compiler"
+            || (need.scope == Scope::Demo && need.name != "the ffmpeg program")
+    };
+    debian_packages(&NEEDS.iter().filter(is_needed).collect::<Vec<_>>(), |_| true)
 }
 
 /// What comes before a command so that it runs as root. `None` if it cannot without a password.
@@ -109,7 +119,6 @@ fn words(names: &BTreeSet<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::needs::NEEDS;
 
     fn named(name: &str) -> &'static Need {
         NEEDS.iter().find(|need| need.name == name).unwrap()

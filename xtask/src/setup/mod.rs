@@ -8,9 +8,9 @@ use anyhow::{Result, bail};
 
 use needs::{NEEDS, Need};
 
-pub use install::refresh_package_lists;
+pub use install::{debian_packages_to_build, refresh_package_lists};
 pub use needs::{CHROMIUM_PROGRAMS, FIREFOX_PROGRAMS, Scope};
-pub use probe::find_program;
+pub use probe::{find_program, find_python};
 
 /// Finds what is missing for `scope` and installs it where that is possible without asking.
 ///

@@ -18,6 +18,8 @@ pub enum Scope {
     Webcam,
     /// A Debian in a folder, which has in it what it needs.
     Distro,
+    /// What files for deploying are checked with, beside the others.
+    Deploy,
 }
 
 impl Scope {
@@ -27,6 +29,7 @@ impl Scope {
             Self::Turn => matches!(other, Self::Turn | Self::Demo),
             Self::Webcam => matches!(other, Self::Webcam | Self::Demo),
             Self::Distro => other == Self::Distro,
+            Self::Deploy => matches!(other, Self::Deploy | Self::Distro | Self::Demo),
             _ => other <= self,
         }
     }
@@ -110,6 +113,19 @@ pub const NEEDS: &[Need] = &[
     // For the programs that come with the kernel's headers.
     need("libelf", Scope::Webcam, Probe::SharedLibrary("libelf.so.1"), LIBELF),
     need("debootstrap", Scope::Distro, Probe::Program("debootstrap"), DEBOOTSTRAP),
+    need(
+        "systemd-analyze",
+        Scope::Deploy,
+        Probe::Program("systemd-analyze"),
+        everywhere(&["systemd"]),
+    ),
+    need(
+        "NATS, for its settings",
+        Scope::Deploy,
+        Probe::Program("nats-server"),
+        everywhere(&["nats-server"]),
+    ),
+    need("Python, for tools", Scope::Deploy, Probe::Python, PYTHON),
 ];
 
 const fn need(name: &'static str, scope: Scope, probe: Probe, packages: Packages) -> Need {
@@ -271,6 +287,9 @@ mod tests {
         assert!(![Scope::Webcam, Scope::Distro].iter().any(|&one| Scope::Everything.includes(one)));
         assert!(!Scope::Distro.includes(Scope::Demo));
         assert!(Scope::Turn.includes(Scope::Demo) && !Scope::Everything.includes(Scope::Turn));
+        assert!(
+            Scope::Deploy.includes(Scope::Distro) && !Scope::Everything.includes(Scope::Deploy)
+        );
         assert!(Scope::Webcam.includes(Scope::Demo) && !Scope::Webcam.includes(Scope::Everything));
     }
 }

@@ -45,7 +45,7 @@ impl Probe {
             Self::Libclang => libclang_directories().iter().any(|dir| has_libclang(dir)),
             Self::ClangHeaders => cfg!(target_os = "macos") || clang_headers_found(),
             Self::SharedLibrary(name) => loader_knows(name),
-            Self::Python => PYTHONS.iter().any(|name| is_usable_python(name)),
+            Self::Python => find_python().is_some(),
             Self::RtspServer => {
                 let script = project::peers_directory().join("rtsp/serve.py");
                 succeeds(Job::new(script).arg("--check"))
@@ -62,6 +62,11 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         .chain(administrators)
         .map(|dir| dir.join(name))
         .find(|file| file.is_file())
+}
+
+/// A Python of a version that we know, with what makes virtual environments.
+pub fn find_python() -> Option<&'static str> {
+    PYTHONS.iter().copied().find(|name| is_usable_python(name))
 }
 
 /// The same list, in the same order, as `tests/peers/install.py` has.
