@@ -90,10 +90,6 @@ impl Manifests {
                 ensure!(scaled["spec"]["replicas"].is_null(), "two say how many there are");
                 Ok(())
             }
-            "StatefulSet" => {
-                self.named("Service", &spec["serviceName"])?;
-                self.check_workload(object)
-            }
             "Deployment" | "Job" => self.check_workload(object),
             "Namespace" | "ConfigMap" => Ok(()),
             kind => bail!("nobody has said what a {kind} refers to"),
@@ -118,8 +114,7 @@ impl Manifests {
             let keys = array(&secret["items"]).map(|item| &item["key"]);
             keys.into_iter().try_for_each(|key| check_secret(&secret["secretName"], key))?;
         }
-        let claims = array(&spec["volumeClaimTemplates"]).map(|claim| &claim["metadata"]["name"]);
-        let volumes = array(&pod["volumes"]).map(|volume| &volume["name"]).chain(claims);
+        let volumes = array(&pod["volumes"]).map(|volume| &volume["name"]);
         let volumes: BTreeSet<_> = volumes.filter_map(Value::as_str).collect();
         for container in containers(workload) {
             let mounted = array(&container["volumeMounts"]).map(|mount| &mount["name"]);
