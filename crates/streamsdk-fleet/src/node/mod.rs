@@ -35,6 +35,7 @@ mod membership;
 mod post;
 mod run;
 mod share;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -54,7 +55,8 @@ use self::desired::Desired;
 use self::log::Log;
 use self::membership::Membership;
 use self::post::Common;
-use self::run::{NodeRun, Wanted};
+use self::run::NodeRun;
+use self::wanted::Wanted;
 use crate::lease::Leases;
 use crate::nats::Connection;
 use crate::streams::{StreamEvents, StreamStatus, Streams, StreamsConfig};
