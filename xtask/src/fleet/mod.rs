@@ -59,6 +59,9 @@ pub struct Options {
     /// Files that a node streams at a time; without it, all
     #[arg(long, value_name = "COUNT")]
     files_at_once: Option<usize>,
+    /// Keep the diary, the log and what the programs wrote even if all is well
+    #[arg(long)]
+    keep: bool,
     /// Use this streamsdk instead of building it
     #[arg(long, value_name = "PROGRAM")]
     program: Option<PathBuf>,
@@ -92,7 +95,7 @@ pub fn run(options: &Options) -> Result<bool> {
     let log = Bed::make(options, program, &directory, ttl)?.work(options, &diary)?;
     let audit = audit(&log, &diary.notes(), ttl);
     report::print(&audit, &diary.notes());
-    if audit.failed() > 0 {
+    if audit.failed() > 0 || options.keep {
         report::write_violations(&audit, &directory.join("violations.txt"))?;
         report::write_log(&log, &directory.join("log.jsonl"))?;
         println!("kept in {}", directory.display());

@@ -1,7 +1,10 @@
 //! As much of the protocol of NATS as it takes to read a log: apart from the client that the product has, on purpose.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,13 +14,21 @@ use super::log::{Message, SUBJECTS};
 
 /// Nothing that is asked for takes longer.
 const LIMIT: Duration = Duration::from_secs(20);
-const ANSWERS: &str = "_INBOX.streamsdk-bed.answer";
-const RECORDS: &str = "_INBOX.streamsdk-bed.records";
+/// Subscriptions have numbers.
+const ANSWERS: &str = "1";
+const RECORDS: &str = "2";
 /// More than any message that NATS takes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 pub(super) struct Connection {
     stream: BufReader<TcpStream>,
+    /// Subjects of its own. The server would deliver what another has asked for as well.
+    answers: String,
+    records: String,
+    /// Records that came before the answer to what was asked.
+    early: VecDeque<Delivery>,
 }
 
 /// What the server delivers to a subscription.
@@ -35,11 +46,18 @@ impl Connection {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         stream.set_nodelay(true)?;
-        let mut connection = Self { stream: BufReader::new(stream) };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let [answers, records] = ["answers", "records"]
+            .map(|what| format!("_INBOX.streamsdk-bed.{}.{number}.{what}", process::id()));
+        let stream = BufReader::new(stream);
+        let mut connection = Self { stream, answers, records, early: VecDeque::new() };
         let greeting = connection.line()?;
         ensure!(greeting.starts_with("INFO "), "the server greets with {greeting}");
         let about = json!({ "verbose": false, "pedantic": false, "headers": true, "protocol": 1 });
-        connection.send(format!("CONNECT {about}\r\nSUB {ANSWERS} 1\r\n").as_bytes())?;
+        connection.send(&format!("CONNECT {about}\r\n"))?;
+        let [answers, records] = [&connection.answers, &connection.records];
+        let subscribe = format!("SUB {answers} {ANSWERS}\r\nSUB {records} {RECORDS}\r\n");
+        connection.send(&subscribe)?;
         Ok(connection)
     }
 
@@ -48,7 +66,7 @@ impl Connection {
     pub(super) fn read_log(&mut self, from: u64, mut take: impl FnMut(Message)) -> Result<u64> {
         let Some(name) = self.name_of_the_log()? else { return Ok(from) };
         let config = json!({
-            "deliver_subject": RECORDS,
+            "deliver_subject": self.records,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": from,
             "ack_policy": "none",
@@ -57,24 +75,28 @@ impl Connection {
             "flow_control": true,
             "idle_heartbeat": 5_000_000_000_u64,
         });
-        self.send(format!("SUB {RECORDS} 2\r\n").as_bytes())?;
         let wanted = json!({ "stream_name": name, "config": config });
         let made = self.ask(&format!("$JS.API.CONSUMER.CREATE.{name}"), &wanted)?;
-        let mut left =
-            made["num_pending"].as_u64().context("the consumer does not say how many")?;
+        // Some may have been delivered before it was answered.
+        let count = |value: &Value| value.as_u64().context("the consumer does not say how many");
+        let mut total = count(&made["num_pending"])? + count(&made["delivered"]["consumer_seq"])?;
         let (mut next, mut delivered) = (from, 0);
-        while left > 0 {
+        while delivered < total {
             let Some(delivery) = self.record()? else { continue };
             let place = Place::read(delivery.reply.as_deref().unwrap_or_default())?;
             delivered += 1;
             ensure!(
                 place.delivered == delivered,
-                "deliveries before {} are missing",
-                place.delivered
+                "deliveries {delivered} to {} are missing",
+                place.delivered - 1
             );
-            (next, left) = (place.place + 1, place.left);
+            next = place.place + 1;
+            // It may grow meanwhile.
+            total = delivered + place.left;
             take(delivery.into_message(&place));
         }
+        let consumer = made["name"].as_str().context("the consumer has no name")?;
+        self.ask(&format!("$JS.API.CONSUMER.DELETE.{name}.{consumer}"), &json!({}))?;
         Ok(next)
     }
 
@@ -89,13 +111,13 @@ impl Connection {
 
     /// A message of the log; `None` where the server only says that it is there, or waits for us.
     fn record(&mut self) -> Result<Option<Delivery>> {
-        let delivery = self.next()?;
-        if delivery.to != "2" {
+        let delivery = self.early.pop_front().map_or_else(|| self.next(), Ok)?;
+        if delivery.to != RECORDS {
             return Ok(None);
         }
         if delivery.headers.starts_with("NATS/1.0 100") {
             if let Some(reply) = delivery.reply {
-                self.send(format!("PUB {reply} 0\r\n\r\n").as_bytes())?;
+                self.send(&format!("PUB {reply} 0\r\n\r\n"))?;
             }
             return Ok(None);
         }
@@ -105,12 +127,14 @@ impl Connection {
     fn ask(&mut self, subject: &str, question: &Value) -> Result<Value> {
         let question = question.to_string();
         let length = question.len();
-        self.send(format!("PUB {subject} {ANSWERS} {length}\r\n{question}\r\n").as_bytes())?;
+        let answers = &self.answers;
+        self.send(&format!("PUB {subject} {answers} {length}\r\n{question}\r\n"))?;
         let answer = loop {
             let delivery = self.next()?;
-            if delivery.to == "1" {
+            if delivery.to == ANSWERS {
                 break delivery;
             }
+            self.early.push_back(delivery);
         };
         ensure!(!answer.headers.starts_with("NATS/1.0 503"), "nobody answers to {subject}");
         let answer: Value = serde_json::from_slice(&answer.payload)?;
@@ -125,7 +149,7 @@ impl Connection {
             match word {
                 "MSG" => return self.delivery(rest, false),
                 "HMSG" => return self.delivery(rest, true),
-                "PING" => self.send(b"PONG\r\n")?,
+                "PING" => self.send("PONG\r\n")?,
                 "PONG" | "+OK" | "INFO" => {}
                 _ => bail!("the server says {line}"),
             }
@@ -164,8 +188,8 @@ impl Connection {
         Ok(line.trim_end().to_owned())
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.stream.get_mut().write_all(bytes)?)
+    fn send(&mut self, text: &str) -> Result<()> {
+        Ok(self.stream.get_mut().write_all(text.as_bytes())?)
     }
 }
 
@@ -227,7 +251,7 @@ mod tests {
     }
 
     /// What is read of a log where the server says this.
-    fn read(said: &'static str) -> Result<Vec<Message>> {
+    fn read(said: String) -> Result<Vec<Message>> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -245,20 +269,27 @@ mod tests {
         read.map(|_| messages)
     }
 
-    #[test]
-    fn a_log_is_read() {
-        let messages = read(concat!(
-            "INFO {}\r\n",
-            "MSG _INBOX.streamsdk-bed.answer 1 19\r\n{\"streams\":[\"LOG\"]}\r\n",
-            "PING\r\n",
-            "MSG _INBOX.streamsdk-bed.answer 1 17\r\n{\"num_pending\":2}\r\n",
-            "HMSG results.s1 2 $JS.ACK.LOG.c1.1.41.1.1000000000.1 33 35\r\n",
-            "NATS/1.0\r\nNats-Msg-Id: s1/3-2\r\n\r\n{}\r\n",
-            "HMSG _INBOX.streamsdk-bed.records 2 $JS.FC.LOG 36 36\r\n",
-            "NATS/1.0 100 FlowControl Request\r\n\r\n\r\n",
-            "MSG results.s2 2 $JS.ACK.LOG.c1.1.43.2.2000000000.0 4\r\n[\r\n]\r\n",
-        ));
-        let messages = messages.unwrap();
+    fn answer(text: &str) -> String {
+        format!("MSG _INBOX.any {ANSWERS} {}\r\n{text}\r\n", text.len())
+    }
+
+    /// Up to the answer that says how many there are.
+    fn beginning() -> String {
+        format!("INFO {{}}\r\n{}", answer(r#"{"streams":["LOG"]}"#))
+    }
+
+    fn deleted() -> String {
+        answer(r#"{"success":true}"#)
+    }
+
+    const FIRST: &str = "HMSG results.s1 2 $JS.ACK.LOG.c1.1.41.1.1000000000.1 33 35\r\n\
+        NATS/1.0\r\nNats-Msg-Id: s1/3-2\r\n\r\n{}\r\n";
+    const WAIT_FOR_ME: &str = "HMSG _INBOX.any 2 $JS.FC.LOG 36 36\r\n\
+        NATS/1.0 100 FlowControl Request\r\n\r\n\r\n";
+    const SECOND: &str = "MSG results.s2 2 $JS.ACK.LOG.c1.1.43.2.2000000000.0 4\r\n[\r\n]\r\n";
+
+    fn assert_is_read(rest: &str) {
+        let messages = read(beginning() + rest).unwrap();
         let found: Vec<_> = messages
             .iter()
             .map(|it| (it.place, it.at.as_secs(), &*it.subject, it.id.as_deref(), &*it.payload))
@@ -268,15 +299,27 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_read() {
+        let made = answer(r#"{"name":"c1","num_pending":2,"delivered":{"consumer_seq":0}}"#);
+        assert_is_read(&format!("PING\r\n{made}{FIRST}{WAIT_FOR_ME}{SECOND}{}", deleted()));
+    }
+
+    #[test]
+    fn what_comes_before_the_answer_is_read_as_well() {
+        let made = answer(r#"{"name":"c1","num_pending":1,"delivered":{"consumer_seq":1}}"#);
+        assert_is_read(&format!("{FIRST}{WAIT_FOR_ME}{made}{SECOND}{}", deleted()));
+        let made = answer(r#"{"name":"c1","num_pending":0,"delivered":{"consumer_seq":2}}"#);
+        assert_is_read(&format!("{FIRST}{SECOND}{made}{}", deleted()));
+    }
+
+    #[test]
     fn what_is_not_delivered_is_missed() {
-        let answers = "INFO {}\r\n\
-            MSG _INBOX.streamsdk-bed.answer 1 19\r\n{\"streams\":[\"LOG\"]}\r\n\
-            MSG _INBOX.streamsdk-bed.answer 1 17\r\n{\"num_pending\":2}\r\n\
-            MSG results.s2 2 $JS.ACK.LOG.c1.1.43.2.2000000000.0 2\r\n[]\r\n";
-        assert!(read(answers).unwrap_err().to_string().contains("are missing"));
-        let error =
-            "INFO {}\r\nMSG _INBOX.streamsdk-bed.answer 1 19\r\n{\"error\":\"no luck\"}\r\n";
-        assert!(read(error).unwrap_err().to_string().contains("no luck"));
-        assert!(read("INFO {}\r\n").is_err());
+        let made = answer(r#"{"name":"c1","num_pending":2,"delivered":{"consumer_seq":0}}"#);
+        let error = read(beginning() + &made + SECOND).unwrap_err();
+        assert!(error.to_string().contains("deliveries 1 to 1 are missing"), "{error}");
+        let error = read(beginning() + &answer(r#"{"error":"no luck"}"#)).unwrap_err();
+        assert!(error.to_string().contains("no luck"), "{error}");
+        let error = read("INFO {}\r\n".to_owned()).unwrap_err();
+        assert!(error.to_string().contains("closed"), "{error}");
     }
 }

@@ -108,7 +108,10 @@ impl Supply<'_> {
         let from = progress.next;
         let Ok(mut connection) = self.nats.connect() else { return };
         // What was read before it broke off counts.
-        let _ = connection.read_log(from, |message| progress.take(&Entry::read(&message)));
+        let read = connection.read_log(from, |message| progress.take(&Entry::read(&message)));
+        if let Err(error) = read {
+            println!("   the log could not be read on: {error:#}");
+        }
     }
 
     /// What is wanted from now on: files that were finished before are wanted for one generation more.
