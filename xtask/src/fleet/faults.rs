@@ -90,7 +90,7 @@ struct Faulty([Duration; NODES + 1]);
 
 impl Drawing {
     fn fault(&mut self, number: usize) -> Fault {
-        let (before, kind, pause) = (self.now, self.kind(), self.pause());
+        let (before, kind, pause) = (self.now, self.kind(number), self.pause());
         self.now += pause;
         let (place, earliest) = self.place(kind);
         self.now = self.now.max(earliest);
@@ -100,14 +100,17 @@ impl Drawing {
         Fault { number, after: self.now - before, kind, node, lasts }
     }
 
-    fn kind(&mut self) -> Kind {
+    /// The server is hit rarely, but in a short run, too.
+    fn kind(&mut self, number: usize) -> Kind {
+        if number % SERVER_EVERY == SERVER_FIRST {
+            return Kind::KillServer;
+        }
         match self.rng.u32(0..100) {
-            0..28 => Kind::Kill,
-            28..48 => Kind::Stop,
-            48..64 => Kind::Drain,
-            64..80 => Kind::CutFromServer,
-            80..96 => Kind::CutFromAll,
-            _ => Kind::KillServer,
+            0..30 => Kind::Kill,
+            30..50 => Kind::Stop,
+            50..66 => Kind::Drain,
+            66..83 => Kind::CutFromServer,
+            _ => Kind::CutFromAll,
         }
     }
 
@@ -149,6 +152,8 @@ impl Drawing {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const SERVER_EVERY: usize = 25;
+const SERVER_FIRST: usize = 10;
 
 #[cfg(test)]
 mod tests {

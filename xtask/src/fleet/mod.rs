@@ -81,7 +81,7 @@ pub fn run(options: &Options) -> Result<bool> {
         println!("skipped: {reason:#}");
         return Ok(true);
     }
-    setup::ensure(setup::Scope::Everything)?;
+    setup::ensure(setup::Scope::Test)?;
     let program = options.program.clone().map_or_else(project::build_cli, Ok)?;
     let program =
         fs::canonicalize(&program).with_context(|| format!("cannot find {}", program.display()))?;

@@ -28,9 +28,11 @@ pub(super) fn print(audit: &Audit, diary: &[Note]) {
 }
 
 fn print_figures(figures: &Figures) {
-    let Figures { generations, files, live, records, file_frames, live_results, epochs, .. } =
-        figures;
-    println!("streams    {files} files in {generations} generations, {live} live");
+    let Figures { generations, files, interrupted, live, .. } = figures;
+    let Figures { records, epochs, file_frames, live_results, .. } = figures;
+    println!(
+        "streams    {files} files in {generations} generations, {interrupted} of them interrupted; {live} live"
+    );
     println!("log        {records} messages, {epochs} epochs");
     println!("frames     {file_frames} of files, {live_results} live");
 }
@@ -48,13 +50,13 @@ fn print_faults(diary: &[Note]) {
 
 fn print_times(figures: &Figures) {
     let heads = ["times", "p50", "p99", "max"];
-    println!("\n{:<46}{:>7}{:>10}{:>10}{:>10}", "", heads[0], heads[1], heads[2], heads[3]);
+    println!("\n{:<60}{:>7}{:>10}{:>10}{:>10}", "", heads[0], heads[1], heads[2], heads[3]);
     for ((fault, beside), times) in &figures.moves {
         let name = format!("to go on, {fault}");
         let name = if beside.is_empty() { name } else { format!("{name}, {beside}") };
-        println!("{name:<46}{times}");
+        println!("{name:<60}{times}");
     }
-    println!("{:<46}{}", "to end when drained", figures.drains);
+    println!("{:<60}{}", "to end when drained", figures.drains);
     let Figures { stayed, moved_early, .. } = figures;
     println!(
         "of streams whose node was away for less: {stayed} stayed, {moved_early} went elsewhere"
@@ -76,7 +78,7 @@ fn print_check(check: &Check) {
         0 => "ok".to_owned(),
         count => format!("FAILED  {count} violations"),
     };
-    println!("{name:<46} {word:<8} {seen}");
+    println!("{name:<60} {word:<8} {seen}");
     for violation in violations.iter().take(VIOLATIONS_SHOWN) {
         println!("    {violation}");
     }

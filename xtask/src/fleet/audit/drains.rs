@@ -20,7 +20,7 @@ pub(super) fn times(diary: &[Note]) -> Times {
 
 /// Without the server there is nobody to deliver to.
 fn in_time(diary: &[Note], troubles: &Troubles) -> Check {
-    let calm = || drains(diary).filter(|(at, ..)| !troubles.server_was_away(*at, *at));
+    let calm = || drains(diary).filter(|(at, _, took)| !troubles.server_was_away(*at - *took, *at));
     let times = Times::of(calm().map(|(.., took)| took));
     let late = times.p99().is_some_and(|p99| p99 > LIMIT);
     let violations = calm().filter(|(.., took)| late && *took > LIMIT);

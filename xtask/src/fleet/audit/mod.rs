@@ -48,6 +48,8 @@ pub(super) struct Violation {
 pub(super) struct Figures {
     pub(super) generations: usize,
     pub(super) files: usize,
+    /// Those of them that took more than one epoch.
+    pub(super) interrupted: usize,
     pub(super) live: usize,
     pub(super) records: usize,
     pub(super) file_frames: usize,
@@ -162,15 +164,17 @@ fn counted(log: &[Entry], diary: &[Note], streams: &[Stream<'_>]) -> Figures {
         stream.records().filter(|(_, record)| matches!(record.kind, Kind::Result { .. })).count()
     };
     let (files, live): (Vec<_>, Vec<_>) = streams.iter().partition(|stream| stream.is_file());
-    let begins = |(_, record): &(&Entry, &Record)| matches!(record.kind, Kind::Begin { .. });
+    let is_begin = |(_, record): &(&Entry, &Record)| matches!(record.kind, Kind::Begin { .. });
+    let epochs = |stream: &Stream<'_>| stream.records().filter(is_begin).count();
     Figures {
         generations: generations.count(),
         files: files.len(),
+        interrupted: files.iter().filter(|file| epochs(file) > 1).count(),
         live: live.len(),
         records: log.len(),
         file_frames: files.into_iter().map(results).sum(),
         live_results: live.into_iter().map(results).sum(),
-        epochs: streams.iter().map(|stream| stream.records().filter(begins).count()).sum(),
+        epochs: streams.iter().map(epochs).sum(),
         ..Figures::default()
     }
 }

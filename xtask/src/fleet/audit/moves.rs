@@ -12,7 +12,7 @@ use crate::fleet::log::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Beside {
     Nothing,
-    /// Another node was hit or came back meanwhile: it is counted from then on.
+    /// Another node was hit meanwhile, or all others were only coming back: it is counted from then on.
     AnotherNode,
     /// The server was away: nobody can move anything.
     Server,
@@ -182,8 +182,10 @@ fn class(
     if troubles.server_was_away(fault.begin, went_on) {
         return (Beside::Server, fault.begin);
     }
-    match troubles.last_elsewhere(node, fault.begin, went_on) {
-        Some(last) => (Beside::AnotherNode, last),
+    let hit = troubles.last_hit_elsewhere(node, fault.begin, went_on);
+    let fit = troubles.fit_elsewhere(node, fault.begin, went_on);
+    match hit.max(fit) {
+        Some(since) => (Beside::AnotherNode, since.min(went_on)),
         None => (Beside::Nothing, fault.begin),
     }
 }
@@ -290,6 +292,22 @@ mod tests {
         assert_eq!(found_in(IN_TIME, Some(23.4), &more) + &found_in(BESIDE, Some(23.4), &more), "");
         let found = found_in(BESIDE, Some(23.6), &more);
         assert!(found.contains("2.60 s after fault 1"), "{found}");
+    }
+
+    #[test]
+    fn what_comes_back_meanwhile_gives_no_time_where_somebody_is_fit() {
+        let others = [("n2", 1.0), ("n3", 1.0)]
+            .map(|(node, at)| (at, What::Started { node: node.to_owned() }));
+        let away = |number, node, from: f64, to: f64| {
+            [(from, fault(number, faults::Kind::Stop, Some(node))), (to, What::Over { number })]
+        };
+        let n3 = away(2, "n3", 18.0, 21.5);
+        let more = [&[kill()][..], &others, &n3].concat();
+        assert!(found_in(IN_TIME, Some(22.6), &more).contains("2.60 s"));
+        // n2 has been back for a second only: it has another.
+        let more = [&more[..], &away(3, "n2", 15.0, 19.0)].concat();
+        assert_eq!(found_in(BESIDE, Some(23.4), &more), "");
+        assert!(found_in(BESIDE, Some(23.6), &more).contains("2.60 s"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What was the matter when, from the diary.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::fleet::diary::{Note, What};
@@ -10,6 +11,8 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 pub(super) struct Troubles {
     pub(super) all: Vec<Trouble>,
+    /// All that were started.
+    nodes: BTreeSet<String>,
     ttl: Duration,
 }
 
@@ -41,7 +44,11 @@ impl Troubles {
             }),
             _ => None,
         });
-        Self { all: all.collect(), ttl }
+        let nodes = diary.iter().filter_map(|note| match &note.what {
+            What::Started { node } => Some(node.clone()),
+            _ => None,
+        });
+        Self { all: all.collect(), nodes: nodes.collect(), ttl }
     }
 
     /// Within which a stream goes on elsewhere.
@@ -59,19 +66,34 @@ impl Troubles {
         overlaps.any(|overlaps| overlaps)
     }
 
-    /// When something was last the matter with another node than this one between these times, so that a stream may
-    /// have been on its way to a node that was hit, or could only go to one that was just coming back.
-    pub(super) fn last_elsewhere(
+    /// When another node than this one was last hit between these times: a stream may have been on its way there.
+    pub(super) fn last_hit_elsewhere(
         &self,
         node: &str,
         from: Duration,
         to: Duration,
     ) -> Option<Duration> {
-        let elsewhere = self
-            .all
-            .iter()
-            .filter(|trouble| trouble.node.as_deref().is_some_and(|other| other != node));
-        let times = elsewhere.flat_map(|trouble| [Some(trouble.begin), trouble.over]).flatten();
-        times.filter(|time| (from..=to).contains(time)).max()
+        let is_other = |it: &&Trouble| it.node.as_deref().is_some_and(|other| other != node);
+        let hits = self.all.iter().filter(is_other).map(|trouble| trouble.begin);
+        hits.filter(|begin| (from..=to).contains(begin)).max()
+    }
+
+    /// When the first of the other nodes was fit to go on with streams, if none was throughout. After a fault a node has a TTL
+    /// for finding its way back.
+    pub(super) fn fit_elsewhere(
+        &self,
+        node: &str,
+        from: Duration,
+        to: Duration,
+    ) -> Option<Duration> {
+        let fit = self.nodes.iter().filter(|other| *other != node).map(|other| {
+            let of_other = self.all.iter().filter(|it| it.node.as_ref() == Some(other));
+            let ends = of_other.filter(|it| it.begin <= to).map(|trouble| match trouble.over {
+                Some(over) => over + self.ttl,
+                None => Duration::MAX,
+            });
+            ends.max().unwrap_or_default()
+        });
+        fit.min().filter(|fit| *fit > from)
     }
 }
