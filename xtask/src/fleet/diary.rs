@@ -38,8 +38,8 @@ pub(super) enum What {
     Drained { node: String, took: Duration, status: Option<i32> },
     /// A node that was asked to end had to be killed.
     NotDrained { node: String, after: Duration },
-    /// A node ended that nobody had asked to.
-    Ended { node: String, how: String },
+    /// A node ended that nobody had asked to, before it ran or after. `how` is its status and what it said last.
+    Ended { node: String, ran: bool, how: String },
     /// There are no faults any more.
     FaultsEnded,
 }
@@ -131,7 +131,9 @@ impl What {
             Self::NotDrained { node, after } => json!({
                 "what": "not drained", "node": node, "after": after.as_secs_f64(),
             }),
-            Self::Ended { node, how } => json!({ "what": "ended", "node": node, "how": how }),
+            Self::Ended { node, ran, how } => {
+                json!({ "what": "ended", "node": node, "ran": ran, "how": how })
+            }
             Self::FaultsEnded => json!({ "what": "faults ended" }),
         }
     }

@@ -195,7 +195,7 @@ impl<'a> Killer<'a> {
             }
             (State::Starting { fault, .. }, Some(status)) => {
                 let fault = *fault;
-                self.crashed(index, &status)?;
+                self.crashed(index, false, &status)?;
                 self.gone(index, fault, PAUSE_AFTER_A_CRASH);
             }
             (State::Starting { since, .. }, None) if since.elapsed() > START_LIMIT => {
@@ -203,11 +203,11 @@ impl<'a> Killer<'a> {
             }
             (State::Starting { fault, .. }, None) => self.see_whether_it_runs(index, *fault)?,
             (State::Well { .. }, Some(status)) => {
-                self.crashed(index, &status)?;
+                self.crashed(index, true, &status)?;
                 self.gone(index, None, PAUSE_AFTER_A_CRASH);
             }
             // It is started again when the fault is over.
-            (State::Hit { .. }, Some(status)) => self.crashed(index, &status)?,
+            (State::Hit { .. }, Some(status)) => self.crashed(index, true, &status)?,
             (State::Hit { fault, kind, until }, None) if *until <= Instant::now() => {
                 self.undo(index, *fault, *kind)?;
             }
@@ -259,9 +259,10 @@ impl<'a> Killer<'a> {
         *state = State::Gone { fault, until: Instant::now() + away };
     }
 
-    fn crashed(&mut self, index: usize, status: &ExitStatus) -> Result<()> {
+    fn crashed(&mut self, index: usize, ran: bool, status: &ExitStatus) -> Result<()> {
         let node = &mut self.nodes[index].0;
-        self.diary.note(What::Ended { node: node.name.clone(), how: status.to_string() })?;
+        let how = format!("{status}: {}", node.last_words());
+        self.diary.note(What::Ended { node: node.name.clone(), ran, how })?;
         node.forget();
         self.crashes += 1;
         if self.crashes > MAX_CRASHES {

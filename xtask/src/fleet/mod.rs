@@ -56,7 +56,8 @@ pub struct Options {
     /// No faults after so many minutes
     #[arg(long)]
     minutes: Option<f64>,
-    /// Files that a node streams at a time; without it, all
+    /// Files that a node streams at a time; without it, up to 12 are streamed all at once, and of more 4, so that some are
+    /// finished between two faults
     #[arg(long, value_name = "COUNT")]
     files_at_once: Option<usize>,
     /// Keep the diary, the log and what the programs wrote even if all is well
@@ -92,8 +93,10 @@ pub fn run(options: &Options) -> Result<bool> {
     let ttl = Duration::from_secs_f64(options.ttl);
 
     let diary = Diary::begin(&directory.join("diary.jsonl"))?;
-    let log = Bed::make(options, program, &directory, ttl)?.work(options, &diary)?;
-    let audit = audit(&log, &diary.notes(), ttl);
+    let bed = Bed::make(options, program, &directory, ttl)?;
+    let settings = audit::Settings { ttl, files_at_once: bed.settings.files_at_once };
+    let log = bed.work(options, &diary)?;
+    let audit = audit(&log, &diary.notes(), settings);
     report::print(&audit, &diary.notes());
     if audit.failed() > 0 || options.keep {
         report::write_violations(&audit, &directory.join("violations.txt"))?;
@@ -136,7 +139,10 @@ impl Bed {
             nats: server.address().url(),
             // One node has room for all, and for the files of the last generation, should they count.
             capacity: 2 * files + live,
-            files_at_once: options.files_at_once.unwrap_or(files).max(1),
+            files_at_once: options
+                .files_at_once
+                .unwrap_or(if files > 12 { 4 } else { files })
+                .max(1),
             ttl,
         };
         let directory = directory.to_owned();
@@ -159,6 +165,7 @@ impl Bed {
             workers: self.worker_urls,
             files,
             live,
+            ttl: self.settings.ttl,
             faults: &made,
             faults_ended: &ended,
         };

@@ -1,5 +1,6 @@
 //! The nodes: processes of the product, each in a network namespace of its own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -68,6 +69,13 @@ impl Node {
     /// What is left of its process is gone afterwards.
     pub(super) fn kill(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), Background::kill)
+    }
+
+    /// The last line that its process wrote.
+    pub(super) fn last_words(&self) -> String {
+        let log = self.process.as_ref().and_then(|process| fs::read(process.log()).ok());
+        let log = log.unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().last().unwrap_or_default().to_owned()
     }
 
     /// Of a process that has ended.

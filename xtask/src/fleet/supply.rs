@@ -40,6 +40,7 @@ pub(super) struct Supply<'a> {
     /// At a time, of each kind.
     pub(super) files: usize,
     pub(super) live: usize,
+    pub(super) ttl: Duration,
     /// How many there were.
     pub(super) faults: &'a AtomicUsize,
     /// When there were the last of them.
@@ -191,6 +192,7 @@ impl Supply<'_> {
     /// What the fleet says of itself, for whoever looks into what was found.
     pub(super) fn keep_status(&self) -> Result<()> {
         let job = self.command("status").args(["--nats", &self.nats.url(), "--json"]);
+        let job = job.args(["--ttl", &self.ttl.as_secs_f64().to_string()]);
         let finished = job.run()?;
         Ok(fs::write(self.directory.join("status.json"), finished.stdout + &finished.stderr)?)
     }

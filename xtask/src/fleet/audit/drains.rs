@@ -55,8 +55,10 @@ fn well(diary: &[Note]) -> Check {
 
 fn no_other_ends(diary: &[Note]) -> Check {
     let violations = diary.iter().filter_map(|note| match &note.what {
-        What::Ended { node, how } => {
-            Some(Violation::of_stream(node, format!("it ended with {how}"), "that it goes on"))
+        What::Ended { node, ran, how } => {
+            let when = if *ran { "while it ran" } else { "before it ran" };
+            let found = format!("it ended {when} with {how}");
+            Some(Violation::of_stream(node, found, "that it goes on"))
         }
         _ => None,
     });
@@ -112,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_crash_is_found() {
-        let crash = What::Ended { node: "n1".to_owned(), how: "signal 6".to_owned() };
-        assert!(found_after("no node ends by itself", &[crash]).contains("signal 6"));
+        let (node, how) = ("n1".to_owned(), "signal 6".to_owned());
+        let found = found_after("no node ends by itself", &[What::Ended { node, ran: true, how }]);
+        assert!(found.contains("n1: it ended while it ran with signal 6"), "{found}");
     }
 }

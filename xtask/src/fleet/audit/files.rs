@@ -38,7 +38,7 @@ pub(super) fn nothing_after_the_end(streams: &[Stream<'_>]) -> Check {
 pub(super) fn all_complete(streams: &[Stream<'_>]) -> Check {
     let mut violations = Vec::new();
     for (stream, _) in files(streams) {
-        if !stream.records().any(|(_, record)| is_complete(&record.kind)) {
+        if stream.complete().is_none() {
             let last = stream.records().last();
             let found = last.map_or("nothing at all".to_owned(), |(entry, record)| {
                 format!("{} at place {} was the last", record.kind, entry.place)
@@ -57,7 +57,7 @@ fn files<'s, 'a>(streams: &'s [Stream<'a>]) -> impl Iterator<Item = (&'s Stream<
     })
 }
 
-fn is_complete(kind: &Kind) -> bool {
+pub(super) fn is_complete(kind: &Kind) -> bool {
     matches!(kind, Kind::End { outcome, .. } if outcome == COMPLETE)
 }
 

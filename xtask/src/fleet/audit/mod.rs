@@ -69,12 +69,21 @@ struct Stream<'a> {
     name: &'a str,
     /// `None` if nobody ever wanted it.
     source: Option<Source>,
+    wanted_since: Duration,
     entries: Vec<&'a Entry>,
 }
 
-pub(super) fn audit(log: &[Entry], diary: &[Note], ttl: Duration) -> Audit {
+/// How the nodes were started.
+#[derive(Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) ttl: Duration,
+    /// Files that a node streams at a time.
+    pub(super) files_at_once: usize,
+}
+
+pub(super) fn audit(log: &[Entry], diary: &[Note], settings: Settings) -> Audit {
     let streams = streams(log, diary);
-    let troubles = Troubles::read(diary, ttl);
+    let troubles = Troubles::read(diary, settings.ttl);
     let mut figures = counted(log, diary, &streams);
     let mut checks = vec![
         whole(log),
@@ -88,7 +97,7 @@ pub(super) fn audit(log: &[Entry], diary: &[Note], ttl: Duration) -> Audit {
         live::in_order(&streams),
         live::all_go_on(&streams, diary),
     ];
-    let moves = moves::find(&streams, &troubles, diary);
+    let moves = moves::find(&streams, &troubles, diary, settings.files_at_once);
     checks.extend(moves.checks(troubles.limit()));
     checks.extend(drains::checks(diary, &troubles));
     (figures.moves, figures.stayed, figures.moved_early) =
@@ -140,21 +149,31 @@ fn readable(streams: &[Stream<'_>]) -> Check {
 
 fn streams<'a>(log: &'a [Entry], diary: &'a [Note]) -> Vec<Stream<'a>> {
     let mut streams: BTreeMap<&str, Stream<'_>> = BTreeMap::new();
-    for Wanted { name, source } in wanted(diary) {
-        streams.insert(name, Stream { name, source: Some(*source), entries: Vec::new() });
+    for (wanted_since, Wanted { name, source }) in wanted(diary) {
+        streams.entry(name).or_insert_with(|| Stream {
+            name,
+            source: Some(*source),
+            wanted_since,
+            entries: Vec::new(),
+        });
     }
     for entry in log {
         let name = &*entry.stream;
-        let unknown = || Stream { name, source: None, entries: Vec::new() };
+        let wanted_since = Duration::MAX;
+        let unknown = || Stream { name, source: None, wanted_since, entries: Vec::new() };
         streams.entry(name).or_insert_with(unknown).entries.push(entry);
     }
     streams.into_values().collect()
 }
 
-fn wanted(diary: &[Note]) -> impl Iterator<Item = &Wanted> {
-    diary.iter().flat_map(|note| match &note.what {
-        What::Applied { streams, .. } => streams.as_slice(),
-        _ => &[],
+/// What was wanted, and from when on.
+fn wanted(diary: &[Note]) -> impl Iterator<Item = (Duration, &Wanted)> {
+    diary.iter().flat_map(|note| {
+        let streams = match &note.what {
+            What::Applied { streams, .. } => streams.as_slice(),
+            _ => &[],
+        };
+        streams.iter().map(|wanted| (note.at, wanted))
     })
 }
 
@@ -182,6 +201,13 @@ fn counted(log: &[Entry], diary: &[Note], streams: &[Stream<'_>]) -> Figures {
 impl<'a> Stream<'a> {
     fn records(&self) -> impl Iterator<Item = (&'a Entry, &'a Record)> {
         self.entries.iter().filter_map(|entry| Some((*entry, entry.record.as_ref().ok()?)))
+    }
+
+    /// When a file was finished.
+    fn complete(&self) -> Option<Duration> {
+        let mut records = self.records();
+        let end = records.find(|(_, record)| files::is_complete(&record.kind));
+        end.map(|(entry, _)| entry.at)
     }
 
     fn is_file(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Audit, audit};
+use super::{Audit, Settings, audit};
 use crate::fleet::diary::{Note, Source, Wanted, What};
 use crate::fleet::faults;
 use crate::fleet::log::{Entry, Kind, Record};
@@ -11,7 +11,7 @@ const TTL: Duration = Duration::from_secs(2);
 const WORK: &str = "a1";
 
 pub(super) fn audit_of(log: &[Entry], diary: &[Note]) -> Audit {
-    audit(log, diary, TTL)
+    audit(log, diary, Settings { ttl: TTL, files_at_once: 2 })
 }
 
 /// All violations.

@@ -9,11 +9,23 @@ use crate::fleet::faults::Kind;
 /// A stream goes on elsewhere so long after the TTL at the latest.
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// Longer than the TTL, a node may take so long until it has found its way to a server that was away.
+const WAY_BACK: Duration = Duration::from_secs(1);
+
 pub(super) struct Troubles {
     pub(super) all: Vec<Trouble>,
     /// All that were started.
     nodes: BTreeSet<String>,
     ttl: Duration,
+}
+
+/// Why a stream may go on later than that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Excuse {
+    /// From when on it is counted.
+    pub(super) since: Duration,
+    /// Whether the server was away, or only other nodes hit.
+    pub(super) by_server: bool,
 }
 
 /// A fault, from its beginning to its end.
@@ -58,21 +70,39 @@ impl Troubles {
 
     /// Whether the server was away between these times, or so shortly before that nodes may not have been back.
     pub(super) fn server_was_away(&self, from: Duration, to: Duration) -> bool {
-        let back = self.ttl + Duration::from_secs(1);
-        let of_server = self.all.iter().filter(|trouble| trouble.node.is_none());
-        let mut overlaps = of_server.map(|trouble| {
-            trouble.begin <= to && trouble.over.is_none_or(|over| over + back >= from)
+        self.server_back(from, to).is_some()
+    }
+
+    /// Why a stream that this node lost went on as late as it did, if there is a reason. One that comes when it is too late
+    /// already is none.
+    pub(super) fn excuse(&self, node: &str, lost: Duration, went_on: Duration) -> Option<Excuse> {
+        let mut excuse: Option<Excuse> = None;
+        loop {
+            let since = excuse.map_or(lost, |excuse| excuse.since);
+            let deadline = (since + self.limit()).min(went_on);
+            let server = self.server_back(since, deadline);
+            let hit = self.last_hit_elsewhere(node, since, deadline);
+            let fit = self.fit_elsewhere(node, since, deadline);
+            let by_server = server.is_some() || excuse.is_some_and(|excuse| excuse.by_server);
+            match server.max(hit).max(fit).filter(|next| *next > since) {
+                Some(next) => excuse = Some(Excuse { since: next.min(went_on), by_server }),
+                None => return excuse,
+            }
+        }
+    }
+
+    /// When nodes had found their way back to the server, if it was away in between.
+    fn server_back(&self, from: Duration, to: Duration) -> Option<Duration> {
+        let of_server = self.all.iter().filter(|it| it.node.is_none() && it.begin <= to);
+        let back = of_server.map(|trouble| match trouble.over {
+            Some(over) => over + self.ttl + WAY_BACK,
+            None => Duration::MAX,
         });
-        overlaps.any(|overlaps| overlaps)
+        back.filter(|back| *back > from).max()
     }
 
     /// When another node than this one was last hit between these times: a stream may have been on its way there.
-    pub(super) fn last_hit_elsewhere(
-        &self,
-        node: &str,
-        from: Duration,
-        to: Duration,
-    ) -> Option<Duration> {
+    fn last_hit_elsewhere(&self, node: &str, from: Duration, to: Duration) -> Option<Duration> {
         let is_other = |it: &&Trouble| it.node.as_deref().is_some_and(|other| other != node);
         let hits = self.all.iter().filter(is_other).map(|trouble| trouble.begin);
         hits.filter(|begin| (from..=to).contains(begin)).max()
@@ -80,12 +110,7 @@ impl Troubles {
 
     /// When the first of the other nodes was fit to go on with streams, if none was throughout. After a fault a node has a TTL
     /// for finding its way back.
-    pub(super) fn fit_elsewhere(
-        &self,
-        node: &str,
-        from: Duration,
-        to: Duration,
-    ) -> Option<Duration> {
+    fn fit_elsewhere(&self, node: &str, from: Duration, to: Duration) -> Option<Duration> {
         let fit = self.nodes.iter().filter(|other| *other != node).map(|other| {
             let of_other = self.all.iter().filter(|it| it.node.as_ref() == Some(other));
             let ends = of_other.filter(|it| it.begin <= to).map(|trouble| match trouble.over {
