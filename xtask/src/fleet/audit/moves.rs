@@ -358,6 +358,7 @@ mod tests {
         let more = [&[kill()][..], &away].concat();
         assert_eq!(found_in(IN_TIME, Some(29.4), &more) + &found_in(SERVER, Some(29.4), &more), "");
         assert!(found_in(SERVER, Some(29.6), &more).contains("2.60 s of them count"));
+        assert_eq!(found_in(SERVER, Some(24.5), &more), "");
     }
 
     #[test]

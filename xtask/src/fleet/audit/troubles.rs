@@ -84,8 +84,9 @@ impl Troubles {
             let hit = self.last_hit_elsewhere(node, since, deadline);
             let fit = self.fit_elsewhere(node, since, deadline);
             let by_server = server.is_some() || excuse.is_some_and(|excuse| excuse.by_server);
-            match server.max(hit).max(fit).filter(|next| *next > since) {
-                Some(next) => excuse = Some(Excuse { since: next.min(went_on), by_server }),
+            let next = server.max(hit).max(fit).map(|next| next.min(went_on));
+            match next.filter(|next| *next > since) {
+                Some(since) => excuse = Some(Excuse { since, by_server }),
                 None => return excuse,
             }
         }
