@@ -21,7 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 /// Before a node is started again that has ended by itself.
 const PAUSE_AFTER_A_CRASH: Duration = Duration::from_millis(500);
-/// There is nothing more to be learned.
+/// Without one that runs in between: there is nothing more to be learned.
 const MAX_CRASHES: usize = 50;
 
 pub(super) struct Killer<'a> {
@@ -31,6 +31,7 @@ pub(super) struct Killer<'a> {
     server: Server,
     server_state: ServerState,
     nodes: Vec<(Node, State)>,
+    /// Since a node has last said that it runs.
     crashes: usize,
     /// How many faults there were.
     pub(super) made: &'a AtomicUsize,
@@ -87,13 +88,9 @@ impl<'a> Killer<'a> {
         Self { network, settings, diary, server, server_state, nodes, crashes: 0, made }
     }
 
-    /// Starts all nodes, and waits until they run. One that ends instead is an error.
+    /// Starts all nodes, and waits until they run.
     pub(super) fn start_all(&mut self) -> Result<()> {
-        self.until_all_are_well()?;
-        if self.crashes > 0 {
-            bail!("a node ended by itself before anything was done to it");
-        }
-        Ok(())
+        self.until_all_are_well()
     }
 
     /// Makes one fault after the other, until a time if there is one, and returns when all is well again.
@@ -232,6 +229,7 @@ impl<'a> Killer<'a> {
             return Ok(());
         }
         *state = State::Well { since: Instant::now() };
+        self.crashes = 0;
         self.diary.note(What::Ready { node: node.name.clone() })?;
         fault.map_or(Ok(()), |number| self.diary.note(What::Over { number }))
     }
@@ -262,12 +260,12 @@ impl<'a> Killer<'a> {
     fn crashed(&mut self, index: usize, ran: bool, status: &ExitStatus) -> Result<()> {
         let node = &mut self.nodes[index].0;
         let how = format!("{status}: {}", node.last_words());
-        self.diary.note(What::Ended { node: node.name.clone(), ran, how })?;
         node.forget();
         self.crashes += 1;
         if self.crashes > MAX_CRASHES {
-            bail!("nodes ended by themselves {} times, the last with {status}", self.crashes);
+            bail!("nodes ended {} times and never ran, the last with {how}", self.crashes);
         }
+        self.diary.note(What::Ended { node: self.nodes[index].0.name.clone(), ran, how })?;
         Ok(())
     }
 
