@@ -52,7 +52,7 @@ impl Bed {
 
     async fn control(&self) -> FleetControl {
         let servers = NatsServers::new(&self.nats.url()).unwrap();
-        FleetControl::connect(&servers, self.ttl).await.unwrap()
+        FleetControl::connect(&servers).await.unwrap()
     }
 
     /// Has files of three hundred frames and drawings run, by their names.

@@ -7,6 +7,7 @@ mod demo;
 mod deploy;
 mod distro;
 mod doctor;
+mod fleet;
 mod interop;
 mod ladder;
 mod loss;
@@ -52,6 +53,8 @@ enum Task {
     Turn(turn::Options),
     /// Has `streamsdk doctor` find what is wrong, one fault after the other, and nothing where nothing is
     Doctor(doctor::Options),
+    /// Kills, stops and cuts off nodes of a fleet over NATS, and audits what is in its log
+    Fleet(fleet::Options),
     /// Measures sessions over paths that lose packets, beside those of aiortc
     Loss(loss::Options),
     /// Looks at the live page in real browsers: whether boxes are on their pictures, and what strangers get
@@ -93,6 +96,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Path(options) => path::run(&options),
         Task::Turn(options) => turn::run(&options),
         Task::Doctor(options) => doctor::run(&options),
+        Task::Fleet(options) => fleet::run(&options),
         Task::Loss(options) => loss::run(&options),
         Task::View(options) => view::run(&options),
         Task::Webcam(options) => webcam::run(&options),

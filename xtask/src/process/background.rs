@@ -1,6 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,8 +71,23 @@ impl Background {
 
     /// Ends it at once, with SIGKILL.
     pub fn kill(self) -> Result<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
+    pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_raw(self.child.id().cast_signed());
-        kill(pid, Signal::SIGKILL).with_context(|| format!("cannot kill `{}`", self.what))
+        kill(pid, signal).with_context(|| format!("cannot send {signal} to `{}`", self.what))
+    }
+
+    /// How it ended, if it has.
+    pub fn ending(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Whether a whole line in its log begins with `prefix`.
+    pub fn has_said(&self, prefix: &str) -> bool {
+        let log = fs::read(&self.log).unwrap_or_default();
+        rest_of_line(&String::from_utf8_lossy(&log), prefix).is_some()
     }
 
     fn words(&self) -> String {

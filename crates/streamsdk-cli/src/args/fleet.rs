@@ -32,9 +32,6 @@ pub(crate) struct FleetPlaceArguments {
     /// File with the token for them
     #[arg(long, value_name = "FILE")]
     pub(crate) nats_token_file: Option<PathBuf>,
-    /// How long a stream stands still at most whose node has failed; the same for all who belong to the fleet
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::limit)]
-    pub(crate) ttl: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +41,9 @@ pub(crate) struct NodeArguments {
     /// What the node is called, which no other is; letters, digits, `_` and `-`; without it, like the machine
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<StreamName>,
+    /// How long a stream stands still at most whose node has failed; the same for all nodes
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::limit)]
+    pub(crate) ttl: Duration,
     /// Most streams at a time
     #[arg(long, value_name = "COUNT", default_value = "100")]
     pub(crate) capacity: usize,

@@ -43,7 +43,7 @@ async fn apply(place: &FleetPlaceArguments, config: &Path) -> Result<ExitCode, F
 }
 
 async fn connect(place: &FleetPlaceArguments) -> Result<FleetControl, Failure> {
-    Ok(FleetControl::connect(&servers(place)?, place.ttl).await?)
+    Ok(FleetControl::connect(&servers(place)?).await?)
 }
 
 fn servers(place: &FleetPlaceArguments) -> Result<NatsServers, Failure> {

@@ -1,17 +1,22 @@
 //! `streamsdk fleet node`: one of the machines of a fleet.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use streamsdk_fleet::StreamEvents;
-use streamsdk_fleet::node::{Node, NodeConfig};
+use streamsdk_fleet::node::{Node, NodeConfig, NodeError};
+use streamsdk_sinks::nats::NatsServers;
 use streamsdk_sinks::{MAX_NAME, StreamName};
 
 use super::servers;
 use crate::args::{NodeArguments, VoiceArguments};
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::{Failure, INTERRUPTED, with_causes};
 use crate::signals::Signals;
 use crate::streams::NewsLine;
 use crate::terminal;
+
+/// Before it is tried again to start.
+const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(
     arguments: NodeArguments,
@@ -25,10 +30,15 @@ pub(super) async fn run(
     let config = NodeConfig::new(name)
         .capacity(arguments.capacity)
         .files_at_once(arguments.files_at_once)
-        .ttl(arguments.place.ttl)
+        .ttl(arguments.ttl)
         .folder(&arguments.folder)
         .drain_limit(arguments.drain_limit);
-    let (mut node, events) = Node::start(&servers(&arguments.place)?, config).await?;
+    let servers = servers(&arguments.place)?;
+    let started = tokio::select! {
+        started = start(&servers, config) => started,
+        () = signals.next() => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let (mut node, events) = started?;
     let is_quiet = voice.quiet;
     tokio::spawn(tell(events, is_quiet));
     if !is_quiet {
@@ -45,6 +55,27 @@ pub(super) async fn run(
         None => {
             node.drain().await?;
             Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// Waits for servers that are not there or not ready, as after a machine has started.
+async fn start(
+    servers: &NatsServers,
+    config: NodeConfig,
+) -> Result<(Node, StreamEvents), NodeError> {
+    let mut is_told = false;
+    loop {
+        match Node::start(servers, config.clone()).await {
+            Err(error) if error.may_pass() => {
+                if !is_told {
+                    let error = with_causes(&error);
+                    terminal::say(format_args!("waits until this is otherwise: {error}"));
+                }
+                is_told = true;
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
         }
     }
 }

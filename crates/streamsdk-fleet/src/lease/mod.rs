@@ -111,6 +111,19 @@ impl Leases {
         Ok(Self { bucket, times, clock, claims: Arc::new(Claims::new()) })
     }
 
+    /// Those in a bucket that is there, however long they last; `None` if there is none.
+    pub(crate) async fn find(
+        connection: &Connection,
+        bucket: &str,
+    ) -> Result<Option<Self>, BucketError> {
+        let spec = |ttl| LeaseConfig::default().bucket(bucket).ttl(ttl).spec();
+        let Some((bucket, ttl)) = Bucket::find(connection, spec, bucket).await? else {
+            return Ok(None);
+        };
+        let (times, clock) = (Times::of(ttl), Arc::new(BootClock::new()));
+        Ok(Some(Self { bucket, times, clock, claims: Arc::new(Claims::new()) }))
+    }
+
     /// Tries to take the lease of a stream for the node of this name, which is for people. `None` if somebody has it, be it this very
     /// program. Takes some requests to the server, each a quarter of the TTL at most. Where it is dropped, or fails, the stream may be
     /// held by nobody for a TTL.

@@ -93,6 +93,26 @@ impl Bucket {
         Ok(Self { store, link: connection.link.clone(), answer_limit: spec.answer_limit })
     }
 
+    /// One that is there, however long its entries last, and for how long that is. `None` if there is none.
+    pub(crate) async fn find(
+        connection: &Connection,
+        spec: impl FnOnce(Duration) -> BucketSpec,
+        name: &str,
+    ) -> Result<Option<(Self, Duration)>, BucketError> {
+        let jetstream = jetstream::new(connection.client.clone());
+        match find(&jetstream, name).await {
+            Ok(None) => Ok(None),
+            Ok(Some(found)) => {
+                let bucket = Self::open(connection, &spec(found.max_age)).await?;
+                Ok(Some((bucket, found.max_age)))
+            }
+            Err(what) => {
+                let (bucket, tried) = (name.to_owned(), "see what is".to_owned());
+                Err(BucketError::Unavailable { bucket, tried, what })
+            }
+        }
+    }
+
     pub(crate) fn link(&self) -> &Link {
         &self.link
     }

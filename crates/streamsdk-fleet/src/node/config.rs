@@ -8,9 +8,9 @@ use streamsdk_sinks::StreamName;
 use crate::lease::LeaseConfig;
 
 /// The leases of streams.
-const LEASES: &str = "leases";
+pub(super) const LEASES: &str = "leases";
 /// The leases of the nodes' own names.
-const NODES: &str = "nodes";
+pub(super) const NODES: &str = "nodes";
 
 /// What a node is called, and what it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,18 +10,20 @@ use serde::Serialize;
 use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 
-use super::config::{node_leases, stream_leases};
+use super::config::{LEASES, NODES};
 use super::definition::Outline;
 use super::desired::Desired;
 use super::entry::Outcome;
 use super::error::{LogError, NodeError};
-use super::log::Log;
+use super::log::{Log, Tail};
 use super::membership::capacities;
 use super::share::count_by_node;
 use crate::fleet::Changes;
-use crate::lease::{Holder, LeaseConfig, LeaseWatch, Leases};
+use crate::lease::{Holder, Leases};
 use crate::nats::{BucketError, Connection};
 
+/// How long a connection may be silent, in the place of what leases last for.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many streams are looked up in the log at once.
 const LOOKS: usize = 64;
 
@@ -30,7 +32,6 @@ const LOOKS: usize = 64;
 pub struct FleetControl {
     connection: Connection,
     servers: NatsServers,
-    ttl: Duration,
 }
 
 /// How a fleet is.
@@ -87,14 +88,14 @@ pub enum FleetStreamState {
 }
 
 impl FleetControl {
-    /// Connects. The TTL has to be the nodes', and is 10 s where they say nothing else.
+    /// Connects.
     ///
     /// # Errors
     ///
     /// [`NodeError::Bucket`] if no server takes the connection.
-    pub async fn connect(servers: &NatsServers, ttl: Duration) -> Result<Self, NodeError> {
-        let connection = Connection::open(servers, ttl).await?;
-        Ok(Self { connection, servers: servers.clone(), ttl })
+    pub async fn connect(servers: &NatsServers) -> Result<Self, NodeError> {
+        let connection = Connection::open(servers, PATIENCE).await?;
+        Ok(Self { connection, servers: servers.clone() })
     }
 
     /// Has these streams run and no others, as [`FleetConfig::read_for_fleet`](crate::FleetConfig::read_for_fleet) reads them.
@@ -130,18 +131,18 @@ impl FleetControl {
         Ok(changes)
     }
 
-    /// How the fleet is now. Takes half of the TTL, and a request for each stream.
+    /// How the fleet is now. Takes half of the nodes' TTL at most, and a request for each stream.
     ///
     /// # Errors
     ///
     /// [`NodeError`] if a bucket or the log cannot be read.
     pub async fn status(&self) -> Result<FleetStatus, NodeError> {
         let descriptions = Desired::open(&self.connection).await?.read().await?;
-        let holders = self.watch(stream_leases(self.ttl)).await?.holders();
-        let capacities = capacities(&self.watch(node_leases(self.ttl)).await?);
-        let log = Log::open(&self.connection, &self.servers, self.ttl).await?;
+        let holders = self.holders(LEASES).await?;
+        let capacities = capacities(self.holders(NODES).await?);
+        let log = Log::find(&self.connection, &self.servers, PATIENCE).await?;
         let looks = descriptions.into_iter().map(|(name, text)| {
-            let (log, holder) = (&log, holders.get(&name));
+            let (log, holder) = (log.as_ref(), holders.get(&name));
             async move { stream_status(log, name, text, holder).await }
         });
         let streams = stream::iter(looks).buffered(LOOKS).try_collect().await?;
@@ -168,11 +169,14 @@ impl FleetControl {
         }
     }
 
-    /// What is in a bucket of leases, as far as it has to be known.
-    async fn watch(&self, config: LeaseConfig) -> Result<LeaseWatch, BucketError> {
-        let watch = Leases::over(&self.connection, &config).await?.watch().await?;
+    /// Who holds what in a bucket of leases; nobody where there is none.
+    async fn holders(&self, bucket: &str) -> Result<BTreeMap<StreamName, Holder>, BucketError> {
+        let Some(leases) = Leases::find(&self.connection, bucket).await? else {
+            return Ok(BTreeMap::new());
+        };
+        let watch = leases.watch().await?;
         watch.complete().await;
-        Ok(watch)
+        Ok(watch.holders())
     }
 }
 
@@ -193,12 +197,15 @@ fn drain_subject(node: &StreamName) -> String {
 }
 
 async fn stream_status(
-    log: &Log,
+    log: Option<&Log>,
     name: StreamName,
     text: Arc<str>,
     holder: Option<&Holder>,
 ) -> Result<FleetStreamStatus, NodeError> {
-    let tail = log.tail(&name).await?;
+    let tail = match log {
+        Some(log) => log.tail(&name).await?,
+        None => Tail::default(),
+    };
     let outline = Outline::of(&text, &name);
     let work = outline.as_ref().map_or("", |outline| outline.work.as_str());
     let state = match (holder, tail.outcome(work)) {

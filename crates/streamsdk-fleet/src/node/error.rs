@@ -47,6 +47,18 @@ pub enum NodeError {
     },
 }
 
+impl NodeError {
+    /// Whether it may be otherwise later without anybody's doing anything: servers that are not there, or not ready.
+    pub fn may_pass(&self) -> bool {
+        let bucket_error = match self {
+            Self::Bucket(error) => error,
+            Self::Log(_) => return true,
+            _ => return false,
+        };
+        matches!(bucket_error, BucketError::Connect { .. } | BucketError::Unavailable { .. })
+    }
+}
+
 /// The log of the results did not do something. It may later.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("cannot {tried}: {what} (is JetStream on, and the user allowed to?)")]

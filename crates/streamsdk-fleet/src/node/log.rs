@@ -46,13 +46,46 @@ impl Log {
         ttl: Duration,
     ) -> Result<Self, LogError> {
         let jetstream = jetstream::new(connection.client.clone());
-        let failed = |what| LogError { tried: format!("use the log of {RESULTS}.>"), what };
-        let link = connection.link.clone();
-        let name = link.answered(OPENING_LIMIT, find_or_make(&jetstream)).await.flatten();
-        let name = name.map_err(failed)?;
-        let stream = jetstream.get_stream_no_info(name).await;
-        let stream = stream.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { jetstream, stream, servers: servers.clone(), link, answer_limit: ttl / 4 })
+        let opening = async {
+            let name = find_or_make(&jetstream).await?;
+            Self::of(&jetstream, name, connection, servers, ttl).await
+        };
+        let log = connection.link.answered(OPENING_LIMIT, opening).await.flatten();
+        log.map_err(cannot_open)
+    }
+
+    /// The same, but that it is not made: `None` if there is none.
+    pub(super) async fn find(
+        connection: &Connection,
+        servers: &NatsServers,
+        ttl: Duration,
+    ) -> Result<Option<Self>, LogError> {
+        let jetstream = jetstream::new(connection.client.clone());
+        let finding = async {
+            match find(&jetstream).await? {
+                None => Ok(None),
+                Some(name) => Self::of(&jetstream, name, connection, servers, ttl).await.map(Some),
+            }
+        };
+        let log = connection.link.answered(OPENING_LIMIT, finding).await.flatten();
+        log.map_err(cannot_open)
+    }
+
+    async fn of(
+        jetstream: &Context,
+        name: String,
+        connection: &Connection,
+        servers: &NatsServers,
+        ttl: Duration,
+    ) -> Result<Self, String> {
+        let stream = jetstream.get_stream_no_info(name).await.map_err(|error| error.to_string())?;
+        Ok(Self {
+            jetstream: jetstream.clone(),
+            stream,
+            servers: servers.clone(),
+            link: connection.link.clone(),
+            answer_limit: ttl / 4,
+        })
     }
 
     /// What delivers the results of a stream, and is refused when another has begun.
@@ -130,13 +163,23 @@ fn subject(stream: &StreamName) -> String {
     format!("{RESULTS}.{stream}")
 }
 
-async fn find_or_make(jetstream: &Context) -> Result<String, String> {
+fn cannot_open(what: String) -> LogError {
+    LogError { tried: format!("use the log of {RESULTS}.>"), what }
+}
+
+/// What the log is called; `None` if there is none.
+async fn find(jetstream: &Context) -> Result<Option<String>, String> {
     // Any subject of a stream will do.
-    let found = jetstream.stream_by_subject(format!("{RESULTS}.any")).await;
-    match found {
-        Ok(name) => return Ok(name),
-        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => {}
-        Err(error) => return Err(error.to_string()),
+    match jetstream.stream_by_subject(format!("{RESULTS}.any")).await {
+        Ok(name) => Ok(Some(name)),
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn find_or_make(jetstream: &Context) -> Result<String, String> {
+    if let Some(name) = find(jetstream).await? {
+        return Ok(name);
     }
     let config = Config {
         name: RESULTS.into(),

@@ -1,5 +1,6 @@
 //! The nodes of a fleet, each with a name of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streamsdk_sinks::StreamName;
@@ -15,6 +16,8 @@ use crate::nats::Connection;
 
 /// Before it is tried again to have the name.
 const PAUSE: Duration = Duration::from_millis(100);
+/// What counts of the time between two attempts: when the program stood still, nobody has looked who has the name.
+const MOST_OF_A_GAP: Duration = Duration::from_millis(500);
 
 /// That this node belongs to the fleet, and who else does. Ends when dropped.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ impl Membership {
 
     /// How many streams each node takes, as far as is known.
     pub(super) fn capacities(&self) -> Capacities {
-        capacities(&self.nodes)
+        capacities(self.nodes.holders())
     }
 
     /// Waits until another node has the name.
@@ -71,8 +74,9 @@ impl Membership {
     }
 }
 
-pub(super) fn capacities(nodes: &LeaseWatch) -> Capacities {
-    let by_name = nodes.holders().into_iter().filter_map(|(node, holder)| match holder {
+/// How many streams those take that hold the names of nodes.
+pub(super) fn capacities(holders: BTreeMap<StreamName, Holder>) -> Capacities {
+    let by_name = holders.into_iter().filter_map(|(node, holder)| match holder {
         Holder::Node { capacity, .. } => Some((node.to_string(), capacity?)),
         Holder::Unknown => None,
     });
@@ -114,13 +118,15 @@ impl Member {
     }
 
     async fn take_name(&self) -> Result<Lease, NodeError> {
-        let started = Instant::now();
+        let (mut waited, mut last) = (Duration::ZERO, Instant::now());
         loop {
             let claim = self.leases.claim(&self.name, self.name.as_str(), Some(self.capacity));
             if let Some(lease) = claim.await? {
                 return Ok(lease);
             }
-            if started.elapsed() > self.patience {
+            waited += last.elapsed().min(MOST_OF_A_GAP);
+            last = Instant::now();
+            if waited > self.patience {
                 return Err(NodeError::NameTaken(self.name.clone()));
             }
             sleep(PAUSE).await;
