@@ -60,6 +60,10 @@ pub struct Options {
     /// finished between two faults
     #[arg(long, value_name = "COUNT")]
     files_at_once: Option<usize>,
+    /// Take it for in time when it is so much later, in seconds: a busy machine is slow, and what is in the log must be right all
+    /// the same
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    slack: f64,
     /// Keep the diary, the log and what the programs wrote even if all is well
     #[arg(long)]
     keep: bool,
@@ -78,6 +82,7 @@ const READ_LIMIT: Duration = Duration::from_secs(60);
 /// Whether all promises were kept. The last line printed is the count of the checks.
 pub fn run(options: &Options) -> Result<bool> {
     ensure!(options.ttl > 0.0 && options.ttl <= 3600.0, "a TTL of {} s", options.ttl);
+    ensure!((0.0..=3600.0).contains(&options.slack), "a slack of {} s", options.slack);
     if let Err(reason) = namespaces::possible() {
         println!("skipped: {reason:#}");
         return Ok(true);
@@ -94,7 +99,8 @@ pub fn run(options: &Options) -> Result<bool> {
 
     let diary = Diary::begin(&directory.join("diary.jsonl"))?;
     let bed = Bed::make(options, program, &directory, ttl)?;
-    let settings = audit::Settings { ttl, files_at_once: bed.settings.files_at_once };
+    let slack = Duration::from_secs_f64(options.slack);
+    let settings = audit::Settings { ttl, slack, files_at_once: bed.settings.files_at_once };
     let log = bed.work(options, &diary)?;
     let audit = audit(&log, &diary.notes(), settings);
     report::print(&audit, &diary.notes());

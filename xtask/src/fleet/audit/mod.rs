@@ -77,13 +77,15 @@ struct Stream<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Settings {
     pub(super) ttl: Duration,
+    /// So much later is in time, too.
+    pub(super) slack: Duration,
     /// Files that a node streams at a time.
     pub(super) files_at_once: usize,
 }
 
 pub(super) fn audit(log: &[Entry], diary: &[Note], settings: Settings) -> Audit {
     let streams = streams(log, diary);
-    let troubles = Troubles::read(diary, settings.ttl);
+    let troubles = Troubles::read(diary, settings.ttl, settings.slack);
     let mut figures = counted(log, diary, &streams);
     let mut checks = vec![
         whole(log),

@@ -11,7 +11,7 @@ const TTL: Duration = Duration::from_secs(2);
 const WORK: &str = "a1";
 
 pub(super) fn audit_of(log: &[Entry], diary: &[Note]) -> Audit {
-    audit(log, diary, Settings { ttl: TTL, files_at_once: 2 })
+    audit(log, diary, Settings { ttl: TTL, slack: Duration::ZERO, files_at_once: 2 })
 }
 
 /// All violations.

@@ -17,6 +17,7 @@ pub(super) struct Troubles {
     /// All that were started.
     nodes: BTreeSet<String>,
     ttl: Duration,
+    slack: Duration,
 }
 
 /// Why a stream may go on later than that.
@@ -41,7 +42,7 @@ pub(super) struct Trouble {
 }
 
 impl Troubles {
-    pub(super) fn read(diary: &[Note], ttl: Duration) -> Self {
+    pub(super) fn read(diary: &[Note], ttl: Duration, slack: Duration) -> Self {
         let ends = |wanted: usize| {
             let over = move |note: &&Note| note.what == What::Over { number: wanted };
             diary.iter().find(over).map(|note| note.at)
@@ -60,12 +61,17 @@ impl Troubles {
             What::Started { node } => Some(node.clone()),
             _ => None,
         });
-        Self { all: all.collect(), nodes: nodes.collect(), ttl }
+        Self { all: all.collect(), nodes: nodes.collect(), ttl, slack }
     }
 
     /// Within which a stream goes on elsewhere.
     pub(super) fn limit(&self) -> Duration {
-        self.ttl + MARGIN
+        self.ttl + MARGIN + self.slack
+    }
+
+    /// So much later is in time, too.
+    pub(super) fn slack(&self) -> Duration {
+        self.slack
     }
 
     /// Whether the server was away between these times, or so shortly before that nodes may not have been back.
