@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -91,6 +92,23 @@ async fn nodes_run_what_is_applied_until_they_are_told_to_drain_or_to_end() {
     assert_eq!(exit_code(&mut second, LIMIT), INTERRUPTED);
     wait_for(&url, "gate", "waiting");
     assert_eq!(printed(&mut fleet(&url, &["apply", &path])), "no stream is different");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_before_the_server_waits_for_it() {
+    let (mut nats, worker) = (NatsServer::start().await, WorkerProcess::start());
+    let (url, folder) = (nats.url(), tempfile::tempdir().unwrap());
+    let path = write(folder.path(), &worker.url, "[streams.gate]\nsource = \"pattern:64x48@20\"\n");
+    printed(&mut fleet(&url, &["apply", &path]));
+    nats.kill().await;
+    let mut node = node(&url, "early");
+    let mut said = BufReader::new(node.stderr.take().unwrap()).lines();
+    let first = said.next().unwrap().unwrap();
+    assert!(first.contains("waits") && first.contains("cannot connect to NATS"), "{first}");
+    nats.start_again().await;
+    wait_for(&url, "gate", "running");
+    signal(&node, Signal::SIGTERM);
+    assert_eq!(exit_code(&mut node, LIMIT), INTERRUPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

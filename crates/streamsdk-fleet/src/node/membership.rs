@@ -118,15 +118,13 @@ impl Member {
     }
 
     async fn take_name(&self) -> Result<Lease, NodeError> {
-        let (mut waited, mut last) = (Duration::ZERO, Instant::now());
+        let mut waiting = Waiting::since(Instant::now());
         loop {
             let claim = self.leases.claim(&self.name, self.name.as_str(), Some(self.capacity));
             if let Some(lease) = claim.await? {
                 return Ok(lease);
             }
-            waited += last.elapsed().min(MOST_OF_A_GAP);
-            last = Instant::now();
-            if waited > self.patience {
+            if waiting.until(Instant::now()) > self.patience {
                 return Err(NodeError::NameTaken(self.name.clone()));
             }
             sleep(PAUSE).await;
@@ -134,9 +132,42 @@ impl Member {
     }
 }
 
+/// How long it was looked on while somebody else had the name.
+struct Waiting {
+    waited: Duration,
+    last: Instant,
+}
+
+impl Waiting {
+    fn since(now: Instant) -> Self {
+        Self { waited: Duration::ZERO, last: now }
+    }
+
+    fn until(&mut self, now: Instant) -> Duration {
+        self.waited += (now - self.last).min(MOST_OF_A_GAP);
+        self.last = now;
+        self.waited
+    }
+}
+
 impl Drop for Membership {
     fn drop(&mut self) {
         self.leave.cancel();
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_while_the_program_stands_still_is_not_waited() {
+        let started = Instant::now();
+        let mut waiting = Waiting::since(started);
+        assert_eq!(waiting.until(started + PAUSE), PAUSE);
+        let later = started + Duration::from_secs(3600);
+        assert_eq!(waiting.until(later), PAUSE + MOST_OF_A_GAP);
+        assert_eq!(waiting.until(later + PAUSE), 2 * PAUSE + MOST_OF_A_GAP);
     }
 }
