@@ -210,7 +210,8 @@ async fn live_streams_are_shared_and_a_node_that_drains_hands_its_own_over() {
     for name in names {
         bed.log_has(name, "has results", |log| results(log).count() > 2).await;
     }
-    assert_eq!((one.streams().len(), other.streams().len()), (2, 2));
+    until("each has its share", async || (one.streams().len(), other.streams().len()) == (2, 2))
+        .await;
     bed.control().await.drain(other.name(), Duration::from_secs(60)).await.unwrap();
     other.ended().await.unwrap();
     for name in names {

@@ -28,6 +28,9 @@ const FAILED_PAUSE: Duration = Duration::from_secs(60);
 /// Before one is tried again for which the servers did not do something.
 const UNAVAILABLE_PAUSE: Duration = Duration::from_millis(500);
 
+/// How often is looked for streams that others do not take.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// A node that runs.
 pub(super) struct NodeRun {
     pub(super) config: NodeConfig,
@@ -46,7 +49,8 @@ impl NodeRun {
     /// Returns when the node is told to end, or cannot go on. All its streams have ended then.
     pub(super) async fn run(mut self) -> Result<(), NodeError> {
         let mut posts = JoinSet::new();
-        let mut ticks = interval(self.config.ttl / 4);
+        let (mut looks, mut ticks) = (interval(LOOK_INTERVAL), interval(self.config.ttl / 4));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut request = None;
         let outcome = loop {
@@ -67,6 +71,7 @@ impl NodeRun {
                     }
                 }
                 Ok(()) = self.following.descriptions.changed() => self.read_descriptions().await,
+                _ = looks.tick() => self.streams.note_neglected(&self.leases.holders()),
                 _ = ticks.tick() => self.look_around().await,
                 name = self.leases.next_free(&wanted) => self.take(name, &mut posts),
             }
@@ -169,7 +174,6 @@ impl NodeRun {
             self.read_description(name, text).await;
         }
         let holders = self.leases.holders();
-        self.streams.note_neglected(&holders);
         let capacities = self.membership.capacities();
         let (node, live) = (self.config.name.as_str(), self.streams.live().count());
         let held = count_by_node(&holders, self.streams.live());
