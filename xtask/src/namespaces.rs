@@ -77,3 +77,36 @@ pub fn sysctl(place: &str, settings: &[&str]) -> Result<()> {
 pub fn ip(arguments: &[&str]) -> Result<()> {
     Job::new("ip").args(arguments).output(Output::Capture).run_successfully().map(drop)
 }
+
+/// A router in a place of its own, with a cable to each of several others. The network of a cable is 10.NETWORK.LINK.0/24.
+#[derive(Clone, Copy)]
+pub struct Router {
+    pub place: &'static str,
+    pub network: u8,
+}
+
+impl Router {
+    /// The address at an end of a cable: the first is outside, the second the router's.
+    pub fn address(self, link: usize, end: usize) -> String {
+        format!("10.{}.{link}.{end}", self.network)
+    }
+
+    /// What both ends of a cable are called.
+    pub fn devices(self, link: usize) -> [String; 2] {
+        [format!("outer{link}"), format!("router{link}")]
+    }
+
+    /// Lays a cable to a place.
+    pub fn connect(self, link: usize, place: &str) -> Result<()> {
+        let [outer, inner] = self.devices(link);
+        let veth = ["link", "add", &outer, "netns", place, "type", "veth"];
+        ip(&[&veth[..], &["peer", "name", &inner, "netns", self.place]].concat())?;
+        let ends = [(place, &outer), (self.place, &inner)];
+        for (end, (place, device)) in ends.into_iter().enumerate() {
+            let address = format!("{}/24", self.address(link, end + 1));
+            ip(&["-n", place, "address", "add", &address, "dev", device])?;
+            ip(&["-n", place, "link", "set", device, "up"])?;
+        }
+        Ok(())
+    }
+}

@@ -5,10 +5,10 @@ use std::ffi::OsStr;
 use anyhow::Result;
 
 use super::faults::NODES;
-use crate::namespaces::{self, at, ip, sysctl};
+use crate::namespaces::{self, Router, at, ip, sysctl};
 use crate::process::Job;
 
-const ROUTER: &str = "streamsdk-fleet-r";
+const ROUTER: Router = Router { place: "streamsdk-fleet-r", network: 81 };
 /// NATS and the workers.
 const SERVERS: &str = "streamsdk-fleet-s";
 const NODE_PLACES: [&str; NODES] = ["streamsdk-fleet-1", "streamsdk-fleet-2", "streamsdk-fleet-3"];
@@ -25,18 +25,19 @@ impl LaidNetwork {
         // What an interrupted run has left.
         remove();
         let network = Self { nats_port };
-        for place in NODE_PLACES.iter().chain([&SERVERS, &ROUTER]) {
+        for place in NODE_PLACES.iter().chain([&SERVERS, &ROUTER.place]) {
             namespaces::add(place)?;
         }
         for (link, place) in NODE_PLACES.iter().chain([&SERVERS]).enumerate() {
-            connect(link, place)?;
+            ROUTER.connect(link, place)?;
+            ip(&["-n", place, "route", "add", "default", "via", &ROUTER.address(link, 2)])?;
         }
-        sysctl(ROUTER, &["net.ipv4.ip_forward=1"])?;
+        sysctl(ROUTER.place, &["net.ipv4.ip_forward=1"])?;
         Ok(network)
     }
 
     pub(super) fn servers_host(&self) -> String {
-        address(SERVERS_LINK, 1)
+        ROUTER.address(SERVERS_LINK, 1)
     }
 
     pub(super) fn servers_place(&self) -> &'static str {
@@ -70,18 +71,18 @@ impl LaidNetwork {
     }
 
     fn rules_of_a_cut(&self, node: usize, what: &str) -> Result<()> {
-        let ([_, to_node], [_, to_servers]) = (devices(node), devices(SERVERS_LINK));
-        let (port, node) = (self.nats_port.to_string(), address(node, 1));
+        let ([_, to_node], [_, to_servers]) = (ROUTER.devices(node), ROUTER.devices(SERVERS_LINK));
+        let (port, node) = (self.nats_port.to_string(), ROUTER.address(node, 1));
         let (there, back) =
             (["iif", &to_node, "dport", &port], ["iif", &to_servers, "sport", &port]);
-        let rule = ["-n", ROUTER, "rule", what, "pref", "5", "ipproto", "tcp"];
+        let rule = ["-n", ROUTER.place, "rule", what, "pref", "5", "ipproto", "tcp"];
         ip(&[&rule[..], &there, &["blackhole"]].concat())?;
         ip(&[&rule[..], &back, &["to", &node, "blackhole"]].concat())
     }
 
     fn link(&self, node: usize, state: &str) -> Result<()> {
-        let [_, inner] = devices(node);
-        ip(&["-n", ROUTER, "link", "set", &inner, state])
+        let [_, inner] = ROUTER.devices(node);
+        ip(&["-n", ROUTER.place, "link", "set", &inner, state])
     }
 }
 
@@ -91,27 +92,6 @@ impl Drop for LaidNetwork {
     }
 }
 
-/// The first end is outside, the second the router's.
-fn address(link: usize, end: usize) -> String {
-    format!("10.81.{link}.{end}")
-}
-
-fn devices(link: usize) -> [String; 2] {
-    [format!("outer{link}"), format!("router{link}")]
-}
-
-fn connect(link: usize, place: &str) -> Result<()> {
-    let [outer, inner] = devices(link);
-    let veth = ["link", "add", &outer, "netns", place, "type", "veth"];
-    ip(&[&veth[..], &["peer", "name", &inner, "netns", ROUTER]].concat())?;
-    for (end, (place, device)) in [(place, &outer), (ROUTER, &inner)].into_iter().enumerate() {
-        let address = format!("{}/24", address(link, end + 1));
-        ip(&["-n", place, "address", "add", &address, "dev", device])?;
-        ip(&["-n", place, "link", "set", device, "up"])?;
-    }
-    ip(&["-n", place, "route", "add", "default", "via", &address(link, 2)])
-}
-
 fn remove() {
-    namespaces::remove(NODE_PLACES.iter().chain([&SERVERS, &ROUTER]));
+    namespaces::remove(NODE_PLACES.iter().chain([&SERVERS, &ROUTER.place]));
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::namespaces::{self, at, ip, sysctl};
+use crate::namespaces::{self, Router, at, ip, sysctl};
 use crate::peers::{LinkEnd, LinkFaults, lay_slow_link};
 use crate::process::{Background, Job};
 
 const CLIENT: &str = "streamsdk-turn-c";
-const ROUTER: &str = "streamsdk-turn-r";
+const ROUTER: Router = Router { place: "streamsdk-turn-r", network: 79 };
 const RELAY: &str = "streamsdk-turn-t";
 const WORKER: &str = "streamsdk-turn-w";
 /// Around the router.
@@ -27,7 +27,7 @@ impl LaidNetwork {
     pub(super) fn lay(delay: Duration, directory: &Path) -> Result<Self> {
         // What an interrupted run has left.
         remove();
-        for place in PLACES.iter().chain([&ROUTER]) {
+        for place in PLACES.iter().chain([&ROUTER.place]) {
             namespaces::add(place)?;
         }
         let mut network = Self { _slow: None };
@@ -35,26 +35,26 @@ impl LaidNetwork {
             if *place == CLIENT && !delay.is_zero() {
                 network._slow = Some(connect_slowly(link, place, delay, directory)?);
             } else {
-                connect(link, place)?;
+                ROUTER.connect(link, place)?;
             }
-            ip(&["-n", place, "route", "add", "default", "via", &address(link, 2)])?;
+            ip(&["-n", place, "route", "add", "default", "via", &ROUTER.address(link, 2)])?;
         }
-        sysctl(ROUTER, &["net.ipv4.ip_forward=1"])?;
+        sysctl(ROUTER.place, &["net.ipv4.ip_forward=1"])?;
         Ok(network)
     }
 
     /// From now on the router loses whatever the client sends by UDP, and says nothing.
     pub(super) fn block_udp(&self) -> Result<()> {
         let rule = ["rule", "add", "pref", "5", "iif", "router0", "ipproto", "udp", "blackhole"];
-        ip(&[&["-n", ROUTER][..], &rule].concat())
+        ip(&[&["-n", ROUTER.place][..], &rule].concat())
     }
 
     pub(super) fn relay_host(&self) -> String {
-        address(1, 1)
+        ROUTER.address(1, 1)
     }
 
     pub(super) fn worker_host(&self) -> String {
-        address(2, 1)
+        ROUTER.address(2, 1)
     }
 
     pub(super) fn at_client(&self, program: impl AsRef<std::ffi::OsStr>) -> Job {
@@ -76,40 +76,19 @@ impl Drop for LaidNetwork {
     }
 }
 
-/// The first end is outside, the second the router's.
-fn address(link: usize, end: usize) -> String {
-    format!("10.79.{link}.{end}")
-}
-
-fn devices(link: usize) -> [String; 2] {
-    [format!("outer{link}"), format!("router{link}")]
-}
-
-fn connect(link: usize, place: &str) -> Result<()> {
-    let [outer, inner] = devices(link);
-    let veth = ["link", "add", &outer, "netns", place, "type", "veth"];
-    ip(&[&veth[..], &["peer", "name", &inner, "netns", ROUTER]].concat())?;
-    for (end, (place, device)) in [(place, &outer), (ROUTER, &inner)].into_iter().enumerate() {
-        let address = format!("{}/24", address(link, end + 1));
-        ip(&["-n", place, "address", "add", &address, "dev", device])?;
-        ip(&["-n", place, "link", "set", device, "up"])?;
-    }
-    Ok(())
-}
-
 fn connect_slowly(
     link: usize,
     place: &str,
     delay: Duration,
     directory: &Path,
 ) -> Result<Background> {
-    let [outer, inner] = devices(link);
-    let address = |end| format!("{}/24", address(link, end));
+    let [outer, inner] = ROUTER.devices(link);
+    let address = |end| format!("{}/24", ROUTER.address(link, end));
     let outer = LinkEnd { place, device: &outer, address: address(1) };
-    let inner = LinkEnd { place: ROUTER, device: &inner, address: address(2) };
+    let inner = LinkEnd { place: ROUTER.place, device: &inner, address: address(2) };
     lay_slow_link(LinkFaults { delay, ..LinkFaults::default() }, [outer, inner], directory)
 }
 
 fn remove() {
-    namespaces::remove(PLACES.iter().chain([&ROUTER]));
+    namespaces::remove(PLACES.iter().chain([&ROUTER.place]));
 }
