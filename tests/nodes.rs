@@ -343,6 +343,27 @@ async fn files_that_cannot_be_processed_do_not_take_the_place_of_others_for_ever
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_results_the_log_does_not_take_is_not_called_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("nats.conf");
+    std::fs::write(&settings, "max_payload: 2048\n").unwrap();
+    let options = ["-js", "-c", settings.to_str().unwrap()].map(|it| &*String::from(it).leak());
+    let nats = NatsServer::start_with(options.to_vec().leak()).await;
+    let bed = Bed { nats, worker: worker().await, ttl: LASTING };
+    let node = bed.node("one").await;
+    let images = "images = \"inline\"\ndata_output = [\"image\"]";
+    bed.apply_with(&["tape"], &[], images).await;
+    let log = bed.log_has("tape", "has ended", |log| log.len() > 1).await;
+    let end = log.last().unwrap();
+    assert_eq!((log.len(), &end["sequence"]), (2, &(FRAMES + 1).into()));
+    assert_eq!(
+        (&end["end"]["outcome"], &end["end"]["frames"]),
+        (&"incomplete".into(), &FRAMES.into())
+    );
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_cannot_be_run_is_told_and_hinders_no_other() {
     let bed = Bed::start(LASTING).await;
     let (node, mut events) = bed.try_node(&bed.nats.url(), "one").await.unwrap();

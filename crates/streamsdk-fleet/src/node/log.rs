@@ -122,7 +122,11 @@ impl Log {
         epoch: u64,
     ) -> Result<Progress, LogError> {
         let failed = |what| LogError { tried: format!("begin {stream}"), what };
-        let epoch = tail.entry.as_ref().map_or(epoch, |entry| epoch.max(entry.epoch() + 1));
+        let last = tail.entry.as_ref().map_or(Some(0), |entry| entry.epoch().checked_add(1));
+        let Some(after_last) = last else {
+            return Err(failed("somebody has written the last epoch that there can be".into()));
+        };
+        let epoch = epoch.max(after_last);
         let frame = tail.entry.as_ref().map_or(0, |entry| entry.frame(&definition.work));
         let file_after = definition.is_file().then_some(frame);
         let begin = Begin {

@@ -69,7 +69,8 @@ use crate::streams::{StreamEvents, StreamStatus, Streams, StreamsConfig};
 pub struct Node {
     common: Arc<Common>,
     stop: CancellationToken,
-    task: JoinHandle<Result<(), NodeError>>,
+    /// Until it has ended.
+    task: Option<JoinHandle<Result<(), NodeError>>>,
 }
 
 impl Node {
@@ -112,7 +113,7 @@ impl Node {
             membership,
             following,
         };
-        let task = tokio::spawn(run.run());
+        let task = Some(tokio::spawn(run.run()));
         Ok((Self { common, stop, task }, events))
     }
 
@@ -126,15 +127,18 @@ impl Node {
         self.common.streams.statuses()
     }
 
-    /// Waits until it has ended: because somebody asked it to drain, or it cannot go on. Cancelling loses nothing; once this has
-    /// returned it must not be called again.
+    /// Waits until it has ended: because somebody asked it to drain, or it cannot go on. Cancelling loses nothing; when it has
+    /// returned it returns at once from then on.
     ///
     /// # Errors
     ///
     /// [`NodeError::NameTaken`] if another node has its name, which has taken it while this one stood still.
     pub async fn ended(&mut self) -> Result<(), NodeError> {
+        let Some(task) = &mut self.task else { return Ok(()) };
         // A panic would be one of ours, and all streams have ended with it.
-        (&mut self.task).await.unwrap_or(Ok(()))
+        let ended = task.await.unwrap_or(Ok(()));
+        self.task = None;
+        ended
     }
 
     /// Ends all its streams, delivers what has arrived, and lets others have them. Nothing is left when it returns.
@@ -150,6 +154,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.task.abort();
+        self.task.iter().for_each(JoinHandle::abort);
     }
 }

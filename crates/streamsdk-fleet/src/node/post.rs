@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamsdk::Ended;
-use streamsdk_sinks::{Outlet, OutletConfig, Place, Record, StreamName};
+use streamsdk_sinks::{Outlet, OutletConfig, Place, Record, ResultSink, StreamName};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::definition::Definition;
@@ -122,25 +123,39 @@ impl Common {
             () = stop.cancelled() => true,
         };
         let status = self.streams.remove(name, self.drain_limit).await;
-        let outcome = status.as_ref().filter(|_| !is_told).and_then(outcome);
-        if let Some(outcome) = outcome {
-            let (last, work) = (progress.last(), definition.work.clone());
-            let place = Place { sequence: last.sequence + 1, ..last };
-            let end = End { work, outcome, frames: progress.frame() };
-            let record = Record::new(name.clone(), place, end.to_json(name, place));
-            // Nobody else closes it.
-            let _ = outlet.put(record).await;
-        }
-        let lost = match Arc::try_unwrap(outlet) {
-            Ok(outlet) => outlet.close(self.drain_limit).await.lost,
-            Err(_) => 0,
+        // The stream, which has ended, was the only other who had it.
+        let Some(outlet) = Arc::into_inner(outlet) else { return PostEnd::Left };
+        let delivered = outlet.close(self.drain_limit).await;
+        let Some(status) = status.filter(|_| !is_told && delivered.lost == 0) else {
+            return PostEnd::Left;
         };
-        match (outcome, status) {
-            (Some(_), _) if lost == 0 => PostEnd::Finished,
-            (None, Some(status)) if !is_told => {
-                PostEnd::Failed(status.last_error.unwrap_or_else(|| "it ended".into()))
-            }
-            _ => PostEnd::Left,
+        let Some(outcome) = outcome(&status) else {
+            return PostEnd::Failed(status.last_error.unwrap_or_else(|| "it ended".into()));
+        };
+        let all_is_there = delivered.counters.refused + delivered.counters.dropped == 0;
+        let outcome = if all_is_there { outcome } else { Outcome::Incomplete };
+        match self.write_end(name, definition, progress, outcome).await {
+            Ok(()) => PostEnd::Finished,
+            Err(what) => PostEnd::Unavailable(what),
+        }
+    }
+
+    async fn write_end(
+        &self,
+        name: &StreamName,
+        definition: &Definition,
+        progress: &Progress,
+        outcome: Outcome,
+    ) -> Result<(), String> {
+        let (last, work) = (progress.last(), definition.work.clone());
+        let place = Place { sequence: last.sequence + 1, ..last };
+        let end = End { work, outcome, frames: progress.frame() };
+        let record = Record::new(name.clone(), place, end.to_json(name, place));
+        let mut sink = self.log.sink();
+        let delivering = timeout(self.drain_limit, sink.deliver(std::slice::from_ref(&record)));
+        match delivering.await {
+            Ok(delivered) => delivered.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {:?}", self.drain_limit)),
         }
     }
 }
