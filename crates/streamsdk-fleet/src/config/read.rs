@@ -292,24 +292,25 @@ impl StreamOptions {
     /// Whether everything that is elsewhere than in the description is to be found by this process.
     #[cfg(feature = "nats")]
     fn all_is_here(&self, folder: &Path) -> bool {
-        let is_here =
-            |secret: &Option<SecretText>| secret.as_ref().is_none_or(|it| it.read(folder).is_ok());
-        let secrets = [
-            &self.source,
-            &self.server,
-            &self.backend,
-            &self.whip,
-            &self.api_key,
-            &self.token,
-            &self.turn_credential,
-        ];
+        let mut options = self.clone();
+        let mut secrets = options.secrets().into_iter().flatten();
         let workflow = self.workflow.as_ref();
-        secrets.into_iter().all(is_here) && workflow.is_none_or(|it| folder.join(it).is_file())
+        secrets.all(|secret| secret.read(folder).is_ok())
+            && workflow.is_none_or(|path| folder.join(path).is_file())
     }
 
     /// With what its secrets are in the place of where they are. What cannot be read stays as it is.
     fn with_secrets(mut self, folder: &Path) -> Self {
-        let secrets = [
+        for secret in self.secrets().into_iter().flatten() {
+            if let Ok(text) = secret.read(folder) {
+                *secret = SecretText::Plain(text);
+            }
+        }
+        self
+    }
+
+    fn secrets(&mut self) -> [&mut Option<SecretText>; 7] {
+        [
             &mut self.source,
             &mut self.server,
             &mut self.backend,
@@ -317,12 +318,6 @@ impl StreamOptions {
             &mut self.api_key,
             &mut self.token,
             &mut self.turn_credential,
-        ];
-        for secret in secrets.into_iter().flatten() {
-            if let Ok(text) = secret.read(folder) {
-                *secret = SecretText::Plain(text);
-            }
-        }
-        self
+        ]
     }
 }

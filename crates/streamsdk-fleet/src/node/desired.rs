@@ -21,7 +21,6 @@ const MAX_DESCRIPTION: usize = 64 << 10;
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Before a watch that broke is begun again.
 const PAUSE: Duration = Duration::from_millis(500);
-
 /// How long changes that come one after the other are gathered.
 const GATHERING: Duration = Duration::from_millis(50);
 

@@ -132,8 +132,9 @@ impl Common {
         let Some(outcome) = outcome(&status) else {
             return PostEnd::Failed(status.last_error.unwrap_or_else(|| "it ended".into()));
         };
-        let all_is_there = delivered.counters.refused + delivered.counters.dropped == 0;
-        let outcome = if all_is_there { outcome } else { Outcome::Incomplete };
+        let lost =
+            delivered.counters.refused + delivered.counters.dropped + status.totals.undelivered;
+        let outcome = if lost == 0 { outcome } else { Outcome::Incomplete };
         match self.write_end(name, definition, progress, outcome).await {
             Ok(()) => PostEnd::Finished,
             Err(what) => PostEnd::Unavailable(what),

@@ -27,7 +27,6 @@ use crate::streams::StreamNews;
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
 /// Before one is tried again for which the servers did not do something.
 const UNAVAILABLE_PAUSE: Duration = Duration::from_millis(500);
-
 /// How often is looked for streams that others do not take.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
