@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
@@ -10,14 +11,20 @@ use futures::StreamExt;
 use serde_json::Value;
 use streamsdk_fleet::node::{FleetControl, FleetStreamState, Node, NodeConfig, NodeError};
 use streamsdk_fleet::{Changes, FleetConfig, StreamEvents};
+use streamsdk_media::Frame;
 use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 use streamsdk_testkit::nats::{NatsServer, Passing, Way, until};
-use streamsdk_tests::{clip, worker};
-use streamsdk_worker::Worker;
+use streamsdk_tests::{MAX_WAIT, clip, worker, worker_with};
+use streamsdk_worker::{
+    FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
+    Worker, WorkerConfig,
+};
 
 /// Where leases are to expire soon.
 const SHORT: Duration = Duration::from_secs(1);
+/// Where a lease is to be renewed, and to expire in the end.
+const BETWEEN: Duration = Duration::from_secs(3);
 /// Where leases are to be renewed, though the machine be busy.
 const LASTING: Duration = Duration::from_secs(9);
 
@@ -32,7 +39,11 @@ struct Bed {
 
 impl Bed {
     async fn start(ttl: Duration) -> Self {
-        Self { nats: NatsServer::start().await, worker: worker().await, ttl }
+        Self::with_worker(worker().await, ttl).await
+    }
+
+    async fn with_worker(worker: Worker, ttl: Duration) -> Self {
+        Self { nats: NatsServer::start().await, worker, ttl }
     }
 
     async fn node(&self, name: &str) -> Node {
@@ -57,12 +68,12 @@ impl Bed {
 
     /// Has files of three hundred frames and drawings run, by their names.
     async fn apply(&self, files: &[&str], live: &[&str]) -> Changes {
-        self.apply_with(files, live, "").await
+        self.apply_with(files, live, "workflow_id = \"motion\"").await
     }
 
-    async fn apply_with(&self, files: &[&str], live: &[&str], more: &str) -> Changes {
+    async fn apply_with(&self, files: &[&str], live: &[&str], processing: &str) -> Changes {
         let mut text = format!(
-            "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n{more}\n",
+            "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\n{processing}\n",
             self.worker.url()
         );
         let file = clip("moving_300.mp4");
@@ -175,29 +186,67 @@ async fn each_frame_of_files_is_in_the_log_once_and_what_has_ended_is_not_begun_
     again.drain().await.unwrap();
 }
 
+/// Lets the frames of a file be processed up to one of them.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<u32>, Condvar)>);
+
+impl Gate {
+    /// A worker whose workflow `gated` waits here.
+    async fn worker(&self) -> Worker {
+        let gate = self.clone();
+        let processors = Processors::builtin().register(
+            "gated",
+            [OutputDeclaration::json("passed")],
+            move |_| Ok(Box::new(gate.clone())),
+        );
+        worker_with(WorkerConfig::default().processors(processors)).await
+    }
+
+    fn open_up_to(&self, last: u64) {
+        let (open, changed) = &*self.0;
+        *open.lock().unwrap() = last.try_into().unwrap();
+        changed.notify_all();
+    }
+}
+
+impl Processor for Gate {
+    fn process(
+        &mut self,
+        _: &Frame,
+        context: &FrameContext<'_>,
+    ) -> Result<ProcessorOutputs, ProcessorError> {
+        let (open, changed) = &*self.0;
+        let is_closed = |open: &mut u32| *open < context.frame_id();
+        let open = open.lock().unwrap();
+        if changed.wait_timeout_while(open, MAX_WAIT, is_closed).unwrap().1.timed_out() {
+            return Err(ProcessorError::Other("nobody opened the gate".into()));
+        }
+        Ok(ProcessorOutputs::new().json("passed", true))
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_whose_node_is_killed_goes_on_elsewhere_behind_its_last_frame() {
-    let bed = Bed::start(SHORT).await;
-    bed.apply_with(&["tape"], &[], "realtime = false").await;
-    let mut killed = 0;
-    let mut node = bed.node("node-0").await;
-    loop {
-        let before = results(&bed.log("tape").await).count();
-        let log = bed
-            .log_has("tape", "goes on or ends", |log| {
-                has_ended(log) || results(log).count() > before + 40
-            })
-            .await;
-        if has_ended(&log) {
-            break;
-        }
+    let gate = Gate::default();
+    let bed = Bed::with_worker(gate.worker().await, SHORT).await;
+    bed.apply_with(&["tape"], &[], "workflow_id = \"gated\"").await;
+    let names = ["one", "other", "third", "last"];
+    for (killed, last) in names.into_iter().zip([50, 51, 200]) {
+        let node = bed.node(killed).await;
+        gate.open_up_to(last);
+        let is_there = |log: &[Value]| results(log).count() as u64 == last;
+        let log = bed.log_has("tape", "is as far as it can be", is_there).await;
+        assert_eq!(nodes(&log).last(), Some(&killed));
         drop(node);
-        killed += 1;
-        node = bed.node(&format!("node-{killed}")).await;
     }
-    let log = bed.log("tape").await;
+    let node = bed.node("last").await;
+    gate.open_up_to(FRAMES);
+    let log = bed.log_has("tape", "has ended", has_ended).await;
     assert_every_frame_once(&log);
-    assert_eq!(nodes(&log).len(), killed + 1, "{killed} were killed");
+    let mut nodes = nodes(&log);
+    // One that stood still for longer than its lease lasts has begun again.
+    nodes.dedup();
+    assert_eq!(nodes, names);
     node.drain().await.unwrap();
 }
 
@@ -288,7 +337,7 @@ async fn what_should_run_changes_while_nodes_run() {
         bed.log_has(name, "has results", |log| results(log).count() > 2).await;
     }
     assert!(bed.apply(&[], &["a", "b"]).await.is_empty());
-    let changes = bed.apply_with(&[], &["b"], "idle_timeout = 60").await;
+    let changes = bed.apply_with(&[], &["b"], "workflow_id = \"motion\"\nidle_timeout = 60").await;
     assert_eq!((changes.changed.len(), changes.removed.len()), (1, 1));
     let changed = bed.log_has("b", "has begun again", |log| nodes(log).len() == 2).await;
     assert_in_order(&changed);
@@ -299,7 +348,7 @@ async fn what_should_run_changes_while_nodes_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_cannot_have_one_name() {
-    let bed = Bed::start(SHORT).await;
+    let bed = Bed::start(BETWEEN).await;
     let node = bed.node("one").await;
     let error = bed.try_node(&bed.nats.url(), "one").await.map(|_| ()).unwrap_err();
     assert!(matches!(&error, NodeError::NameTaken(name) if name.as_str() == "one"), "{error:?}");
@@ -351,7 +400,7 @@ async fn a_file_whose_results_the_log_does_not_take_is_not_called_complete() {
     let nats = NatsServer::start_with(options.to_vec().leak()).await;
     let bed = Bed { nats, worker: worker().await, ttl: LASTING };
     let node = bed.node("one").await;
-    let images = "images = \"inline\"\ndata_output = [\"image\"]";
+    let images = "workflow_id = \"motion\"\nimages = \"inline\"\ndata_output = [\"image\"]";
     bed.apply_with(&["tape"], &[], images).await;
     let log = bed.log_has("tape", "has ended", |log| log.len() > 1).await;
     let end = log.last().unwrap();
