@@ -92,6 +92,13 @@ pub enum CaptureError {
         /// What stood in the way.
         reason: String,
     },
+    /// The address is none that may be connected to, or its server names such a one
+    /// (`NetworkStreamOptions::only_addresses`).
+    #[error("{origin} is, or leads to, an address that is not allowed")]
+    NotAllowed {
+        /// The address.
+        origin: String,
+    },
     /// There is no such stream or device.
     #[error("there is no {origin}")]
     NotFound {

@@ -1,28 +1,48 @@
 //! Whether a camera is at an address that only this machine or its networks can reach.
 //!
-//! Names are looked up here, and once more by whoever connects: a server that answers differently the
-//! second time, or sends on to another address, is not noticed. Strangers are kept out of a network by
-//! the network.
+//! Names are looked up here to say so at once, and once more by whoever connects, who looks at the address as well: a
+//! server may answer differently the second time, or send on to another address.
 
+use streamsdk_capture::{CaptureError, NetworkStreamOptions, Transport};
 use streamsdk_protocol::address::Reach;
 
 use crate::error_response::ErrorResponse;
 
+/// Has the camera, and what it sends on to, be where the worker goes.
+pub(crate) fn limited(options: NetworkStreamOptions, reach: Reach) -> NetworkStreamOptions {
+    let options = options.only_addresses(move |address| reach.allows(address));
+    match reach {
+        // Where packets go that are not on the connection is the camera's choice.
+        Reach::Public => options.transport(Transport::Tcp),
+        Reach::Private => options,
+    }
+}
+
+/// What the client is told of a camera that cannot be used.
+pub(crate) fn told(error: &CaptureError) -> ErrorResponse {
+    match error {
+        CaptureError::NotAllowed { .. } => refusal(),
+        error => ErrorResponse::internal(&format!("The camera cannot be used: {error}.")),
+    }
+}
+
+/// One answer for all: what a name leads to is not for strangers to find out.
+fn refusal() -> ErrorResponse {
+    ErrorResponse::configuration("This worker does not pull cameras of private networks.")
+}
+
 /// Refuses a camera whose name leads to where the worker does not go. Where it goes to private networks, a name that leads
 /// nowhere is left to whoever connects.
 pub(crate) async fn check(url: &str, reach: Reach) -> Result<(), ErrorResponse> {
-    // One answer for all: what a name leads to is not for strangers to find out.
-    let refused =
-        || ErrorResponse::configuration("This worker does not pull cameras of private networks.");
-    let host = host_of(url).ok_or_else(refused)?;
+    let host = host_of(url).ok_or_else(refusal)?;
     let found: Vec<_> = match tokio::net::lookup_host((host, 0)).await {
         Ok(found) => found.collect(),
         Err(_) if reach == Reach::Private => return Ok(()),
-        Err(_) => return Err(refused()),
+        Err(_) => return Err(refusal()),
     };
     match !found.is_empty() && found.iter().all(|address| reach.allows(address.ip())) {
         true => Ok(()),
-        false => Err(refused()),
+        false => Err(refusal()),
     }
 }
 

@@ -297,6 +297,7 @@ impl WorkerEndpoint {
         let (limit, stop_handle) = (self.config.source_timeout, StopHandle::default());
         let options = options.clone().stop_handle(stop_handle.clone());
         let options = options.connect_timeout(limit).read_timeout(limit);
+        let options = private_sources::limited(options, self.config.reach());
         let options = if plan.realtime { options } else { options.every_frame(MAX_KEPT_BYTES) };
         let opening = tokio::task::spawn_blocking(move || options.open());
         let stop = StopOnDrop::new(stop_handle);
@@ -304,9 +305,7 @@ impl WorkerEndpoint {
             opened = opening => opened.map_err(|error| ErrorResponse::internal(&error.to_string()))?,
             () = self.stop.cancelled() => return Err(ErrorResponse::internal("The worker is shutting down.")),
         };
-        let camera = opened.map_err(|error| {
-            ErrorResponse::internal(&format!("The camera cannot be used: {error}."))
-        })?;
+        let camera = opened.map_err(|error| private_sources::told(&error))?;
         stop.disarm();
         Ok(Some(camera))
     }

@@ -22,25 +22,47 @@ use super::DecoderOptions;
 /// An open file or address.
 pub(crate) struct OpenInput {
     input: Input,
-    byte_counter: ByteCounter,
+    watched: Watched,
 }
 
-/// What a callback counts the bytes of: null unless an input is open.
+/// How far FFmpeg is when it asks whether to go on.
+pub(crate) enum Progress<'a> {
+    /// The server's answer is waited for.
+    Opening {
+        /// The address that a server has sent on to: FFmpeg is about to say something there. Not told for HTTP.
+        redirected: Option<&'a CStr>,
+    },
+    /// The input is open, and so many bytes were read since, where FFmpeg counts them: not for RTSP.
+    Reading(u64),
+}
+
+impl Progress<'_> {
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Opening { .. } => 0,
+            Self::Reading(bytes) => *bytes,
+        }
+    }
+}
+
+/// What a callback looks at: null where it may not.
 #[derive(Clone, Default)]
-struct ByteCounter(Arc<AtomicPtr<AVFormatContext>>);
+struct Watched {
+    opening: Arc<AtomicPtr<AVFormatContext>>,
+    open: Arc<AtomicPtr<AVFormatContext>>,
+}
 
 /// Opens a file or an address. While FFmpeg waits for data, then and whenever the input is read, it
 /// asks `interrupt` several times a second and before each piece of data; `true` ends the call with
-/// [`Error::Exit`]. It is told how many bytes were read since the input is open, where FFmpeg counts
-/// them: not for RTSP.
+/// [`Error::Exit`].
 pub(crate) fn open(
     url: &CStr,
     options: Dictionary<'_>,
-    mut interrupt: impl FnMut(u64) -> bool + Send + 'static,
+    mut interrupt: impl FnMut(Progress<'_>) -> bool + Send + 'static,
 ) -> Result<OpenInput, Error> {
-    let byte_counter = ByteCounter::default();
-    let asked = byte_counter.clone();
-    let interrupt = interrupt::new(Box::new(move || interrupt(asked.bytes())));
+    let watched = Watched::default();
+    let (asked, given) = (watched.clone(), url.to_owned());
+    let interrupt = interrupt::new(Box::new(move || interrupt(asked.progress(&given))));
     // SAFETY: the context is a new one or null, which is checked before it is written to.
     let mut context = unsafe {
         let context = avformat_alloc_context();
@@ -50,6 +72,7 @@ pub(crate) fn open(
         fields.interrupt_callback = interrupt.interrupt;
         context
     };
+    watched.opening.store(context, Ordering::SeqCst);
     // SAFETY: the address ends with a zero and outlives the call, as does the callback; a null format
     // asks FFmpeg to find it. FFmpeg takes the options and leaves those it did not use, which are ours
     // to free. If it fails, it frees the context.
@@ -59,21 +82,37 @@ pub(crate) fn open(
         av_dict_free(&mut options);
         code
     };
+    watched.opening.store(ptr::null_mut(), Ordering::SeqCst);
     if code < 0 {
         return Err(Error::from(code));
     }
-    byte_counter.0.store(context, Ordering::SeqCst);
+    watched.open.store(context, Ordering::SeqCst);
     // SAFETY: the context was opened just now, and nobody else holds it. The guard keeps the callback
     // for as long.
     let input = unsafe { Input::wrap_with_interrupt(context, interrupt.guard) };
-    Ok(OpenInput { input, byte_counter })
+    Ok(OpenInput { input, watched })
 }
 
-impl ByteCounter {
+impl Watched {
+    /// FFmpeg calls back on the thread that opens or reads the input, which thus neither closes it nor changes it
+    /// meanwhile.
+    fn progress(&self, given: &CStr) -> Progress<'_> {
+        // SAFETY: the pointer is not null only while the input is being opened. FFmpeg frees it at the end of that, and
+        // after the last time that it calls back. Its address is a text with a zero at its end, or null.
+        let url = unsafe {
+            let opening = self.opening.load(Ordering::SeqCst).as_ref();
+            let url = opening.map_or(ptr::null_mut(), |opening| opening.url);
+            (!url.is_null()).then(|| CStr::from_ptr(url))
+        };
+        match url {
+            Some(url) => Progress::Opening { redirected: (url != given).then_some(url) },
+            None => Progress::Reading(self.bytes()),
+        }
+    }
+
     fn bytes(&self) -> u64 {
-        let context = self.0.load(Ordering::SeqCst);
-        // SAFETY: the pointer is not null only while the input is open. FFmpeg calls back on the
-        // thread that is reading the input, which thus neither closes it nor changes it meanwhile.
+        let context = self.open.load(Ordering::SeqCst);
+        // SAFETY: the pointer is not null only while the input is open.
         let read = unsafe { context.as_ref().and_then(|open| open.pb.as_ref()) };
         read.map_or(0, |io| u64::try_from(io.bytes_read).unwrap_or_default())
     }
@@ -82,7 +121,7 @@ impl ByteCounter {
 impl Drop for OpenInput {
     fn drop(&mut self) {
         // FFmpeg also calls back while it closes the input, when parts of it are gone already.
-        self.byte_counter.0.store(ptr::null_mut(), Ordering::SeqCst);
+        self.watched.open.store(ptr::null_mut(), Ordering::SeqCst);
     }
 }
 

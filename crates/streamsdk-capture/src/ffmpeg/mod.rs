@@ -10,7 +10,7 @@ mod served;
 mod stream;
 
 pub(crate) use self::decoder::{DecoderError, DecoderOptions};
-pub(crate) use self::input::{OpenInput, find_streams, open};
+pub(crate) use self::input::{OpenInput, Progress, find_streams, open};
 pub(crate) use self::losses::Losses;
 pub(crate) use self::parameters::{encoded_size, extra_data};
 pub(crate) use self::picture::FrameConverter;

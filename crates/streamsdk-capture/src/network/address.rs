@@ -1,7 +1,9 @@
 //! What an address may be, and how much of it may be told.
 
 use std::ffi::CString;
+use std::net::SocketAddr;
 
+use super::reach::Reach;
 use crate::CaptureError;
 use crate::ffmpeg::CONTAINERS;
 
@@ -10,8 +12,10 @@ pub(super) struct Address {
     url: CString,
     origin: String,
     kind: AddressKind,
-    /// For a request of one's own: scheme, host with its port, and what follows.
+    /// Scheme, host with its port, and what follows.
     parts: (String, String, String),
+    /// As it stands in the URL.
+    userinfo: Option<String>,
     /// Whether what follows the host may be a part of a password.
     may_be_cut: bool,
 }
@@ -37,15 +41,17 @@ impl Address {
         let scheme = scheme.to_ascii_lowercase();
         let kind = AddressKind::of(&scheme).ok_or_else(unsupported)?;
         let Split { userinfo, host, path, is_raw } = split(rest).map_err(invalid)?;
-        let url = match userinfo {
-            Some(userinfo) if is_raw => format!("{scheme}://{}@{host}{path}", encoded(userinfo)),
-            _ => format!("{scheme}://{rest}"),
+        let userinfo = userinfo.map(|it| if is_raw { encoded(it) } else { it.to_owned() });
+        let url = match &userinfo {
+            Some(userinfo) => format!("{scheme}://{userinfo}@{host}{path}"),
+            None => format!("{scheme}://{rest}"),
         };
         Ok(Self {
-            url: CString::new(url).map_err(|_| invalid("it has a zero"))?,
+            url: CString::new(url).map_err(|_| invalid(ZERO))?,
             origin: format!("{scheme}://{}", shown(kind, host, path)),
             kind,
             parts: (scheme, host.to_owned(), path.to_owned()),
+            userinfo,
             may_be_cut: path.contains('@'),
         })
     }
@@ -68,25 +74,57 @@ impl Address {
         self.may_be_cut
     }
 
-    /// The host and a request for the stream without credentials, if that is a matter of text.
-    pub(super) fn plain_request(&self) -> Option<(String, String)> {
+    /// The host, its port, and a request for the stream without credentials, if that is a matter of text.
+    pub(super) fn plain_request(&self) -> Option<(&str, u16, String)> {
         let (scheme, host, path) = &self.parts;
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-        let with_port = |port| if has_port { host.clone() } else { format!("{host}:{port}") };
-        match scheme.as_str() {
-            "rtsp" => Some((
-                with_port(554),
-                format!("DESCRIBE rtsp://{host}{path} RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
-            )),
-            "http" => Some((
-                with_port(80),
-                format!(
-                    "GET /{} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
-                    path.trim_start_matches('/')
-                ),
-            )),
-            _ => None,
+        let request = match scheme.as_str() {
+            "rtsp" => format!("DESCRIBE rtsp://{host}{path} RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+            "http" => format!(
+                "GET /{} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
+                path.trim_start_matches('/')
+            ),
+            _ => return None,
+        };
+        let (name, port) = self.host_and_port()?;
+        Some((name, port, request))
+    }
+
+    /// The same stream at each address of its host, which is looked up now and by nobody later.
+    pub(super) fn pinned(&self, reach: &Reach) -> Result<Vec<Self>, CaptureError> {
+        let (name, port) = self.host_and_port().ok_or_else(unsupported)?;
+        let found = reach.resolve(name, port).map_err(|unreached| unreached.at(&self.origin))?;
+        found.into_iter().map(|address| self.at(address)).collect()
+    }
+
+    fn at(&self, address: SocketAddr) -> Result<Self, CaptureError> {
+        let (scheme, _, path) = &self.parts;
+        let host = address.to_string();
+        let userinfo = self.userinfo.clone();
+        let user = userinfo.as_ref().map_or_else(String::new, |it| format!("{it}@"));
+        let url = CString::new(format!("{scheme}://{user}{host}{path}"));
+        let url = url.map_err(|_| CaptureError::InvalidUrl { reason: ZERO })?;
+        let parts = (scheme.clone(), host, path.clone());
+        Ok(Self { url, origin: self.origin.clone(), parts, userinfo, ..*self })
+    }
+
+    /// The port is that of the scheme unless another one is given; some schemes have none.
+    fn host_and_port(&self) -> Option<(&str, u16)> {
+        let (scheme, host, _) = &self.parts;
+        match host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((name, port)) => Some((name, port.parse().ok()?)),
+            None => Some((host, default_port(scheme)?)),
         }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "rtsp" => Some(554),
+        "rtsps" => Some(322),
+        "rtmp" => Some(1935),
+        "http" => Some(80),
+        "rtmps" | "https" => Some(443),
+        _ => None,
     }
 }
 
@@ -174,8 +212,16 @@ impl AddressKind {
         match self {
             Self::Rtsp => "rtsp".to_owned(),
             Self::Rtmp => "flv,live_flv".to_owned(),
-            Self::Http => format!("mpjpeg,hls,{CONTAINERS}"),
+            Self::Http => format!("hls,{}", self.formats_without_playlists()),
             Self::Transport => "mpegts".to_owned(),
+        }
+    }
+
+    /// The same, but for those that make FFmpeg read more.
+    pub(super) fn formats_without_playlists(self) -> String {
+        match self {
+            Self::Http => format!("mpjpeg,{CONTAINERS}"),
+            _ => self.formats(),
         }
     }
 }
@@ -216,6 +262,8 @@ fn shown(kind: AddressKind, host: &str, path: &str) -> String {
 }
 
 const MAX_LENGTH: usize = 4096;
+
+const ZERO: &str = "it has a zero";
 
 const BAD_PORT: &str = "its port is no number from 1 to 65535, or special characters of its password have \
                         to be written otherwise: / as %2F, # as %23, ? as %3F, @ as %40, % as %25";

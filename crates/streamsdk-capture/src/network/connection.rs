@@ -6,10 +6,12 @@ use ffmpeg_next::{Error, Packet, Stream};
 use streamsdk_media::{StreamClock, TimeBase, Timestamp};
 
 use super::address::{Address, AddressKind};
-use super::diagnosis::{explain, sends};
+use super::attempt;
+use super::diagnosis::sends;
 use super::failure;
-use super::ffmpeg_options::ffmpeg_options;
+use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
+use super::reach::Unreached;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
@@ -18,6 +20,8 @@ use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
 pub(super) struct StreamConnection {
     origin: String,
     input: OpenInput,
+    /// By way of which it comes, if there is one.
+    gateway: Option<Gateway>,
     stream: usize,
     pub(super) losses: Losses,
     clock: TimestampSource,
@@ -72,8 +76,7 @@ impl StreamConnection {
     ) -> Result<Self, CaptureError> {
         streamsdk_media::ffmpeg::init();
         let watchdog = ReadWatchdog::new(options.stop_handle.clone());
-        let mut input = connect(address, options, &watchdog)?;
-        find_streams(&mut input, address, options, &watchdog)?;
+        let (input, gateway) = attempt::open(address, options, &watchdog)?;
         let origin = address.origin();
         let stream = ffmpeg::video(&input).ok_or_else(|| {
             let content_type = input.content_type();
@@ -89,6 +92,7 @@ impl StreamConnection {
             losses,
             has_end,
             input,
+            gateway,
             read_timeout: options.read_timeout,
             watchdog,
             waited: Duration::ZERO,
@@ -146,7 +150,7 @@ impl StreamConnection {
                     self.losses.at_end(&self.input);
                     return Err(CaptureError::EndOfStream);
                 }
-                Err(error) => return Err(failure::at_reading(&self.origin, error)),
+                Err(error) => return Err(self.broken_off(error)),
             }
         }
     }
@@ -154,6 +158,13 @@ impl StreamConnection {
     /// For how long packets were waited for since this was last asked.
     pub(super) fn take_waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
+    }
+
+    fn broken_off(&self, error: Error) -> CaptureError {
+        match &self.gateway {
+            Some(gateway) if gateway.has_refused() => Unreached::NotAllowed.at(&self.origin),
+            _ => failure::at_reading(&self.origin, error),
+        }
     }
 
     fn given_up(&self) -> CaptureError {
@@ -176,53 +187,6 @@ pub(super) fn not_video(origin: &str, content_type: &str) -> CaptureError {
 fn without_video(origin: &str) -> CaptureError {
     let reason = "there is no video in it".to_owned();
     CaptureError::NotVideo { origin: origin.to_owned(), reason }
-}
-
-fn connect(
-    address: &Address,
-    options: &NetworkStreamOptions,
-    watchdog: &ReadWatchdog,
-) -> Result<OpenInput, CaptureError> {
-    watchdog.allow(options.connect_timeout);
-    let asked = watchdog.clone();
-    let opened =
-        ffmpeg::open(address.url(), ffmpeg_options(address.kind(), options), move |read| {
-            asked.is_over_at(read)
-        });
-    opened.map_err(|error| {
-        if watchdog.is_stopped() {
-            CaptureError::Stopped
-        } else if watchdog.has_expired() {
-            failure::no_answer(address.origin(), options.connect_timeout)
-        } else {
-            let error = failure::at_opening(address, options.transport, error);
-            explain(error, address, options, watchdog)
-        }
-    })
-}
-
-fn find_streams(
-    input: &mut OpenInput,
-    address: &Address,
-    options: &NetworkStreamOptions,
-    watchdog: &ReadWatchdog,
-) -> Result<(), CaptureError> {
-    watchdog.allow(options.read_timeout);
-    let found = ffmpeg::find_streams(input, &options.decoding);
-    if watchdog.is_stopped() {
-        return Err(CaptureError::Stopped);
-    }
-    if watchdog.is_exceeded() {
-        return Err(failure::endless(address.origin()));
-    }
-    if watchdog.has_expired() {
-        let waited = options.read_timeout;
-        return Err(CaptureError::Silent { origin: address.origin().to_owned(), waited });
-    }
-    found.map_err(|error| {
-        let error = failure::at_opening(address, options.transport, error);
-        explain(error, address, options, watchdog)
-    })
 }
 
 fn clock(stream: &Stream<'_>, has_end: bool) -> TimestampSource {

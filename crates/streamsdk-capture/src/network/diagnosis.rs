@@ -1,34 +1,30 @@
 //! Finding out why a server was of no use, where FFmpeg does not tell.
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::address::{Address, AddressKind, ENCODING};
-use super::ffmpeg_options::ffmpeg_options;
-use super::options::NetworkStreamOptions;
+use super::attempt::Attempt;
+use super::reach::Reach;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::ask_content_type;
 
 /// The error with its cause, for which the server may be asked once more.
-pub(super) fn explain(
-    error: CaptureError,
-    address: &Address,
-    options: &NetworkStreamOptions,
-    watchdog: &ReadWatchdog,
-) -> CaptureError {
+pub(super) fn explain(error: CaptureError, attempt: Attempt<'_>) -> CaptureError {
+    let Attempt { address, options, watchdog, .. } = attempt;
     match error {
         CaptureError::NotVideo { origin, reason } if address.kind() == AddressKind::Http => {
             watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
             let asked = watchdog.clone();
-            let options = ffmpeg_options(address.kind(), options);
+            let options = attempt.ffmpeg_options();
             let kind = ask_content_type(address.url(), options, move || asked.is_over());
             CaptureError::NotVideo { origin, reason: kind.map_or(reason, |kind| sends(&kind)) }
         }
         CaptureError::Unauthorized { origin } => {
             watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
-            match challenges(address, watchdog).is_some_and(|head| wants_only_sha256(&head)) {
+            let head = challenges(address, options.reach.as_ref(), watchdog);
+            match head.is_some_and(|head| wants_only_sha256(&head)) {
                 true => unknown_digest(&origin),
                 false => CaptureError::Unauthorized { origin },
             }
@@ -67,10 +63,11 @@ fn wants_only_sha256(head: &str) -> bool {
 }
 
 /// The head of the answer to a request without credentials, if that can be had without TLS.
-fn challenges(address: &Address, watchdog: &ReadWatchdog) -> Option<String> {
-    let (host, request) = address.plain_request()?;
-    let socket = host.to_socket_addrs().ok()?.next()?;
-    let mut server = TcpStream::connect_timeout(&socket, MAX_DIAGNOSIS_TIME).ok()?;
+fn challenges(address: &Address, reach: Option<&Reach>, watchdog: &ReadWatchdog) -> Option<String> {
+    let (host, port, request) = address.plain_request()?;
+    let everywhere = Reach::new(|_| true);
+    let reach = reach.unwrap_or(&everywhere);
+    let mut server = reach.connect(host, port, MAX_DIAGNOSIS_TIME).ok()?;
     server.set_read_timeout(Some(STOP_POLL_INTERVAL)).ok()?;
     server.write_all(request.as_bytes()).ok()?;
     let (mut head, mut part) = (Vec::new(), [0; 1024]);

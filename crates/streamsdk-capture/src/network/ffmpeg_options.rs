@@ -5,6 +5,7 @@ use std::time::Duration;
 use ffmpeg_next::Dictionary;
 
 use super::address::AddressKind;
+use super::gateway::Gateway;
 use super::options::{NetworkStreamOptions, Transport};
 
 const SOCKET_TIMEOUT_GRACE: Duration = Duration::from_secs(1);
@@ -12,10 +13,19 @@ const SOCKET_TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 pub(super) fn ffmpeg_options(
     kind: AddressKind,
     options: &NetworkStreamOptions,
+    gateway: Option<&Gateway>,
 ) -> Dictionary<'static> {
     let mut dictionary = Dictionary::new();
     dictionary.set("protocol_whitelist", kind.protocols());
-    dictionary.set("format_whitelist", &kind.formats());
+    let mut formats = kind.formats();
+    if let Some(gateway) = gateway {
+        dictionary.set("http_proxy", &gateway.url());
+        if has_exceptions() {
+            formats = kind.formats_without_playlists();
+            dictionary.set("max_redirects", "0");
+        }
+    }
+    dictionary.set("format_whitelist", &formats);
     if options.is_low_latency {
         dictionary.set("probesize", "32768");
         // Otherwise FFmpeg waits for twenty frames to tell their rate.
@@ -43,6 +53,12 @@ pub(super) fn ffmpeg_options(
         dictionary.set(name, &micros.to_string());
     }
     dictionary
+}
+
+/// Whether FFmpeg connects to some hosts by itself, whatever proxy it is told of. A server may send on to them, and a
+/// playlist name them.
+fn has_exceptions() -> bool {
+    std::env::var_os("no_proxy").is_some_and(|hosts| !hosts.is_empty())
 }
 
 /// Microseconds, for the waits of FFmpeg's that do not ask the watch; `None` if FFmpeg cannot wait that

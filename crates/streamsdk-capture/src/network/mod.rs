@@ -1,13 +1,16 @@
 //! Frames from the network, through FFmpeg.
 
 mod address;
+mod attempt;
 mod connection;
 mod decoding;
 mod diagnosis;
 mod encoded;
 mod failure;
 mod ffmpeg_options;
+mod gateway;
 mod options;
+mod reach;
 mod read_watchdog;
 mod reconnect;
 

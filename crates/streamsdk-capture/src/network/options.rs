@@ -1,11 +1,13 @@
 //! How a stream is opened and kept.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::reach::Reach;
 use super::{Address, EncodedStream, NetworkStream};
 use crate::ffmpeg::DecoderOptions;
 use crate::queue::Queue;
@@ -19,6 +21,7 @@ pub struct NetworkStreamOptions {
     pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
     pub(super) transport: Transport,
+    pub(super) reach: Option<Reach>,
     pub(super) is_low_latency: bool,
     pub(super) reconnect: Reconnect,
     pub(super) keeping: Keeping,
@@ -94,6 +97,7 @@ impl NetworkStreamOptions {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(5),
             transport: Transport::default(),
+            reach: None,
             is_low_latency: true,
             reconnect: Reconnect::never(),
             keeping: Keeping::Buffered { capacity: 1, when_full: WhenFull::DropOldest },
@@ -118,6 +122,24 @@ impl NetworkStreamOptions {
     /// [`Transport::Auto`].
     pub fn transport(self, transport: Transport) -> Self {
         Self { transport, ..self }
+    }
+
+    /// Connects only where `allows` says so of the address, whoever names it: the URL, a server that sends on, a
+    /// playlist. A name counts as all addresses that it leads to, and the one that was looked at is connected to: of
+    /// RTSP and RTMP servers by the number in the place of the name, HTTP by way of a proxy within this process, which
+    /// goes by no proxy of the environment. Default is to connect anywhere.
+    ///
+    /// Two things are left to FFmpeg: where RTSP over [`Transport::Udp`] sends its packets, which the server says, and
+    /// hosts in the variable `no_proxy`, so that with it redirects and playlists over HTTP are not followed.
+    ///
+    /// ```
+    /// use streamsdk_capture::NetworkStream;
+    ///
+    /// let camera = NetworkStream::options("http://camera.example/video")
+    ///     .only_addresses(|address| !address.is_loopback());
+    /// ```
+    pub fn only_addresses(self, allows: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self { reach: Some(Reach::new(allows)), ..self }
     }
 
     /// Whether to start with as little looking ahead as possible and to decode each frame as soon as
@@ -176,7 +198,8 @@ impl NetworkStreamOptions {
     /// [`Unreachable`](CaptureError::Unreachable), which is also a server that does not answer in
     /// time, [`Unauthorized`](CaptureError::Unauthorized), [`NotFound`](CaptureError::NotFound),
     /// [`Rejected`](CaptureError::Rejected), [`NotVideo`](CaptureError::NotVideo),
-    /// [`Silent`](CaptureError::Silent) and [`Disconnected`](CaptureError::Disconnected).
+    /// [`Silent`](CaptureError::Silent) and [`Disconnected`](CaptureError::Disconnected), and
+    /// [`NotAllowed`](CaptureError::NotAllowed) where [`NetworkStreamOptions::only_addresses`] says no.
     ///
     /// There is one attempt, whatever [`NetworkStreamOptions::reconnect`] says.
     pub fn open(self) -> Result<NetworkStream, CaptureError> {
@@ -202,6 +225,7 @@ impl fmt::Debug for NetworkStreamOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
             .field("transport", &self.transport)
+            .field("reach", &self.reach)
             .field("low_latency", &self.is_low_latency)
             .field("reconnect", &self.reconnect)
             .field("keeping", &self.keeping)

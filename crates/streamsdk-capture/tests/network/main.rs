@@ -2,6 +2,7 @@
 #![cfg(feature = "ffmpeg")]
 #![allow(clippy::unwrap_used)]
 
+mod addresses;
 mod clocks;
 mod encoded;
 mod frames;

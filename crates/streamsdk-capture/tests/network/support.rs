@@ -12,12 +12,17 @@ use streamsdk_media::jpeg;
 pub(crate) fn server(serve: impl Fn(TcpStream, usize) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    self::serve(listener, serve);
+    address.to_string()
+}
+
+/// The same for whoever comes to `listener`.
+pub(crate) fn serve(listener: TcpListener, serve: impl Fn(TcpStream, usize) + Send + 'static) {
     thread::spawn(move || {
         for (number, client) in listener.incoming().enumerate() {
             serve(client.unwrap(), number);
         }
     });
-    address.to_string()
 }
 
 /// Answers every request with these bytes, and closes.

@@ -119,6 +119,37 @@ async fn a_camera_that_cannot_be_opened_is_an_internal_error_without_its_credent
     shut_down(worker).await;
 }
 
+/// A server that sends on to where clouds give keys away.
+fn redirect() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(
+                b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+    });
+    format!("http://{address}/video")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_sends_on_to_where_no_camera_is_pulled_from_is_refused_as_those_are() {
+    let worker = worker().await;
+    let mut refusals = Vec::new();
+    for url in ["http://169.254.169.254/latest".to_owned(), redirect()] {
+        let wish = pulling(|request| request.mjpeg_url = Some(url));
+        let refused = wish.connect(&worker).await.err().expect("refused");
+        let SignalingError::Rejected { rejection, .. } = refused else { panic!("{refused}") };
+        refusals.push((rejection.status, format!("{rejection:?}")));
+    }
+    assert!(refusals[0].1.contains("private networks"), "{refusals:?}");
+    assert_eq!(refusals[0], refusals[1]);
+    shut_down(worker).await;
+}
+
 /// Answers one request with a whole answer.
 fn serve(kind: &str, body: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
