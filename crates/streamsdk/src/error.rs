@@ -142,6 +142,12 @@ impl Error {
         Self::new(ErrorKind::Timeout, stage, cause).waited_for(limit)
     }
 
+    /// The server goes on sending, but nothing that can be read.
+    pub(crate) fn nonsense(stage: Stage, limit: Duration) -> Self {
+        let cause = format!("nothing that the server has sent for {limit:?} could be read");
+        Self::new(ErrorKind::Processing, stage, cause).waited_for(limit)
+    }
+
     /// The caller waits for so long, and no longer.
     pub(crate) fn nothing_within(stage: Stage, limit: Duration) -> Self {
         let cause = format!("not within the {limit:?} that the caller waits");

@@ -166,7 +166,9 @@ async fn what_cannot_be_read_is_no_sign_of_life() {
         let config = StreamConfig::default().timeouts(timeouts).limits(limits);
         let session = upload(server.url(), config).await.unwrap();
         let error = failure(session).await;
-        assert!(error.is_timeout() && error.stage() == Stage::Streaming, "{error}");
+        assert_eq!((error.kind(), error.stage()), (ErrorKind::Processing, Stage::Streaming));
+        assert!(error.to_string().contains("could be read") && !error.is_retryable(), "{error}");
+        assert_eq!(error.waited(), Some(Duration::from_millis(400)));
     }
 }
 

@@ -20,7 +20,12 @@ pub(super) async fn overdue(tracker: &SessionTracker, timeouts: &Timeouts) -> Er
     loop {
         let now = Instant::now();
         let next = match tracker.deadline(timeouts) {
-            Some((at, stage, limit)) if at <= now => return Error::timeout(stage, limit),
+            Some((at, stage, limit)) if at <= now => {
+                return match tracker.has_heard_nonsense(limit) {
+                    true => Error::nonsense(stage, limit),
+                    false => Error::timeout(stage, limit),
+                };
+            }
             Some((at, ..)) => at.min(now + WATCH_INTERVAL),
             None => now + WATCH_INTERVAL,
         };

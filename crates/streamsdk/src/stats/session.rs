@@ -59,6 +59,8 @@ struct LinkProgress {
     longest_gap: Duration,
     /// Bytes of messages since the last one that could be read.
     unread: usize,
+    /// When the last message or part came that was no sign of life, if no result has come since.
+    last_nonsense: Option<Instant>,
 }
 
 /// The two numbers of a frame.
@@ -81,6 +83,7 @@ impl LinkProgress {
             last_result: None,
             longest_gap: Duration::ZERO,
             unread: 0,
+            last_nonsense: None,
         }
     }
 
@@ -93,6 +96,7 @@ impl LinkProgress {
         self.longest_gap = self.longest_gap.max(gap);
         self.stage = Stage::Streaming;
         self.unread = 0;
+        self.last_nonsense = None;
         self.since = now;
         self.last_result = Some(now);
     }
@@ -217,7 +221,9 @@ impl SessionTracker {
     pub(crate) fn message_grows(&self, bytes: usize, most: usize) {
         let link = &mut self.state().link;
         link.unread = link.unread.saturating_add(bytes);
-        if link.stage == Stage::Streaming && link.unread <= most {
+        if link.unread > most {
+            link.last_nonsense = Some(Instant::now());
+        } else if link.stage == Stage::Streaming {
             link.since = Instant::now();
         }
     }
@@ -226,6 +232,7 @@ impl SessionTracker {
     /// `frame_id` is the frame that it was about, where that is known.
     pub(crate) fn result_unreadable(&self, frame_id: Option<u32>) {
         let mut state = self.state();
+        state.link.last_nonsense = Some(Instant::now());
         let SessionState { replay, ledger, .. } = &mut *state;
         let counted_before = match (replay, frame_id) {
             (Some(replay), Some(frame_id)) => replay.is_new(frame_id, None) == Ok(false),
@@ -321,6 +328,11 @@ impl SessionTracker {
         };
         // What no clock reaches is no limit.
         Some((Some(since).max(asked)?.checked_add(limit)?, stage, limit))
+    }
+
+    /// Whether a server that has said nothing for so long was talking all the same.
+    pub(crate) fn has_heard_nonsense(&self, silence: Duration) -> bool {
+        self.state().link.last_nonsense.is_some_and(|last| last.elapsed() <= silence / 2)
     }
 
     fn sent_video(&self) -> Option<SentVideo> {
