@@ -47,7 +47,7 @@ enum Task {
     Test(test::Options),
     /// Runs our client and worker against the real Roboflow server and the real Python and JavaScript SDKs
     Interop(interop::Options),
-    /// Streams over paths with narrow links, between network namespaces
+    /// Streams over paths with narrow links, and where addresses lead nowhere, between network namespaces
     Path(path::Options),
     /// Streams by way of a TURN server, coturn, between network namespaces
     Turn(turn::Options),

@@ -1,7 +1,8 @@
 //! `cargo xtask path`: sessions over paths that are narrower than an Ethernet.
 //!
 //! A path has two routers in it. The narrow link is that of the client, that between the routers, or
-//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides.
+//! that of the worker; routers say so (ICMP), or do not, or fragments vanish besides. Or both ends have addresses of IPv4 and
+//! of IPv6, and what is sent by one of them vanishes.
 
 mod laid;
 
@@ -36,7 +37,7 @@ pub struct PathCase {
     narrow: NarrowLink,
     mtu: u32,
     hears: Hearing,
-    family: Family,
+    families: Families,
     /// On the client's link, each way.
     lost_percent: u32,
 }
@@ -65,6 +66,34 @@ pub enum Family {
     V6,
 }
 
+/// What addresses the ends of a path have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Families {
+    Only(Family),
+    /// Those of both, of which one is carried nowhere.
+    Both {
+        silent: Family,
+    },
+}
+
+impl Families {
+    /// The one by which the worker is reached.
+    fn carried(self) -> Family {
+        match self {
+            Self::Only(family) => family,
+            Self::Both { silent: Family::V4 } => Family::V6,
+            Self::Both { silent: Family::V6 } => Family::V4,
+        }
+    }
+
+    fn silent(self) -> Option<Family> {
+        match self {
+            Self::Only(_) => None,
+            Self::Both { silent } => Some(silent),
+        }
+    }
+}
+
 pub const fn case(
     name: &'static str,
     narrow: NarrowLink,
@@ -72,7 +101,12 @@ pub const fn case(
     hears: Hearing,
     family: Family,
 ) -> PathCase {
-    PathCase { name, narrow, mtu, hears, family, lost_percent: 0 }
+    PathCase { name, narrow, mtu, hears, families: Families::Only(family), lost_percent: 0 }
+}
+
+const fn both(name: &'static str, silent: Family) -> PathCase {
+    let families = Families::Both { silent };
+    PathCase { families, ..case(name, NarrowLink::Client, 1500, Hearing::Told, Family::V4) }
 }
 
 impl PathCase {
@@ -92,6 +126,9 @@ const SHORT: &[PathCase] = &[
     case("1280 no fragments", NarrowLink::Middle, 1280, Hearing::NoFragments, Family::V4),
     case("1280 behind routers v6", NarrowLink::Middle, 1280, Hearing::Told, Family::V6),
     case("1280 black hole v6", NarrowLink::Middle, 1280, Hearing::BlackHole, Family::V6),
+    case("IPv6 alone", NarrowLink::Client, 1500, Hearing::Told, Family::V6),
+    both("both, IPv6 goes nowhere", Family::V6),
+    both("both, IPv4 goes nowhere", Family::V4),
 ];
 
 const LONG: &[PathCase] = &[
@@ -113,6 +150,7 @@ const LONG: &[PathCase] = &[
 
 /// Large enough, either way, for many full packets.
 const CLIP: Clip = Clip { width: 640, height: 480, frames: 60 };
+const PORT: u16 = 9001;
 const START_LIMIT: Duration = Duration::from_secs(20);
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
 
@@ -146,12 +184,16 @@ fn cases(long: bool) -> Vec<PathCase> {
 /// A clip goes up, and each of its frames comes back as a picture.
 fn session(case: &PathCase, cli: &Path, clip: &Path, directory: &Path) -> Result<Outcome> {
     let path = LaidPath::lay(case, "streamsdk", directory)?;
-    let listen = format!("{}:9001", path.worker_host());
+    let listen = match case.families {
+        Families::Only(_) => path.worker_host(),
+        Families::Both { .. } => "[::]".to_owned(),
+    };
     let mut worker = path
         .at_worker(cli)
-        .args(["worker", "--listen", &listen])
+        .args(["worker", "--listen", &format!("{listen}:{PORT}")])
         .start(directory.join("worker.log"))?;
-    let url = worker.wait_for_line("listening on ", START_LIMIT)?;
+    worker.wait_for_line("listening on ", START_LIMIT)?;
+    let url = format!("http://{}:{PORT}", path.worker_name());
     let summary = directory.join("summary.json");
     let finished = run_client(path.at_client(cli), clip, &url, &summary)?;
     finished.check()?;
