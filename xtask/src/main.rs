@@ -7,6 +7,7 @@ mod demo;
 mod deploy;
 mod distro;
 mod doctor;
+mod document;
 mod fleet;
 mod interop;
 mod ladder;
