@@ -2,7 +2,6 @@
 """Serves a video file as an MJPEG camera does, to everybody from its beginning, and says where. Needs FFmpeg's program."""
 
 import argparse
-import shutil
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,15 +10,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file")
     parser.add_argument("port", nargs="?", type=int, default=0, help="default is any that is free")
+    parser.add_argument("--endless", action="store_true", help="play it again and again; default is once")
     options = parser.parse_args()
-    server = ThreadingHTTPServer(("127.0.0.1", options.port), camera(options.file))
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), camera(options.file, options.endless))
     print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
     server.serve_forever()
 
 
-def camera(file: str) -> type[BaseHTTPRequestHandler]:
+def camera(file: str, is_endless: bool) -> type[BaseHTTPRequestHandler]:
     # In real time, and with little loss: what the frames show has to be readable.
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-i", file]
+    times = ["-stream_loop", "-1"] if is_endless else []
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", *times, "-i", file]
     command += ["-an", "-c:v", "mjpeg", "-q:v", "2", "-f", "mpjpeg", "-"]
 
     class Camera(BaseHTTPRequestHandler):
@@ -29,7 +30,9 @@ def camera(file: str) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             with subprocess.Popen(command, stdout=subprocess.PIPE) as encoder:
                 try:
-                    shutil.copyfileobj(encoder.stdout, self.wfile, 16 * 1024)
+                    # Each frame at once: none waits until there is more.
+                    while piece := encoder.stdout.read1(64 * 1024):
+                        self.wfile.write(piece)
                 except (BrokenPipeError, ConnectionResetError):
                     pass
                 finally:

@@ -3,17 +3,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::project;
+use crate::document;
 use crate::simulate::{Outcome, build};
 use crate::tally::closing_line;
 
 const DOCUMENT: &str = "docs/reliability.md";
-/// The table stands between these lines of the document.
+/// The table stands behind this line of the document.
 const BEGIN: &str = "<!-- cargo xtask ladder --write -->";
-const END: &str = "<!-- end -->";
 /// Sessions of each kind over each path.
 const SEEDS: u64 = 10;
 const KINDS: [(&str, &str); 3] = [
@@ -48,7 +47,7 @@ pub fn run(options: &Options) -> Result<bool> {
     }
     print!("{table}");
     if options.write {
-        write_into_document(&table)?;
+        document::write_table(DOCUMENT, BEGIN, &table)?;
     }
     println!("{}", closing_line(passed, failed));
     Ok(failed == 0)
@@ -107,17 +106,4 @@ impl Cell {
         figures.sort_by(f64::total_cmp);
         figures[figures.len() / 2]
     }
-}
-
-fn write_into_document(table: &str) -> Result<()> {
-    let path = project::root().join(DOCUMENT);
-    let document = std::fs::read_to_string(&path)?;
-    let parts = document.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
-        Some((before, after))
-    });
-    ensure!(parts.is_some(), "{DOCUMENT} has no place for the table");
-    let Some((before, after)) = parts else { return Ok(()) };
-    std::fs::write(path, format!("{before}{BEGIN}\n{table}{END}{after}"))?;
-    Ok(())
 }

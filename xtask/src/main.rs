@@ -7,6 +7,7 @@ mod demo;
 mod deploy;
 mod distro;
 mod doctor;
+mod document;
 mod fleet;
 mod interop;
 mod ladder;
@@ -19,6 +20,7 @@ mod process;
 mod project;
 mod setup;
 mod simulate;
+mod soak;
 mod steps;
 mod tally;
 mod test;
@@ -65,6 +67,8 @@ enum Task {
     Simulate(simulate::Options),
     /// Runs the same sessions over better and worse paths, which are made up, and makes a table
     Ladder(ladder::Options),
+    /// Runs eight streams for an hour while the worker is killed again and again, and judges whether they go on as they began
+    Soak(soak::Options),
     /// Builds, runs and tests in a bare Debian of another release, in a folder
     Distro(distro::Options),
     /// Checks what is there for deploying: image, Compose file, Kubernetes manifests, systemd units
@@ -102,6 +106,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Webcam(options) => webcam::run(&options),
         Task::Simulate(options) => simulate::run(&options),
         Task::Ladder(options) => ladder::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Distro(options) => distro::run(&options),
         Task::Deploy(options) => deploy::run(&options),
         Task::Bench(options) => bench::run(&options),

@@ -23,7 +23,13 @@ struct Camera {
 impl RtspServer {
     /// Starts it and waits until it says that it listens. Its log goes to `directory`.
     pub fn start(clip: &Path, directory: &Path) -> Result<Self> {
-        Camera::start("rtsp/serve.py", clip, directory.join("rtsp.log")).map(Self)
+        Self::start_many_times(1, clip, directory)
+    }
+
+    /// The same, and the file is played so many times, one after the other.
+    pub fn start_many_times(times: u32, clip: &Path, directory: &Path) -> Result<Self> {
+        let options = ["--times", &times.to_string()];
+        Camera::start("rtsp/serve.py", clip, &options, directory.join("rtsp.log")).map(Self)
     }
 
     pub fn url(&self) -> &str {
@@ -34,7 +40,13 @@ impl RtspServer {
 impl MjpegServer {
     /// As [`RtspServer::start`].
     pub fn start(clip: &Path, directory: &Path) -> Result<Self> {
-        Camera::start("mjpeg_server.py", clip, directory.join("mjpeg.log")).map(Self)
+        Camera::start("mjpeg_server.py", clip, &[], directory.join("mjpeg.log")).map(Self)
+    }
+
+    /// The same, and the file begins again whenever it is over.
+    pub fn start_endless(clip: &Path, directory: &Path) -> Result<Self> {
+        let log = directory.join("mjpeg.log");
+        Camera::start("mjpeg_server.py", clip, &["--endless"], log).map(Self)
     }
 
     pub fn url(&self) -> &str {
@@ -43,8 +55,9 @@ impl MjpegServer {
 }
 
 impl Camera {
-    fn start(script: &str, clip: &Path, log: PathBuf) -> Result<Self> {
-        let mut program = Job::new(project::peers_directory().join(script)).arg(clip).start(log)?;
+    fn start(script: &str, clip: &Path, options: &[&str], log: PathBuf) -> Result<Self> {
+        let job = Job::new(project::peers_directory().join(script)).arg(clip);
+        let mut program = job.args(options).start(log)?;
         let url = program.wait_for_line("listening on ", START_LIMIT)?;
         Ok(Self { _program: program, url })
     }
