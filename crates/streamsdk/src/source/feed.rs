@@ -252,6 +252,8 @@ struct Feeding {
     stop_handle: StopHandle,
     tracks: Arc<Tracks>,
     sender: Option<OnTrack>,
+    /// Whether the producer was not asked for a while, because there was no track.
+    has_waited: bool,
     /// What came before, where frames are forwarded: a new track begins in the middle of the stream.
     before: GroupOfPictures,
 }
@@ -264,7 +266,8 @@ struct OnTrack {
 
 impl Feeding {
     fn new(input: FeedInput, stop_handle: StopHandle, tracks: Arc<Tracks>) -> Self {
-        Self { input, stop_handle, tracks, sender: None, before: GroupOfPictures::default() }
+        let before = GroupOfPictures::default();
+        Self { input, stop_handle, tracks, sender: None, has_waited: false, before }
     }
 
     fn run(mut self) -> Result<(), SendFramesError> {
@@ -273,11 +276,14 @@ impl Feeding {
             return Ok(());
         };
         let ended = loop {
-            let item = match self.input.next(&tracker) {
+            let mut item = match self.input.next(&tracker) {
                 Ok(item) => item,
                 Err(error) if error.is_end() => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
+            if std::mem::take(&mut self.has_waited) {
+                tracker.left_out_disconnected(item.take_dropped());
+            }
             if let Err(error) = self.send(&item, &tracker, every_frame) {
                 break Err(error);
             }
@@ -299,8 +305,12 @@ impl Feeding {
         tracker: &VideoTracker,
         every_frame: bool,
     ) -> Result<(), SendFramesError> {
-        // The producer waits, too: nobody asks it for the next one.
-        let newest = if every_frame { self.tracks.wait() } else { self.tracks.newest() };
+        let mut newest = self.tracks.newest();
+        if every_frame && newest.is_none() {
+            // The producer waits, too: nobody asks it for the next one.
+            newest = self.tracks.wait();
+            self.has_waited = true;
+        }
         self.follow(newest, tracker.encode_stats());
         let Some(OnTrack { number, sender }) = &mut self.sender else {
             // What comes when the session is over is nobody's.
@@ -342,6 +352,16 @@ impl Feeding {
             let sender = TrackSender::new(track.sender, track.options, stats.clone());
             OnTrack { number, sender }
         });
+    }
+}
+
+impl FeedItem {
+    /// How many frames the producer left out before this one, of which is not spoken again.
+    fn take_dropped(&mut self) -> u64 {
+        match self {
+            Self::Frame(frame) => std::mem::take(&mut frame.dropped),
+            Self::Encoded(_) | Self::None => 0,
+        }
     }
 }
 
