@@ -225,3 +225,20 @@ async fn a_stream_whose_outlet_takes_nothing_ends_within_its_limit() {
     tokio::time::timeout(MAX_WAIT, removing).await.unwrap().unwrap();
     worker.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_are_being_ended_are_still_to_be_seen() {
+    let worker = worker().await;
+    let (streams, mut events) = Streams::with_events(StreamsConfig::default()).unwrap();
+    streams.add(name("gate"), a_drawing(&worker.url())).unwrap();
+    until(&mut events, "gate", |news| matches!(news, StreamNews::Started)).await;
+    let mut draining = std::pin::pin!(streams.drain(MAX_WAIT));
+    assert!(futures::poll!(&mut draining).is_pending());
+    assert_eq!(streams.statuses().len(), 1);
+    let taking = async { while events.next().await.is_some() {} };
+    let ended = tokio::select! {
+        ended = draining => ended,
+        () = taking => panic!("the streams are gone"),
+    };
+    assert_eq!((ended.len(), streams.statuses().len()), (1, 0));
+}

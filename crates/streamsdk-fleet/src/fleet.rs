@@ -335,7 +335,7 @@ impl Fleet {
     }
 
     fn start(&mut self, name: StreamName, entry: StreamEntry, is_put: bool) {
-        let settings = Arc::clone(&entry.settings);
+        let settings = entry.settings.clone();
         let every_frame = entry.options.every_frame.unwrap_or_default();
         let limit = entry.options.duration;
         let limit = limit.and_then(|limit| settings.source.closed_after(limit, every_frame));

@@ -67,6 +67,7 @@ mod restart;
 mod session_settings;
 mod source;
 mod source_name;
+mod stream_settings;
 mod streams;
 
 #[cfg(feature = "admin")]

@@ -145,10 +145,15 @@ impl SessionSettings {
     ///
     /// [`StreamError`] with what is wrong. Nothing is left behind.
     pub async fn start(&self) -> Result<Session, StreamError> {
+        self.start_with(&self.source).await
+    }
+
+    /// The same with another source.
+    pub(crate) async fn start_with(&self, source: &SourceName) -> Result<Session, StreamError> {
         let client = self.client()?;
         let is_published = matches!(self.server, ServerAddress::Whip(_));
         let options = self.source_options.clone().published(is_published);
-        let source = self.source.open(&options).await?;
+        let source = source.open(&options).await?;
         let stream = client.stream(source).config(self.config.clone());
         Ok(self.processing.set(stream).start().await?)
     }

@@ -22,7 +22,7 @@ pub(crate) use self::sinks::SinkEntry;
 
 use crate::options::{SecretText, StreamOptions, values};
 use crate::restart::RestartPolicy;
-use crate::session_settings::SessionSettings;
+use crate::stream_settings::StreamSettings;
 
 /// A file of streams: what `docs/streams.md` describes, all of it checked.
 #[derive(Debug, Clone)]
@@ -50,8 +50,8 @@ pub(crate) struct ProcessOptions {
 #[derive(Debug, Clone)]
 pub(crate) struct StreamEntry {
     /// With the secrets in it, to find out whether anything has changed.
-    pub(crate) options: StreamOptions,
-    pub(crate) settings: Arc<SessionSettings>,
+    pub(crate) options: Arc<StreamOptions>,
+    pub(crate) settings: StreamSettings,
     pub(crate) restart: RestartPolicy,
     pub(crate) images: Images,
 }
@@ -59,7 +59,9 @@ pub(crate) struct StreamEntry {
 /// Whether it is the same stream, down to the workflow in a file of its own.
 impl PartialEq for StreamEntry {
     fn eq(&self, other: &Self) -> bool {
-        self.options == other.options && self.settings.processing == other.settings.processing
+        self.settings.source == other.settings.source
+            && self.options == other.options
+            && self.settings.processing() == other.settings.processing()
     }
 }
 

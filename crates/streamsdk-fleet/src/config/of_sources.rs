@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use streamsdk_sinks::{MAX_NAME, StreamName};
 
@@ -9,6 +10,7 @@ use super::sinks::SinkEntry;
 use super::{FleetConfig, ProcessOptions, StreamEntry};
 use crate::options::{StreamOptions, WrongOption};
 use crate::source_name::SourceName;
+use crate::stream_settings::StreamSettings;
 
 /// The name of the sink of [`FleetConfig::deliver_to`].
 const SINK: &str = "results";
@@ -24,12 +26,18 @@ impl FleetConfig {
         sources: impl IntoIterator<Item = SourceName>,
         options: &StreamOptions,
     ) -> Result<Self, WrongOption> {
+        let shared_options = Arc::new(options.clone());
+        let mut settings: Option<StreamSettings> = None;
         let mut streams = BTreeMap::new();
         let mut alike = BTreeMap::new();
         for source in sources {
             let name = unused_name(&source, &streams, &mut alike);
-            let settings = options.settings_for(source, Path::new(""))?;
-            streams.insert(name, StreamEntry::new(options.clone(), settings));
+            let own = match &settings {
+                Some(settings) => settings.with_source(source),
+                None => options.settings_for(source, Path::new(""))?.into(),
+            };
+            settings.get_or_insert_with(|| own.clone());
+            streams.insert(name, StreamEntry::new(Arc::clone(&shared_options), own));
         }
         Ok(Self {
             folder: PathBuf::new(),
@@ -44,8 +52,16 @@ impl FleetConfig {
     #[must_use]
     pub fn deliver_to(mut self, path: impl AsRef<Path>) -> Self {
         self.sinks.insert(SINK.to_owned(), SinkEntry::jsonl(path.as_ref()));
+        let mut before: Option<[Arc<StreamOptions>; 2]> = None;
         for entry in self.streams.values_mut() {
-            entry.options.sinks.get_or_insert_default().push(SINK.to_owned());
+            // Options that were shared stay so.
+            let delivering = match &before {
+                Some([options, delivering]) if Arc::ptr_eq(options, &entry.options) => {
+                    delivering.clone()
+                }
+                _ => Arc::new(delivering(&entry.options)),
+            };
+            before = Some([std::mem::replace(&mut entry.options, delivering.clone()), delivering]);
         }
         self
     }
@@ -56,6 +72,12 @@ impl FleetConfig {
         self.process.files_at_once = Some(count);
         self
     }
+}
+
+fn delivering(options: &StreamOptions) -> StreamOptions {
+    let mut options = options.clone();
+    options.sinks.get_or_insert_default().push(SINK.to_owned());
+    options
 }
 
 fn unused_name(

@@ -16,8 +16,9 @@ use super::sinks::{OUTLET_KEYS, SINK_TYPES, SinkEntry, SinkKind};
 use super::{ConfigError, FleetConfig, ProcessOptions, StreamEntry};
 use crate::options::{ImagesOption, SOURCE_RULES, SecretText, StreamOptions};
 use crate::restart::{RestartPolicy, RestartWhen};
-use crate::session_settings::{ServerAddress, SessionSettings};
+use crate::session_settings::ServerAddress;
 use crate::source_name::{SourceKind, SourceName};
+use crate::stream_settings::StreamSettings;
 
 #[cfg(feature = "nats")]
 const NO_SINKS: &str = "in a fleet all results go to its log: there are no sinks";
@@ -232,7 +233,7 @@ impl<'a> Reader<'a> {
             }
         };
         let settings = &entry.settings;
-        let is_published = matches!(settings.server, ServerAddress::Whip(_));
+        let is_published = matches!(settings.server(), ServerAddress::Whip(_));
         for rule in SOURCE_RULES {
             let own = table.get(rule.option);
             if let Some(value) = own.filter(|_| !rule.takes(settings.source.kind(), is_published)) {
@@ -259,12 +260,12 @@ impl StreamEntry {
         options: StreamOptions,
         folder: &Path,
     ) -> Result<Self, crate::options::WrongOption> {
-        let settings = options.settings(folder)?;
-        Ok(Self::new(options.with_secrets(folder), settings))
+        let settings = StreamSettings::of(&options, folder)?;
+        Ok(Self::new(Arc::new(options.with_secrets(folder)), settings))
     }
 
     /// With what goes beyond single sessions.
-    pub(super) fn new(options: StreamOptions, settings: SessionSettings) -> Self {
+    pub(super) fn new(options: Arc<StreamOptions>, settings: StreamSettings) -> Self {
         let is_file = matches!(settings.source.kind(), SourceKind::File | SourceKind::Url);
         let when = options.restart.unwrap_or(match (is_file, options.duration) {
             (true, _) => RestartWhen::Never,
@@ -279,7 +280,7 @@ impl StreamEntry {
             Some(ImagesOption::Inline) => Images::Inline,
             _ => Images::Off,
         };
-        Self { options, settings: Arc::new(settings), restart, images }
+        Self { options, settings, restart, images }
     }
 
     /// The sinks that its results go to.

@@ -72,7 +72,7 @@ impl Definition {
 
     /// The stream, which goes on where it is.
     pub(super) fn stream(&self, progress: Arc<Progress>, outlet: Arc<Outlet>) -> Stream {
-        let settings = Arc::clone(&self.entry.settings);
+        let settings = self.entry.settings.clone();
         let stream = match self.is_file() {
             true => {
                 let restart = RestartPolicy::new(RestartWhen::UntilRunThrough);

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
 use streamsdk_sinks::StreamName;
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 pub use self::event::{StreamEvent, StreamEvents, StreamNews};
@@ -192,12 +192,30 @@ impl Streams {
     }
 
     /// Ends all streams side by side, and returns how they were. What has arrived is delivered, for which there is `limit`.
+    /// Until then they are to be seen.
     pub async fn drain(&self, limit: Duration) -> Vec<StreamStatus> {
+        let end = Instant::now().checked_add(limit);
+        for over in self.stop_all() {
+            match end {
+                // Those that are late are ended below.
+                Some(end) => drop(timeout_at(end, over.cancelled()).await),
+                None => over.cancelled().await,
+            }
+        }
         let streams = std::mem::take(&mut *self.lock());
-        let ends = streams
-            .into_iter()
-            .map(|(name, running)| async move { running.end(&name, limit).await });
-        join_all(ends).await
+        let mut statuses = Vec::with_capacity(streams.len());
+        for (name, running) in streams {
+            let left = end.map_or(limit, |end| end.saturating_duration_since(Instant::now()));
+            statuses.push(running.end(&name, left).await);
+        }
+        statuses
+    }
+
+    /// Tells all streams to end, and returns what tells when they have.
+    fn stop_all(&self) -> Vec<CancellationToken> {
+        let streams = self.lock();
+        streams.values().for_each(|running| running.stop.cancel());
+        streams.values().map(|running| running.over.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamName, Running>> {

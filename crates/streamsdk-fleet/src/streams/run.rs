@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use streamsdk::{Control, Event, FrameData, Session, Summary};
 use streamsdk_sinks::payload::{self, Origin};
 use streamsdk_sinks::{Record, StreamName};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{StreamEvent, StreamNews};
@@ -74,7 +74,11 @@ impl StreamRun {
             turn = turn => turn,
         };
         // Thousands may wait for their turn, and as many be over: they do not have the room of a session.
-        let state = Box::pin(self.run_sessions()).await;
+        Box::pin(self.run_in_turn(turn)).await;
+    }
+
+    async fn run_in_turn(&self, turn: Option<SemaphorePermit<'_>>) {
+        let state = self.run_sessions().await;
         drop(turn);
         self.ledger.set_state(state);
         self.over.cancel();

@@ -42,13 +42,6 @@ impl StartSession for SessionSettings {
     }
 }
 
-#[async_trait]
-impl StartSession for Arc<SessionSettings> {
-    async fn start(&self) -> Result<Session, StreamError> {
-        SessionSettings::start(self).await
-    }
-}
-
 type SessionListener = Arc<dyn Fn(&Session) + Send + Sync>;
 
 /// One of many streams: how its sessions are started, whether it begins again, and where its results go.
