@@ -1,0 +1,46 @@
+//! What calls libvpx and FFmpeg, under valgrind: it sees what these do, which no sanitizer was built into.
+
+use anyhow::{Result, ensure};
+
+use super::runs::{Run, known};
+use crate::process::Job;
+use crate::{project, setup};
+
+pub(super) const RUNS: &[Run] = &[
+    Run {
+        name: "memory: media",
+        tests: &["--package", "streamsdk-media", "--features", "vp8,h264", "--lib", "--tests"],
+        cargo,
+    },
+    Run {
+        name: "memory: capture",
+        tests: &["--package", "streamsdk-capture", "--features", "ffmpeg", "--lib"],
+        cargo,
+    },
+];
+
+fn cargo() -> Result<Job> {
+    ensure!(
+        setup::find_program("valgrind").is_some(),
+        "valgrind is missing: it is in the package `valgrind` of every distribution"
+    );
+    let target = project::target_directory()?.join("sanitize/memory");
+    let cargo = project::cargo().args(["test", "--no-fail-fast", "--target-dir"]).arg(target);
+    Ok(cargo.arg("--config").arg(run_by_valgrind()?))
+}
+
+/// The setting that has cargo start what it has built by way of valgrind.
+fn run_by_valgrind() -> Result<String> {
+    let known = format!("--suppressions={}", known("memory.supp"));
+    let words = serde_json::to_string(&[VALGRIND, &[known.as_str()]].concat())?;
+    Ok(format!("target.'cfg(all())'.runner={words}"))
+}
+
+const VALGRIND: &[&str] = &[
+    "valgrind",
+    "--quiet",
+    "--error-exitcode=9",
+    "--leak-check=full",
+    "--show-leak-kinds=definite",
+    "--errors-for-leak-kinds=definite",
+];
