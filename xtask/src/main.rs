@@ -18,6 +18,7 @@ mod path;
 mod peers;
 mod process;
 mod project;
+mod sanitize;
 mod setup;
 mod simulate;
 mod soak;
@@ -63,6 +64,8 @@ enum Task {
     View(view::Options),
     /// Tests what reads cameras, in a virtual machine that has some
     Webcam(webcam::Options),
+    /// Runs tests under sanitizers, under valgrind, and over every order of their threads
+    Sanitize(sanitize::Options),
     /// Runs sessions on a network and a clock that are made up
     Simulate(simulate::Options),
     /// Runs the same sessions over better and worse paths, which are made up, and makes a table
@@ -104,6 +107,7 @@ fn run() -> anyhow::Result<bool> {
         Task::Loss(options) => loss::run(&options),
         Task::View(options) => view::run(&options),
         Task::Webcam(options) => webcam::run(&options),
+        Task::Sanitize(options) => sanitize::run(&options),
         Task::Simulate(options) => simulate::run(&options),
         Task::Ladder(options) => ladder::run(&options),
         Task::Soak(options) => soak::run(&options),

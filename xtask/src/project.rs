@@ -28,11 +28,19 @@ pub fn peers_directory() -> PathBuf {
 /// It is not told which package this program is of. Some build scripts look at that (that of `ring` does), and half of
 /// what there is would be built anew, once here and once when this program is run the next time.
 pub fn cargo() -> Job {
+    of_no_package(Job::new(cargo_program()))
+}
+
+/// The same for the cargo of another toolchain, of those that rustup has.
+pub fn cargo_of(toolchain: &str) -> Job {
+    of_no_package(Job::new("rustup").args(["run", toolchain, "cargo"]))
+}
+
+fn of_no_package(job: Job) -> Job {
     let is_of_package =
         |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|it| name.starts_with(it));
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let job = Job::new(cargo_program()).current_dir(root());
-    names.filter(|name| is_of_package(name)).fold(job, Job::env_remove)
+    names.filter(|name| is_of_package(name)).fold(job.current_dir(root()), Job::env_remove)
 }
 
 /// Where cargo builds.

@@ -30,8 +30,9 @@ fn read(path: &Path) -> Read {
     let mut decoder = context.decoder().video().unwrap();
     let (mut times, mut lumas) = (Vec::new(), Vec::new());
     let mut frame = ffmpeg::frame::Video::empty();
-    let mut packet = ffmpeg::Packet::empty();
     loop {
+        // Another one each time: what is read into a packet is not what frees what was in it.
+        let mut packet = ffmpeg::Packet::empty();
         match packet.read(&mut input) {
             Ok(()) => decoder.send_packet(&packet).unwrap(),
             Err(_) => decoder.send_eof().unwrap(),
