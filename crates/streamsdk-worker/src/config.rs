@@ -155,8 +155,8 @@ impl WorkerConfig {
     /// that listens on a loopback address, whose clients reach those themselves, and `false` otherwise, also for an
     /// [`EmbeddedWorker`](crate::EmbeddedWorker). The metadata services of clouds are never asked.
     ///
-    /// Names are looked up before they are connected to, and once more by whoever connects; a camera's server that sends
-    /// on to another address is not noticed. Where clients are strangers, give the worker a network of its own.
+    /// It is the address that is connected to that counts, wherever names lead and servers send on to. Without private
+    /// sources, RTSP cameras are read over TCP only: where packets go that are not on the connection is the camera's choice.
     pub fn allow_private_sources(mut self, allow_private_sources: impl Into<Option<bool>>) -> Self {
         self.allow_private_sources = allow_private_sources.into();
         self

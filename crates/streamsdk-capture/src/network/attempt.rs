@@ -9,7 +9,7 @@ use super::failure;
 use super::ffmpeg_options::ffmpeg_options;
 use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
-use super::reach::Reach;
+use super::reach::{Reach, Unreached};
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, OpenInput, Progress};
@@ -82,7 +82,7 @@ impl Attempt<'_> {
                 answer => return answer,
             }
         }
-        Err(failure.unwrap_or_else(|| unreached(self.address)))
+        Err(failure.unwrap_or_else(|| Unreached::nameless().at(self.address.origin())))
     }
 
     fn answer(self) -> Result<Answer, CaptureError> {
@@ -157,11 +157,6 @@ impl Attempt<'_> {
 
 fn is_unreached(error: &CaptureError) -> bool {
     matches!(error, CaptureError::Refused { .. } | CaptureError::Unreachable { .. })
-}
-
-fn unreached(address: &Address) -> CaptureError {
-    let reason = "its name leads to no address".to_owned();
-    CaptureError::Unreachable { origin: address.origin().to_owned(), reason }
 }
 
 /// Always true, since that ends the attempt.

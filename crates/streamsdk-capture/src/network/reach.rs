@@ -33,7 +33,7 @@ impl Reach {
         let found: Vec<_> = (host, port).to_socket_addrs().map_err(unknown_name)?.collect();
         match found.iter().all(|address| self.0(address.ip())) {
             true if !found.is_empty() => Ok(found),
-            true => Err(Unreached::NoWay(NAMELESS.to_owned())),
+            true => Err(Unreached::nameless()),
             false => Err(Unreached::NotAllowed),
         }
     }
@@ -45,7 +45,7 @@ impl Reach {
         port: u16,
         timeout: Duration,
     ) -> Result<TcpStream, Unreached> {
-        let mut failure = Unreached::NoWay(NAMELESS.to_owned());
+        let mut failure = Unreached::nameless();
         for address in self.resolve(host, port)? {
             match TcpStream::connect_timeout(&address, timeout) {
                 Ok(stream) => return Ok(stream),
@@ -63,6 +63,11 @@ impl fmt::Debug for Reach {
 }
 
 impl Unreached {
+    /// There is nothing to connect to.
+    pub(super) fn nameless() -> Self {
+        Self::NoWay("its name leads to no address".to_owned())
+    }
+
     /// What a server that is told by `origin` is then.
     pub(super) fn at(self, origin: &str) -> CaptureError {
         let origin = origin.to_owned();
@@ -86,8 +91,6 @@ impl From<io::Error> for Unreached {
 fn unknown_name(error: io::Error) -> Unreached {
     Unreached::NoWay(format!("its name is not known ({error})"))
 }
-
-const NAMELESS: &str = "its name leads to no address";
 
 #[cfg(test)]
 mod tests {
