@@ -17,6 +17,8 @@ mod relay;
 mod session;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+#[cfg(feature = "client")]
+mod whip;
 
 pub use fake_platform::FakePlatform;
 pub use fake_server::{FakeServer, Script};
@@ -24,3 +26,5 @@ pub use lossy_server::LossyServer;
 pub use relay::Relay;
 #[cfg(feature = "client")]
 pub use session::{MAX_WAIT, drain, failure, next, start_source};
+#[cfg(feature = "client")]
+pub use whip::WhipServer;

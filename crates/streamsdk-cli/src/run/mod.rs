@@ -24,9 +24,10 @@ use std::time::Duration;
 use streamsdk::{Control, Event, Session};
 use streamsdk_fleet::SourceName;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use self::outputs::RunOutputs;
-use self::report::{ProgressBars, RunReport};
+use self::report::{LINE_INTERVAL, ProgressBars, RunReport};
 use self::setup::RunServer;
 #[cfg(feature = "view")]
 use self::view::RunView;
@@ -151,7 +152,17 @@ async fn stream(
     mut progress: ProgressBars,
 ) -> Result<(), Failure> {
     outputs.begin()?;
-    while let Some(event) = session.next().await {
+    let mut ticks = interval_at(Instant::now() + LINE_INTERVAL, LINE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let event = tokio::select! {
+            event = session.next() => event,
+            _ = ticks.tick() => {
+                progress.published();
+                continue;
+            }
+        };
+        let Some(event) = event else { return Ok(()) };
         match event? {
             Event::Upload(upload) => progress.uploaded(upload),
             Event::Frame(frame) => {
@@ -167,5 +178,4 @@ async fn stream(
             _ => {}
         }
     }
-    Ok(())
 }

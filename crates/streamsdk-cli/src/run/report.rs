@@ -9,7 +9,7 @@ use streamsdk::{Control, FrameError, Latency, Summary, UploadProgress, VideoStat
 use crate::terminal;
 use crate::usage::ProcessUsage;
 
-const LINE_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Shows how far a run is: bars on a terminal, a line now and then elsewhere, nothing if it is to be quiet.
 pub(super) struct ProgressBars {
@@ -60,6 +60,25 @@ impl ProgressBars {
                     video.map(|video| format!(", {video}")).unwrap_or_default()
                 )),
             }
+        }
+    }
+
+    /// Tells how much was published, where nothing returns that would be told of.
+    pub(super) fn published(&self) {
+        let statistics = self.control.statistics();
+        let Some(frames) = statistics.session.frames_published.filter(|_| !self.quiet) else {
+            return;
+        };
+        let video = statistics.video.as_ref().and_then(describe);
+        match &self.bars {
+            Some(bars) => {
+                bars.frames.set_position(frames);
+                bars.frames.set_message(video.unwrap_or_default());
+            }
+            None => terminal::say(format_args!(
+                "{frames} frames published{}",
+                video.map(|video| format!(", {video}")).unwrap_or_default()
+            )),
         }
     }
 
