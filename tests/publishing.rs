@@ -1,6 +1,5 @@
 //! Sessions that publish a track to a server that returns nothing, as a WHIP server does.
 
-
 use streamsdk::{
     Client, ControlError, Ended, ErrorKind, Event, Handlers, ProducerSource, RetryPolicy,
     RtspSource, Stage, StreamBuilder, StreamConfig, Summary, TestPattern, VideoFileSource,
