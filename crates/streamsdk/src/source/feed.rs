@@ -309,7 +309,8 @@ impl Feeding {
         if every_frame && newest.is_none() {
             // The producer waits, too: nobody asks it for the next one.
             newest = self.tracks.wait();
-            self.has_waited = true;
+            // What comes when the session is over is nobody's.
+            self.has_waited = newest.is_some();
         }
         self.follow(newest, tracker.encode_stats());
         let Some(OnTrack { number, sender }) = &mut self.sender else {
