@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use streamsdk_protocol::init::IceServer;
 
-use crate::channel::InboundLimits;
+use crate::channel::{ChannelLimits, InboundLimits};
 use crate::runtime::network::Network;
 use crate::{RootCertificates, VideoCodec};
 
@@ -47,7 +47,7 @@ impl Default for PeerConfig {
             connect_timeout: Duration::from_secs(30),
             dead_after: Duration::from_secs(15),
             close_timeout: Duration::from_secs(10),
-            send_buffer: 128 << 10,
+            send_buffer: 1 << 20,
             receive_buffer: 4 << 20,
             reader_timeout: Duration::from_secs(10),
             socket_receive_buffer: 4 << 20,
@@ -154,9 +154,11 @@ impl PeerConfig {
         self
     }
 
-    /// Most bytes per channel that the peer has not acknowledged. Default is 128 KiB.
+    /// Most bytes per channel that the peer has not acknowledged. Default is 1 MiB, which is what peers hold for one
+    /// that is not read.
     ///
-    /// More does not make a transfer faster, and peers with a small socket buffer lose packets.
+    /// It is 128 KiB at first, and more only where the path carries more: three times what is acknowledged in a
+    /// round trip. Less makes a transfer slower: no more than this is acknowledged in a round trip.
     pub fn send_buffer(mut self, send_buffer: usize) -> Self {
         self.send_buffer = send_buffer;
         self
@@ -195,8 +197,12 @@ impl PeerConfig {
 }
 
 impl PeerConfig {
-    pub(crate) fn inbound_limits(&self) -> InboundLimits {
-        InboundLimits { bytes: self.receive_buffer, reader_timeout: self.reader_timeout }
+    pub(crate) fn channel_limits(&self) -> ChannelLimits {
+        let Self { receive_buffer, reader_timeout, send_buffer, .. } = *self;
+        ChannelLimits {
+            inbound: InboundLimits { bytes: receive_buffer, reader_timeout },
+            send_buffer,
+        }
     }
 
     /// Whether packets may go by way of a TURN server.

@@ -20,7 +20,7 @@ use webrtc::peer_connection::{
     SettingEngineBuilder,
 };
 
-use crate::channel::{Channel, ChannelCounters, InboundLimits, Opening};
+use crate::channel::{Channel, ChannelCounters, ChannelLimits, Opening};
 use crate::connection_state::ConnectionState;
 use crate::description::with_candidates_in_use;
 use crate::error::EngineError;
@@ -94,12 +94,12 @@ impl Connection {
         let (tracks_tx, tracks) = mpsc::channel(MAX_INCOMING_TRACKS);
         let video = VideoLink::new(&tuning);
         let counters = Arc::<ChannelCounters>::default();
-        let inbound = config.inbound_limits();
+        let limits = config.channel_limits();
         let handler = EventHandler {
             connection_state: connection_state.clone(),
             tuning: Arc::clone(&tuning),
             counters: Arc::clone(&counters),
-            inbound,
+            limits,
             gathered: gathered_tx,
             incoming: incoming_tx,
             tracks: tracks_tx,
@@ -121,7 +121,6 @@ impl Connection {
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
             .with_udp_addrs(bind_addresses(&config.network, config.interfaces, config.toward))
-            .with_data_channel_send_buffer_limit(config.send_buffer)
             .build()
             .await?;
         let engine: Arc<dyn PeerConnection> = Arc::new(engine);
@@ -130,7 +129,7 @@ impl Connection {
             connection_state,
             tuning: Arc::clone(&tuning),
             counters,
-            inbound,
+            limits,
             close_timeout: config.close_timeout,
         });
         unowned.are_owned();
@@ -245,7 +244,7 @@ struct EventHandler {
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     counters: Arc<ChannelCounters>,
-    inbound: InboundLimits,
+    limits: ChannelLimits,
     gathered: watch::Sender<bool>,
     incoming: mpsc::Sender<Channel>,
     tracks: mpsc::Sender<Arc<dyn TrackRemote>>,
@@ -288,12 +287,14 @@ impl PeerConnectionEventHandler for EventHandler {
     async fn on_data_channel(&self, engine: Arc<dyn DataChannel>) {
         let (connection_state, counters) =
             (self.connection_state.clone(), Arc::clone(&self.counters));
-        let (inbound, incoming) = (self.inbound, self.incoming.clone());
+        let (limits, incoming) = (self.limits, self.incoming.clone());
+        let tuning = Arc::clone(&self.tuning);
         // Asking for the label waits for the driver, which waits for this function.
         tokio::spawn(async move {
             let Ok(label) = engine.label().await else { return };
             let opening = Opening::confirmed();
-            let channel = Channel::new(label, opening, engine, connection_state, counters, inbound);
+            let channel =
+                Channel::new(label, opening, engine, connection_state, counters, limits, &tuning);
             if let Err(TrySendError::Full(_)) = incoming.try_send(channel) {
                 warn!("a channel of the peer is ignored: too many wait to be taken");
             }

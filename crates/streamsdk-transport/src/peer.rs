@@ -12,7 +12,7 @@ use webrtc::peer_connection::PeerConnection;
 use webrtc::peer_connection::transport::DtlsTransport;
 
 use crate::channel::{
-    Channel, ChannelCounters, ChannelSender, DeliveryMode, InboundLimits, Opening,
+    Channel, ChannelCounters, ChannelLimits, ChannelSender, DeliveryMode, Opening,
 };
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
@@ -47,7 +47,7 @@ pub(crate) struct PeerParts {
     pub(crate) connection_state: ConnectionState,
     pub(crate) tuning: Arc<RuntimeTuning>,
     pub(crate) counters: Arc<ChannelCounters>,
-    pub(crate) inbound: InboundLimits,
+    pub(crate) limits: ChannelLimits,
     pub(crate) close_timeout: Duration,
 }
 
@@ -56,7 +56,7 @@ struct PeerInner {
     connection_state: ConnectionState,
     tuning: Arc<RuntimeTuning>,
     counters: Arc<ChannelCounters>,
-    inbound: InboundLimits,
+    limits: ChannelLimits,
     /// The one that the connection runs on; the last handle may be dropped outside of it.
     runtime: Handle,
     channels: Mutex<Vec<ChannelSender>>,
@@ -98,8 +98,7 @@ pub struct TransportStats {
 
 impl Peer {
     pub(crate) fn new(parts: PeerParts) -> Self {
-        let PeerParts { engine, connection_state, tuning, counters, inbound, close_timeout } =
-            parts;
+        let PeerParts { engine, connection_state, tuning, counters, limits, close_timeout } = parts;
         let watch = watch_for_close_notify(
             Arc::downgrade(&engine),
             connection_state.clone(),
@@ -112,7 +111,7 @@ impl Peer {
                 connection_state,
                 tuning,
                 counters,
-                inbound,
+                limits,
                 runtime: Handle::current(),
                 channels: Mutex::default(),
                 fast_timers: Mutex::default(),
@@ -162,7 +161,7 @@ impl Peer {
         label: &str,
         mode: DeliveryMode,
     ) -> Result<Channel, EngineError> {
-        let PeerInner { engine, connection_state, counters, inbound, .. } = &*self.inner;
+        let PeerInner { engine, connection_state, counters, limits, tuning, .. } = &*self.inner;
         let channel = engine.create_data_channel(label, Some(mode.init())).await;
         let channel = channel.map_err(EngineError::from)?;
         let channel = Channel::new(
@@ -171,7 +170,8 @@ impl Peer {
             channel,
             connection_state.clone(),
             Arc::clone(counters),
-            *inbound,
+            *limits,
+            tuning,
         );
         self.register_channel(channel.sender().clone());
         Ok(channel)

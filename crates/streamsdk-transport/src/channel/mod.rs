@@ -1,6 +1,7 @@
 mod delivery_mode;
 mod inbound_queue;
 mod opening;
+mod send_window;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,8 +16,11 @@ pub use self::delivery_mode::DeliveryMode;
 pub(crate) use self::inbound_queue::InboundLimits;
 use self::inbound_queue::{Delivery, InboundQueue, Next};
 pub(crate) use self::opening::Opening;
+pub(crate) use self::send_window::FIRST_SEND_WINDOW;
+use self::send_window::SendWindow;
 use crate::connection_state::ConnectionState;
 use crate::error::EngineError;
+use crate::runtime::tuning::RuntimeTuning;
 use crate::{EndReason, SendError};
 
 const MAX_END_LAG: Duration = Duration::from_millis(300);
@@ -67,11 +71,19 @@ impl Channel {
         engine: Arc<dyn DataChannel>,
         connection_state: ConnectionState,
         counters: Arc<ChannelCounters>,
-        limits: InboundLimits,
+        limits: ChannelLimits,
+        tuning: &Arc<RuntimeTuning>,
     ) -> Self {
-        let inbound = InboundQueue::new(limits);
-        let shared = ChannelShared { label, opening, engine, connection_state, counters, inbound };
-        let shared = Arc::new(shared);
+        let ChannelLimits { inbound, send_buffer } = limits;
+        let shared = Arc::new(ChannelShared {
+            label,
+            opening,
+            engine,
+            connection_state,
+            counters,
+            inbound: InboundQueue::new(inbound),
+            send_window: SendWindow::new(tuning, send_buffer),
+        });
         tokio::spawn(receive(Arc::clone(&shared)));
         Self { sender: ChannelSender(Arc::clone(&shared)), receiver: ChannelReceiver(shared) }
     }
@@ -125,6 +137,14 @@ impl Channel {
     }
 }
 
+/// How much a channel holds, in either direction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChannelLimits {
+    pub(crate) inbound: InboundLimits,
+    /// Most bytes that the peer has not acknowledged.
+    pub(crate) send_buffer: usize,
+}
+
 struct ChannelShared {
     label: String,
     opening: Opening,
@@ -132,6 +152,7 @@ struct ChannelShared {
     connection_state: ConnectionState,
     counters: Arc<ChannelCounters>,
     inbound: InboundQueue,
+    send_window: SendWindow,
 }
 
 impl std::fmt::Debug for ChannelShared {
@@ -224,9 +245,9 @@ impl ChannelSender {
         &self.0.label
     }
 
-    /// Sends bytes. Waits while the peer has not acknowledged
-    /// [`PeerConfig::send_buffer`](crate::PeerConfig::send_buffer) bytes; ends at once when the
-    /// connection ends.
+    /// Sends bytes. Waits while the peer has not acknowledged as much as the path carries in a few round trips, which
+    /// is [`PeerConfig::send_buffer`](crate::PeerConfig::send_buffer) bytes at most; ends at once when the connection
+    /// ends.
     ///
     /// `Ok` means queued: [`ChannelSender::unacknowledged`] tells when it has arrived.
     ///
@@ -235,11 +256,14 @@ impl ChannelSender {
     /// When the channel or the connection is over.
     pub async fn send(&self, message: BytesMut) -> Result<(), SendError> {
         let (len, engine) = (message.len(), &self.0.engine);
-        if self.0.inbound.is_opening() {
-            self.unless_ended(self.once_it_can(|| engine.send(message.clone())), len).await
-        } else {
-            self.unless_ended(engine.send(message), len).await
-        }
+        let sending = async {
+            self.room().await?;
+            match self.0.inbound.is_opening() {
+                true => self.once_it_can(|| engine.send(message.clone())).await,
+                false => engine.send(message).await,
+            }
+        };
+        self.unless_ended(sending, len).await
     }
 
     /// Sends text, as [`ChannelSender::send`] sends bytes.
@@ -248,8 +272,16 @@ impl ChannelSender {
     ///
     /// When the channel or the connection is over.
     pub async fn send_text(&self, text: &str) -> Result<(), SendError> {
-        let sending = self.once_it_can(|| self.0.engine.send_text(text));
+        let sending = async {
+            self.room().await?;
+            self.once_it_can(|| self.0.engine.send_text(text)).await
+        };
         self.unless_ended(sending, text.len()).await
+    }
+
+    /// Waits until the window has room.
+    async fn room(&self) -> webrtc::error::Result<()> {
+        self.0.send_window.room(&*self.0.engine).await
     }
 
     /// Sends as soon as the engine does: it opens its channels a moment after the association stands.
@@ -296,6 +328,7 @@ impl ChannelSender {
         match sent {
             Ok(()) => {
                 self.0.opening.count_sent(len);
+                self.0.send_window.count_sent(len);
                 self.0.counters.bytes_sent.fetch_add(len as u64, Ordering::Relaxed);
                 Ok(())
             }

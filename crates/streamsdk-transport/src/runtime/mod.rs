@@ -78,6 +78,7 @@ use crate::PeerConfig;
 const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
 /// What has come through a relay is answered in the second round from there, and leaves in the third. What ends the
 /// handshake of one layer begins that of the next in the second, and that leaves in the third.
+use crate::channel::FIRST_SEND_WINDOW;
 const BUSY_ROUNDS: usize = 3;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -99,7 +100,7 @@ impl EngineRuntime {
             tuning: Arc::clone(tuning),
             peer_filter: PeerFilter::of(&tuning.network, config.interfaces),
             receive_buffer: config.socket_receive_buffer,
-            send_buffer: config.send_buffer,
+            send_buffer: config.send_buffer.min(FIRST_SEND_WINDOW),
             rounds: AtomicUsize::new(0),
         }
     }

@@ -56,7 +56,7 @@ enum ReadWakeup {
 }
 
 impl BatchedUdpSocket {
-    /// `send_buffer` is what the engine sends at most before something is acknowledged.
+    /// `send_buffer` is what a peer has to work on at least, while data leaves in bulk.
     pub(crate) fn new(
         datagrams: Box<dyn Datagrams>,
         peer_filter: PeerFilter,
@@ -333,7 +333,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::PeerConfig;
+    use crate::channel::FIRST_SEND_WINDOW;
     use crate::runtime::datagrams::KernelSocket;
     use crate::runtime::sack::tests::sack;
 
@@ -351,7 +351,7 @@ mod tests {
         fn for_peer_filter(peer_filter: PeerFilter) -> Self {
             let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
             let address = bound.local_addr().unwrap();
-            let send_buffer = PeerConfig::default().send_buffer;
+            let send_buffer = FIRST_SEND_WINDOW;
             let bound = Box::new(KernelSocket::new(bound).unwrap());
             let socket =
                 BatchedUdpSocket::new(bound, peer_filter, Arc::default(), send_buffer).unwrap();

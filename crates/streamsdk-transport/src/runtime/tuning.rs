@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
 use super::flight::Flights;
@@ -37,6 +40,8 @@ pub(crate) struct RuntimeTuning {
     /// Whether a round of the engine takes one packet, and whether this one has it.
     takes_one: AtomicBool,
     has_taken: AtomicBool,
+    /// The engine has done a round of its work.
+    end_of_round: Notify,
     /// How many packets the last burst of video had; 0 before there was one.
     gso_hint: AtomicUsize,
 }
@@ -82,6 +87,12 @@ impl RuntimeTuning {
 
     pub(super) fn end_round(&self) {
         self.has_taken.store(false, Ordering::Relaxed);
+        self.end_of_round.notify_waiters();
+    }
+
+    /// Resolves at the end of the engine's round: only then there may be room for more to be sent.
+    pub(crate) fn end_of_round(&self) -> Notified<'_> {
+        self.end_of_round.notified()
     }
 
     /// Has a burst of so many packets leave with one system call, if they are alike.
