@@ -14,7 +14,7 @@ use crate::project;
 use crate::tally::closing_line;
 
 /// So many scenarios are run again, to see whether they take the same course.
-const REPEATED: u64 = 100;
+const REPEATED: usize = 100;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -48,10 +48,14 @@ pub fn run(options: &Options) -> Result<bool> {
         workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
     })?;
     series.print();
-    let same = same_courses(&simulate, options.first)?;
+    let other = with_other_courses(&simulate, options.first)?;
+    let same = REPEATED - other.len();
     println!("{same} of {REPEATED} took the same course when they were run again");
+    for seed in &other {
+        println!("another course: cargo xtask simulate --seed {seed}");
+    }
     let Totals { scenarios, bad, .. } = series.all();
-    let failed = bad + usize::from(same < REPEATED);
+    let failed = bad + usize::from(!other.is_empty());
     println!("{}", closing_line(scenarios - bad, failed));
     Ok(failed == 0)
 }
@@ -64,15 +68,17 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(project::target_directory()?.join("simulation").join("simulate"))
 }
 
-/// How many of the first scenarios come to the same when they are run again.
-fn same_courses(simulate: &Path, first: u64) -> Result<u64> {
-    let mut same = 0;
-    for seed in first..first + REPEATED {
+/// Which of the first scenarios come to something else when they are run again.
+fn with_other_courses(simulate: &Path, first: u64) -> Result<Vec<u64>> {
+    let mut other = Vec::new();
+    for seed in (first..).take(REPEATED) {
         let once = Outcome::of_seed(simulate, seed)?;
         let again = Outcome::of_seed(simulate, seed)?;
-        same += u64::from(once.told["trace"] == again.told["trace"]);
+        if once.told["trace"] != again.told["trace"] {
+            other.push(seed);
+        }
     }
-    Ok(same)
+    Ok(other)
 }
 
 /// What became of a session.

@@ -101,3 +101,31 @@ fn a_camera_goes_on_soon_after_a_nat_has_forgotten_its_client() {
         assert!(outcome["session_s"].as_f64().unwrap() < 12.0, "{outcome}");
     }
 }
+
+/// TCP, offer and answer: two. ICE, until the server has its pair: a half. DTLS: two. SCTP: one and a half. The file, and
+/// its result: one.
+const ROUND_TRIPS: u32 = 7;
+/// What the two need for themselves.
+const OF_THEIR_OWN: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_first_result_takes_as_many_round_trips_as_the_protocols_do() {
+    let mut scenario = rungs()[0].scenario(Kind::File, 0);
+    scenario.path = Conditions { delay: DELAY, ..Conditions::default() };
+    scenario.file_bytes = 1_000;
+    let first_result = run(scenario).first_result.unwrap();
+    assert!(first_result <= DELAY * 2 * ROUND_TRIPS + OF_THEIR_OWN, "{first_result:?}");
+}
+
+/// With 128 KiB in each it would be 64.
+const LARGE_FILE_ROUND_TRIPS: u32 = 30;
+
+#[test]
+fn a_large_file_has_more_under_way_where_a_round_trip_takes_long() {
+    let mut scenario = rungs()[0].scenario(Kind::File, 0);
+    scenario.path = Conditions { delay: DELAY, ..Conditions::default() };
+    scenario.file_bytes = 8 << 20;
+    let first_result = run(scenario).first_result.unwrap();
+    println!("{first_result:?}");
+    assert!(first_result <= DELAY * 2 * LARGE_FILE_ROUND_TRIPS, "{first_result:?}");
+}

@@ -8,6 +8,7 @@ use crate::candidates::{FollowedCandidates, addresses, naming_bytes};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
+use crate::runtime::cookie::Cookie;
 use crate::runtime::network::Moment;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
@@ -56,6 +57,9 @@ impl Answer {
 
         let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
         connection.tuning.unproven.named_in(naming_bytes(offer));
+        if let Some(cookie) = Cookie::offered(offer) {
+            connection.tuning.cookies.know(cookie);
+        }
         let answered = async {
             engine.set_remote_description(description).await.map_err(unusable)?;
             if let Some(track) = &outgoing {

@@ -16,8 +16,8 @@ use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine,
-    SettingEngineBuilder,
+    RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+    SettingEngine, SettingEngineBuilder,
 };
 
 use crate::channel::{Channel, ChannelCounters, ChannelLimits, Opening};
@@ -27,6 +27,7 @@ use crate::error::EngineError;
 use crate::peer::PeerParts;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
+use crate::runtime::cookie::{Cookie, CookieProvider};
 use crate::runtime::interfaces::bind_addresses;
 use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{
@@ -68,6 +69,8 @@ pub(crate) struct Connection {
     /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) dead_after: Duration,
+    /// What its engine asks for, as a server of DTLS.
+    pub(crate) cookie: Option<Cookie>,
     gathered: watch::Receiver<bool>,
 }
 
@@ -104,6 +107,9 @@ impl Connection {
             incoming: incoming_tx,
             tracks: tracks_tx,
         };
+        // Without one of its own, the engine says what is wrong with it.
+        let provider = CookieProvider::new().ok().map(Arc::new);
+        let cookie = provider.as_ref().map(|provider| provider.cookie());
         let unowned = tuning.tasks.end_unless_owned();
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
@@ -117,7 +123,7 @@ impl Connection {
             )
             .with_media_engine(video::media_engine(&config.codecs)?)
             .with_interceptor_registry(video::interceptors(&video))
-            .with_setting_engine(settings(config, sctp_size))
+            .with_setting_engine(settings(config, sctp_size, provider))
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
             .with_udp_addrs(bind_addresses(&config.network, config.interfaces, config.toward))
@@ -146,6 +152,7 @@ impl Connection {
             video,
             full_packets,
             dead_after: config.dead_after,
+            cookie,
             gathered,
         })
     }
@@ -207,7 +214,11 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
     size
 }
 
-fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
+fn settings(
+    config: &PeerConfig,
+    sctp_size: u32,
+    provider: Option<Arc<CookieProvider>>,
+) -> SettingEngine {
     // The engine gives a peer up after the sum of the two: silent for the first half it is
     // "disconnected", which may pass, after the second it has failed. Its clock may be that much faster, and
     // a silent peer is given up before that by ourselves.
@@ -216,7 +227,11 @@ fn settings(config: &PeerConfig, sctp_size: u32) -> SettingEngine {
     // A pair of addresses is tried for as long as a connection is waited for; the engine's own
     // seven tries are over after 140 ms at this interval.
     let checks = config.connect_timeout.as_millis() / ICE_CHECK_INTERVAL.as_millis();
-    SettingEngineBuilder::new()
+    let mut settings = SettingEngineBuilder::new();
+    if let Some(provider) = provider {
+        settings = settings.with_crypto_provider(provider);
+    }
+    settings
         .with_ice_timeouts(Some(half), Some(half), Some(keepalive))
         .with_ice_connection_attempts(
             Some(ICE_CHECK_INTERVAL),
@@ -267,10 +282,19 @@ impl PeerConnectionEventHandler for EventHandler {
         }
     }
 
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        if state == RTCIceConnectionState::Connected {
+            self.tuning.has_pair();
+        }
+    }
+
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         debug!(%state, "connection state");
         let next = match state {
-            RTCPeerConnectionState::Connected => PeerState::Connected,
+            RTCPeerConnectionState::Connected => {
+                self.tuning.is_connected();
+                PeerState::Connected
+            }
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,
             RTCPeerConnectionState::Failed => {
                 PeerState::Ended(match self.connection_state.state() {

@@ -104,7 +104,10 @@ impl Offer {
 
         let offer = engine.create_offer(None).await.map_err(engine_error)?;
         engine.set_local_description(offer).await.map_err(engine_error)?;
-        let sdp = connection.gathered_description(&config).await?;
+        let mut sdp = connection.gathered_description(&config).await?;
+        if let Some(cookie) = connection.cookie {
+            sdp = cookie.offer(&sdp);
+        }
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, incoming, .. } = connection;
         let incoming = IncomingChannels::new(peer.clone(), incoming);
@@ -206,6 +209,9 @@ impl ConnectAttempt<'_> {
         engine.tuning.network.hold_up(Moment::AnswerArrived).await;
         let _fast_timers = engine.tuning.fast_timers();
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
+        if let Some(credentials) = IceCredentials::of(self.offer, answer) {
+            engine.tuning.nomination.begin(credentials);
+        }
         engine.tuning.resume_reading();
         let has_channels = !channels.is_empty();
         tokio::try_join!(self.establish(channels), self.probe_path(has_channels))?;

@@ -27,9 +27,9 @@ async fn first_message(mut incoming: IncomingChannels) {
     incoming.next().await.unwrap().recv().await.unwrap();
 }
 
-/// Hello, verify request, hello, server's flight, client's flight, finished; INIT and its answer, COOKIE ECHO; and then what
+/// Hello, server's flight, client's flight, finished; INIT and its answer, COOKIE ECHO; and then what
 /// is to be said, with the opening of its channel. What answers it may have passed as well when it is looked.
-const TURNS: u32 = 11;
+const TURNS: u32 = 9;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_message_waits_for_no_answer_but_those_of_the_handshakes() {

@@ -47,6 +47,8 @@ pub struct Caller {
 pub struct Seen {
     /// Each result: its number in the session, and what the frame showed.
     pub results: Vec<SeenResult>,
+    /// When the first of them was there.
+    pub first_result: Option<Duration>,
     /// How often it was told that the connection is made again.
     pub reconnected: u32,
     /// Why the session could not be started, or how it failed.
@@ -125,6 +127,9 @@ async fn watch(
     let watching = async {
         while let Some(event) = session.next().await {
             note(event, node, seen);
+            if !seen.results.is_empty() {
+                seen.first_result.get_or_insert(begun.elapsed());
+            }
             sleep(caller.pause).await;
         }
     };

@@ -55,6 +55,9 @@ pub struct Outcome {
     pub error: Option<String>,
     pub links: u32,
     pub results: usize,
+    /// When the first of them was there, from the start of the session.
+    #[serde(skip)]
+    pub first_result: Option<Duration>,
     /// Frames that there were, as far as the session knows.
     pub frames: u64,
     /// Those of them that the program did not get.
@@ -130,6 +133,7 @@ async fn play(scenario: Scenario) -> Outcome {
         session: seen.took,
         ended: summary.and_then(|summary| summary.ended),
         results: seen.results.len(),
+        first_result: seen.first_result,
         took: begun.elapsed(),
         packets: network.packets(),
         trace: network.trace(),

@@ -20,19 +20,24 @@
 //! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
+//! * The pair of addresses is chosen a round trip sooner than by the engine alone ([`nomination`]), and a handshake with
+//!   a peer of this kind takes one less ([`cookie`]).
 //! * An address that has not answered gets little, since it may be a stranger's ([`unproven`]).
 
 mod alert;
 pub(crate) mod clock;
 mod close_notify;
+pub(crate) mod cookie;
 mod datagrams;
 pub(crate) mod flight;
 pub(crate) mod fragments;
 pub(crate) mod gone;
+mod handed_over;
 pub(crate) mod handshake;
 pub(crate) mod interfaces;
 pub(crate) mod narrow_peers;
 pub(crate) mod network;
+mod nomination;
 pub(crate) mod packet_size;
 pub(crate) mod path_mtu;
 pub(crate) mod probe;
@@ -73,12 +78,12 @@ pub(crate) use self::{
     datagrams::Datagrams, fragments::Fragments, packet_size::Route, readiness::Readiness,
 };
 use crate::PeerConfig;
+use crate::channel::FIRST_SEND_WINDOW;
 
 /// While timers are fast, none is slower.
 const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
 /// What has come through a relay is answered in the second round from there, and leaves in the third. What ends the
 /// handshake of one layer begins that of the next in the second, and that leaves in the third.
-use crate::channel::FIRST_SEND_WINDOW;
 const BUSY_ROUNDS: usize = 3;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -21,7 +21,7 @@ use super::fragments::Fragments;
 use super::narrow_peers;
 use super::packet_size::FullPackets;
 use super::packet_size::Route;
-use super::probe::{IceCredentials, MtuProbe, ProbeId, answered_probe};
+use super::probe::{Check, IceCredentials, ProbeId, answered_probe};
 use super::raw_udp_socket::RawUdpSocket;
 use crate::EndReason;
 use crate::connection_state::ConnectionState;
@@ -346,7 +346,7 @@ impl PathMtu {
         size: usize,
     ) -> Option<ProbeId> {
         let socket = socket.upgrade()?;
-        let MtuProbe { id, packet } = MtuProbe::new(credentials, size)?;
+        let Check { id, packet } = Check::of_size(credentials, size)?;
         lock(&self.probes).insert(id, SentProbe { sent: Instant::now(), answered: None });
         if let Err(error) = socket.send_packet(to, &packet) {
             debug!(%error, size, "a probe was not sent");
@@ -377,7 +377,7 @@ impl PathMtu {
 }
 
 /// Records of DTLS, as against STUN, TURN and media on the same socket (RFC 7983).
-fn is_dtls(packet: &[u8]) -> bool {
+pub(super) fn is_dtls(packet: &[u8]) -> bool {
     matches!(packet, [20..=63, 0xfe, ..])
 }
 

@@ -17,7 +17,9 @@ use tracing::debug;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::datagrams::Datagrams;
+use super::handed_over::Way;
 use super::interfaces::PeerFilter;
+use super::nomination::Leaving;
 use super::raw_udp_socket::RawUdpSocket;
 use super::readiness::Readiness;
 use super::recv_batch::{BatchMode, Filled, RecvBatch};
@@ -174,13 +176,52 @@ impl BatchedUdpSocket {
 
     /// Whether the engine is not to get now what has arrived.
     fn is_kept_back(&self, packet: &[u8], meta: &RecvMeta) -> bool {
-        let Some((servers, inbox)) = self.tuning.servers.as_ref().zip(self.inbox.as_ref()) else {
-            return false;
-        };
-        // What GRO has put together is no answer of a server.
+        // What GRO has put together is neither ICE nor an answer of a server.
         if packet.len() > meta.stride {
             return false;
         }
+        self.is_nominated(packet, meta.addr) || self.is_for_servers(packet, meta)
+    }
+
+    /// Takes what the engine is to see before anything that arrives.
+    fn is_handed_over(&self, cx: &Context<'_>, buf: &mut [u8], meta: &mut RecvMeta) -> bool {
+        let RuntimeTuning { handed_over, .. } = &*self.tuning;
+        self.tuning.is_connecting() && handed_over.take(self.local, cx, buf, meta)
+    }
+
+    /// Whether something that has arrived has to do with the pair that is chosen, and is not for the engine now.
+    fn is_nominated(&self, packet: &[u8], from: SocketAddr) -> bool {
+        let RuntimeTuning { nomination, handed_over, .. } = &*self.tuning;
+        self.tuning.is_connecting() && nomination.on_receive(self.way(from), packet, handed_over)
+    }
+
+    /// Whether something that has arrived has to do with the cookie of a handshake, and is not for the engine now.
+    fn is_shortened(&self, packet: &[u8], from: SocketAddr) -> bool {
+        let RuntimeTuning { cookies, handed_over, .. } = &*self.tuning;
+        self.tuning.is_connecting() && cookies.on_receive(self.way(from), packet, handed_over)
+    }
+
+    /// What becomes of a packet that leaves, while there is no connection.
+    fn on_connecting(&self, transmit: &Transmit<'_>) -> Leaving {
+        let RuntimeTuning { nomination, cookies, handed_over, .. } = &*self.tuning;
+        let way = self.way(transmit.destination);
+        match nomination.on_send(way, transmit.contents, handed_over) {
+            Leaving::Alone if cookies.on_send(way, transmit.contents, handed_over) => {
+                Leaving::Never
+            }
+            leaving => leaving,
+        }
+    }
+
+    fn way(&self, peer: SocketAddr) -> Way {
+        Way { local: self.local, peer }
+    }
+
+    /// Whether something that has arrived is for those who look after TURN servers, and not for the engine.
+    fn is_for_servers(&self, packet: &[u8], meta: &RecvMeta) -> bool {
+        let Some((servers, inbox)) = self.tuning.servers.as_ref().zip(self.inbox.as_ref()) else {
+            return false;
+        };
         if is_error(packet)
             && let Some(request) = servers.once_more(meta.addr, packet)
         {
@@ -217,6 +258,16 @@ impl BatchedUdpSocket {
     /// there.
     fn is_expected(&self, to: SocketAddr) -> bool {
         self.tuning.servers.as_ref().is_some_and(|servers| servers.is_at(to))
+    }
+
+    /// Sends two small packets, or as if they were lost on the way.
+    fn send_with(&self, transmit: &Transmit<'_>, more: &[u8]) -> io::Result<usize> {
+        let sent = self.raw.send(transmit).unwrap_or(transmit.contents.len());
+        // It is no more than what has come from there.
+        if let Err(error) = self.raw.send_packet(transmit.destination, more) {
+            debug!(%error, "a nomination was not sent");
+        }
+        Ok(sent)
     }
 
     fn poll_send_when_writable(
@@ -259,14 +310,19 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             return Poll::Pending;
         }
         loop {
-            ready!(self.poll_any(cx, buf, meta))?;
-            if self.is_kept_back(&buf[..meta.len], meta) {
-                continue;
+            if !self.is_handed_over(cx, buf, meta) {
+                ready!(self.poll_any(cx, buf, meta))?;
+                if self.is_kept_back(&buf[..meta.len], meta) {
+                    continue;
+                }
             }
             let (packets, from) = (&buf[..meta.len], meta.addr);
             self.tuning.unproven.on_receive(self.local, from, packets, meta.stride);
             self.tuning.handshake.on_receive(packets);
             let is_alone = meta.len <= meta.stride;
+            if is_alone && self.is_shortened(packets, from) {
+                continue;
+            }
             if is_alone && self.tuning.flights.on_receive(packets) {
                 continue;
             }
@@ -289,6 +345,15 @@ impl AsyncUdpSocket for BatchedUdpSocket {
             Permission::Unproven => {}
             // As if it were lost on the way.
             Permission::Refused => return Poll::Ready(Ok(transmit.contents.len())),
+        }
+        let leaving = match self.tuning.is_connecting() {
+            true => self.on_connecting(transmit),
+            false => Leaving::Alone,
+        };
+        match leaving {
+            Leaving::Alone => {}
+            Leaving::With(more) => return Poll::Ready(self.send_with(transmit, &more)),
+            Leaving::Never => return Poll::Ready(Ok(transmit.contents.len())),
         }
         self.tuning.handshake.on_send(transmit.contents);
         self.tuning.flights.on_send(&self.raw, transmit);

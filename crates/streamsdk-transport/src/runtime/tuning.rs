@@ -8,9 +8,12 @@ use tokio::sync::futures::Notified;
 
 use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
+use super::cookie::Cookies;
 use super::flight::Flights;
+use super::handed_over::HandedOver;
 use super::handshake::Handshake;
 use super::network::Network;
+use super::nomination::Nomination;
 use super::path_mtu::PathMtu;
 use super::read_gate::ReadGate;
 use super::tasks::EngineTasks;
@@ -29,6 +32,9 @@ pub(crate) struct RuntimeTuning {
     pub(crate) gate: ReadGate,
     pub(crate) heard: LastHeard,
     pub(crate) path: PathMtu,
+    pub(crate) nomination: Nomination,
+    pub(crate) cookies: Cookies,
+    pub(crate) handed_over: HandedOver,
     pub(crate) handshake: Handshake,
     pub(crate) flights: Flights,
     pub(crate) close_notify: CloseNotify,
@@ -36,6 +42,8 @@ pub(crate) struct RuntimeTuning {
     pub(crate) tasks: EngineTasks,
     /// `None` if there are none.
     pub(crate) servers: Option<Arc<Servers>>,
+    /// The handshakes are over.
+    is_connected: AtomicBool,
     has_fast_timers: AtomicBool,
     /// Whether a round of the engine takes one packet, and whether this one has it.
     takes_one: AtomicBool,
@@ -58,6 +66,20 @@ impl RuntimeTuning {
 
     pub(crate) fn resume_reading(&self) {
         self.gate.open();
+    }
+
+    /// The engine has a pair of addresses.
+    pub(crate) fn has_pair(&self) {
+        self.nomination.has_pair(&self.handed_over);
+    }
+
+    /// The handshakes are over: nothing is to be made shorter any more.
+    pub(crate) fn is_connected(&self) {
+        self.is_connected.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_connecting(&self) -> bool {
+        !self.is_connected.load(Ordering::Relaxed)
     }
 
     /// Keeps the engine awake until the guard is dropped.

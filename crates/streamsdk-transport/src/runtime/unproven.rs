@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::probe::{Ice, ProbeId};
+
 /// How many bytes may be sent for each that was received.
 const MAX_AMPLIFICATION: usize = 3;
 /// The first pause between two checks of the same way.
@@ -76,10 +78,8 @@ struct Attempts {
     earned: usize,
     next_check: Instant,
     pause: Duration,
-    checks: Vec<CheckId>,
+    checks: Vec<ProbeId>,
 }
-
-type CheckId = [u8; 12];
 
 impl UnprovenAddresses {
     /// The peer has named its addresses, in a description of so many bytes. From now on it is looked at what leaves.
@@ -115,9 +115,9 @@ impl UnprovenAddresses {
         let attempts = state.attempts(Way { local, to: from });
         attempts.earned += packets.len().saturating_mul(MAX_AMPLIFICATION);
         for packet in packets.chunks(stride.max(1)) {
-            match Stun::of(packet) {
-                Some((Stun::Check, _)) => attempts.begin_anew(),
-                Some((Stun::Answer, id)) if attempts.checks.contains(&id) => {
+            match Ice::of(packet) {
+                Some(Ice::Check(_)) => attempts.begin_anew(),
+                Some(Ice::Answer(id)) if attempts.checks.contains(&id) => {
                     state.prove(from);
                     return;
                 }
@@ -136,7 +136,10 @@ impl State {
         let now = Instant::now();
         let left = self.share.as_ref().map_or(usize::MAX, |share| share.left(now));
         let attempts = self.attempts(way);
-        let check = Stun::of(packets).filter(|(stun, _)| *stun == Stun::Check);
+        let check = match Ice::of(packets) {
+            Some(Ice::Check(id)) => Some(id),
+            _ => None,
+        };
         if check.is_some() && now < attempts.next_check {
             return false;
         }
@@ -144,7 +147,7 @@ impl State {
         if !is_earned && left < packets.len() {
             return false;
         }
-        if let Some((_, id)) = check {
+        if let Some(id) = check {
             attempts.note_check(id, now);
         }
         match &mut self.share {
@@ -196,33 +199,13 @@ impl Attempts {
         (self.next_check, self.pause) = (Instant::now(), FIRST_PAUSE);
     }
 
-    fn note_check(&mut self, id: CheckId, now: Instant) {
+    fn note_check(&mut self, id: ProbeId, now: Instant) {
         self.next_check = now + self.pause;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
         if self.checks.len() >= MAX_CHECKS {
             self.checks.remove(0);
         }
         self.checks.push(id);
-    }
-}
-
-/// What is looked at of STUN.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stun {
-    Check,
-    Answer,
-}
-
-impl Stun {
-    fn of(packet: &[u8]) -> Option<(Self, CheckId)> {
-        const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-        let kind = match packet.get(..2)? {
-            [0, 1] => Self::Check,
-            [1, 1] => Self::Answer,
-            _ => return None,
-        };
-        let id = packet.get(8..20)?.try_into().ok()?;
-        (packet.get(4..8)? == COOKIE).then_some((kind, id))
     }
 }
 
