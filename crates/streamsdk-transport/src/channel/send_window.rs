@@ -17,10 +17,10 @@ pub(crate) const FIRST_SEND_WINDOW: usize = 128 << 10;
 /// While SCTP's own window doubles with each round trip, the next one needs twice what was acknowledged in the
 /// last, and something has to wait for it.
 const ROUND_TRIPS: f64 = 3.0;
-/// Whoever sends after a pause is measured anew.
-const MAX_ROUND: u32 = 4;
-/// Rounds of a short path are put together: what is acknowledged comes in bursts.
+/// It is measured over no less than that: what is acknowledged comes in bursts.
 const MIN_ROUND: Duration = Duration::from_millis(2);
+/// Whoever sends after a pause of so many rounds is measured anew.
+const MAX_PAUSE: u32 = 4;
 
 /// The window of a channel, which follows the path that its connection has.
 pub(crate) struct SendWindow {
@@ -74,7 +74,7 @@ impl SendWindow {
         }
         if let Some(round_trip) = self.tuning.path.round_trip() {
             let acknowledged = state.sent.saturating_sub(outstanding as u64);
-            state.measure(acknowledged, round_trip.max(MIN_ROUND), self.most);
+            state.measure(acknowledged, round_trip, self.most);
         }
         outstanding < state.bytes
     }
@@ -85,13 +85,14 @@ impl State {
     fn measure(&mut self, acknowledged: u64, round_trip: Duration, most: usize) {
         let now = Instant::now();
         let since = |round: Round| now.duration_since(round.since);
-        let begun = self.round.filter(|round| since(*round) < round_trip * MAX_ROUND);
+        let full_round = round_trip.max(MIN_ROUND);
+        let begun = self.round.filter(|round| since(*round) < full_round * MAX_PAUSE);
         let Some(round) = begun else {
             self.round = Some(Round { since: now, acknowledged });
             return;
         };
         let elapsed = since(round);
-        if elapsed >= round_trip {
+        if elapsed >= full_round {
             let in_round = acknowledged.saturating_sub(round.acknowledged) as f64;
             let in_round_trip = in_round * round_trip.as_secs_f64() / elapsed.as_secs_f64();
             let window = (in_round_trip * ROUND_TRIPS) as usize;
@@ -129,6 +130,16 @@ mod tests {
         let mut state = state();
         assert_eq!(after_round_trips(&mut state, 3, 100_000).await, 300_000);
         assert_eq!(after_round_trips(&mut state, 3, 1_000_000).await, MOST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_path_that_is_short_keeps_its_first_window() {
+        let (mut state, round_trip) = (state(), Duration::from_micros(200));
+        for millisecond in 0..10 {
+            state.measure(millisecond * 200_000, round_trip, MOST);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(state.bytes, FIRST_SEND_WINDOW);
     }
 
     #[tokio::test(start_paused = true)]
