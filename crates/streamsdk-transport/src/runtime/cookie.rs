@@ -148,6 +148,11 @@ impl Cookies {
                 *exchange = Exchange::Over;
                 is_known
             }
+            (Exchange::NotBegun, None, _) if is_verify_request(packet) => {
+                // The peer has shown none, and will show this one.
+                *exchange = Exchange::Over;
+                false
+            }
             _ => false,
         }
     }
@@ -295,6 +300,15 @@ mod tests {
         assert!(cookies.on_send(way(), &verify_request(Cookie([5; 20])), &engine));
         assert_eq!(handed_over(&engine), Some(shown.clone()));
         assert!(!cookies.on_receive(way(), &shown, &engine));
+    }
+
+    #[test]
+    fn a_client_that_shows_none_is_asked_as_ever() {
+        let (cookies, engine) = (Cookies::default(), HandedOver::default());
+        assert!(!cookies.on_receive(way(), &hello(&[]), &engine));
+        assert!(!cookies.on_send(way(), &verify_request(Cookie([5; 20])), &engine));
+        assert!(!cookies.on_receive(way(), &hello(&[5; 20]), &engine));
+        assert_eq!(handed_over(&engine), None);
     }
 
     #[test]
