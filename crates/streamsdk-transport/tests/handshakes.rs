@@ -12,9 +12,17 @@ use tokio::task::JoinSet;
 
 /// Connects over the relay, and sends a message as soon as that is possible. Gives both ends.
 async fn connect(relay: &Relay) -> (Connected, IncomingChannels) {
+    connect_with(relay, |offer| offer).await
+}
+
+/// The same with what the peer is to make of the offer.
+async fn connect_with(
+    relay: &Relay,
+    read: impl Fn(String) -> String,
+) -> (Connected, IncomingChannels) {
     let config = common::config();
     let offer = Offer::create(config.clone(), &["a"], None).await.unwrap();
-    let offered = relay.for_second(offer.sdp());
+    let offered = read(relay.for_second(offer.sdp()));
     let answer = Answer::create(config, &offered, false).await.unwrap();
     let answered = relay.for_first(answer.sdp());
     let (_, incoming, _) = answer.into_parts();
@@ -26,6 +34,8 @@ async fn connect(relay: &Relay) -> (Connected, IncomingChannels) {
 async fn first_message(mut incoming: IncomingChannels) {
     incoming.next().await.unwrap().recv().await.unwrap();
 }
+
+const COOKIE: &str = "a=x-dtls-cookie:";
 
 /// Hello, server's flight, client's flight, finished; INIT and its answer, COOKIE ECHO; and then what
 /// is to be said, with the opening of its channel. What answers it may have passed as well when it is looked.
@@ -46,6 +56,19 @@ async fn the_first_message_waits_for_no_answer_but_those_of_the_handshakes() {
         }
     }
     panic!("{fewest} turns");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_knows_nothing_of_the_cookie_in_the_offer_connects() {
+    let relay = Relay::new();
+    let (_connected, incoming) = connect_with(&relay, |offer| {
+        let lines = offer.split_inclusive('\n');
+        let without: String = lines.filter(|line| !line.starts_with(COOKIE)).collect();
+        assert_ne!(without, offer);
+        without
+    })
+    .await;
+    first_message(incoming).await;
 }
 
 /// Several times each: which of the peers is the first to say the same again is up to chance.

@@ -143,7 +143,9 @@ impl Cookies {
                 if is_known {
                     engine.push(way, hello.clone());
                 } else {
-                    debug!("the peer has shown another cookie than is asked for");
+                    debug!(
+                        "the peer has shown another cookie than is asked for: somebody has changed the offer"
+                    );
                 }
                 *exchange = Exchange::Over;
                 is_known
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_shown_another_cookie_asks_the_client() {
+    fn what_becomes_of_another_cookie_is_left_to_the_engines() {
         let (cookies, engine) = (Cookies::default(), HandedOver::default());
         assert!(cookies.on_receive(way(), &hello(&[5; 20]), &engine));
         handed_over(&engine).unwrap();
