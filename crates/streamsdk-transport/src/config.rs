@@ -157,8 +157,8 @@ impl PeerConfig {
     /// Most bytes per channel that the peer has not acknowledged. Default is 1 MiB, which is what peers hold for one
     /// that is not read.
     ///
-    /// It is 128 KiB at first, and more only where the path carries more: three times what is acknowledged in a
-    /// round trip. Less makes a transfer slower: no more than this is acknowledged in a round trip.
+    /// It is 128 KiB at first, and more only where a path carries more whose round trip takes 2 ms or longer: three times
+    /// what is acknowledged in one. Less makes a transfer slower: no more than this is acknowledged in a round trip.
     pub fn send_buffer(mut self, send_buffer: usize) -> Self {
         self.send_buffer = send_buffer;
         self

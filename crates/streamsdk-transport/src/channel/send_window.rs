@@ -17,9 +17,9 @@ pub(crate) const FIRST_SEND_WINDOW: usize = 128 << 10;
 /// While SCTP's own window doubles with each round trip, the next one needs twice what was acknowledged in the
 /// last, and something has to wait for it.
 const ROUND_TRIPS: f64 = 3.0;
-/// It is measured over no less than that: what is acknowledged comes in bursts.
-const MIN_ROUND: Duration = Duration::from_millis(2);
-/// Whoever sends after a pause of so many rounds is measured anew.
+/// On a shorter path the first window is 64 MB/s or more.
+const MIN_ROUND_TRIP: Duration = Duration::from_millis(2);
+/// Whoever sends after a pause of so many round trips is measured anew.
 const MAX_PAUSE: u32 = 4;
 
 /// The window of a channel, which follows the path that its connection has.
@@ -83,16 +83,18 @@ impl SendWindow {
 impl State {
     /// The window is full, and that much of everything is acknowledged.
     fn measure(&mut self, acknowledged: u64, round_trip: Duration, most: usize) {
+        if round_trip < MIN_ROUND_TRIP {
+            return;
+        }
         let now = Instant::now();
         let since = |round: Round| now.duration_since(round.since);
-        let full_round = round_trip.max(MIN_ROUND);
-        let begun = self.round.filter(|round| since(*round) < full_round * MAX_PAUSE);
+        let begun = self.round.filter(|round| since(*round) < round_trip * MAX_PAUSE);
         let Some(round) = begun else {
             self.round = Some(Round { since: now, acknowledged });
             return;
         };
         let elapsed = since(round);
-        if elapsed >= full_round {
+        if elapsed >= round_trip {
             let in_round = acknowledged.saturating_sub(round.acknowledged) as f64;
             let in_round_trip = in_round * round_trip.as_secs_f64() / elapsed.as_secs_f64();
             let window = (in_round_trip * ROUND_TRIPS) as usize;
@@ -134,7 +136,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fast_path_that_is_short_keeps_its_first_window() {
-        let (mut state, round_trip) = (state(), Duration::from_micros(200));
+        let (mut state, round_trip) = (state(), Duration::from_millis(1));
         for millisecond in 0..10 {
             state.measure(millisecond * 200_000, round_trip, MOST);
             tokio::time::advance(Duration::from_millis(1)).await;
