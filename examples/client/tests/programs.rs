@@ -16,7 +16,7 @@ use rtsp_camera::Camera;
 use streamsdk::{Client, Ended, StreamConfig, VideoFileSource, Workflow};
 use streamsdk_capture::{FrameProducer, TestPattern, VideoFile};
 use streamsdk_media::jpeg;
-use streamsdk_testkit::FakePlatform;
+use streamsdk_testkit::{FakePlatform, WhipServer};
 use streamsdk_tests::{MAX_WAIT, clip, drain, worker, worker_with};
 use streamsdk_worker::{Processors, WorkerConfig};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -73,6 +73,7 @@ async fn each_says_what_it_expects() {
         (program!("rtsp"), "expected: RTSP-URL SERVER WORKSPACE WORKFLOW"),
         (program!("mjpeg"), "expected: MJPEG-URL SERVER WORKSPACE WORKFLOW"),
         (program!("local_stream"), "expected: URL SERVER WORKSPACE WORKFLOW"),
+        (program!("publish"), "expected: URL WHIP-URL [TOKEN]"),
         (program!("manual_frames"), "expected: SERVER WORKSPACE WORKFLOW"),
         (program!("model"), "expected: FILE SERVER MODEL [TASK]"),
         (program!("handlers"), "expected: FILE SERVER WORKSPACE WORKFLOW"),
@@ -184,6 +185,21 @@ async fn watch(mut program: Command, arguments: &[&str]) {
     };
     let status = tokio::time::timeout(MAX_WAIT, watching).await.unwrap();
     assert!(status.success() && frames >= 10 && last.contains("closed"), "{frames}, {last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_is_published() {
+    let camera = tokio::task::spawn_blocking(rtsp_camera).await.unwrap();
+    let server = WhipServer::start("127.0.0.1:0").await;
+    let mut program = program!("publish");
+    program.args([&camera, &server.url(), "s3cret"]).stdout(Stdio::piped());
+    let running = program.spawn().unwrap();
+    server.gets_frames().await;
+    interrupt(&running).await;
+    let ended = tokio::time::timeout(MAX_WAIT, running.wait_with_output()).await.unwrap().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success() && said.contains("published"), "{said}");
+    assert_eq!(server.requests(), ["POST", "DELETE Bearer s3cret"]);
 }
 
 /// Does what Ctrl-C does.
