@@ -154,8 +154,8 @@ impl PeerConfig {
         self
     }
 
-    /// Most bytes per channel that the peer has not acknowledged. Default is 1 MiB, which is what peers hold for one
-    /// that is not read.
+    /// Most bytes per channel that the peer has not acknowledged. Default is 1 MiB, which is as much as a peer of this kind
+    /// and aiortc let this side send ahead.
     ///
     /// It is 128 KiB at first, and more only where a path carries more whose round trip takes 2 ms or longer: three times
     /// what is acknowledged in one. Less makes a transfer slower: no more than this is acknowledged in a round trip.
