@@ -27,7 +27,7 @@ use crate::error::EngineError;
 use crate::peer::PeerParts;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
-use crate::runtime::cookie::{Cookie, CookieProvider};
+use crate::runtime::cookie::CookieProvider;
 use crate::runtime::interfaces::bind_addresses;
 use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{
@@ -69,8 +69,8 @@ pub(crate) struct Connection {
     /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) dead_after: Duration,
-    /// What its engine asks for, as a server of DTLS.
-    pub(crate) cookie: Option<Cookie>,
+    /// What its engine draws a cookie from, as a server of DTLS.
+    pub(crate) cookies: Option<Arc<CookieProvider>>,
     gathered: watch::Receiver<bool>,
 }
 
@@ -109,7 +109,6 @@ impl Connection {
         };
         // Without one of its own, the engine says what is wrong with it.
         let provider = CookieProvider::new().ok().map(Arc::new);
-        let cookie = provider.as_ref().map(|provider| provider.cookie());
         let unowned = tuning.tasks.end_unless_owned();
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
@@ -123,7 +122,7 @@ impl Connection {
             )
             .with_media_engine(video::media_engine(&config.codecs)?)
             .with_interceptor_registry(video::interceptors(&video))
-            .with_setting_engine(settings(config, sctp_size, provider))
+            .with_setting_engine(settings(config, sctp_size, provider.clone()))
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
             .with_udp_addrs(bind_addresses(&config.network, config.interfaces, config.toward))
@@ -152,7 +151,7 @@ impl Connection {
             video,
             full_packets,
             dead_after: config.dead_after,
-            cookie,
+            cookies: provider,
             gathered,
         })
     }

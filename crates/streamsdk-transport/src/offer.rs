@@ -13,6 +13,7 @@ use crate::candidates::{FollowedCandidates, naming_bytes};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
+use crate::runtime::cookie::{Cookie, CookieProvider, offering_cookie};
 use crate::runtime::network::Moment;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
@@ -104,10 +105,9 @@ impl Offer {
 
         let offer = engine.create_offer(None).await.map_err(engine_error)?;
         engine.set_local_description(offer).await.map_err(engine_error)?;
-        let mut sdp = connection.gathered_description(&config).await?;
-        if let Some(cookie) = connection.cookie {
-            sdp = cookie.offer(&sdp);
-        }
+        let sdp = connection.gathered_description(&config).await?;
+        let provider = connection.cookies.as_deref().filter(|_| !config.relays());
+        let sdp = with_cookie(sdp, provider);
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, incoming, .. } = connection;
         let incoming = IncomingChannels::new(peer.clone(), incoming);
@@ -156,6 +156,17 @@ impl Offer {
     /// Gives the offer up.
     pub async fn abandon(self) {
         self.peer.abort().await;
+    }
+}
+
+/// The offer with the mark that both sides know the cookie of the handshake, which `provider` draws then.
+fn with_cookie(sdp: String, provider: Option<&CookieProvider>) -> String {
+    match provider.zip(Cookie::of(&sdp)) {
+        Some((provider, cookie)) => {
+            provider.set(cookie);
+            offering_cookie(&sdp)
+        }
+        None => sdp,
     }
 }
 

@@ -35,7 +35,7 @@ async fn first_message(mut incoming: IncomingChannels) {
     incoming.next().await.unwrap().recv().await.unwrap();
 }
 
-const COOKIE: &str = "a=x-dtls-cookie:";
+const COOKIE: &str = "a=x-dtls-cookie";
 
 /// Hello, server's flight, client's flight, finished; INIT and its answer, COOKIE ECHO; and then what
 /// is to be said, with the opening of its channel. What answers it may have passed as well when it is looked.

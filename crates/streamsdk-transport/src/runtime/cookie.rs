@@ -2,21 +2,25 @@
 //!
 //! A server of DTLS asks a client to show that it is where it says it is, by sending a cookie back (RFC 6347, 4.2.1). ICE has
 //! shown that before, but the engine asks all the same, and what it asks for is signed by both sides in the end. So the
-//! side that made the offer, which is the server, says in it which cookie that will be. The other side's engine is asked for
-//! it on the spot, and the hello that leaves has it. The server's engine is first given that hello without the
-//! cookie, and what it asks for then it has already.
+//! side that made the offer, which is the server, says in it that the cookie will be one that both know: a hash of its
+//! password for ICE. The other side's engine is asked for it on the spot, and the hello that leaves has it. The server's
+//! engine is first given that hello without the cookie, and what it asks for then it has already.
 //!
+//! What comes by way of a TURN server is wrapped up, and not seen here: nothing is offered where that may be.
 //! A peer that knows nothing of this neither offers a cookie nor shows one, and is asked as ever.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rtc::crypto::{CryptoError, RTCCrypto, RTCCryptoProvider, RTCRandom, default_provider};
+use rtc::crypto::{
+    CryptoError, HashAlgorithm, RTCCrypto, RTCCryptoProvider, RTCRandom, default_provider,
+};
 use tracing::debug;
 
 use super::handed_over::{HandedOver, Way};
+use super::probe::attribute;
 
-/// An attribute of a description: what it is not known to, it is to be ignored by (RFC 8866, 5.13).
-const ATTRIBUTE: &str = "a=x-dtls-cookie:";
+/// A mark in a description; it is short, as an offer that fits one packet gets through where larger ones vanish.
+const ATTRIBUTE: &str = "a=x-dtls-cookie";
 /// What the engine's server asks for, and nothing else that it draws is as long.
 const COOKIE_SIZE: usize = 20;
 const RANDOM_SIZE: usize = 32;
@@ -32,26 +36,26 @@ const MESSAGE_HEADER: usize = 12;
 pub(crate) struct Cookie([u8; COOKIE_SIZE]);
 
 impl Cookie {
-    /// That of `offer`; `None` if it has none.
-    pub(crate) fn offered(offer: &str) -> Option<Self> {
-        let digits = offer.lines().find_map(|line| line.strip_prefix(ATTRIBUTE))?.trim().as_bytes();
-        let mut cookie = [0; COOKIE_SIZE];
-        if digits.len() != 2 * COOKIE_SIZE {
-            return None;
-        }
-        for (byte, digits) in cookie.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
-        Some(Self(cookie))
+    /// That of the side that wrote `description`; `None` if it has no password.
+    pub(crate) fn of(description: &str) -> Option<Self> {
+        let password = attribute(description, "ice-pwd")?;
+        let provider = default_provider().ok()?;
+        let hash = provider.crypto().hash(HashAlgorithm::Sha256, password.as_bytes()).ok()?;
+        hash.first_chunk().copied().map(Self)
     }
 
-    /// `offer` with the cookie in it.
-    pub(crate) fn offer(&self, offer: &str) -> String {
-        let head_len = offer.find("\nm=").map_or(offer.len(), |newline| newline + 1);
-        let (head, media) = offer.split_at(head_len);
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{head}{ATTRIBUTE}{digits}\r\n{media}")
+    /// That of `offer`; `None` if it does not offer one.
+    pub(crate) fn offered(offer: &str) -> Option<Self> {
+        let has_mark = offer.lines().any(|line| line == ATTRIBUTE);
+        has_mark.then(|| Self::of(offer)).flatten()
     }
+}
+
+/// `offer` with the mark that its cookie is known.
+pub(crate) fn offering_cookie(offer: &str) -> String {
+    let head_len = offer.find("\nm=").map_or(offer.len(), |newline| newline + 1);
+    let (head, media) = offer.split_at(head_len);
+    format!("{head}{ATTRIBUTE}\r\n{media}")
 }
 
 impl std::fmt::Debug for Cookie {
@@ -63,20 +67,19 @@ impl std::fmt::Debug for Cookie {
 /// What the engine encrypts with, and draws its cookie from.
 pub(crate) struct CookieProvider {
     usual: Arc<dyn RTCCryptoProvider>,
-    cookie: Cookie,
+    /// `None` if it is drawn at random.
+    cookie: OnceLock<Cookie>,
 }
 
 impl CookieProvider {
-    /// With a cookie of its own.
     pub(crate) fn new() -> Result<Self, CryptoError> {
-        let usual = default_provider()?;
-        let mut cookie = [0; COOKIE_SIZE];
-        usual.random().fill(&mut cookie)?;
-        Ok(Self { usual, cookie: Cookie(cookie) })
+        Ok(Self { usual: default_provider()?, cookie: OnceLock::new() })
     }
 
-    pub(crate) fn cookie(&self) -> Cookie {
-        self.cookie
+    /// From now on that one is asked for.
+    pub(crate) fn set(&self, cookie: Cookie) {
+        // An offer is made once.
+        let _ = self.cookie.set(cookie);
     }
 }
 
@@ -96,11 +99,13 @@ impl RTCCryptoProvider for CookieProvider {
 
 impl RTCRandom for CookieProvider {
     fn fill(&self, output: &mut [u8]) -> Result<(), CryptoError> {
-        if output.len() == COOKIE_SIZE {
-            output.copy_from_slice(&self.cookie.0);
-            return Ok(());
+        match self.cookie.get() {
+            Some(cookie) if output.len() == COOKIE_SIZE => {
+                output.copy_from_slice(&cookie.0);
+                Ok(())
+            }
+            _ => self.usual.random().fill(output),
         }
-        self.usual.random().fill(output)
     }
 }
 
@@ -245,7 +250,7 @@ mod tests {
     use super::*;
     use crate::runtime::handed_over::tests;
 
-    const OFFER: &str = "v=0\r\ns=-\r\nm=application 9 X\r\na=mid:0\r\n";
+    const OFFER: &str = "v=0\r\ns=-\r\nm=application 9 X\r\na=ice-pwd:secret\r\n";
 
     fn way() -> Way {
         let address = SocketAddr::from(([127, 0, 0, 1], 9));
@@ -262,18 +267,28 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_says_which_cookie_will_be_asked_for() {
-        let cookie = CookieProvider::new().unwrap().cookie();
-        let offer = cookie.offer(OFFER);
-        assert_eq!(Cookie::offered(&offer), Some(cookie));
-        assert!(offer.starts_with("v=0\r\ns=-\r\na=x-dtls-cookie:"), "{offer}");
-        assert!(offer.ends_with("\r\nm=application 9 X\r\na=mid:0\r\n"), "{offer}");
-        let bad =
-            ["", "00", "zz", "é"].map(|digits| format!("{ATTRIBUTE}{}\r\n", digits.repeat(20)));
-        assert!(bad[1].contains(&"0".repeat(40)) && Cookie::offered(&bad[1]).is_some());
-        for offer in [OFFER, &bad[0], &bad[2], &bad[3]] {
-            assert_eq!(Cookie::offered(offer), None, "{offer}");
-        }
+    fn both_sides_know_the_cookie_of_an_offer() {
+        let offer = offering_cookie(OFFER);
+        assert_eq!(Cookie::offered(&offer), Cookie::of(OFFER));
+        assert!(offer.starts_with("v=0\r\ns=-\r\na=x-dtls-cookie\r\nm="), "{offer}");
+        assert_ne!(Cookie::of(OFFER), Cookie::of(&OFFER.replace("secret", "another")));
+        assert_eq!(Cookie::offered(OFFER), None);
+        assert_eq!(Cookie::offered(&offer.replace("ice-pwd", "ice-pw")), None);
+    }
+
+    #[test]
+    fn the_engine_draws_the_cookie_that_is_set_and_all_else_at_random() {
+        let provider = CookieProvider::new().unwrap();
+        let draw = |size| {
+            let mut drawn = vec![0; size];
+            provider.random().fill(&mut drawn).unwrap();
+            drawn
+        };
+        assert_ne!(draw(COOKIE_SIZE), draw(COOKIE_SIZE));
+        let cookie = Cookie::of(OFFER).unwrap();
+        provider.set(cookie);
+        assert_eq!(draw(COOKIE_SIZE), cookie.0);
+        assert_ne!(draw(RANDOM_SIZE), draw(RANDOM_SIZE));
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl IceCredentials {
     }
 }
 
-fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
+/// The value of the first attribute of that name.
+pub(super) fn attribute<'a>(sdp: &'a str, name: &str) -> Option<&'a str> {
     sdp.lines().find_map(|line| {
         line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':').map(str::trim)
     })
