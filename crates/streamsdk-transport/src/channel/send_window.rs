@@ -74,7 +74,8 @@ impl SendWindow {
         }
         if let Some(round_trip) = self.tuning.path.round_trip() {
             let acknowledged = state.sent.saturating_sub(outstanding as u64);
-            state.measure(acknowledged, round_trip, self.most);
+            let most = self.tuning.most_under_way(round_trip).max(FIRST_SEND_WINDOW);
+            state.measure(acknowledged, round_trip, most.min(self.most));
         }
         outstanding < state.bytes
     }

@@ -1,7 +1,8 @@
 //! The controls of the runtime that one connection's engine sees.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -50,6 +51,8 @@ pub(crate) struct RuntimeTuning {
     has_taken: AtomicBool,
     /// The engine has done a round of its work.
     end_of_round: Notify,
+    /// Bytes a second that the peer takes at least; 0 for as many as arrive.
+    peer_rate: AtomicU64,
     /// How many packets the last burst of video had; 0 before there was one.
     gso_hint: AtomicUsize,
 }
@@ -110,6 +113,19 @@ impl RuntimeTuning {
     pub(super) fn end_round(&self) {
         self.has_taken.store(false, Ordering::Relaxed);
         self.end_of_round.notify_waiters();
+    }
+
+    /// The peer loses packets when more than that many bytes a second arrive.
+    pub(crate) fn set_peer_rate(&self, bytes: u64) {
+        self.peer_rate.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Most bytes that are to be under way to the peer, where a round trip takes so long.
+    pub(crate) fn most_under_way(&self, round_trip: Duration) -> usize {
+        match self.peer_rate.load(Ordering::Relaxed) {
+            0 => usize::MAX,
+            rate => (rate as f64 * round_trip.as_secs_f64()) as usize,
+        }
     }
 
     /// Resolves at the end of the engine's round: only then there may be room for more to be sent.
