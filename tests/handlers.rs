@@ -105,15 +105,16 @@ async fn a_handler_may_close_the_session_block_and_call_what_blocks() {
     let (_worker, session) = session().await;
     let control = session.control();
     let (tell, told) = channel();
+    let mut has_closed = false;
     let handlers = Handlers::default().on_frame(move |frame| {
-        let control = control.clone();
         std::thread::sleep(Duration::from_millis(1));
         tell.send(frame.frame_id()).unwrap();
+        // What has arrived by then comes as well, and the session may be over by that time.
+        if std::mem::replace(&mut has_closed, true) {
+            return Ok(());
+        }
         let closing = control.clone();
-        blocking::wait(async move {
-            closing.set_data_output(["*"]).await?;
-            Ok::<_, streamsdk::Error>(())
-        })?;
+        blocking::wait(async move { closing.set_data_output(["*"]).await })?;
         control.close();
         Ok::<_, streamsdk::Error>(())
     });

@@ -283,7 +283,7 @@ impl PeerConnectionEventHandler for EventHandler {
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         if state == RTCIceConnectionState::Connected {
-            self.tuning.has_pair();
+            self.tuning.pair_is_chosen();
         }
     }
 
@@ -291,7 +291,7 @@ impl PeerConnectionEventHandler for EventHandler {
         debug!(%state, "connection state");
         let next = match state {
             RTCPeerConnectionState::Connected => {
-                self.tuning.is_connected();
+                self.tuning.handshakes_are_over();
                 PeerState::Connected
             }
             RTCPeerConnectionState::Disconnected => PeerState::Disconnected,

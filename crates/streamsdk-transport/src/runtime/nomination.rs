@@ -90,7 +90,7 @@ impl Nomination {
     }
 
     /// The engine has a pair.
-    pub(crate) fn has_pair(&self, engine: &HandedOver) {
+    pub(crate) fn pair_is_chosen(&self, engine: &HandedOver) {
         let mut state = self.state();
         state.has_pair = true;
         for (way, packet) in state.kept.drain(..) {
@@ -340,7 +340,7 @@ mod tests {
             assert!(!bed.receive(&packet(number)));
         }
         assert_eq!(bed.handed_over(), None);
-        bed.nomination.has_pair(&bed.engine);
+        bed.nomination.pair_is_chosen(&bed.engine);
         for number in 0..MAX_KEPT as u8 {
             assert_eq!(bed.handed_over(), Some(packet(number)));
         }

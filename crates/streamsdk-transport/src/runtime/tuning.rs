@@ -72,12 +72,12 @@ impl RuntimeTuning {
     }
 
     /// The engine has a pair of addresses.
-    pub(crate) fn has_pair(&self) {
-        self.nomination.has_pair(&self.handed_over);
+    pub(crate) fn pair_is_chosen(&self) {
+        self.nomination.pair_is_chosen(&self.handed_over);
     }
 
     /// The handshakes are over: nothing is to be made shorter any more.
-    pub(crate) fn is_connected(&self) {
+    pub(crate) fn handshakes_are_over(&self) {
         self.is_connected.store(true, Ordering::Relaxed);
     }
 
