@@ -207,8 +207,10 @@ impl Receiver<'_> {
             let room = memory.left().min(limits.max_inflated_bytes());
             let within = limits.inflated_bytes(room);
             match message.read(&within, self.redactor) {
+                // The caller may have made some meanwhile, and nothing more waits for it.
                 Err(OutputError::TooLarge { .. })
-                    if room < limits.max_inflated_bytes() && self.make_room().await => {}
+                    if room < limits.max_inflated_bytes()
+                        && (memory.left() > room || self.make_room().await) => {}
                 read => break read?,
             }
         };
