@@ -126,6 +126,5 @@ fn a_large_file_has_more_under_way_where_a_round_trip_takes_long() {
     scenario.path = Conditions { delay: DELAY, ..Conditions::default() };
     scenario.file_bytes = 8 << 20;
     let first_result = run(scenario).first_result.unwrap();
-    println!("{first_result:?}");
     assert!(first_result <= DELAY * 2 * LARGE_FILE_ROUND_TRIPS, "{first_result:?}");
 }

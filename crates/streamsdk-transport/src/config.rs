@@ -158,7 +158,7 @@ impl PeerConfig {
     /// and aiortc let this side send ahead.
     ///
     /// It is 128 KiB at first, and more only where a path carries more whose round trip takes 2 ms or longer: three times
-    /// what is acknowledged in one, and 6.5 MB/s at most to a peer of another kind. Less makes a transfer slower: no more than this is acknowledged in a round trip.
+    /// what is acknowledged in one, and on paths of 20 ms or more 6.5 MB/s at most to a peer of another kind. Less makes a transfer slower: no more than this is acknowledged in a round trip.
     pub fn send_buffer(mut self, send_buffer: usize) -> Self {
         self.send_buffer = send_buffer;
         self

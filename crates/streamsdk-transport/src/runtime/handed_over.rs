@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use webrtc::runtime::RecvMeta;
 
 /// From one of this side's sockets to an address of the peer, and back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Way {
     pub(super) local: SocketAddr,
     pub(super) peer: SocketAddr,

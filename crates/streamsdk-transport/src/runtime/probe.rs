@@ -12,10 +12,9 @@ use rtc::stun::attributes::{
 };
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::MessageType;
 use rtc::stun::message::{
-    ATTRIBUTE_HEADER_SIZE, BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TRANSACTION_ID_SIZE,
-    TransactionId,
+    ATTRIBUTE_HEADER_SIZE, BINDING_REQUEST, BINDING_SUCCESS, Message, MessageType, Setter,
+    TRANSACTION_ID_SIZE, TransactionId,
 };
 
 /// Comprehension-optional, and given to nobody.

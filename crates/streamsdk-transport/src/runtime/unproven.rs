@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::handed_over::Way;
 use super::probe::{Ice, ProbeId};
 
 /// How many bytes may be sent for each that was received.
@@ -63,13 +64,6 @@ struct Share {
     since: Instant,
 }
 
-/// From one of this side's sockets to an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Way {
-    local: SocketAddr,
-    to: SocketAddr,
-}
-
 /// What was tried of a way.
 #[derive(Debug)]
 struct Attempts {
@@ -94,7 +88,7 @@ impl UnprovenAddresses {
         if state.share.is_none() || state.proven.contains(&to) {
             return Permission::Proven;
         }
-        match state.pay(Way { local, to }, packets) {
+        match state.pay(Way { local, peer: to }, packets) {
             true => Permission::Unproven,
             false => Permission::Refused,
         }
@@ -112,7 +106,7 @@ impl UnprovenAddresses {
         if packets.is_empty() || state.share.is_none() || state.proven.contains(&from) {
             return;
         }
-        let attempts = state.attempts(Way { local, to: from });
+        let attempts = state.attempts(Way { local, peer: from });
         attempts.earned += packets.len().saturating_mul(MAX_AMPLIFICATION);
         for packet in packets.chunks(stride.max(1)) {
             match Ice::of(packet) {
@@ -179,7 +173,7 @@ impl State {
     fn prove(&mut self, address: SocketAddr) {
         if self.proven.len() < MAX_PROVEN {
             self.proven.push(address);
-            self.ways.retain(|way, _| way.to != address);
+            self.ways.retain(|way, _| way.peer != address);
         }
     }
 }
