@@ -25,9 +25,11 @@ LARGEST_PACKET = 65536
 def end(namespace, device, address):
     """One end: what is written there arrives in the namespace, and what is sent there can be read."""
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", device.encode(), TUN_WITHOUT_HEADER))
+    # Other links, with devices of the same names, may be made here at the same moment.
+    made = f"link{os.getpid()}"
+    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", made.encode(), TUN_WITHOUT_HEADER))
     ip = ["ip", "-n", namespace]
-    subprocess.run(["ip", "link", "set", device, "netns", namespace], check=True)
+    subprocess.run(["ip", "link", "set", made, "netns", namespace, "name", device], check=True)
     subprocess.run([*ip, "address", "add", address, "dev", device], check=True)
     subprocess.run([*ip, "link", "set", device, "mtu", "1500", "up"], check=True)
     return descriptor

@@ -13,8 +13,6 @@ use crate::peers::{LinkEnd, LinkFaults, Peers, lay_slow_link};
 use crate::process::{Background, Job, Output};
 use crate::project;
 
-const CLIENT: &str = "streamsdk-loss-c";
-const SERVER: &str = "streamsdk-loss-s";
 const ADDRESSES: [&str; 2] = ["10.81.0.1", "10.81.0.2"];
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// A session that takes longer has failed.
@@ -37,29 +35,50 @@ pub(super) struct Bed {
     directory: PathBuf,
     /// Ours, and aiortc's for few results and for many.
     _servers: [Background; 3],
-    _namespaces: Namespaces,
+    places: Places,
 }
 
-struct Namespaces;
+/// The namespaces of one bed.
+struct Places {
+    client: String,
+    server: String,
+}
 
-impl Drop for Namespaces {
+impl Places {
+    fn of(lane: usize) -> Self {
+        let [client, server] = ["c", "s"].map(|end| format!("streamsdk-loss-{end}{lane}"));
+        Self { client, server }
+    }
+}
+
+impl Drop for Places {
     fn drop(&mut self) {
-        namespaces::remove([CLIENT, SERVER]);
+        namespaces::remove([&self.client, &self.server]);
     }
 }
 
 impl Bed {
-    pub(super) fn new(cli: PathBuf, peers: &Peers, directory: PathBuf) -> Result<Self> {
+    pub(super) fn new(
+        cli: PathBuf,
+        peers: &Peers,
+        directory: PathBuf,
+        lane: usize,
+    ) -> Result<Self> {
         // What an interrupted run has left.
-        drop(Namespaces);
-        let laid = Namespaces;
-        [CLIENT, SERVER].into_iter().try_for_each(namespaces::add)?;
+        drop(Places::of(lane));
+        let places = Places::of(lane);
+        [&places.client, &places.server]
+            .into_iter()
+            .try_for_each(|place| namespaces::add(place))?;
         let python = peers.python("client");
-        let ours =
-            at(SERVER, &cli).args(["worker", "--listen", &listen(Program::Ours, What::Upload)]);
+        let ours = at(&places.server, &cli).args([
+            "worker",
+            "--listen",
+            &listen(Program::Ours, What::Upload),
+        ]);
         let ours = ours.args(["--ack-window", &ACK_WINDOW.to_string(), "--max-sessions", "1000"]);
         let aiortc = |what: What| {
-            let job = at(SERVER, &python).arg(script()).args(["serve", "0.0.0.0"]);
+            let job = at(&places.server, &python).arg(script()).args(["serve", "0.0.0.0"]);
             let numbers =
                 [port(Program::Aiortc, what), clip(what).frames, RESULT_BYTES, ACK_WINDOW];
             job.args(numbers.map(|number| number.to_string()))
@@ -74,17 +93,7 @@ impl Bed {
             start(aiortc(What::Upload), "aiortc-upload.log")?,
             start(aiortc(What::Results), "aiortc-results.log")?,
         ];
-        Ok(Self { cli, python, directory, _servers: servers, _namespaces: laid })
-    }
-
-    /// A file for it, of about so many bytes if it is an upload.
-    pub(super) fn file(&self, what: What, bytes: u64) -> Result<PathBuf> {
-        let path = self.directory.join(format!("{}.mp4", what.name()));
-        match what {
-            What::Upload => clip(what).write_filled(&path, bytes)?,
-            What::Results | What::OneFrame => clip(what).write(&path)?,
-        }
-        Ok(path)
+        Ok(Self { cli, python, directory, _servers: servers, places })
     }
 
     /// How long a session takes from its start to its last result, in seconds. An error says why it failed.
@@ -97,7 +106,8 @@ impl Bed {
     ) -> Result<f64> {
         let end =
             |place, device, address| LinkEnd { place, device, address: format!("{address}/24") };
-        let ends = [end(CLIENT, "loss0", ADDRESSES[0]), end(SERVER, "loss1", ADDRESSES[1])];
+        let Places { client, server } = &self.places;
+        let ends = [end(client, "loss0", ADDRESSES[0]), end(server, "loss1", ADDRESSES[1])];
         let _link = lay_slow_link(faults, ends, &self.directory)?;
         let server = format!("http://{}:{}", ADDRESSES[1], port(pair.server, what));
         match pair.client {
@@ -107,7 +117,7 @@ impl Bed {
     }
 
     fn ours(&self, server: &str, what: What, file: &Path) -> Result<f64> {
-        let finished = at(CLIENT, &self.cli)
+        let finished = at(&self.places.client, &self.cli)
             .arg("run")
             .arg(file)
             .args(["--server", server, "--workspace", "local", "--workflow-id", "passthrough"])
@@ -122,7 +132,7 @@ impl Bed {
     }
 
     fn aiortc(&self, server: &str, what: What, file: &Path) -> Result<f64> {
-        let finished = at(CLIENT, &self.python)
+        let finished = at(&self.places.client, &self.python)
             .arg(script())
             .args(["session", server])
             .arg(file)
@@ -134,6 +144,16 @@ impl Bed {
         ensure!(report["results"] == clip(what).frames, "{report}");
         report["last"].as_f64().context("it does not say when the last result came")
     }
+}
+
+/// A file for it, of about so many bytes if it is an upload.
+pub(super) fn write_file(directory: &Path, what: What, bytes: u64) -> Result<PathBuf> {
+    let path = directory.join(format!("{}.mp4", what.name()));
+    match what {
+        What::Upload => clip(what).write_filled(&path, bytes)?,
+        What::Results | What::OneFrame => clip(what).write(&path)?,
+    }
+    Ok(path)
 }
 
 fn clip(what: What) -> Clip {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::bed::Bed;
+use super::lanes::Lanes;
 use crate::bench::Samples;
 use crate::peers::LinkFaults;
 
@@ -89,6 +89,11 @@ impl Cell {
         }
     }
 
+    /// Sessions that can be measured at once: where packets are long on their way, nothing else happens for most of the time.
+    fn at_once(self) -> usize {
+        (self.round_trip / 20).max(1) as usize
+    }
+
     /// How many times aiortc's time it may take.
     pub(super) fn bar(self) -> f64 {
         if self.loss <= 1.0 { 1.0 } else { 2.0 }
@@ -134,6 +139,21 @@ impl Row {
     }
 }
 
+/// How often each pair is measured, each time with another seed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs {
+    /// Both ends are of one kind, so these are compared.
+    pub(super) alike: u64,
+    /// Aiortc is at one of the ends.
+    pub(super) mixed: u64,
+}
+
+impl Runs {
+    fn of(self, pair: Pair) -> u64 {
+        if pair.client == pair.server { self.alike } else { self.mixed }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Grid {
     pub(super) rows: Vec<Row>,
@@ -143,20 +163,25 @@ pub(super) struct Grid {
 impl Grid {
     pub(super) fn measure(
         &mut self,
-        bed: &Bed,
+        lanes: &mut Lanes,
         cell: Cell,
-        runs: u64,
+        runs: Runs,
         only_ours: bool,
     ) -> Result<()> {
-        let file = bed.file(cell.what, cell.upload_bytes())?;
+        let file = lanes.write_file(cell.what, cell.upload_bytes())?;
         let Cell { what, round_trip, loss } = cell;
         println!("-- {}, {round_trip} ms, {loss} %", what.name());
+        let is_measured = |pair: Pair, seed| seed <= runs.of(pair) && (!only_ours || pair == OURS);
+        let seeds = 1..=runs.alike.max(runs.mixed);
+        let measured = lanes.each_seed(seeds, cell.at_once(), |bed, seed| {
+            PAIRS.map(|pair| {
+                is_measured(pair, seed).then(|| bed.session(pair, what, &file, cell.faults(seed)))
+            })
+        });
         let mut row = Row { cell, times: Default::default() };
-        for seed in 1..=runs {
-            for (pair, times) in PAIRS.iter().zip(&mut row.times) {
-                if !only_ours || *pair == OURS {
-                    times.note(bed.session(*pair, what, &file, cell.faults(seed)));
-                }
+        for sessions in measured {
+            for (session, times) in sessions.into_iter().zip(&mut row.times) {
+                session.into_iter().for_each(|session| times.note(session));
             }
         }
         for (pair, times) in PAIRS.iter().zip(&row.times) {
@@ -169,15 +194,16 @@ impl Grid {
     }
 
     /// Sessions of one frame over a path that loses much.
-    pub(super) fn try_sessions(&mut self, bed: &Bed, count: u64) -> Result<()> {
-        let file = bed.file(What::OneFrame, 0)?;
-        for seed in 1..=count {
+    pub(super) fn try_sessions(&mut self, lanes: &mut Lanes, count: u64) -> Result<()> {
+        let file = lanes.write_file(What::OneFrame, 0)?;
+        let sessions = lanes.each_seed(1..=count, ONE_FRAMES_AT_ONCE, |bed, seed| {
             let session = bed.session(OURS, What::OneFrame, &file, ONE_FRAME.faults(seed));
             if let Err(failure) = &session {
                 println!("   seed {seed}: {failure:#}");
             }
-            self.sessions.note(session);
-        }
+            session
+        });
+        sessions.into_iter().for_each(|session| self.sessions.note(session));
         Ok(())
     }
 
@@ -187,3 +213,5 @@ impl Grid {
 }
 
 pub(super) const ONE_FRAME: Cell = Cell { what: What::OneFrame, round_trip: 20, loss: 5.0 };
+/// Whether they succeed is what matters, and not how long they take.
+const ONE_FRAMES_AT_ONCE: usize = 4;

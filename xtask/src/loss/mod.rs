@@ -6,14 +6,15 @@
 
 mod bed;
 mod grid;
+mod lanes;
 mod table;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use self::bed::Bed;
-use self::grid::{Cell, Grid};
+use self::grid::{Cell, Grid, Runs};
+use self::lanes::Lanes;
 use crate::peers::Peers;
 use crate::{namespaces, project, setup};
 
@@ -22,6 +23,12 @@ pub struct Options {
     /// How often each is measured, each time with another seed
     #[arg(long, value_name = "COUNT", default_value_t = 5)]
     runs: u64,
+    /// How often the pairs of ours with aiortc are, if not as often
+    #[arg(long, value_name = "COUNT")]
+    mixed_runs: Option<u64>,
+    /// How many sessions are measured at once at most, where a round trip is so long that they mostly wait
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    at_once: usize,
     /// Percentages of packets that are lost
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_values_t = [0.0, 0.1, 1.0, 2.0, 5.0])]
     loss: Vec<f64>,
@@ -54,15 +61,16 @@ pub fn run(options: &Options) -> Result<bool> {
     setup::ensure(setup::Scope::Everything)?;
     let peers = Peers::install()?;
     let cli = options.cli.clone().map_or_else(project::build_optimised_cli, Ok)?;
-    let bed = Bed::new(cli, &peers, project::work_directory("loss")?)?;
+    let mut lanes = Lanes::new(options.at_once.max(1), &cli, &peers)?;
+    let runs = Runs { alike: options.runs, mixed: options.mixed_runs.unwrap_or(options.runs) };
     let mut grid = Grid::default();
     for cell in Cell::all(&options.round_trip, &options.loss) {
         if options.only.as_deref().is_none_or(|only| only == cell.what.name()) {
-            grid.measure(&bed, cell, options.runs, options.ours)?;
+            grid.measure(&mut lanes, cell, runs, options.ours)?;
         }
     }
-    grid.try_sessions(&bed, options.sessions)?;
-    let report = table::report(&grid, options.runs);
+    grid.try_sessions(&mut lanes, options.sessions)?;
+    let report = table::report(&grid, runs);
     println!("{report}");
     if options.write {
         std::fs::write(project::root().join("docs/loss.md"), report)?;

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::bed::{ACK_WINDOW, RESULT_BYTES, SESSION_LIMIT};
-use super::grid::{Cell, Grid, ONE_FRAME, PAIRS, Row, Times, What};
+use super::grid::{Cell, Grid, ONE_FRAME, PAIRS, Row, Runs, Times, What};
 
-pub(super) fn report(grid: &Grid, runs: u64) -> String {
+pub(super) fn report(grid: &Grid, runs: Runs) -> String {
     let mut page = introduction(runs);
     for what in [What::Upload, What::Results] {
         let rows: Vec<&Row> = grid.rows.iter().filter(|row| row.cell.what == what).collect();
@@ -16,15 +16,16 @@ pub(super) fn report(grid: &Grid, runs: u64) -> String {
     page + &sessions(&grid.sessions)
 }
 
-fn introduction(runs: u64) -> String {
+fn introduction(runs: Runs) -> String {
+    let Runs { alike, mixed } = runs;
     format!(
         "# Paths that lose packets
 
 Made by `cargo xtask loss --write`. Client and server are in a network namespace each, with a link between them on which
 every packet takes half of the round trip, and some are lost, either way and of every kind: which, follows from a seed.
-There is no queue and no limit of the rate. Every figure is the median of {runs} sessions with {runs} seeds, and
-beside it how many times the time between aiortc and aiortc that is; the four pairs were measured in turns, and a machine that
-was busy with something else was so for all of them.
+There is no queue and no limit of the rate. Every figure is the median of {alike} sessions with {alike} seeds, of {mixed} where aiortc
+is at one end only, and beside it how many times the time between aiortc and aiortc that is. The four pairs were measured in
+turns, and where a round trip is 90 ms or more, four or eight such turns at once: a machine that was busy with something else was so for all of them.
 
 A session is timed from its start to its last result: ours from the start of the program, aiortc's from when its modules
 are imported. Every session's results are complete. One that takes longer than {} s has failed, and is told as such.
