@@ -166,6 +166,13 @@ async fn streams_come_and_go_by_the_admin_address() {
         ("PUT", "/streams/bad", "sauce = 1", 400, "sauce"),
         ("PUT", "/streams/bad", "", 400, "source is missing"),
         ("PUT", "/streams/bad", "source = \"pattern:64x48\"\nsinks = [\"lag\"]", 400, "lag"),
+        (
+            "PUT",
+            "/streams/bad",
+            "source = \"pattern:64x48\"\nimages = { folder = \"/tmp\" }",
+            400,
+            "images: a folder can only be the one of [defaults]",
+        ),
     ] {
         let (found, text) = admin.ask(method, path, body).await;
         assert_eq!(found, status, "{method} {path}: {text}");

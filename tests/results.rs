@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use streamsdk::{Event, Images, StreamConfig};
+use streamsdk::{Event, FrameJson, Images, StreamConfig};
 use streamsdk_sinks::jsonl::JsonlFile;
 use streamsdk_sinks::payload::{self, Origin};
 use streamsdk_sinks::{Outlet, OutletConfig, Place, Record, StreamName};
@@ -23,7 +23,7 @@ async fn delivered(images: Images) -> Vec<Value> {
         if let Event::Data(data) = event.unwrap() {
             let place = Place { epoch: 1, sequence: data.frame_id().into() };
             let origin = Origin { stream: &stream, place, work: Some("count") };
-            let made = payload::of_frame(origin, &data, images, SystemTime::now());
+            let made = payload::of_frame(origin, FrameJson::new(&data, images), SystemTime::now());
             outlet.put(Record::new(stream.clone(), place, made.unwrap())).await.unwrap();
         }
     }

@@ -11,11 +11,11 @@ use streamsdk::{
     VideoFileSource, Workflow,
 };
 use streamsdk_fleet::{
-    RestartPolicy, RestartWhen, Stream, StreamEvents, StreamNews, StreamState, Streams,
-    StreamsConfig,
+    RestartPolicy, RestartWhen, Stream, StreamEvents, StreamNews, StreamState, StreamStatus,
+    Streams, StreamsConfig,
 };
 use streamsdk_sinks::jsonl::JsonlFile;
-use streamsdk_sinks::{Outlet, OutletConfig, StreamName};
+use streamsdk_sinks::{ImageFolder, Outlet, OutletConfig, StreamName};
 use streamsdk_tests::{KillableWorker, MAX_WAIT, clip, worker};
 
 fn name(text: &str) -> StreamName {
@@ -24,12 +24,16 @@ fn name(text: &str) -> StreamName {
 
 /// A clip of 30 frames, as often as it is started.
 fn a_clip(url: &str) -> Stream {
+    a_clip_with(url, StreamConfig::default())
+}
+
+fn a_clip_with(url: &str, config: StreamConfig) -> Stream {
     let client = Client::builder(url).build().unwrap();
     Stream::file(move || {
-        let client = client.clone();
+        let (client, config) = (client.clone(), config.clone());
         async move {
-            let source = VideoFileSource::open(clip("plain_160x120.mp4"))?;
-            client.stream(source).workflow(Workflow::id("local", "motion")).start().await
+            let stream = client.stream(VideoFileSource::open(clip("plain_160x120.mp4"))?);
+            stream.workflow(Workflow::id("local", "motion")).config(config).start().await
         }
     })
 }
@@ -80,6 +84,48 @@ fn places(path: &Path) -> BTreeMap<String, Vec<(u64, u64)>> {
         places.entry(stream).or_default().push(place);
     }
     places
+}
+
+/// What is delivered of a clip whose results have a picture each, and how the stream has ended.
+async fn delivered_with_pictures(images: ImageFolder) -> (Vec<Value>, StreamStatus) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("results.jsonl");
+    let (worker, outlet) = (worker().await, an_outlet(&path));
+    let (streams, mut events) = Streams::with_events(StreamsConfig::default()).unwrap();
+    let stream = a_clip_with(&worker.url(), StreamConfig::default().data_output(["image"]));
+    streams.add(name("gate"), stream.outlet(Arc::clone(&outlet)).image_folder(images)).unwrap();
+    until(&mut events, "gate", is_over).await;
+    let status = streams.drain(MAX_WAIT).await.remove(0);
+    Arc::into_inner(outlet).unwrap().close(MAX_WAIT).await;
+    worker.shutdown().await;
+    let text = std::fs::read_to_string(path).unwrap();
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_files_that_results_refer_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (records, status) = delivered_with_pictures(ImageFolder::new(folder.path())).await;
+    assert_eq!((records.len(), status.totals.undelivered), (30, 0), "{status:?}");
+    for record in records {
+        let image = &record["outputs"]["image"];
+        assert_eq!(image["type"], "url", "{record}");
+        let path = image["value"].as_str().unwrap().strip_prefix("file://").unwrap();
+        let jpeg = std::fs::read(path).unwrap();
+        assert!(jpeg.starts_with(&[0xff, 0xd8]) && jpeg.ends_with(&[0xff, 0xd9]), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_whose_images_cannot_be_kept_are_delivered_and_the_stream_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (records, status) = delivered_with_pictures(ImageFolder::new(file.join("folder"))).await;
+    assert_eq!((records.len(), status.totals.undelivered), (30, 0), "{status:?}");
+    assert!(records.iter().all(|record| record["outputs"]["image"].get("value").is_none()));
+    let said = status.last_error.unwrap();
+    assert!(said.starts_with("an image is not kept: cannot write "), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

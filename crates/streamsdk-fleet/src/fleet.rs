@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::config::{FleetConfig, SinkEntry, StreamEntry};
 use crate::observer::FleetObserver;
-use crate::options::{StreamOptions, WrongOption};
+use crate::options::{ImagesOption, StreamOptions, WrongOption};
 use crate::source_name::SourceKind;
 use crate::streams::{EpochFileError, Stream, StreamEvents, StreamStatus, Streams, StreamsConfig};
 
@@ -214,6 +214,7 @@ impl Fleet {
         if self.running.get(&name).is_some_and(|running| !running.is_put) {
             return Err(PutError::OfFile(name));
         }
+        self.refuse_other_image_folder(&options)?;
         let entry = StreamEntry::of(options.over(&self.defaults), &self.folder)?;
         if let Some(sink) = entry.sinks().find(|sink| !self.sinks.contains_key(*sink)) {
             return Err(PutError::NoSuchSink(sink.to_owned()));
@@ -221,6 +222,18 @@ impl Fleet {
         self.end_streams(&BTreeSet::from([name.clone()])).await;
         self.start(name, entry, true);
         Ok(())
+    }
+
+    /// Whoever puts streams does not choose where this machine writes files.
+    fn refuse_other_image_folder(&self, options: &StreamOptions) -> Result<(), WrongOption> {
+        let is_other = options.images != self.defaults.images;
+        match &options.images {
+            Some(ImagesOption::InFolder(_)) if is_other => {
+                let what = "a folder can only be the one of [defaults]".to_owned();
+                Err(WrongOption { option: Some("images"), what })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Ends a stream that was put.
@@ -343,7 +356,8 @@ impl Fleet {
             SourceKind::File | SourceKind::Url => Stream::file(settings),
             _ => Stream::live(settings),
         };
-        let mut stream = stream.restart(entry.restart).images(entry.images).session_limit(limit);
+        let stream = entry.with_images(stream, &name);
+        let mut stream = stream.restart(entry.restart).session_limit(limit);
         for outlet in entry.sinks().filter_map(|sink| self.observer.outlets().get(sink).cloned()) {
             stream = stream.outlet(outlet);
         }

@@ -77,7 +77,8 @@ pub use fleet::{Changes, Fleet, FleetEnd, FleetError, PutError, SinkStatus};
 pub use observer::FleetObserver;
 pub use options::values;
 pub use options::{
-    ImagesOption, KeyTransport, OptionRule, SOURCE_RULES, SecretText, StreamOptions, WrongOption,
+    ImageFolderOptions, ImagesInResults, ImagesOption, KeyTransport, OptionRule, SOURCE_RULES,
+    SecretText, StreamOptions, WrongOption,
 };
 pub use restart::{RestartPolicy, RestartWhen};
 pub use session_settings::{Processing, ServerAddress, SessionSettings, StreamError};

@@ -138,6 +138,29 @@ fn paths_are_relative_to_the_folder_of_the_file() {
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 
+#[test]
+fn images_are_left_out_inline_or_in_a_folder() {
+    let with = |images: &str| {
+        parse(&format!(
+            "[streams.gate]\nsource = \"rtsp://10.0.0.7/1\"\nserver = \"http://127.0.0.1:9001\"\n\
+             model = \"m\"\nimages = {images}\n"
+        ))
+    };
+    for good in [
+        "\"off\"",
+        "\"inline\"",
+        "{ folder = \"kept\" }",
+        "{ folder = \"/kept\", url = \"https://example.com/kept\", max_bytes = 1000 }",
+    ] {
+        with(good).unwrap();
+    }
+    for bad in ["\"all\"", "{}", "{ folder = 1 }", "{ folder = \"kept\", maxbytes = 1 }", "true"] {
+        let error = with(bad).unwrap_err().to_string();
+        let said = "5:10: expected `off`, `inline` or a table with a `folder`";
+        assert!(error.contains(said), "{bad}: {error}");
+    }
+}
+
 /// The names that a table of the schema has.
 fn names_of(properties: &serde_json::Value) -> std::collections::BTreeSet<String> {
     properties.as_object().unwrap().keys().cloned().collect()

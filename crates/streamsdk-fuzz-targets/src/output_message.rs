@@ -30,12 +30,10 @@ fn read(output: &Output) {
     assert!(output.parse::<Value>().is_ok(), "{:?}", output.raw());
     let without_images = output.json_without_images();
     assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));
+    let with_urls = output.json_with_image_urls(std::iter::repeat_n(Some("u".to_owned()), 3));
+    assert!(serde_json::from_str::<Value>(&with_urls).is_ok());
     let _ = output.serialization_error();
     assert!(output.parse::<Predictions>().is_ok());
-    for image in output.images().unwrap_or_default() {
-        let _ = image.jpeg();
-    }
-    if let Some(image) = output.image() {
-        let _ = image.jpeg();
-    }
+    let alone = output.image().into_iter().chain(output.images().unwrap_or_default());
+    alone.chain(output.all_images()).for_each(|image| drop(image.jpeg()));
 }

@@ -303,6 +303,16 @@ fn use_everything(outputs: &Outputs) {
         let without_images = output.json_without_images();
         assert_eq!(without_images.is_none(), output.image().is_some());
         assert!(without_images.is_none_or(|json| serde_json::from_str::<Value>(&json).is_ok()));
+        let mut asked = 0;
+        let url = || {
+            asked += 1;
+            Some(String::from("u"))
+        };
+        // With a few more than it has.
+        let images = output.all_images().len();
+        let with_urls = output.json_with_image_urls(std::iter::repeat_with(url).take(images + 3));
+        assert!(serde_json::from_str::<Value>(&with_urls).is_ok());
+        assert_eq!(asked, images, "{with_urls}");
         for (_, image) in [name, &format!("{name}[1]")].iter().filter_map(|n| outputs.image(n)) {
             let _ = image.jpeg();
         }

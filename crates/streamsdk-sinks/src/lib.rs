@@ -33,6 +33,7 @@
 //! after [`Outlet::close`].
 #![deny(missing_docs)]
 
+mod image_folder;
 pub mod jsonl;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -54,6 +55,7 @@ mod tls;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+pub use image_folder::{ImageFolder, ImageFolderError};
 pub use outlet::{Closed, Counters, Ended, OpenError, Outlet, OutletConfig, WhenFull};
 pub use record::{InvalidName, MAX_NAME, Place, Record, StreamName};
 pub use sink::{DeliveryError, DeliveryErrorKind, ResultSink};

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
-use streamsdk::{FrameData, FrameJson, Images};
+use streamsdk::FrameJson;
 
 use crate::record::{Place, StreamName};
 
@@ -22,25 +22,23 @@ pub struct Origin<'a> {
     pub work: Option<&'a str>,
 }
 
-/// The payload of one frame of a stream.
+/// The payload of one frame of a stream, which came back at that time.
 ///
 /// # Errors
 ///
 /// If an output cannot be written as JSON.
 pub fn of_frame(
     origin: Origin<'_>,
-    data: &FrameData,
-    images: Images,
+    frame: FrameJson<'_>,
     at: SystemTime,
 ) -> Result<Bytes, serde_json::Error> {
-    let payload = Payload { origin, data, images, at };
+    let payload = Payload { origin, frame, at };
     serde_json::to_vec(&payload).map(Bytes::from)
 }
 
 struct Payload<'a> {
     origin: Origin<'a>,
-    data: &'a FrameData,
-    images: Images,
+    frame: FrameJson<'a>,
     at: SystemTime,
 }
 
@@ -56,10 +54,10 @@ impl Serialize for Payload<'_> {
         if let Some(work) = work {
             object.serialize_field("work", work)?;
         }
-        object.serialize_field("link", &self.data.link())?;
+        object.serialize_field("link", &self.frame.data().link())?;
         let at = jiff::Timestamp::try_from(self.at).map_err(S::Error::custom)?;
         object.serialize_field("received_at", &format_args!("{at:.6}"))?;
-        FrameJson::new(self.data, self.images).write_to(&mut object)?;
+        self.frame.write_to(&mut object)?;
         object.end()
     }
 }

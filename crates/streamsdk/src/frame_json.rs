@@ -22,13 +22,37 @@ pub enum Images {
 #[derive(Debug, Clone, Copy)]
 pub struct FrameJson<'a> {
     data: &'a FrameData,
-    images: Images,
+    images: ImageValues<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ImageValues<'a> {
+    Off,
+    Inline,
+    Urls(&'a [Option<String>]),
 }
 
 impl<'a> FrameJson<'a> {
     /// It is written when it is serialized, and not before.
     pub fn new(data: &'a FrameData, images: Images) -> Self {
+        let images = match images {
+            Images::Off => ImageValues::Off,
+            Images::Inline => ImageValues::Inline,
+        };
         Self { data, images }
+    }
+
+    /// The same with URLs in the place of images, in their order over all outputs ([`Output::all_images`]). An image for which
+    /// there is none has no `value`.
+    ///
+    /// [`Output::all_images`]: crate::Output::all_images
+    pub fn with_image_urls(data: &'a FrameData, urls: &'a [Option<String>]) -> Self {
+        Self { data, images: ImageValues::Urls(urls) }
+    }
+
+    /// The frame that it is about.
+    pub fn data(&self) -> &'a FrameData {
+        self.data
     }
 
     /// Writes its fields into an object that has others as well.
@@ -61,15 +85,20 @@ impl Serialize for FrameJson<'_> {
     }
 }
 
-struct OutputsJson<'a>(&'a Outputs, Images);
+struct OutputsJson<'a>(&'a Outputs, ImageValues<'a>);
 
 impl Serialize for OutputsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut urls = match self.1 {
+            ImageValues::Urls(urls) => urls.iter().cloned(),
+            _ => [].iter().cloned(),
+        };
         let mut map = serializer.serialize_map(None)?;
         for (name, output) in self.0.iter() {
             let json = match self.1 {
-                Images::Inline => Some(output.json().into()),
-                Images::Off => output.json_without_images(),
+                ImageValues::Inline => Some(output.json().into()),
+                ImageValues::Off => output.json_without_images(),
+                ImageValues::Urls(_) => Some(output.json_with_image_urls(&mut urls)),
             };
             let Some(json) = json else { continue };
             let json: &RawValue = serde_json::from_str(&json).map_err(S::Error::custom)?;
@@ -97,8 +126,14 @@ mod tests {
         let read = OutputMessage::parse(message, &Limits::default(), &Redactor::default());
         let outputs = read.unwrap().outputs.unwrap();
         assert_eq!(
-            serde_json::to_string(&OutputsJson(&outputs, Images::Off)).unwrap(),
+            serde_json::to_string(&OutputsJson(&outputs, ImageValues::Off)).unwrap(),
             "{\"crops\":[{\"type\":\"base64\"}],\"n\":null,\"t\":\"a\u{fffd}\",\"odd\":null}"
+        );
+        let urls = ["1", "2"].map(|url| Some(url.to_owned()));
+        assert_eq!(
+            serde_json::to_string(&OutputsJson(&outputs, ImageValues::Urls(&urls))).unwrap(),
+            "{\"i\":{\"type\":\"url\",\"value\":\"1\"},\"crops\":[{\"type\":\"url\",\"value\":\"2\"}],\
+             \"n\":null,\"t\":\"a\u{fffd}\",\"odd\":null}"
         );
     }
 }

@@ -14,13 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use streamsdk::Images;
 use streamsdk_sinks::StreamName;
 
 pub use self::error::{ConfigError, ConfigProblem};
 pub(crate) use self::sinks::SinkEntry;
 
-use crate::options::{SecretText, StreamOptions, values};
+use crate::options::{ImagesOption, SecretText, StreamOptions, values};
 use crate::restart::RestartPolicy;
 use crate::stream_settings::StreamSettings;
 
@@ -53,7 +52,7 @@ pub(crate) struct StreamEntry {
     pub(crate) options: Arc<StreamOptions>,
     pub(crate) settings: StreamSettings,
     pub(crate) restart: RestartPolicy,
-    pub(crate) images: Images,
+    pub(crate) images: ImagesOption,
 }
 
 /// Whether it is the same stream, down to the workflow in a file of its own.

@@ -14,11 +14,12 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::Problems;
 use super::sinks::{OUTLET_KEYS, SINK_TYPES, SinkEntry, SinkKind};
 use super::{ConfigError, FleetConfig, ProcessOptions, StreamEntry};
-use crate::options::{ImagesOption, SOURCE_RULES, SecretText, StreamOptions};
+use crate::options::{ImagesInResults, ImagesOption, SOURCE_RULES, SecretText, StreamOptions};
 use crate::restart::{RestartPolicy, RestartWhen};
 use crate::session_settings::ServerAddress;
 use crate::source_name::{SourceKind, SourceName};
 use crate::stream_settings::StreamSettings;
+use crate::streams::Stream;
 
 #[cfg(feature = "nats")]
 const NO_SINKS: &str = "in a fleet all results go to its log: there are no sinks";
@@ -261,7 +262,11 @@ impl StreamEntry {
         folder: &Path,
     ) -> Result<Self, crate::options::WrongOption> {
         let settings = StreamSettings::of(&options, folder)?;
-        Ok(Self::new(Arc::new(options.with_secrets(folder)), settings))
+        let mut entry = Self::new(Arc::new(options.with_secrets(folder)), settings);
+        if let ImagesOption::InFolder(kept) = &mut entry.images {
+            kept.folder = folder.join(&kept.folder);
+        }
+        Ok(entry)
     }
 
     /// With what goes beyond single sessions.
@@ -276,11 +281,18 @@ impl StreamEntry {
         if let Some(wait) = options.max_restart_wait {
             restart = restart.max_wait(wait);
         }
-        let images = match options.images {
-            Some(ImagesOption::Inline) => Images::Inline,
-            _ => Images::Off,
-        };
+        let images =
+            options.images.clone().unwrap_or(ImagesOption::InResults(ImagesInResults::Off));
         Self { options, settings, restart, images }
+    }
+
+    /// Does with the images of a stream, which has that name, what is said about them.
+    pub(crate) fn with_images(&self, stream: Stream, name: &StreamName) -> Stream {
+        match &self.images {
+            ImagesOption::InResults(ImagesInResults::Off) => stream.images(Images::Off),
+            ImagesOption::InResults(ImagesInResults::Inline) => stream.images(Images::Inline),
+            ImagesOption::InFolder(kept) => stream.image_folder(kept.of_stream(name)),
+        }
     }
 
     /// The sinks that its results go to.

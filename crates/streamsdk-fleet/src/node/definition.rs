@@ -71,7 +71,12 @@ impl Definition {
     }
 
     /// The stream, which goes on where it is.
-    pub(super) fn stream(&self, progress: Arc<Progress>, outlet: Arc<Outlet>) -> Stream {
+    pub(super) fn stream(
+        &self,
+        name: &StreamName,
+        progress: Arc<Progress>,
+        outlet: Arc<Outlet>,
+    ) -> Stream {
         let settings = self.entry.settings.clone();
         let stream = match self.is_file() {
             true => {
@@ -84,7 +89,8 @@ impl Definition {
         let limit = self.entry.options.duration;
         let limit =
             limit.and_then(|limit| self.entry.settings.source.closed_after(limit, every_frame));
-        stream.session_limit(limit).images(self.entry.images).outlet(outlet).going_on(progress)
+        let stream = self.entry.with_images(stream, name);
+        stream.session_limit(limit).outlet(outlet).going_on(progress)
     }
 }
 

@@ -95,7 +95,7 @@ impl Common {
             Ok(outlet) => Arc::new(outlet),
             Err(error) => return PostEnd::Failed(error.to_string()),
         };
-        let stream = definition.stream(Arc::clone(&progress), Arc::clone(&outlet));
+        let stream = definition.stream(name, Arc::clone(&progress), Arc::clone(&outlet));
         if let Err(error) = self.streams.add(name.clone(), stream) {
             return PostEnd::Failed(error.to_string());
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use streamsdk::{RetryPolicy, TaskType, VideoCodec};
+use streamsdk_sinks::{ImageFolder, StreamName};
 
 pub use self::applies::{OptionRule, SOURCE_RULES};
 pub use self::secret::SecretText;
@@ -141,7 +142,7 @@ pub struct StreamOptions {
     pub max_restart_wait: Option<Duration>,
     /// The sinks that results are delivered to, by name.
     pub sinks: Option<Vec<String>>,
-    /// What becomes of images in what is delivered: `off` or `inline`.
+    /// What becomes of images in what is delivered: `off`, `inline`, or a folder that they are kept in.
     pub images: Option<ImagesOption>,
     /// Whether the stream is on the live page.
     pub view: Option<bool>,
@@ -161,12 +162,52 @@ pub enum KeyTransport {
 }
 
 /// What becomes of images in what is delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected `off`, `inline` or a table with a `folder`")]
+#[non_exhaustive]
+pub enum ImagesOption {
+    /// They are left out, or are in it as they came.
+    InResults(ImagesInResults),
+    /// They are files, and results refer to them.
+    InFolder(ImageFolderOptions),
+}
+
+/// What becomes of images that are not kept anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum ImagesOption {
+pub enum ImagesInResults {
     /// They are left out.
     Off,
     /// They are in it as they came.
     Inline,
+}
+
+/// Where images are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ImageFolderOptions {
+    /// Each stream has a folder of its own there, by its name.
+    pub folder: PathBuf,
+    /// What URLs begin with, with the stream's name behind it. Default is the folder, as a `file:` URL.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// How many bytes the files of a stream may have together. Default is 1 GiB.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+}
+
+impl ImageFolderOptions {
+    /// The folder of a stream, in which nothing is looked at yet.
+    pub(crate) fn of_stream(&self, name: &StreamName) -> ImageFolder {
+        let mut folder = ImageFolder::new(self.folder.join(name.as_str()));
+        if let Some(base) = &self.url {
+            folder = folder.base_url(format!("{}/{name}", base.trim_end_matches('/')));
+        }
+        if let Some(bytes) = self.max_bytes {
+            folder = folder.max_bytes(bytes);
+        }
+        folder
+    }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use streamsdk::{Control, Event, FrameData, Session, Summary};
+use streamsdk::{Control, Event, FrameData, FrameJson, Outputs, Session, Summary};
 use streamsdk_sinks::payload::{self, Origin};
-use streamsdk_sinks::{Record, StreamName};
+use streamsdk_sinks::{Place, Record, StreamName};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -177,9 +177,14 @@ impl StreamRun {
         if self.stream.outlets.is_empty() {
             return;
         }
-        let images = self.stream.images;
+        let at = SystemTime::now();
+        let image_urls = self.keep_images(place, data).await;
+        let frame = match &image_urls {
+            Some(urls) => FrameJson::with_image_urls(data, urls),
+            None => FrameJson::new(data, self.stream.images),
+        };
         let origin = Origin { stream: &self.name, place, work: progress.work() };
-        let made = payload::of_frame(origin, data, images, SystemTime::now());
+        let made = payload::of_frame(origin, frame, at);
         let payload = match made {
             Ok(payload) => payload,
             Err(error) => {
@@ -194,6 +199,23 @@ impl StreamRun {
                 self.ledger.not_delivered();
             }
         }
+    }
+
+    /// The URLs of a result's images, which are files by then. `None` where they are not kept.
+    async fn keep_images(&self, place: Place, data: &FrameData) -> Option<Vec<Option<String>>> {
+        let folder = Arc::clone(self.stream.image_folder.as_ref()?);
+        let outputs = data.outputs().into_iter().flat_map(Outputs::iter);
+        let images: Vec<_> = outputs.flat_map(|(_, output)| output.all_images()).collect();
+        if images.is_empty() {
+            return Some(Vec::new());
+        }
+        let saved = tokio::task::spawn_blocking(move || folder.save(place, &images)).await;
+        let urls = saved.unwrap_or_default().into_iter();
+        let told = urls.map(|url| {
+            url.map_err(|error| self.ledger.went_wrong(format!("an image is not kept: {error}")))
+                .ok()
+        });
+        Some(told.collect())
     }
 
     async fn tell_end(&self, outcome: Result<Summary, StreamError>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamsdk::{Images, Session};
-use streamsdk_sinks::Outlet;
+use streamsdk_sinks::{ImageFolder, Outlet};
 
 use super::progress::Progress;
 use crate::restart::{RestartPolicy, RestartWhen};
@@ -52,6 +52,7 @@ pub struct Stream {
     pub(super) restart: RestartPolicy,
     pub(super) outlets: Vec<Arc<Outlet>>,
     pub(super) images: Images,
+    pub(super) image_folder: Option<Arc<ImageFolder>>,
     pub(super) session_limit: Option<Duration>,
     pub(super) waits_for_turn: bool,
     pub(super) on_session: Option<SessionListener>,
@@ -66,6 +67,7 @@ impl Stream {
             restart: RestartPolicy::new(RestartWhen::Always),
             outlets: Vec::new(),
             images: Images::Off,
+            image_folder: None,
             session_limit: None,
             waits_for_turn: false,
             on_session: None,
@@ -96,6 +98,13 @@ impl Stream {
     /// What becomes of images in what is delivered. Default is [`Images::Off`].
     pub fn images(mut self, images: Images) -> Self {
         self.images = images;
+        self
+    }
+
+    /// Where images are kept, for results that refer to them; [`Stream::images`] says nothing then. One that cannot be kept has
+    /// no reference, and is the stream's last error. Default is nowhere.
+    pub fn image_folder(mut self, folder: impl Into<Option<ImageFolder>>) -> Self {
+        self.image_folder = folder.into().map(Arc::new);
         self
     }
 

@@ -45,6 +45,11 @@ fn without_media_type(base64: &[u8]) -> &[u8] {
 
 /// The image that `value` is, a part of `json`; `None` if it is something else.
 pub(super) fn read(value: &[u8], json: &Bytes) -> Option<EncodedImage> {
+    text(base64_of(value)?, json).map(|base64| EncodedImage { base64 })
+}
+
+/// The string with the base64, if `value` is an image.
+fn base64_of(value: &[u8]) -> Option<&[u8]> {
     if !value.starts_with(b"{") {
         return None;
     }
@@ -53,11 +58,15 @@ pub(super) fn read(value: &[u8], json: &Bytes) -> Option<EncodedImage> {
         let Member { name, value, .. } = member.ok()?;
         match &*name {
             "type" => is_image = value == b"\"base64\"",
-            "value" => base64 = text(value, json),
+            "value" => base64 = Some(value).filter(|value| value.starts_with(b"\"")),
             _ => {}
         }
     }
-    base64.filter(|_| is_image).map(|base64| EncodedImage { base64 })
+    base64.filter(|_| is_image)
+}
+
+fn is_image(value: &[u8]) -> bool {
+    base64_of(value).is_some()
 }
 
 /// What a string says. It is copied only if there are escapes in it.
@@ -68,55 +77,98 @@ fn text(string: &[u8], json: &Bytes) -> Option<Bytes> {
     }
 }
 
-/// `json` without the base64 of images; `None` if it is an image itself.
-pub(super) fn without_images(json: &Bytes) -> Option<Cow<'_, str>> {
-    if is_image(json) {
-        return None;
+/// All images in `json`, at whatever depth, in their order.
+pub(super) fn all(json: &Bytes) -> Vec<EncodedImage> {
+    let mut found = Vec::new();
+    if may_have_images(json) {
+        find_all(json, json, &mut found);
     }
-    let has_images = memchr::memmem::find(json, b"\"base64\"").is_some();
-    if !has_images {
-        return std::str::from_utf8(json).ok().map(Cow::Borrowed);
-    }
-    let mut out = Vec::new();
-    write_without_images(json, &mut out);
-    String::from_utf8(out).ok().map(Cow::Owned)
+    found
 }
 
-fn is_image(value: &[u8]) -> bool {
-    let is = |name: &str, value: &[u8]| match name {
-        "type" => value == b"\"base64\"",
-        "value" => value.starts_with(b"\""),
-        _ => false,
-    };
-    let is = |member: &Member<'_>| is(&member.name, member.value);
-    value.starts_with(b"{") && members(value).flatten().filter(is).count() >= 2
+fn find_all(value: &[u8], json: &Bytes, found: &mut Vec<EncodedImage>) {
+    match value.first() {
+        Some(b'{') => match read(value, json) {
+            Some(image) => found.push(image),
+            None => members(value).flatten().for_each(|it| find_all(it.value, json, found)),
+        },
+        Some(b'[') => elements(value).for_each(|element| find_all(element, json, found)),
+        _ => {}
+    }
+}
+
+/// `json` without the base64 of images; `None` if it is an image itself.
+pub(super) fn without_images(json: &Bytes) -> Option<Cow<'_, str>> {
+    if is_image(json) { None } else { Some(with_urls(json, &mut std::iter::empty())) }
+}
+
+/// `json` with URLs in the place of the base64 of images, in their order. An image for which there is none has neither.
+pub(super) fn with_urls<'j>(
+    json: &'j Bytes,
+    urls: &mut dyn Iterator<Item = Option<String>>,
+) -> Cow<'j, str> {
+    if !may_have_images(json) {
+        return String::from_utf8_lossy(json);
+    }
+    let mut out = Vec::new();
+    write_with_urls(json, urls, &mut out);
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn may_have_images(json: &[u8]) -> bool {
+    memchr::memmem::find(json, b"\"base64\"").is_some()
 }
 
 /// Takes only what is known to be JSON, and so not nested deeply.
-fn write_without_images(value: &[u8], out: &mut Vec<u8>) {
+fn write_with_urls(
+    value: &[u8],
+    urls: &mut dyn Iterator<Item = Option<String>>,
+    out: &mut Vec<u8>,
+) {
     match value.first() {
+        Some(b'{') if is_image(value) => write_image(value, urls.next().flatten(), out),
         Some(b'{') => {
-            let is_image = is_image(value);
             let members = members(value).flatten();
-            let kept = members.filter(|member| !(is_image && member.name == "value"));
-            write_list(out, b"{}", kept, |member, out| {
-                out.extend_from_slice(
-                    serde_json::Value::from(&*member.name).to_string().as_bytes(),
-                );
-                out.push(b':');
-                write_without_images(member.value, out);
+            write_list(out, b"{}", members, |member, out| {
+                write_name(&member.name, out);
+                write_with_urls(member.value, urls, out);
             });
         }
-        Some(b'[') => write_list(out, b"[]", elements(value), write_without_images),
+        Some(b'[') => {
+            let write = |element: &[u8], out: &mut Vec<u8>| write_with_urls(element, urls, out);
+            write_list(out, b"[]", elements(value), write);
+        }
         _ => out.extend_from_slice(value),
     }
+}
+
+/// What else is said about an image stays.
+fn write_image(image: &[u8], url: Option<String>, out: &mut Vec<u8>) {
+    let kept = members(image).flatten().filter(|member| url.is_some() || member.name != "value");
+    write_list(out, b"{}", kept, |member, out| {
+        write_name(&member.name, out);
+        match (&*member.name, &url) {
+            ("type", Some(_)) => out.extend_from_slice(b"\"url\""),
+            ("value", Some(url)) => write_string(url, out),
+            _ => out.extend_from_slice(member.value),
+        }
+    });
+}
+
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    write_string(name, out);
+    out.push(b':');
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
 }
 
 fn write_list<T>(
     out: &mut Vec<u8>,
     [open, close]: &[u8; 2],
     items: impl Iterator<Item = T>,
-    write: impl Fn(T, &mut Vec<u8>),
+    mut write: impl FnMut(T, &mut Vec<u8>),
 ) {
     out.push(*open);
     for (place, item) in items.enumerate() {
@@ -199,6 +251,25 @@ mod tests {
         }
         let alone = outputs(&format!(r#"{{"a":{IMAGE}}}"#));
         assert_eq!(alone.get("a").unwrap().json_without_images(), None);
+    }
+
+    #[test]
+    fn urls_take_the_place_of_base64_in_the_order_of_the_images() {
+        let other = IMAGE.replace("AAQ", "BBQ");
+        let found =
+            outputs(&format!(r#"{{"a":{{"x":[{IMAGE},1],"y":{other}}},"b":{IMAGE},"c":7}}"#));
+        let jpegs: Vec<_> = found.iter().flat_map(|(_, output)| output.all_images()).collect();
+        let fifth: Vec<_> = jpegs.iter().map(|image| image.jpeg().unwrap()[4]).collect();
+        assert_eq!(fifth, [0, 16, 0]);
+        let mut urls = [Some("file:///\"1\"".to_owned()), None, Some("2".into())].into_iter();
+        let mut shown =
+            |name| found.get(name).unwrap().json_with_image_urls(&mut urls).into_owned();
+        assert_eq!(
+            shown("a"),
+            r#"{"x":[{"type":"url","value":"file:///\"1\"","video_metadata":{"n":1}},1],"y":{"type":"base64","video_metadata":{"n":1}}}"#
+        );
+        assert_eq!(shown("b"), r#"{"type":"url","value":"2","video_metadata":{"n":1}}"#);
+        assert_eq!(shown("c"), "7");
     }
 
     #[test]

@@ -300,6 +300,20 @@ impl Output {
         images.filter(|images| !images.is_empty())
     }
 
+    /// All images in the output in their order, at whatever depth. Nothing is decoded.
+    pub fn all_images(&self) -> Vec<EncodedImage> {
+        image::all(&self.json)
+    }
+
+    /// The output as JSON text with URLs in the place of the images' base64, in the order of [`Output::all_images`]: an image
+    /// is an object with the type `url` then. One for which there is no URL has no `value`.
+    pub fn json_with_image_urls(
+        &self,
+        urls: impl IntoIterator<Item = Option<String>>,
+    ) -> Cow<'_, str> {
+        image::with_urls(&self.json, &mut urls.into_iter())
+    }
+
     /// The output as JSON text without the base64 of images: `None` for an image, and for a list or an
     /// object that has some, each without its `value`.
     pub fn json_without_images(&self) -> Option<Cow<'_, str>> {
