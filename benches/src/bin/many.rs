@@ -1,8 +1,7 @@
 //! Many sessions in one process whose results are data: what each costs beyond the first, and whether sessions that come and go
 //! leave anything behind. The server is a process of its own, whose results are numbers.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +9,7 @@ use clap::Parser;
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use streamsdk::{Client, RtspSource, Session, StreamConfig, Workflow};
-use streamsdk_benches::{Moment, Usage, conclude, resident_mb, runtime};
+use streamsdk_benches::{Moment, ServerProcess, Usage, conclude, resident_mb, runtime};
 use streamsdk_protocol::chunk::split;
 use streamsdk_protocol::output::{OutgoingMessage, VideoMetadata};
 use streamsdk_testkit::FakeServer;
@@ -72,21 +71,14 @@ async fn serve() -> ExitCode {
 }
 
 struct Server {
-    child: Child,
     client: Client,
+    _process: ServerProcess,
 }
 
 impl Server {
     fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("--serve")
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the server")?;
-        let mut url = String::new();
-        let stdout = child.stdout.take().context("it has no output")?;
-        BufReader::new(stdout).read_line(&mut url)?;
-        Ok(Self { client: Client::builder(url.trim()).build()?, child })
+        let process = ServerProcess::start()?;
+        Ok(Self { client: Client::builder(process.url()).build()?, _process: process })
     }
 
     async fn session(&self) -> Result<Session> {
@@ -104,14 +96,6 @@ impl Server {
             sessions.extend(try_join_all((0..some).map(|_| self.session())).await?);
         }
         Ok(sessions)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended, which is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

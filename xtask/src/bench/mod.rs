@@ -28,8 +28,8 @@ use anyhow::{Context, Result};
 
 use self::lab::Lab;
 use self::programs::{
-    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, MANY, Programs,
-    SINK, TRACK_H264, TRACK_VP8,
+    BOUND, CAPTURE, CLI, CLI_DEFAULT, CLIENT, CLIENT_TURBOJPEG, CONNECT, LOCAL, MANY, PASS_ON,
+    Programs, SINK, TRACK_H264, TRACK_VP8,
 };
 use self::report::{Report, Row};
 pub use self::stats::Samples;
@@ -164,6 +164,7 @@ const BENCHES: &[Bench] = &[
         measure: |lab| capture::measure(lab, &codec::H264),
     },
     Bench { figures: &["local-passed-on"], programs: &[CLI, LOCAL], measure: local::measure },
+    Bench { figures: &["pass-on", "pass-on-memory"], programs: &[PASS_ON], measure: local::many },
     Bench {
         figures: &["many-sessions", "many-come-and-go", "many-cpu"],
         programs: &[MANY],

@@ -21,6 +21,8 @@ pub const TRACK_H264: &str = "bench-track-h264";
 pub const CAPTURE: &str = "bench-capture";
 /// Sends on what a camera of the network gives.
 pub const LOCAL: &str = "bench-local";
+/// The same with many cameras.
+pub const PASS_ON: &str = "bench-pass-on";
 /// Many sessions in one process.
 pub const MANY: &str = "bench-many";
 /// The command-line program with every feature, the worker among them.
@@ -51,6 +53,7 @@ const MEASURING: &[Measuring] = &[
     measuring(TRACK_H264, "bench-track", "h264"),
     measuring(CAPTURE, CAPTURE, "video"),
     measuring(LOCAL, LOCAL, "video"),
+    measuring(PASS_ON, PASS_ON, "video"),
 ];
 
 /// Everything of ours that is measured, as copies that the next build leaves alone.

@@ -12,6 +12,8 @@ pub enum Target {
     RatioAtLeast(f64),
     /// Ours is at most so much of the other.
     RatioAtMost(f64),
+    /// Ours is at least this.
+    AtLeast(f64),
     /// Ours is at most this.
     AtMost(f64),
     /// Ours is below this.
@@ -71,6 +73,7 @@ impl Row {
         let met = match self.target {
             Some(Target::RatioAtLeast(least)) => self.ratio().map(|ratio| ratio >= least),
             Some(Target::RatioAtMost(most)) => self.ratio().map(|ratio| ratio <= most),
+            Some(Target::AtLeast(least)) => self.ours.map(|ours| ours >= least),
             Some(Target::AtMost(most)) => self.ours.map(|ours| ours <= most),
             Some(Target::Below(limit)) => self.ours.map(|ours| ours < limit),
             None => self.ours.map(|_| true),
@@ -82,6 +85,7 @@ impl Row {
         match self.target {
             Some(Target::RatioAtLeast(least)) => format!("ratio >= {least}"),
             Some(Target::RatioAtMost(most)) => format!("ratio <= {most}"),
+            Some(Target::AtLeast(least)) => format!(">= {least} {}", self.unit),
             Some(Target::AtMost(most)) => format!("<= {most} {}", self.unit),
             Some(Target::Below(limit)) => format!("< {limit} {}", self.unit),
             None if self.ours.is_none() => "to be measured".into(),
