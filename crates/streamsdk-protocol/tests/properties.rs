@@ -441,7 +441,8 @@ proptest! {
         place in any::<Index>(),
         bytes in vec((any::<Index>(), any::<u8>()), 0..3),
     ) {
-        let text = value.to_string();
+        // What breaks out of its output could say all outputs once more.
+        let text = value.to_string().replace("serialized_output_data", "data");
         // Between values, and in the middle of them.
         let after: Vec<usize> =
             text.char_indices().filter(|(_, c)| ",:[{0".contains(*c)).map(|(at, _)| at + 1).collect();
