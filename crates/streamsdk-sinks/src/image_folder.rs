@@ -14,6 +14,8 @@ use url::Url;
 use crate::record::Place;
 
 const ENDING: &str = ".jpg";
+/// A file counts in whole blocks, as it takes them on most disks: many small ones have no room without an end either.
+const BLOCK_BYTES: u64 = 4096;
 /// A file that is being written has it in addition.
 const UNFINISHED: &str = ".part";
 
@@ -83,8 +85,8 @@ impl ImageFolder {
         self
     }
 
-    /// How many bytes the files may have together. The oldest go when there are more; the newest stays, however large it is.
-    /// Default is 1 GiB.
+    /// How many bytes the files may have together, each rounded up to 4 KiB. The oldest go when there are more; the newest
+    /// stays, however large it is. Default is 1 GiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -152,7 +154,8 @@ impl Kept {
         kept
     }
 
-    fn add(&mut self, name: FileName, bytes: u64) {
+    fn add(&mut self, name: FileName, length: u64) {
+        let bytes = length.max(1).next_multiple_of(BLOCK_BYTES);
         let before = self.files.insert(name, bytes).unwrap_or(0);
         self.bytes = self.bytes - before + bytes;
     }
@@ -241,7 +244,7 @@ mod tests {
         for name in ["1-9-0.jpg", "1-10-0.jpg", unfinished, "+1-9-0.jpg", "1-9-0.png", "mine.jpg"] {
             fs::write(folder.join(name), "1234").unwrap();
         }
-        let bounded = ImageFolder::new(folder).max_bytes(8);
+        let bounded = ImageFolder::new(folder).max_bytes(2 * BLOCK_BYTES);
         bounded.save(place(11), &images(&[IMAGE])).remove(0).unwrap();
         let others = ["+1-9-0.jpg", "1-10-0.jpg", "1-11-0.jpg", "1-9-0.png", "mine.jpg"];
         assert_eq!(names(folder), others);
