@@ -85,8 +85,8 @@ impl ImageFolder {
         self
     }
 
-    /// How many bytes the files may have together, each rounded up to 4 KiB. The oldest go when there are more; the newest
-    /// stays, however large it is. Default is 1 GiB.
+    /// How many bytes the files may have together, each rounded up to 4 KiB. The oldest go when there are more; those of
+    /// the result that is saved stay, however large they are. Default is 1 GiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -114,13 +114,14 @@ impl ImageFolder {
                 ImageFolderError::Write { path, source }
             })?;
             kept.add(name, jpeg.len() as u64);
-            kept.drop_oldest(self.max_bytes, |name| {
-                // Somebody else may have taken it away.
-                let _ = fs::remove_file(self.folder.join(name.to_string()));
-            });
             Ok(format!("{}{name}", self.base))
         };
-        images.iter().enumerate().map(save).collect()
+        let saved = images.iter().enumerate().map(save).collect();
+        while let Some(name) = kept.take_oldest_beyond(self.max_bytes, place) {
+            // Somebody else may have taken it away.
+            let _ = fs::remove_file(self.folder.join(name.to_string()));
+        }
+        saved
     }
 
     fn write(&self, name: FileName, jpeg: &Bytes) -> Result<(), (PathBuf, io::Error)> {
@@ -160,12 +161,14 @@ impl Kept {
         self.bytes = self.bytes - before + bytes;
     }
 
-    fn drop_oldest(&mut self, max_bytes: u64, delete: impl Fn(FileName)) {
-        while self.bytes > max_bytes && self.files.len() > 1 {
-            let Some((oldest, bytes)) = self.files.pop_first() else { return };
-            self.bytes -= bytes;
-            delete(oldest);
+    /// The oldest where there is more than that; never one of the result at `place`, which is still to be delivered.
+    fn take_oldest_beyond(&mut self, max_bytes: u64, place: Place) -> Option<FileName> {
+        if self.bytes <= max_bytes {
+            return None;
         }
+        let oldest = *self.files.keys().find(|name| name.place != place)?;
+        self.bytes -= self.files.remove(&oldest)?;
+        Some(oldest)
     }
 }
 
@@ -254,6 +257,20 @@ mod tests {
         let tight = ImageFolder::new(folder).max_bytes(1);
         tight.save(place(12), &images(&[IMAGE])).remove(0).unwrap();
         assert_eq!(names(folder), ["+1-9-0.jpg", "1-12-0.jpg", "1-9-0.png", "mine.jpg"]);
+    }
+
+    #[test]
+    fn the_images_of_one_result_do_not_push_each_other_out() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = ImageFolder::new(parent.path()).max_bytes(BLOCK_BYTES);
+        // The second is older than the first: a clock was put back.
+        for (sequence, expected) in
+            [(7, ["1-7-0.jpg", "1-7-1.jpg"]), (5, ["1-5-0.jpg", "1-5-1.jpg"])]
+        {
+            let saved = folder.save(place(sequence), &images(&[IMAGE, IMAGE]));
+            assert!(saved.iter().all(Result::is_ok), "{saved:?}");
+            assert_eq!(names(parent.path()), expected);
+        }
     }
 
     #[test]

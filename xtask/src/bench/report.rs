@@ -185,6 +185,8 @@ mod tests {
             (50.0, None, Target::Below(50.0), false),
             (1.0, None, Target::RatioAtMost(0.1), false),
             (1.0, Some(0.0), Target::RatioAtLeast(0.6), false),
+            (66.0, None, Target::AtLeast(66.0), true),
+            (65.9, None, Target::AtLeast(66.0), false),
         ] {
             assert_eq!(row(ours, peer, target).is_met(), met, "{ours} {peer:?} {target:?}");
         }

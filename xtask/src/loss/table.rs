@@ -25,7 +25,8 @@ Made by `cargo xtask loss --write`. Client and server are in a network namespace
 every packet takes half of the round trip, and some are lost, either way and of every kind: which, follows from a seed.
 There is no queue and no limit of the rate. Every figure is the median of {alike} sessions with {alike} seeds, of {mixed} where aiortc
 is at one end only, and beside it how many times the time between aiortc and aiortc that is. The four pairs were measured in
-turns, and where a round trip is 90 ms or more, four or eight such turns at once: a machine that was busy with something else was so for all of them.
+turns, and several such turns at once where a round trip is so long that sessions mostly wait: a machine that was busy with
+something else was so for all of them.
 
 A session is timed from its start to its last result: ours from the start of the program, aiortc's from when its modules
 are imported. Every session's results are complete. One that takes longer than {} s has failed, and is told as such.

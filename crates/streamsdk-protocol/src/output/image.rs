@@ -112,7 +112,7 @@ pub(super) fn with_urls<'j>(
     }
     let mut out = Vec::new();
     write_with_urls(json, urls, &mut out);
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    Cow::Owned(String::from_utf8(out).unwrap_or_default())
 }
 
 fn may_have_images(json: &[u8]) -> bool {
