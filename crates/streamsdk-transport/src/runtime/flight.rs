@@ -121,14 +121,21 @@ impl Flights {
             let mut wait = round_trip()
                 .map_or(FIRST_TIMEOUT, |time| PEER_TIME + time.mul_f64(ROUND_TRIPS))
                 .min(MAX_TIMEOUT);
-            while self.is_open() && timeout(wait, self.answered.notified()).await.is_err() {
+            while timeout(wait, self.answered()).await.is_err() {
                 self.state().send_again();
                 wait = (wait * 2).min(MAX_TIMEOUT);
             }
         }
     }
 
-    /// Whether something waits for its answer.
+    /// Resolves when nothing waits for its answer.
+    async fn answered(&self) {
+        // What was told of an earlier flight says nothing of this one.
+        while self.is_open() {
+            self.answered.notified().await;
+        }
+    }
+
     fn is_open(&self) -> bool {
         let state = self.state();
         !state.is_answered && !state.last.is_empty()
@@ -365,6 +372,22 @@ mod tests {
         assert!(!bed.flights.on_receive(&[APPLICATION_DATA; 40]));
         sleep(PEER_TIME * 100).await;
         assert!(bed.repeated().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flight_leaves_again_whatever_was_answered_before_it() {
+        let bed = FlightBed::new();
+        // What the peer begins with is an answer to nothing.
+        assert!(!bed.flights.on_receive(&message(CLIENT_HELLO, 1, 0)));
+        bed.sends(&message(SERVER_HELLO, 1, 0));
+        sleep(PEER_TIME * 11 / 10).await;
+        assert_eq!(bed.repeated(), [message(SERVER_HELLO, 1, 0)]);
+
+        // An answer and the next flight before anybody has looked.
+        assert!(!bed.flights.on_receive(&message(CERTIFICATE, 2, 1)));
+        bed.sends(&encrypted());
+        sleep(PEER_TIME * 4).await;
+        assert_eq!(bed.repeated().first(), Some(&encrypted()));
     }
 
     #[tokio::test(start_paused = true)]
