@@ -60,8 +60,16 @@ struct EarlyNomination {
     /// The engine knows that the pair works.
     works: bool,
     repetition: Repetition,
-    /// The engine's nomination, which it was given the peer's word for; the peer's own answer is still to come.
-    engines: Option<ProbeId>,
+    engines: Option<EnginesNomination>,
+}
+
+/// A nomination of the engine's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EnginesNomination {
+    /// It was made before the peer's word was there.
+    Early(ProbeId),
+    /// The engine was given the peer's word for it; the peer's own answer is still to come.
+    Confirmed(ProbeId),
 }
 
 /// Of the peer's check, for the engine.
@@ -100,16 +108,14 @@ impl Nomination {
 
     /// Looks at what arrives; whether the engine is not to see it, or not yet.
     pub(super) fn on_receive(&self, way: Way, packet: &[u8], engine: &HandedOver) -> bool {
-        if self.credentials.get().is_none() {
-            return false;
-        }
+        let Some(credentials) = self.credentials.get() else { return false };
         let mut state = self.state();
         match Ice::of(packet) {
             Some(Ice::Check(id)) => {
                 state.note_check(PeerCheck { id, way, packet: packet.to_vec() });
                 false
             }
-            Some(Ice::Answer(id)) => state.note_answer(way, id, engine),
+            Some(Ice::Answer(id)) => state.note_answer(way, id, credentials, engine),
             None if is_dtls(packet) && !state.has_pair => {
                 if state.kept.len() < MAX_KEPT {
                     state.kept.push((way, packet.to_vec()));
@@ -126,8 +132,8 @@ impl Nomination {
         let mut state = self.state();
         match Ice::of(packet) {
             Some(Ice::Answer(id)) => state.on_answer(way, id, credentials),
-            Some(Ice::Check(id)) if state.is_confirmed(way) && nominates(packet) => {
-                state.confirm(way, id, credentials, engine);
+            Some(Ice::Check(id)) if nominates(packet) => {
+                state.note_nomination(way, id, credentials, engine);
                 Leaving::Alone
             }
             _ => Leaving::Alone,
@@ -185,41 +191,64 @@ impl State {
     }
 
     /// An answer of the peer's; whether it is not for the engine.
-    fn note_answer(&mut self, way: Way, id: ProbeId, engine: &HandedOver) -> bool {
+    fn note_answer(
+        &mut self,
+        way: Way,
+        id: ProbeId,
+        credentials: &IceCredentials,
+        engine: &HandedOver,
+    ) -> bool {
         let Some(early) = self.early.as_mut().filter(|early| early.check.way == way) else {
             return false;
         };
-        if early.engines == Some(id) {
+        if early.engines == Some(EnginesNomination::Confirmed(id)) {
             early.engines = None;
             return true;
         }
         let is_confirmed = early.id == id;
         early.is_confirmed |= is_confirmed;
         early.works |= !is_confirmed;
-        if early.is_confirmed && early.works && early.repetition == Repetition::Due {
-            early.repetition = Repetition::Seen;
-            engine.push(way, early.check.packet.clone());
+        if early.is_confirmed {
+            match early.engines {
+                Some(EnginesNomination::Early(nomination)) if is_confirmed => {
+                    early.confirm(nomination, credentials, engine);
+                }
+                None if early.works && early.repetition == Repetition::Due => {
+                    early.repetition = Repetition::Seen;
+                    engine.push(way, early.check.packet.clone());
+                }
+                _ => {}
+            }
         }
         is_confirmed
     }
 
-    fn is_confirmed(&self, way: Way) -> bool {
-        let early = self.early.as_ref().filter(|early| early.check.way == way);
-        early.is_some_and(|early| early.is_confirmed) && !self.has_pair
-    }
-
-    /// Gives the engine the peer's word for its own nomination. It leaves all the same: a peer that has not taken the
-    /// one before takes it.
-    fn confirm(
+    /// The engine nominates, and has the peer's word if it is there.
+    fn note_nomination(
         &mut self,
         way: Way,
         id: ProbeId,
         credentials: &IceCredentials,
         engine: &HandedOver,
     ) {
-        if let Some((early, answer)) = self.early.as_mut().zip(success(credentials, id)) {
+        let has_pair = self.has_pair;
+        let early = self.early.as_mut().filter(|early| early.check.way == way && !has_pair);
+        match early {
+            Some(early) if early.is_confirmed => early.confirm(id, credentials, engine),
+            Some(early) => early.engines = Some(EnginesNomination::Early(id)),
+            None => {}
+        }
+    }
+}
+
+impl EarlyNomination {
+    /// Gives the engine the peer's word for its own nomination. It leaves all the same: a peer that has not taken the
+    /// one before takes it.
+    fn confirm(&mut self, id: ProbeId, credentials: &IceCredentials, engine: &HandedOver) {
+        if let Some(answer) = success(credentials, id) {
+            let way = self.check.way;
             debug!(peer = %way.peer, "the pair was nominated with the answer to the peer's check");
-            early.engines = Some(id);
+            self.engines = Some(EnginesNomination::Confirmed(id));
             engine.push(way, answer);
         }
     }
@@ -318,6 +347,21 @@ mod tests {
         assert!(bed.receive(&answer(&check())));
         assert_eq!(bed.send(&engines_nomination()), Leaving::Alone);
         assert_eq!(bed.handed_over(), None);
+    }
+
+    #[test]
+    fn an_engine_that_nominates_first_has_the_peers_word_when_it_comes() {
+        let bed = Bed::begun();
+        let (_, nomination) = bed.nominate();
+        assert!(bed.receive(&answer(&check())));
+        let engines = engines_nomination();
+        assert_eq!(bed.send(&engines), Leaving::Alone);
+        assert_eq!(bed.handed_over(), None);
+        assert!(!bed.receive(&answer(&nomination)), "it is not the engine's");
+        let word = bed.handed_over().unwrap();
+        assert_eq!(Ice::of(&word), Ice::of(&answer(&engines)));
+        assert_eq!(bed.handed_over(), None, "it has nominated already");
+        assert!(!bed.receive(&answer(&engines)), "it has been answered");
     }
 
     #[test]
