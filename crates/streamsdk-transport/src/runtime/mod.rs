@@ -17,6 +17,7 @@
 //! * What goes to a TURN server over TCP or TLS goes over a stream, and not through the socket that the engine gave
 //!   it to ([`crate::turn`]).
 //! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
+//! * What follows a packet that is missing is acknowledged one by one ([`gaps`]).
 //! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
@@ -31,6 +32,7 @@ pub(crate) mod cookie;
 mod datagrams;
 pub(crate) mod flight;
 pub(crate) mod fragments;
+mod gaps;
 pub(crate) mod gone;
 mod handed_over;
 pub(crate) mod handshake;

@@ -26,10 +26,11 @@ pub(crate) fn looks_like_sack(packet: &[u8]) -> bool {
 pub(crate) mod tests {
     use super::*;
 
-    /// A packet as an acknowledgement is seen from outside, with a number in it.
+    /// A packet as an acknowledgement is seen from outside, in the record of that number.
     pub(crate) fn sack(number: u8) -> Vec<u8> {
         let mut packet = vec![number; RECORD_HEADER + usize::from(RECORD)];
         packet[..3].copy_from_slice(&APPLICATION_DATA);
+        packet[3..RECORD_HEADER - 2].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, number]);
         packet[RECORD_HEADER - 2..RECORD_HEADER].copy_from_slice(&RECORD.to_be_bytes());
         packet
     }

@@ -88,6 +88,11 @@ impl BatchedUdpSocket {
         self.recv_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the engine is to have no more packets in this round.
+    fn has_enough(&self) -> bool {
+        self.tuning.has_taken() && self.recv_state().batch.is_one_by_one()
+    }
+
     fn batch_mode(&self) -> BatchMode {
         if self.send_rate.is_bulk() { BatchMode::Acknowledgements } else { BatchMode::Varied }
     }
@@ -116,6 +121,7 @@ impl BatchedUdpSocket {
         meta: &mut RecvMeta,
     ) -> Poll<io::Result<()>> {
         let RecvState { batch, wakeup } = &mut *self.recv_state();
+        batch.set_one_by_one(self.tuning.takes_one());
         if batch.take(buf, meta) {
             self.note_life(buf, meta);
             return Poll::Ready(Ok(()));
@@ -304,7 +310,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
             return Poll::Ready(Ok(0));
         };
-        if self.tuning.has_enough() {
+        if self.has_enough() {
             // It asks again in the next round.
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -400,6 +406,7 @@ mod tests {
     use super::*;
     use crate::channel::FIRST_SEND_WINDOW;
     use crate::runtime::datagrams::KernelSocket;
+    use crate::runtime::gaps::tests::record;
     use crate::runtime::sack::tests::sack;
 
     struct SocketBed {
@@ -492,6 +499,53 @@ mod tests {
             assert!(more.is_err(), "in the same round");
             bed.socket.tuning.end_round();
         }
+    }
+
+    /// What the engine is given in its next rounds.
+    async fn receive_in_rounds(bed: &SocketBed) -> Vec<Vec<Vec<u8>>> {
+        let mut rounds = Vec::new();
+        loop {
+            let round = receive_all(bed).await;
+            if round.is_empty() {
+                return rounds;
+            }
+            rounds.push(round);
+            bed.socket.tuning.end_round();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_gap_has_a_round_for_each_packet() {
+        let bed = SocketBed::new();
+        for number in [1, 2, 4, 5, 6, 7, 8, 9] {
+            bed.other.send_to(&record(number), bed.address).unwrap();
+        }
+        let expected: [&[u8]; 4] = [&[1, 2, 4], &[5], &[6], &[7, 8, 9]];
+        let expected = expected.map(|numbers| numbers.iter().copied().map(record).collect());
+        assert_eq!(receive_in_rounds(&bed).await, expected.map(|round: Vec<_>| round));
+    }
+
+    #[tokio::test]
+    async fn packets_that_came_together_are_taken_apart_behind_a_gap() {
+        let bed = SocketBed::new();
+        let together: Vec<u8> = [1, 2, 4, 5, 6, 7, 8, 9].into_iter().flat_map(record).collect();
+        let segments = Transmit {
+            destination: bed.address,
+            ecn: None,
+            contents: &together,
+            segment_size: Some(record(0).len()),
+            src_ip: None,
+        };
+        let sender = KernelSocket::new(bed.other.try_clone().unwrap()).unwrap();
+        if sender.max_gso_segments() == 1 || bed.socket.max_gro_segments() == 1 {
+            return;
+        }
+        sender.send(&segments).unwrap();
+        let rounds = receive_in_rounds(&bed).await;
+        let packets: Vec<_> = rounds.iter().map(|round| round.concat()).collect();
+        let expected: [&[u8]; 4] = [&[1, 2, 4], &[5], &[6], &[7, 8, 9]];
+        let expected = expected.map(|numbers| numbers.iter().copied().flat_map(record).collect());
+        assert_eq!(packets, expected.map(|round: Vec<u8>| round));
     }
 
     #[tokio::test]

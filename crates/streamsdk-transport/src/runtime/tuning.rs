@@ -105,9 +105,14 @@ impl RuntimeTuning {
         self.has_taken.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the engine is to have no more packets in this round.
-    pub(super) fn has_enough(&self) -> bool {
-        self.takes_one.load(Ordering::Relaxed) && self.has_taken.load(Ordering::Relaxed)
+    /// Whether each round of the engine takes one packet.
+    pub(super) fn takes_one(&self) -> bool {
+        self.takes_one.load(Ordering::Relaxed)
+    }
+
+    /// Whether the engine has a packet in this round.
+    pub(super) fn has_taken(&self) -> bool {
+        self.has_taken.load(Ordering::Relaxed)
     }
 
     pub(super) fn end_round(&self) {
