@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc::peer_connection::transport::RTCSctpTransportState;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use streamsdk_protocol::sdp::{Author, signed};
@@ -25,8 +24,6 @@ use crate::{
     CandidateCounts, ConnectError, DeliveryMode, EndReason, IncomingChannels, OfferError, Peer,
     PeerConfig, PeerState, TriedCandidates, Video, VideoDirection,
 };
-
-const ASSOCIATION_POLL: Duration = Duration::from_millis(1);
 
 /// An offer that waits for its answer.
 #[derive(Debug)]
@@ -242,7 +239,8 @@ impl ConnectAttempt<'_> {
         let left = self.limit.saturating_sub(self.started.elapsed());
         let established = async {
             match channels.first() {
-                Some(channel) => self.associated(channel).await,
+                // Where an INIT came twice, the engine may show an association that nothing comes of.
+                Some(channel) => self.peer.associated(|| channel.is_opening()).await,
                 None => self.connected().await,
             }
         };
@@ -262,19 +260,6 @@ impl ConnectAttempt<'_> {
         let mut watch = self.peer.watch();
         // The sender lives in `peer`.
         let _ = watch.wait_for(|state| *state == PeerState::Connected).await;
-    }
-
-    /// The engine tells nobody when its association stands, and where an INIT came twice it has two of them, of which it
-    /// may show the one that nothing comes of. Then the channel is confirmed first.
-    async fn associated(&self, channel: &Channel) {
-        while channel.is_opening() {
-            if let Some(sctp) = self.engine.connection.sctp().await
-                && let Ok(RTCSctpTransportState::Connected) = sctp.state().await
-            {
-                return;
-            }
-            tokio::time::sleep(ASSOCIATION_POLL).await;
-        }
     }
 
     fn not_open(&self, channel: &Channel) -> ConnectError {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use rtc::peer_connection::transport::RTCDtlsTransportState;
+use rtc::peer_connection::transport::{RTCDtlsTransportState, RTCSctpTransportState};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -22,6 +22,7 @@ use crate::{EndReason, PeerState, SendError};
 
 /// How long the engine may take to stop once everything is drained.
 const MAX_STOP_TIME: Duration = Duration::from_secs(1);
+const ASSOCIATION_POLL: Duration = Duration::from_millis(1);
 const CLOSE_POLL: Duration = Duration::from_millis(100);
 const DRAIN_POLL: Duration = Duration::from_millis(5);
 /// Time for what the peer says to the last that it was sent, such as an acknowledgement.
@@ -137,8 +138,8 @@ impl Peer {
         self.inner.connection_state.ended().await
     }
 
-    /// Opens another channel. It can be sent on at once: whether the peer takes it is not waited for. What is sent before
-    /// the connection stands waits for that.
+    /// Opens another channel, once the connection stands, and waits for that as long as it is not over. The channel can
+    /// be sent on at once then: whether the peer takes it is not waited for.
     ///
     /// # Errors
     ///
@@ -148,12 +149,35 @@ impl Peer {
         label: &str,
         mode: DeliveryMode,
     ) -> Result<Channel, SendError> {
+        // What opens a channel is forgotten while the association is being made.
+        if self.inner.engine.sctp().await.is_some() {
+            tokio::select! {
+                biased;
+                () = self.associated(|| true) => {}
+                reason = self.ended() => return Err(SendError::Ended(reason)),
+            }
+        }
         self.make_channel(label, mode).await.map_err(|error| {
             match self.inner.connection_state.end_reason() {
                 Some(reason) => SendError::Ended(reason),
                 None => SendError::Engine(error),
             }
         })
+    }
+
+    /// Waits until the association of SCTP stands, for as long as that `is_of_use`. The engine tells nobody.
+    pub(crate) async fn associated(&self, is_of_use: impl Fn() -> bool) {
+        let PeerInner { engine, tuning, .. } = &*self.inner;
+        while is_of_use() {
+            // Whatever makes it stand is done in one.
+            let round = tuning.end_of_round();
+            if let Some(sctp) = engine.sctp().await
+                && let Ok(RTCSctpTransportState::Connected) = sctp.state().await
+            {
+                return;
+            }
+            let _ = timeout(ASSOCIATION_POLL, round).await;
+        }
     }
 
     pub(crate) async fn make_channel(
