@@ -25,6 +25,7 @@ pub(crate) struct SessionTracker {
     returns: Returns,
     /// Results that the caller has taken; the queue counts them.
     taken: Arc<AtomicU64>,
+    started: Instant,
     state: Mutex<SessionState>,
 }
 
@@ -115,8 +116,14 @@ impl SessionTracker {
             caller_is_late: false,
             ended: None,
         };
-        let returns = Returns::Results;
-        Self { video, every_frame, returns, taken: Arc::default(), state: Mutex::new(state) }
+        Self {
+            video,
+            every_frame,
+            returns: Returns::Results,
+            taken: Arc::default(),
+            started: Instant::now(),
+            state: Mutex::new(state),
+        }
     }
 
     /// What the server sends back. Default is results.
@@ -384,6 +391,7 @@ impl SessionTracker {
             odd_fields: ledger.odd(),
             damage: ledger.damage().to_vec(),
             links: state.link.number,
+            first_result_after: state.first_result.map(|first| first - self.started),
             upload_bytes: state.upload.map_or(0, |(_, progress)| progress.bytes_sent),
             upload_time: between(state.upload.map(|(started, _)| started), upload_end),
             streaming_time: between(state.first_result, state.last_result),
@@ -456,6 +464,19 @@ mod tests {
         progress.result_arrived(1, None, &[]).unwrap();
         progress.uploaded(upload(100));
         assert_eq!(progress.stage(), Stage::Streaming);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_result_is_counted_from_the_start_whatever_comes_later() {
+        let progress = SessionTracker::new(None, true);
+        assert_eq!(progress.summary().first_result_after, None);
+        for number in 1..=3 {
+            tokio::time::advance(Duration::from_millis(150)).await;
+            progress.result_arrived(number, None, &[]).unwrap();
+            progress.next_link();
+            let first = progress.summary().first_result_after;
+            assert_eq!(first, Some(Duration::from_millis(150)));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,6 +34,10 @@ pub struct Summary {
     pub damage: Vec<String>,
     /// Connections that were made: more than one where the session was connected again.
     pub links: u32,
+    /// Time from the start of the session to its first result, with everything that connecting takes; what was
+    /// looked up or downloaded before is not in it. `None` if there was none.
+    #[serde(rename = "first_result_s", serialize_with = "seconds::serialize_option")]
+    pub first_result_after: Option<Duration>,
     /// Bytes of the file that have arrived at the server.
     pub upload_bytes: u64,
     /// Time from the first byte of the upload to the last that arrived.
@@ -269,12 +273,14 @@ mod tests {
     #[test]
     fn a_logged_summary_has_its_times_in_seconds() {
         let summary = Summary {
+            first_result_after: Some(Duration::from_millis(250)),
             upload_time: Duration::from_millis(1500),
             ended: Some(Ended::ByServer("timeout_reached".to_owned())),
             ..Summary::default()
         };
         let logged = serde_json::to_value(&summary).unwrap();
-        assert_eq!((&logged["upload_s"], &logged["streaming_s"]), (&1.5.into(), &0.0.into()));
+        let times = ["first_result_s", "upload_s", "streaming_s"].map(|name| logged[name].as_f64());
+        assert_eq!(times, [0.25, 1.5, 0.0].map(Some));
         assert_eq!(logged["ended"]["by_server"], "timeout_reached");
     }
 }
