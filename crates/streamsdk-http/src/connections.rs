@@ -1,10 +1,12 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The connections that are open. When there are as many as may be, the client that has kept the server waiting for the
-/// longest time makes room.
+/// longest time makes room. Where more than half of them have never asked for anything, it is one of these: however
+/// many come at once, they do not take the places of those who are between two requests.
 #[derive(Debug)]
 pub(crate) struct OpenConnections {
     limit: usize,
@@ -16,6 +18,7 @@ pub(crate) struct OpenConnections {
 pub struct OpenConnection {
     /// Since when the client has said nothing whole; `None` while it is owed an answer.
     waiting_since: Mutex<Option<Instant>>,
+    has_asked: AtomicBool,
     close: CancellationToken,
 }
 
@@ -36,6 +39,7 @@ impl OpenConnections {
         }
         let connection = Arc::new(OpenConnection {
             waiting_since: Mutex::new(Some(Instant::now())),
+            has_asked: AtomicBool::new(false),
             close: CancellationToken::new(),
         });
         lock(&self.open).push(Arc::downgrade(&connection));
@@ -45,11 +49,22 @@ impl OpenConnections {
     /// Closes the connection whose client is waited for; of several, for the longest time. Whether there was one.
     pub(crate) fn close_longest_waiting(&self) -> bool {
         let mut open = lock(&self.open);
-        let waiting = open.iter().enumerate().filter_map(|(place, connection)| {
-            let since = *lock(&connection.upgrade()?.waiting_since);
-            Some((since?, place))
-        });
-        let Some((_, place)) = waiting.min() else { return false };
+        let waiting: Vec<_> = open
+            .iter()
+            .enumerate()
+            .filter_map(|(place, connection)| {
+                let connection = connection.upgrade()?;
+                let since = (*lock(&connection.waiting_since))?;
+                Some((connection.has_asked.load(Ordering::Relaxed), since, place))
+            })
+            .collect();
+        let silent = waiting.iter().filter(|(has_asked, ..)| !has_asked).count();
+        let is_crowded = silent * 2 > open.len();
+        let longest = waiting
+            .into_iter()
+            .map(|(has_asked, since, place)| (is_crowded && has_asked, since, place))
+            .min();
+        let Some((_, _, place)) = longest else { return false };
         let longest = open.swap_remove(place).upgrade();
         longest.iter().for_each(|connection| connection.close.cancel());
         true
@@ -61,6 +76,7 @@ impl OpenConnection {
     /// made.
     pub fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
         *lock(&self.waiting_since) = None;
+        self.has_asked.store(true, Ordering::Relaxed);
         OwedAnswer(Arc::clone(self))
     }
 
@@ -108,6 +124,46 @@ mod tests {
         drop(first.owe_answer());
         let third = connections.admit().unwrap();
         assert!(is_closed(&second) && !is_closed(&first) && !is_closed(&third));
+    }
+
+    /// Clients that come one after the other; each has been answered before if it `asks`.
+    async fn admit(
+        connections: &OpenConnections,
+        count: usize,
+        asks: bool,
+    ) -> Vec<Arc<OpenConnection>> {
+        let mut admitted = Vec::new();
+        for _ in 0..count {
+            let connection = connections.admit().unwrap();
+            if asks {
+                drop(connection.owe_answer());
+            }
+            admitted.push(connection);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        admitted
+    }
+
+    fn closed(connections: &[Arc<OpenConnection>]) -> Vec<bool> {
+        connections.iter().map(|connection| is_closed(connection)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_never_asks_makes_room_among_itself() {
+        let connections = OpenConnections::new(4);
+        let asking = admit(&connections, 1, true).await;
+        let crowd = admit(&connections, 5, false).await;
+        assert_eq!(closed(&asking), [false]);
+        assert_eq!(closed(&crowd), [true, true, false, false, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_who_have_not_asked_yet_are_not_closed_for_each_other() {
+        let connections = OpenConnections::new(4);
+        let asking = admit(&connections, 4, true).await;
+        let new = admit(&connections, 3, false).await;
+        assert_eq!(closed(&asking), [true, true, true, false]);
+        assert_eq!(closed(&new), [false; 3]);
     }
 
     #[tokio::test(start_paused = true)]
