@@ -188,6 +188,39 @@ async fn streams_come_and_go_by_the_admin_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_put_keeps_its_images_in_the_folder_of_the_defaults() {
+    let (worker, folder) = (worker().await, tempfile::tempdir().unwrap());
+    let text = format!(
+        "[defaults]\nserver = \"{}\"\nworkspace = \"local\"\nworkflow_id = \"motion\"\n\
+         data_output = [\"image\"]\nimages = {{ folder = \"kept\" }}\nsinks = [\"log\"]\n\
+         [sinks.log]\ntype = \"jsonl\"\npath = \"results.jsonl\"\n",
+        worker.url()
+    );
+    let config = FleetConfig::parse(&text, "streams.toml", folder.path()).unwrap();
+    let fleet = Arc::new(Mutex::new(fleet(&config)));
+    fleet.lock().await.apply(config).await.unwrap();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let server = AdminServer::start(address, None, Arc::clone(&fleet)).await.unwrap();
+    let admin = Admin { server, headers: String::new() };
+    for (name, more) in [("silent", ""), ("explicit", "images = { folder = \"kept\" }")] {
+        let stream = format!("source = \"pattern:64x48@20\"\n{more}");
+        let (status, said) = admin.ask("PUT", &format!("/streams/{name}"), &stream).await;
+        assert_eq!(status, 204, "{said}");
+        let kept = folder.path().join("kept").join(name);
+        let is_kept = || std::fs::read_dir(&kept).is_ok_and(|mut images| images.next().is_some());
+        let waiting = async {
+            while !is_kept() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(MAX_WAIT, waiting).await.unwrap();
+    }
+    fleet.lock().await.drain().await;
+    admin.server.shutdown().await;
+    worker.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_admin_address_is_for_who_may() {
     let folder = tempfile::tempdir().unwrap();
     let config = config("http://127.0.0.1:9", folder.path(), &[]);

@@ -4,6 +4,10 @@
 
 mod common;
 
+#[cfg(feature = "view")]
+use std::io::{BufRead, BufReader, Write};
+#[cfg(feature = "view")]
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -213,6 +217,55 @@ fn what_a_file_of_streams_says_is_not_said_on_the_command_line() {
         assert_eq!(code, WRONG_USAGE, "{text}");
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
+}
+
+/// What the page at that URL says to somebody who has it.
+#[cfg(feature = "view")]
+fn state_of_page(url: &str) -> Value {
+    let (origin, token) = url.split_once("/#token=").unwrap();
+    let host = origin.strip_prefix("http://").unwrap();
+    let mut page = TcpStream::connect(host).unwrap();
+    let request = format!(
+        "GET /state HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n"
+    );
+    page.write_all(request.as_bytes()).unwrap();
+    let answer = std::io::read_to_string(page).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
+#[cfg(feature = "view")]
+#[test]
+fn one_page_shows_all_streams_of_a_file_as_they_come_and_go() {
+    let (worker, folder) = (WorkerProcess::start(), tempfile::tempdir().unwrap());
+    let stream = |name: &str| format!("[streams.{name}]\nsource = \"pattern:64x48@20\"\n");
+    let config = write(folder.path(), &worker.url, &(stream("first") + &stream("second")));
+    let mut command = streamsdk();
+    command.args(["run", "--view", "--config"]).arg(&config);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let url = said.find_map(|line| line.strip_prefix("live page: ").map(str::to_owned)).unwrap();
+    let wait_for = |expected: &[&str]| {
+        let started = Instant::now();
+        loop {
+            let state = state_of_page(&url);
+            let streams = state["streams"].as_array().unwrap();
+            let mut names: Vec<_> = streams.iter().map(|s| s["name"].as_str().unwrap()).collect();
+            names.sort_unstable();
+            if names == expected {
+                return;
+            }
+            assert!(started.elapsed() < LIMIT, "{names:?} are shown, and not {expected:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for(&["first", "second"]);
+    write(folder.path(), &worker.url, &(stream("second") + &stream("third")));
+    signal(&child, Signal::SIGHUP);
+    wait_for(&["second", "third"]);
+    signal(&child, Signal::SIGTERM);
+    assert_eq!(exit_code(&mut child, LIMIT), INTERRUPTED);
 }
 
 #[test]
