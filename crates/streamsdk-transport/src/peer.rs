@@ -165,11 +165,11 @@ impl Peer {
         })
     }
 
-    /// Waits until the association of SCTP stands, for as long as that `is_of_use`. The engine tells nobody.
+    /// Waits until the association of SCTP stands, while that `is_of_use`. The engine tells nobody.
     pub(crate) async fn associated(&self, is_of_use: impl Fn() -> bool) {
         let PeerInner { engine, tuning, .. } = &*self.inner;
         while is_of_use() {
-            // Whatever makes it stand is done in one.
+            // Whatever makes it stand happens within a round of the engine's.
             let round = tuning.end_of_round();
             if let Some(sctp) = engine.sctp().await
                 && let Ok(RTCSctpTransportState::Connected) = sctp.state().await

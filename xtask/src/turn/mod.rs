@@ -274,6 +274,7 @@ impl Bed {
         let client = self.client_of(&clip.to_string_lossy(), &[], &[]);
         client.arg("--summary-json").arg(&summary).run_successfully()?;
         let summary = read_json(&summary)?;
+        ensure!(summary["frames_returned"] == SMALL_CLIP.frames, "{summary}");
         let seconds = summary["first_result_s"].as_f64().context("there is no first result")?;
         Ok(Duration::from_secs_f64(seconds))
     }
