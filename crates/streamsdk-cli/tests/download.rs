@@ -92,6 +92,24 @@ fn without_the_cache_it_is_downloaded_anew_and_not_kept() {
     assert_eq!(names_in(cache.path()), [""; 0]);
 }
 
+#[cfg(all(feature = "video", unix))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_published_from_the_cache_and_without_one() {
+    let clip = std::fs::read(common::clip("plain_160x120.mp4")).unwrap();
+    let (server, cache) = (FileServer::start(clip), tempfile::tempdir().unwrap());
+    let whip = streamsdk_testkit::WhipServer::start("127.0.0.1:0").await;
+    let summary = cache.path().join("summary.json");
+    for (options, times) in [(&[][..], 1), (&["--no-cache"], 2)] {
+        let mut run = run(&server.source(), cache.path());
+        run.args(["--allow-private", "--every-frame", "--whip", &whip.url()]).args(options);
+        run.arg("--summary-json").arg(&summary);
+        let (code, errors) =
+            tokio::task::spawn_blocking(move || errors_of(&mut run)).await.unwrap();
+        assert_eq!((code, server.requests()), (0, times), "{errors}");
+        assert_eq!(common::json(&summary)["frames_sent"], 30);
+    }
+}
+
 #[test]
 fn wrong_usage_is_told_before_anything_is_downloaded() {
     let (server, cache) = (FileServer::start(b"clip".to_vec()), tempfile::tempdir().unwrap());

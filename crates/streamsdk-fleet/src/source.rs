@@ -1,14 +1,16 @@
 //! Opening what a name stands for.
 
+#[cfg(feature = "url")]
+use std::fs::File;
 use std::path::Path;
 #[cfg(feature = "url")]
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-#[cfg(feature = "url")]
-use streamsdk::DownloadProgress;
 #[cfg(feature = "local-stream")]
 use streamsdk::Transport;
+#[cfg(feature = "url")]
+use streamsdk::{DownloadProgress, VideoUrl};
 use streamsdk::{
     MjpegSource, ProducerSource, RtspSource, SourceError, StreamSource, TestPattern,
     VideoFileSource,
@@ -157,6 +159,9 @@ impl SourceName {
             Self::File(path) => {
                 uploaded(VideoFileSource::open(path).map_err(SourceError::from)?, options)
             }
+            Self::Url(url) if options.published => {
+                Box::new(downloaded_to_play(url, options).await?)
+            }
             Self::Url(url) => uploaded(downloaded(url, options).await?, options),
             Self::Rtsp(url) => Box::new(RtspSource::new(url).map_err(SourceError::from)?),
             Self::Mjpeg(url) => Box::new(MjpegSource::new(url).map_err(SourceError::from)?),
@@ -179,19 +184,40 @@ async fn downloaded(
     url: &str,
     options: &SourceOptions,
 ) -> Result<VideoFileSource, OpenSourceError> {
-    let mut video =
-        streamsdk::VideoUrl::new(url).map_err(SourceError::from)?.use_cache(!options.without_cache);
+    Ok(video_url(url, options)?.open().await?)
+}
+
+#[cfg(feature = "url")]
+async fn downloaded_to_play(
+    url: &str,
+    options: &SourceOptions,
+) -> Result<ProducerSource, OpenSourceError> {
+    let downloaded = video_url(url, options)?.download().await?;
+    match downloaded.path() {
+        Some(path) => played(path),
+        None => played_without_name(downloaded.into_file()),
+    }
+}
+
+#[cfg(feature = "url")]
+fn video_url(url: &str, options: &SourceOptions) -> Result<VideoUrl, SourceError> {
+    let mut video = VideoUrl::new(url)?.use_cache(!options.without_cache);
     if options.allow_private {
         video = video.allow_private_addresses(true);
     }
     if let Some(listener) = options.on_progress.clone() {
         video = video.on_progress(move |progress| listener.tell(progress));
     }
-    Ok(video.open().await?)
+    Ok(video)
 }
 
 #[cfg(not(feature = "url"))]
 async fn downloaded(_: &str, _: &SourceOptions) -> Result<VideoFileSource, OpenSourceError> {
+    Err(OpenSourceError::NotBuilt { what: "downloads", feature: "url" })
+}
+
+#[cfg(not(feature = "url"))]
+async fn downloaded_to_play(_: &str, _: &SourceOptions) -> Result<ProducerSource, OpenSourceError> {
     Err(OpenSourceError::NotBuilt { what: "downloads", feature: "url" })
 }
 
@@ -254,6 +280,20 @@ fn played(path: &Path) -> Result<ProducerSource, OpenSourceError> {
 #[cfg(not(feature = "video"))]
 fn played(_: &Path) -> Result<ProducerSource, OpenSourceError> {
     Err(OpenSourceError::NotBuilt { what: "publishing of files", feature: "video" })
+}
+
+/// A temporary file has no path but that of its descriptor, and is there for as long as it is open.
+#[cfg(all(feature = "url", unix))]
+fn played_without_name(file: File) -> Result<ProducerSource, OpenSourceError> {
+    use std::os::fd::AsRawFd;
+
+    played(Path::new(&format!("/dev/fd/{}", file.as_raw_fd())))
+}
+
+#[cfg(all(feature = "url", not(unix)))]
+fn played_without_name(_: File) -> Result<ProducerSource, OpenSourceError> {
+    let what = "a file that is not kept cannot be played on this system";
+    Err(SourceError::Other(what.into()).into())
 }
 
 fn drawing(Pattern { size, fps }: Pattern, duration: Option<Duration>) -> ProducerSource {

@@ -161,7 +161,7 @@ pub use streamsdk_capture::{
 #[cfg(feature = "diagnose")]
 pub use streamsdk_diagnose::{Checkup, Code, Diagnosis, Finding, Severity};
 #[cfg(feature = "url")]
-pub use streamsdk_download::{DownloadError, DownloadProgress, DownloadRefusal};
+pub use streamsdk_download::{DownloadError, DownloadProgress, DownloadRefusal, DownloadedFile};
 pub use streamsdk_draw::{DrawOptions, Drawable, draw};
 pub use streamsdk_media::draw::{Area, Canvas, Color};
 pub use streamsdk_media::jpeg::JpegError;

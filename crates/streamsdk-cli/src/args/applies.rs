@@ -124,9 +124,8 @@ fn check_source(
     server: ServerType,
     arguments: &RunArguments,
 ) -> Result<(), Failure> {
-    if server == Whip && matches!(source.kind(), Url | Rtsp | Mjpeg) {
-        let what =
-            "takes video that this program sends: a file, a local: stream, a webcam or a drawing";
+    if server == Whip && matches!(source.kind(), Rtsp | Mjpeg) {
+        let what = "takes video that this program sends: a file, a url: file, a local: stream, a webcam or a drawing";
         return Err(refusal("whip", what));
     }
     let takes = |rule: &OptionRule| rule.takes(source.kind(), server == Whip);
@@ -336,16 +335,19 @@ mod tests {
 
     #[test]
     fn a_file_that_is_published_is_sent_as_live_sources_are() {
-        for option in ["--bitrate=1M", "--codec=h264", "--every-frame"] {
-            checked(&["a.mp4", "--whip=http://h/whip", option]).unwrap();
-            assert!(checked(&["a.mp4", "--server=http://h", option]).is_err(), "{option}");
+        for file in ["a.mp4", "url:http://h/a.mp4"] {
+            for option in ["--bitrate=1M", "--codec=h264", "--every-frame"] {
+                checked(&[file, "--whip=http://h/whip", option]).unwrap();
+                let refused = checked(&[file, "--server=http://h", option]);
+                assert!(refused.is_err(), "{file} {option}");
+            }
         }
     }
 
     #[test]
     fn what_this_program_does_not_send_itself_is_not_published() {
         for (kind, source) in SOURCES {
-            let is_sent = matches!(kind, File | Local | Webcam | Pattern);
+            let is_sent = matches!(kind, File | Url | Local | Webcam | Pattern);
             assert_eq!(checked(&[source, "--whip=http://h/whip"]).is_ok(), is_sent, "{source}");
         }
     }

@@ -21,7 +21,7 @@ pub const SOURCE_RULES: &[OptionRule] = &[
     OptionRule {
         option: "every_frame",
         applies_to: &[Rtsp, Mjpeg, Local, Webcam, Pattern],
-        and_published: &[File],
+        and_published: &[File, Url],
         about: "live sources; every frame of a file is processed anyway",
     },
     rule("frames_by_track", &[File, Url], "video files"),
@@ -35,7 +35,7 @@ pub const SOURCE_RULES: &[OptionRule] = &[
     OptionRule {
         option: "bitrate",
         applies_to: &[Local, Webcam, Pattern],
-        and_published: &[File],
+        and_published: &[File, Url],
         about: "video that this program sends: local: streams, webcams and drawings",
     },
 ];

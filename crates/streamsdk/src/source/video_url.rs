@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use streamsdk_download::{Download, DownloadError, DownloadProgress};
+use streamsdk_download::{Download, DownloadError, DownloadProgress, DownloadedFile};
 use streamsdk_protocol::redact_url;
 
 use super::{SourceError, VideoFileSource};
@@ -27,7 +27,7 @@ use super::{SourceError, VideoFileSource};
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is downloaded until `open` is called"]
+#[must_use = "nothing is downloaded until `open` or `download` is called"]
 pub struct VideoUrl {
     download: Download,
     shown_url: String,
@@ -106,9 +106,19 @@ impl VideoUrl {
     ///
     /// When the file cannot be had ([`SourceError::Download`]), or is larger than the upload format can count.
     pub async fn open(self) -> Result<VideoFileSource, SourceError> {
-        let downloaded = self.download.fetch().await?;
-        let path = downloaded.path().unwrap_or(Path::new(&self.shown_url)).to_path_buf();
+        let shown_url = self.shown_url.clone();
+        let downloaded = self.download().await?;
+        let path = downloaded.path().unwrap_or(Path::new(&shown_url)).to_path_buf();
         Ok(VideoFileSource::of_open_file(path, downloaded.into_file())?)
+    }
+
+    /// The same for a file that is not to be uploaded, but played, say.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be had ([`SourceError::Download`]).
+    pub async fn download(self) -> Result<DownloadedFile, SourceError> {
+        Ok(self.download.fetch().await?)
     }
 
     fn with(self, change: impl FnOnce(Download) -> Download) -> Self {
