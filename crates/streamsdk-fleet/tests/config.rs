@@ -161,6 +161,45 @@ fn images_are_left_out_inline_or_in_a_folder() {
     }
 }
 
+#[cfg(all(feature = "mqtt", feature = "nats", feature = "redis", feature = "webhook"))]
+#[test]
+fn sinks_have_tls_as_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["me".to_owned()]).unwrap();
+    let certificate = certificate.self_signed(&key).unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+    std::fs::write(folder.path().join("ca.key"), key.serialize_pem()).unwrap();
+    let parse = |sink: &str, tls: &str| {
+        let text = format!("[sinks.log]\n{sink}\ntls = {tls}\n");
+        let config = FleetConfig::parse(&text, "streams.toml", folder.path());
+        config.map(|_| ()).map_err(|error| error.to_string())
+    };
+
+    let mqtt = "type = \"mqtt\"\nhost = \"broker\"";
+    let redis = |scheme| format!("type = \"redis\"\nurl = \"{scheme}://broker\"");
+    let nats = "type = \"nats\"\nservers = \"tls://broker\"";
+    let webhook = |scheme| format!("type = \"webhook\"\nurl = \"{scheme}://broker\"");
+    let own = r#"{ ca_file = "ca.pem", certificate_file = "ca.pem", key_file = "ca.key" }"#;
+    for sink in [mqtt, nats, &redis("rediss"), &webhook("https")] {
+        for tls in ["true", "false", r#"{ ca_file = "ca.pem" }"#, own] {
+            parse(sink, tls).unwrap();
+        }
+    }
+    for (sink, tls, place, said) in [
+        (mqtt, "{ ca = \"ca.pem\" }", "4:7", "expected `true`, `false` or a table with `ca_file`"),
+        (mqtt, r#"{ ca_file = "no.pem" }"#, "1:8", "no.pem"),
+        (mqtt, r#"{ ca_file = "ca.key" }"#, "1:8", "no certificate"),
+        (mqtt, r#"{ key_file = "ca.key" }"#, "1:8", "belong together"),
+        (&redis("redis"), "true", "1:8", "rediss://"),
+        (&webhook("http"), "true", "1:8", "https://"),
+    ] {
+        let error = parse(sink, tls).unwrap_err();
+        let is_said = error.starts_with(&format!("streams.toml:{place}: ")) && error.contains(said);
+        assert!(is_said, "{sink} {tls}: {error}");
+    }
+}
+
 /// The names that a table of the schema has.
 fn names_of(properties: &serde_json::Value) -> std::collections::BTreeSet<String> {
     properties.as_object().unwrap().keys().cloned().collect()

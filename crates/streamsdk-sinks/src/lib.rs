@@ -50,7 +50,7 @@ mod record;
 pub mod redis;
 mod sink;
 mod spool;
-#[cfg(any(feature = "nats", feature = "webhook"))]
+#[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "webhook")]
 pub mod webhook;
@@ -59,3 +59,5 @@ pub use image_folder::{ImageFolder, ImageFolderError};
 pub use outlet::{Closed, Counters, Ended, OpenError, Outlet, OutletConfig, WhenFull};
 pub use record::{InvalidName, MAX_NAME, Place, Record, StreamName};
 pub use sink::{DeliveryError, DeliveryErrorKind, ResultSink};
+#[cfg(feature = "tls")]
+pub use tls::{InvalidTls, Tls};

@@ -29,6 +29,7 @@ pub use crate::nats_servers::{InvalidNatsServers, NatsServers};
 
 use crate::record::{Place, Record, StreamName};
 use crate::sink::{DeliveryError, DeliveryErrorKind, ResultSink};
+use crate::tls::Tls;
 
 /// Publishes records to a stream of NATS JetStream: each to the subject `PREFIX.STREAM`, with its
 /// [`id`](Record::id) in the header `Nats-Msg-Id`. Servers from 2.9 on will do.
@@ -63,8 +64,8 @@ pub struct NatsSinkError(String);
 
 impl NatsSink {
     /// For the servers of one cluster, with commas between them: `nats://host:4222`, or `tls://host:4222` where TLS must be.
-    /// A server that wants TLS gets it in any case, and is trusted by the system's certificates. Connects when there is
-    /// something to deliver.
+    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it, unless [`tls`](Self::tls) says
+    /// otherwise. Connects when there is something to deliver.
     ///
     /// # Errors
     ///
@@ -110,6 +111,17 @@ impl NatsSink {
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.servers = self.servers.credentials_file(path);
         self
+    }
+
+    /// Whom connections with TLS trust, and who this program is to the servers.
+    ///
+    /// # Errors
+    ///
+    /// If there is no TLS to be had.
+    pub fn tls(mut self, tls: &Tls) -> Result<Self, NatsSinkError> {
+        let servers = self.servers.tls(tls);
+        self.servers = servers.map_err(|error| NatsSinkError(error.to_string()))?;
+        Ok(self)
     }
 
     /// Whether a stream for `PREFIX.>` is made where none takes the subject of a record. It is called like the prefix, with

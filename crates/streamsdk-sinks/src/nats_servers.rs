@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use streamsdk_protocol::address::is_this_machine;
 use thiserror::Error;
 
-use crate::tls;
+use crate::tls::Tls;
 
 /// The NATS servers of one cluster, and who connects to them. Shown, it is their addresses.
 #[derive(Clone)]
@@ -33,14 +33,15 @@ enum Login {
 
 impl NatsServers {
     /// The servers of one cluster, with commas between them: `nats://host:4222`, or `tls://host:4222` where TLS must be.
-    /// A server that wants TLS gets it in any case, and is trusted by the system's certificates. Connects to nobody yet.
+    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it, unless [`tls`](Self::tls) says
+    /// otherwise. Connects to nobody yet.
     ///
     /// # Errors
     ///
     /// If one is no such address or has a user in it, or there is no TLS to be had.
     pub fn new(servers: &str) -> Result<Self, InvalidNatsServers> {
         let servers: Vec<_> = servers.split(',').map(parse_server).collect::<Result<_, _>>()?;
-        Ok(Self { tls: tls(&servers)?, servers, login: Login::None })
+        Ok(Self { tls: config(&servers, &Tls::new())?, servers, login: Login::None })
     }
 
     /// Who connects. Default is nobody in particular.
@@ -62,6 +63,16 @@ impl NatsServers {
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.login = Login::File(path.as_ref().into());
         self
+    }
+
+    /// Whom connections with TLS trust, and who this program is to the servers.
+    ///
+    /// # Errors
+    ///
+    /// If there is no TLS to be had.
+    pub fn tls(mut self, tls: &Tls) -> Result<Self, InvalidNatsServers> {
+        self.tls = config(&self.servers, tls)?;
+        Ok(self)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -108,10 +119,10 @@ fn parse_server(text: &str) -> Result<ServerAddr, InvalidNatsServers> {
     Ok(server)
 }
 
-fn tls(servers: &[ServerAddr]) -> Result<ClientConfig, InvalidNatsServers> {
+fn config(servers: &[ServerAddr], tls: &Tls) -> Result<ClientConfig, InvalidNatsServers> {
     let may_be_asked =
         |server: &ServerAddr| server.tls_required() || !is_this_machine(server.host());
-    let config = tls::config(servers.iter().any(may_be_asked));
+    let config = tls.config(servers.iter().any(may_be_asked));
     config.map_err(|error| InvalidNatsServers(error.to_string()))
 }
 

@@ -1,18 +1,28 @@
 //! Delivers to Redis Streams.
 
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Pipeline, ServerError, ServerErrorKind, Value};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, Pipeline, RedisError, ServerError,
+    ServerErrorKind, Value,
+};
 use async_trait::async_trait;
+use rustls::pki_types::ServerName;
 use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::record::Record;
 use crate::sink::{DeliveryError, ResultSink};
+use crate::tls::Tls;
 
 /// Adds records to the streams of a Redis server: one stream for each of ours, at the key `PREFIX:STREAM`. An entry has one
-/// field, `payload`, and its id is the record's place, `EPOCH-SEQUENCE`. A Redis Cluster is not for it, nor is TLS.
+/// field, `payload`, and its id is the record's place, `EPOCH-SEQUENCE`. A Redis Cluster is not for it.
 ///
 /// A record is delivered when the server has said that it has it. One that comes again is known by its id and not added
 /// twice: each is there exactly once, and those of a stream are in order. This is so while
@@ -26,28 +36,55 @@ use crate::sink::{DeliveryError, ResultSink};
 /// the commands `MULTI`, `EXEC` and `XADD`.
 pub struct RedisSink {
     client: Client,
+    encryption: Option<Encryption>,
     prefix: String,
     max_len: Option<u64>,
     max_payload: usize,
     connection: Option<MultiplexedConnection>,
 }
 
-/// A URL that does not say where a Redis server is.
+/// How a server is reached that has TLS. The client library would make its own settings, with whatever cryptography the program
+/// has chosen, or fail where it has chosen none.
+struct Encryption {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+/// A URL that does not say where a Redis server is, or one that cannot be reached so.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no URL of a Redis server: {0}")]
 pub struct InvalidUrl(String);
 
 impl RedisSink {
-    /// For the server at a URL like `redis://user:password@host:6379/0`, of which all but the host may be left out. Connects
-    /// when there is something to deliver.
+    /// For the server at a URL like `redis://user:password@host:6379/0`, of which all but the host may be left out; it begins
+    /// with `rediss://` where the server has TLS. Connects when there is something to deliver.
     ///
     /// # Errors
     ///
-    /// If the URL is none, or is one for TLS.
+    /// If the URL is none, or there is no TLS to be had.
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
-        let client = Client::open(url).map_err(|error| InvalidUrl(error.to_string()))?;
+        Self::with_tls(url, &Tls::new())
+    }
+
+    /// The same, with what says whom `rediss://` trusts, and who this program is to the server.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none, or there is no TLS to be had.
+    pub fn with_tls(url: &str, tls: &Tls) -> Result<Self, InvalidUrl> {
+        let encrypted = url.strip_prefix("rediss://").map(|rest| format!("redis://{rest}"));
+        let client = Client::open(encrypted.as_deref().unwrap_or(url))
+            .map_err(|error| InvalidUrl(error.to_string()))?;
+        // It would mean that anybody may answer.
+        if encrypted.is_some() && url.contains('#') {
+            return Err(InvalidUrl("nothing may follow a # with TLS".to_owned()));
+        }
+        let encryption = encrypted.map(|_| Encryption::of(&client, tls)).transpose()?;
         Ok(Self {
             client,
+            encryption,
             prefix: "streamsdk:results".into(),
             max_len: None,
             max_payload: 512 << 20,
@@ -104,11 +141,35 @@ impl RedisSink {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_LIMIT))
             .set_response_timeout(None);
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connection.map_err(|error| {
+        let connected = match &self.encryption {
+            None => self.client.get_multiplexed_async_connection_with_config(&config).await,
+            Some(encryption) => {
+                let connecting = self.connect_encrypted(encryption, config);
+                timeout(CONNECT_LIMIT, connecting).await.unwrap_or_else(|_| Err(too_late()))
+            }
+        };
+        connected.map_err(|error| {
             let message = format!("cannot connect to Redis at {}: {error}", self.address());
             DeliveryError::unavailable(0, message)
         })
+    }
+
+    async fn connect_encrypted(
+        &self,
+        encryption: &Encryption,
+        config: AsyncConnectionConfig,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let Encryption { host, port, name, connector } = encryption;
+        let stream = TcpStream::connect((host.as_str(), *port)).await?;
+        // Else a batch waits for the acknowledgement of the packet before.
+        stream.set_nodelay(true)?;
+        let stream = connector.connect(name.clone(), stream).await?;
+        let settings = self.client.get_connection_info().redis_settings();
+        let (connection, driver) =
+            MultiplexedConnection::new_with_config(settings, stream, config).await?;
+        // It ends with the connection.
+        tokio::spawn(driver);
+        Ok(connection)
     }
 
     fn transaction(&self, batch: &[Record]) -> Pipeline {
@@ -154,6 +215,7 @@ impl fmt::Debug for RedisSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSink")
             .field("address", &self.address())
+            .field("is_encrypted", &self.encryption.is_some())
             .field("prefix", &self.prefix)
             .field("max_len", &self.max_len)
             .field("max_payload", &self.max_payload)
@@ -177,6 +239,24 @@ impl ResultSink for RedisSink {
     async fn close(&mut self) {
         self.connection = None;
     }
+}
+
+impl Encryption {
+    fn of(client: &Client, tls: &Tls) -> Result<Self, InvalidUrl> {
+        let ConnectionAddr::Tcp(host, port) = client.get_connection_info().addr() else {
+            return Err(InvalidUrl("TLS needs a host".to_owned()));
+        };
+        let name = ServerName::try_from(host.clone());
+        let name = name.map_err(|error| InvalidUrl(format!("{host}: {error}")))?;
+        let config = tls.config(true).map_err(|error| InvalidUrl(error.to_string()))?;
+        let (host, port, connector) = (host.clone(), *port, Arc::new(config).into());
+        Ok(Self { host, port, name, connector })
+    }
+}
+
+fn too_late() -> RedisError {
+    io::Error::new(io::ErrorKind::TimedOut, format!("not connected within {CONNECT_LIMIT:?}"))
+        .into()
 }
 
 #[derive(Debug, PartialEq)]
@@ -284,7 +364,9 @@ mod tests {
     fn secrets_are_not_shown() {
         let sink = RedisSink::new("redis://me:hunter2@localhost/0").unwrap();
         assert!(!format!("{sink:?}").contains("hunter2"));
-        for url in ["http://:hunter2@host", "rediss://:hunter2@host", "redis://:hunter2@host/x"] {
+        for url in
+            ["http://:hunter2@host", "rediss://:hunter2@host#insecure", "redis://:hunter2@host/x"]
+        {
             let error = RedisSink::new(url).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

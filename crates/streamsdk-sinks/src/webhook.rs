@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::record::Record;
 use crate::sink::{DeliveryError, ResultSink};
-use crate::tls;
+use crate::tls::Tls;
 
 const CONTENT: &str = "application/x-ndjson";
 const MAX_CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Webhook {
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
             return Err(error("it is no URL that begins with http:// or https://".to_owned()));
         }
-        let client = client(&parsed).map_err(error)?;
+        let client = client(&parsed, &Tls::new()).map_err(error)?;
         Ok(Self { url: parsed, headers: HeaderMap::new(), client })
     }
 
@@ -74,6 +74,17 @@ impl Webhook {
         };
         value.set_sensitive(true);
         self.headers.insert(parsed, value);
+        Ok(self)
+    }
+
+    /// Whom `https` trusts, and who this program is to the server.
+    ///
+    /// # Errors
+    ///
+    /// If there is no TLS to be had.
+    pub fn tls(mut self, tls: &Tls) -> Result<Self, WebhookError> {
+        let url = redact_url(self.url.as_str()).to_string();
+        self.client = client(&self.url, tls).map_err(|what| WebhookError { url, what })?;
         Ok(self)
     }
 
@@ -136,10 +147,10 @@ impl Failure {
     }
 }
 
-fn client(url: &Url) -> Result<Client, String> {
+fn client(url: &Url, tls: &Tls) -> Result<Client, String> {
     let is_here = url.host_str().is_some_and(is_this_machine);
-    let tls =
-        tls::config(url.scheme() == "https" || !is_here).map_err(|error| error.to_string())?;
+    let is_encrypted = url.scheme() == "https" || !is_here;
+    let tls = tls.config(is_encrypted).map_err(|error| error.to_string())?;
     let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(MAX_CONNECT_TIME)

@@ -13,7 +13,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, Publish};
 use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use streamsdk_sinks::mqtt::MqttSink;
-use streamsdk_sinks::{DeliveryErrorKind, Ended, Record, ResultSink};
+use streamsdk_sinks::{DeliveryErrorKind, Ended, Record, ResultSink, Tls};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -188,6 +188,13 @@ async fn a_wrong_password_is_told_and_not_shown() {
     assert!(shown.contains("refused") && !shown.contains("hunter2"), "{shown}");
 
     sink("correct horse").deliver(&batch(1..=1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broker_with_tls_and_its_client_know_each_other() {
+    let broker = Broker::start(with_tls).await;
+    let sink = |tls: &Tls| MqttSink::new("127.0.0.1", broker.port(), "sink").tls(tls).unwrap();
+    common::tls::assert_each_end_is_known(broker.folder(), sink).await;
 }
 
 #[tokio::test]
@@ -456,6 +463,14 @@ fn with_a_password(port: u16, folder: &Path) -> Command {
         .status();
     assert!(status.unwrap().success());
     mosquitto(port, folder, &format!("password_file {}", file.display()))
+}
+
+fn with_tls(port: u16, folder: &Path) -> Command {
+    common::tls::write_certificates(folder);
+    let files = [("cafile", "ca.pem"), ("certfile", "server.pem"), ("keyfile", "server.key")];
+    let files = files.map(|(option, file)| format!("{option} {}", folder.join(file).display()));
+    let options = [&files.join("\n"), "require_certificate true", "allow_anonymous true"];
+    mosquitto(port, folder, &options.join("\n"))
 }
 
 fn with_one_stream_allowed(port: u16, folder: &Path) -> Command {

@@ -15,7 +15,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::jetstream::{self, Context};
 use streamsdk_sinks::nats::NatsSink;
-use streamsdk_sinks::{DeliveryErrorKind, Place, Record, ResultSink};
+use streamsdk_sinks::{DeliveryErrorKind, Place, Record, ResultSink, Tls};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -42,6 +42,16 @@ fn server_with_user(port: u16, folder: &Path) -> Command {
 fn server_with_token(port: u16, folder: &Path) -> Command {
     let mut command = server(port, folder);
     command.args(["--auth", SECRET]);
+    command
+}
+
+fn server_with_tls(port: u16, folder: &Path) -> Command {
+    common::tls::write_certificates(folder);
+    let mut command = server(port, folder);
+    command.arg("--tlsverify");
+    for (option, file) in [("cacert", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")] {
+        command.arg(format!("--tls{option}")).arg(folder.join(file));
+    }
     command
 }
 
@@ -515,6 +525,14 @@ async fn of_several_servers_one_is_enough() {
     }
     let ids = stored_ids(&client(&broker).await).await;
     assert_complete_and_in_order(&numbers_of("left", &ids), 5, false);
+}
+
+#[tokio::test]
+async fn a_server_with_tls_and_its_client_know_each_other() {
+    let broker = Broker::start(server_with_tls).await;
+    let servers = format!("tls://127.0.0.1:{}", broker.port());
+    let sink = |tls: &Tls| NatsSink::new(&servers).unwrap().create_stream(true).tls(tls).unwrap();
+    common::tls::assert_each_end_is_known(broker.folder(), sink).await;
 }
 
 #[test]

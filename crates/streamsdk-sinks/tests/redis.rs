@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use streamsdk_sinks::redis::RedisSink;
-use streamsdk_sinks::{DeliveryError, DeliveryErrorKind, Record, ResultSink};
+use streamsdk_sinks::{DeliveryError, DeliveryErrorKind, Record, ResultSink, Tls};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -137,6 +137,14 @@ async fn a_wrong_password_is_told_and_not_shown() {
     }
 
     sink(":correct-horse@").deliver(&batch(1..=1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_with_tls_and_its_client_know_each_other() {
+    let server = Broker::start(with_tls).await;
+    let url = format!("rediss://:correct-horse@127.0.0.1:{}/0", server.port());
+    let sink = |tls: &Tls| RedisSink::with_tls(&url, tls).unwrap();
+    common::tls::assert_each_end_is_known(server.folder(), sink).await;
 }
 
 #[tokio::test]
@@ -270,6 +278,17 @@ fn batch(numbers: std::ops::RangeInclusive<u64>) -> Vec<Record> {
 fn with_a_password(port: u16, folder: &Path) -> Command {
     let mut command = durable(port, folder);
     command.args(["--requirepass", "correct-horse"]);
+    command
+}
+
+fn with_tls(port: u16, folder: &Path) -> Command {
+    common::tls::write_certificates(folder);
+    let mut command = with_a_password(0, folder);
+    command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "yes"]);
+    let files = [("ca-cert", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")];
+    for (option, file) in files {
+        command.arg(format!("--tls-{option}-file")).arg(folder.join(file));
+    }
     command
 }
 

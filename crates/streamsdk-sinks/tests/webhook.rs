@@ -2,6 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 #![cfg(feature = "webhook")]
 
+mod common;
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,8 +15,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::serve::Listener;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use streamsdk_sinks::webhook::Webhook;
-use streamsdk_sinks::{DeliveryErrorKind, Outlet, OutletConfig, Place, Record, ResultSink};
+use streamsdk_sinks::{DeliveryErrorKind, Outlet, OutletConfig, Place, Record, ResultSink, Tls};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// A server that answers as the test wants.
 #[derive(Clone)]
@@ -28,16 +42,68 @@ async fn take(State(server): State<Server>, headers: HeaderMap, body: String) ->
 impl Server {
     /// Says at which URL.
     async fn start(answer: impl Fn(&str) -> StatusCode + Send + Sync + 'static) -> (Self, String) {
-        let server = Self { answer: Arc::new(answer), requests: Arc::default() };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/results", listener.local_addr().unwrap());
+        (Self::serve(listener, answer), url)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(
+        listener: L,
+        answer: impl Fn(&str) -> StatusCode + Send + Sync + 'static,
+    ) -> Self {
+        let server = Self { answer: Arc::new(answer), requests: Arc::default() };
         let router = Router::new().route("/results", post(take)).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        (server, url)
+        server
     }
 
     fn bodies(&self) -> Vec<String> {
         self.requests.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
+    }
+}
+
+/// Takes connections of clients that the authority vouches for. `folder` has the certificates.
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl TlsListener {
+    async fn bind(folder: &Path) -> Self {
+        let file = |name: &str| fs::read(folder.join(name)).unwrap();
+        let mut authorities = RootCertStore::empty();
+        authorities.add(CertificateDer::from_pem_slice(&file("ca.pem")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(authorities.into(), provider.clone());
+        let certificate = CertificateDer::from_pem_slice(&file("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(&file("server.key")).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(clients.build().unwrap())
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, from) = self.listener.accept().await.unwrap();
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, from);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 
@@ -50,6 +116,20 @@ fn records(sequences: impl IntoIterator<Item = u64>) -> Vec<Record> {
         )
     };
     sequences.into_iter().map(record).collect()
+}
+
+#[tokio::test]
+async fn a_server_with_tls_and_its_client_know_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    common::tls::write_certificates(folder.path());
+    let listener = TlsListener::bind(folder.path()).await;
+    let url = format!("https://{}/results", listener.local_addr().unwrap());
+    let server = Server::serve(listener, |_| StatusCode::OK);
+    let sink = |tls: &Tls| Webhook::new(&url).unwrap().tls(tls).unwrap();
+
+    common::tls::assert_each_end_is_known(folder.path(), sink).await;
+
+    assert_eq!(server.bodies().len(), 3);
 }
 
 #[tokio::test]

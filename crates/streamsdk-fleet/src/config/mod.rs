@@ -6,6 +6,7 @@ mod for_fleet;
 mod of_sources;
 mod read;
 mod sinks;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

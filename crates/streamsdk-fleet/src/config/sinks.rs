@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+#[cfg(feature = "tls")]
+use streamsdk_sinks::Tls;
 use streamsdk_sinks::jsonl::JsonlFile;
 use streamsdk_sinks::{OutletConfig, ResultSink, WhenFull};
 
+use super::tls::TlsOption;
 use crate::options::{SecretText, values};
 
 /// What a sink is, and how results wait for it.
@@ -70,6 +73,7 @@ pub(super) struct WebhookOptions {
     url: SecretText,
     #[serde(default)]
     headers: BTreeMap<String, SecretText>,
+    tls: Option<TlsOption>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -78,6 +82,7 @@ pub(super) struct WebhookOptions {
 pub(super) struct MqttOptions {
     host: String,
     port: Option<u16>,
+    tls: Option<TlsOption>,
     client_id: Option<String>,
     user: Option<String>,
     password: Option<SecretText>,
@@ -91,6 +96,7 @@ pub(super) struct MqttOptions {
 #[cfg_attr(not(feature = "nats"), allow(dead_code))]
 pub(super) struct NatsOptions {
     servers: String,
+    tls: Option<TlsOption>,
     user: Option<String>,
     password: Option<SecretText>,
     token: Option<SecretText>,
@@ -104,6 +110,7 @@ pub(super) struct NatsOptions {
 #[cfg_attr(not(feature = "redis"), allow(dead_code))]
 pub(super) struct RedisOptions {
     url: SecretText,
+    tls: Option<TlsOption>,
     prefix: Option<String>,
     max_len: Option<u64>,
 }
@@ -178,8 +185,12 @@ impl JsonlOptions {
 impl WebhookOptions {
     #[cfg(feature = "webhook")]
     fn sink(&self, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
-        let hook = streamsdk_sinks::webhook::Webhook::new(&self.url.read(folder)?);
-        let mut hook = hook.map_err(|error| error.to_string())?;
+        let url = self.url.read(folder)?;
+        let mut hook =
+            streamsdk_sinks::webhook::Webhook::new(&url).map_err(|error| error.to_string())?;
+        if let Some(tls) = tls_of_url(self.tls.as_ref(), folder, &url, "https")? {
+            hook = hook.tls(&tls).map_err(|error| error.to_string())?;
+        }
         for (name, value) in &self.headers {
             let value = value.read(folder)?;
             hook = hook.header(name, &value).map_err(|error| error.to_string())?;
@@ -197,8 +208,12 @@ impl MqttOptions {
     #[cfg(feature = "mqtt")]
     fn sink(&self, name: &str, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
         let client_id = self.client_id.clone().unwrap_or_else(|| format!("streamsdk-{name}"));
-        let port = self.port.unwrap_or(1883);
+        let tls = tls(self.tls.as_ref(), folder)?;
+        let port = self.port.unwrap_or(if tls.is_some() { 8883 } else { 1883 });
         let mut sink = streamsdk_sinks::mqtt::MqttSink::new(&self.host, port, client_id);
+        if let Some(tls) = tls {
+            sink = sink.tls(&tls).map_err(|error| error.to_string())?;
+        }
         if let Some((user, password)) = login(self.user.as_ref(), self.password.as_ref(), folder)? {
             sink = sink.login(user, password);
         }
@@ -225,6 +240,9 @@ impl NatsOptions {
     fn sink(&self, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
         let sink = streamsdk_sinks::nats::NatsSink::new(&self.servers);
         let mut sink = sink.map_err(|error| error.to_string())?;
+        if let Some(tls) = tls(self.tls.as_ref(), folder)? {
+            sink = sink.tls(&tls).map_err(|error| error.to_string())?;
+        }
         if let Some((user, password)) = login(self.user.as_ref(), self.password.as_ref(), folder)? {
             sink = sink.user(user, password);
         }
@@ -249,7 +267,9 @@ impl NatsOptions {
 impl RedisOptions {
     #[cfg(feature = "redis")]
     fn sink(&self, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
-        let sink = streamsdk_sinks::redis::RedisSink::new(&self.url.read(folder)?);
+        let url = self.url.read(folder)?;
+        let tls = tls_of_url(self.tls.as_ref(), folder, &url, "rediss")?.unwrap_or_default();
+        let sink = streamsdk_sinks::redis::RedisSink::with_tls(&url, &tls);
         let mut sink = sink.map_err(|error| error.to_string())?;
         if let Some(prefix) = &self.prefix {
             sink = sink.prefix(prefix);
@@ -293,6 +313,27 @@ fn login(
         (Some(user), Some(password)) => Ok(Some((user.clone(), password.read(folder)?))),
         _ => Err("user and password belong together".to_owned()),
     }
+}
+
+#[cfg(feature = "tls")]
+fn tls(option: Option<&TlsOption>, folder: &Path) -> Result<Option<Tls>, String> {
+    option.map_or(Ok(None), |option| option.read(folder))
+}
+
+/// For a sink with a URL, which says by its scheme whether there is TLS.
+#[cfg(any(feature = "redis", feature = "webhook"))]
+fn tls_of_url(
+    option: Option<&TlsOption>,
+    folder: &Path,
+    url: &str,
+    scheme: &str,
+) -> Result<Option<Tls>, String> {
+    let tls = tls(option, folder)?;
+    let is_encrypted = url.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://"));
+    if tls.is_some() && !is_encrypted {
+        return Err(format!("tls is for URLs that begin with {scheme}://"));
+    }
+    Ok(tls)
 }
 
 #[cfg(not(all(

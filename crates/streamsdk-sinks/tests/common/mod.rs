@@ -1,6 +1,9 @@
 //! Brokers that tests start, kill and start again, and the load that goes to them meanwhile.
 #![allow(dead_code, unreachable_pub)]
 
+#[cfg(feature = "tls")]
+pub mod tls;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
@@ -42,6 +45,11 @@ impl Broker {
 
     pub fn port(&self) -> u16 {
         number(&self.port)
+    }
+
+    /// What it has on disk.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Kills it, so that it can say nothing to anybody.

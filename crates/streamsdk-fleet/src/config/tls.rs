@@ -1,0 +1,69 @@
+//! TLS of sinks, as a file of streams describes it.
+
+#[cfg(feature = "tls")]
+use std::fs;
+#[cfg(feature = "tls")]
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+#[cfg(feature = "tls")]
+use streamsdk_sinks::Tls;
+
+/// Whether a sink has TLS, or with what.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected `true`, `false` or a table with `ca_file`, `certificate_file` and `key_file`"
+)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code))]
+pub(super) enum TlsOption {
+    Switch(bool),
+    With(TlsFiles),
+}
+
+/// Files in PEM. Who is trusted without a `ca_file`, the system says.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code))]
+pub(super) struct TlsFiles {
+    ca_file: Option<PathBuf>,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+}
+
+#[cfg(feature = "tls")]
+impl TlsOption {
+    /// What a sink is given, if it has TLS. `folder` is what paths are relative to.
+    pub(super) fn read(&self, folder: &Path) -> Result<Option<Tls>, String> {
+        match self {
+            Self::Switch(false) => Ok(None),
+            Self::Switch(true) => Ok(Some(Tls::new())),
+            Self::With(files) => files.read(folder).map(Some),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl TlsFiles {
+    fn read(&self, folder: &Path) -> Result<Tls, String> {
+        let mut tls = Tls::new();
+        if let Some(path) = &self.ca_file {
+            let authorities = tls.authorities(&file(folder, path)?);
+            tls = authorities.map_err(|error| format!("ca_file: {error}"))?;
+        }
+        match (&self.certificate_file, &self.key_file) {
+            (None, None) => Ok(tls),
+            (Some(certificate), Some(key)) => tls
+                .identity(&file(folder, certificate)?, &file(folder, key)?)
+                .map_err(|error| format!("certificate_file and key_file: {error}")),
+            _ => Err("certificate_file and key_file belong together".to_owned()),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn file(folder: &Path, path: &Path) -> Result<Vec<u8>, String> {
+    let path = folder.join(path);
+    fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+}
