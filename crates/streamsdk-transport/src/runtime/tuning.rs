@@ -175,6 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_under_way_is_what_the_peer_takes_in_a_round_trip() {
+        let tuning = RuntimeTuning::default();
+        let round_trip = Duration::from_millis(20);
+        assert_eq!(tuning.most_under_way(round_trip), usize::MAX, "nothing is known of it");
+        tuning.set_peer_rate(1_000_000);
+        assert_eq!(tuning.most_under_way(round_trip), 20_000);
+        assert_eq!(tuning.most_under_way(Duration::ZERO), 0);
+    }
+
+    #[test]
     fn a_socket_takes_as_many_packets_as_the_last_burst_had() {
         let tuning = RuntimeTuning::default();
         assert_eq!(tuning.gso_limit(64), 64);
