@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::net::SocketAddr;
 
-use super::reach::Reach;
+use super::allowed_addresses::AllowedAddresses;
 use crate::CaptureError;
 use crate::ffmpeg::CONTAINERS;
 
@@ -90,9 +90,9 @@ impl Address {
     }
 
     /// The same stream at each address of its host, which is looked up now and by nobody later.
-    pub(super) fn pinned(&self, reach: &Reach) -> Result<Vec<Self>, CaptureError> {
+    pub(super) fn pinned(&self, allowed: &AllowedAddresses) -> Result<Vec<Self>, CaptureError> {
         let (name, port) = self.host_and_port().ok_or_else(unsupported)?;
-        let found = reach.resolve(name, port).map_err(|unreached| unreached.at(&self.origin))?;
+        let found = allowed.resolve(name, port).map_err(|unreached| unreached.at(&self.origin))?;
         found.into_iter().map(|address| self.at(address)).collect()
     }
 

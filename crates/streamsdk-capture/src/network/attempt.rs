@@ -4,12 +4,12 @@ use std::ffi::CStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::address::{Address, AddressKind};
+use super::allowed_addresses::{AllowedAddresses, Unreached};
 use super::diagnosis::explain;
 use super::failure;
 use super::ffmpeg_options::ffmpeg_options;
 use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
-use super::reach::{Reach, Unreached};
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, OpenInput, Progress};
@@ -34,10 +34,10 @@ pub(super) fn open(
     watchdog: &ReadWatchdog,
 ) -> Result<(OpenInput, Option<Gateway>), CaptureError> {
     let attempt = Attempt { address, options, watchdog, gateway: None };
-    match &options.reach {
+    match &options.allowed {
         None => Ok((attempt.open()?, None)),
-        Some(reach) if address.kind() == AddressKind::Http => {
-            let gateway = Gateway::start(reach.clone(), options.connect_timeout);
+        Some(allowed) if address.kind() == AddressKind::Http => {
+            let gateway = Gateway::start(allowed.clone(), options.connect_timeout);
             let gateway = gateway.map_err(|error| CaptureError::Failed {
                 origin: address.origin().to_owned(),
                 reason: error.to_string(),
@@ -45,7 +45,7 @@ pub(super) fn open(
             let input = Attempt { gateway: Some(&gateway), ..attempt }.open()?;
             Ok((input, Some(gateway)))
         }
-        Some(reach) => Ok((attempt.open_allowed(reach)?, None)),
+        Some(allowed) => Ok((attempt.open_allowed(allowed)?, None)),
     }
 }
 
@@ -57,8 +57,8 @@ enum Answer {
 
 impl Attempt<'_> {
     /// Goes where each server sends on to, if that is allowed. FFmpeg would do so without asking.
-    fn open_allowed(self, reach: &Reach) -> Result<OpenInput, CaptureError> {
-        let mut pinned = self.address.pinned(reach)?;
+    fn open_allowed(self, allowed: &AllowedAddresses) -> Result<OpenInput, CaptureError> {
+        let mut pinned = self.address.pinned(allowed)?;
         for _ in 0..=MAX_REDIRECTS {
             let next = match self.first_that_answers(&pinned)? {
                 Answer::Opened(input) => return Ok(input),
@@ -67,7 +67,7 @@ impl Attempt<'_> {
             if next.kind() != self.address.kind() {
                 return Err(CaptureError::NotAllowed { origin: next.origin().to_owned() });
             }
-            pinned = next.pinned(reach)?;
+            pinned = next.pinned(allowed)?;
         }
         let reason = "each server sends on to another one".to_owned();
         Err(CaptureError::Rejected { origin: self.address.origin().to_owned(), reason })

@@ -6,12 +6,12 @@ use ffmpeg_next::{Error, Packet, Stream};
 use streamsdk_media::{StreamClock, TimeBase, Timestamp};
 
 use super::address::{Address, AddressKind};
+use super::allowed_addresses::Unreached;
 use super::attempt;
 use super::diagnosis::sends;
 use super::failure;
 use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
-use super::reach::Unreached;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};

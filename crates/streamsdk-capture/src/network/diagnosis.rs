@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::address::{Address, AddressKind, ENCODING};
+use super::allowed_addresses::AllowedAddresses;
 use super::attempt::Attempt;
-use super::reach::Reach;
 use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::ask_content_type;
@@ -23,7 +23,7 @@ pub(super) fn explain(error: CaptureError, attempt: Attempt<'_>) -> CaptureError
         }
         CaptureError::Unauthorized { origin } => {
             watchdog.allow(options.connect_timeout.min(MAX_DIAGNOSIS_TIME));
-            let head = challenges(address, options.reach.as_ref(), watchdog);
+            let head = challenges(address, options.allowed.as_ref(), watchdog);
             match head.is_some_and(|head| wants_only_sha256(&head)) {
                 true => unknown_digest(&origin),
                 false => CaptureError::Unauthorized { origin },
@@ -63,11 +63,15 @@ fn wants_only_sha256(head: &str) -> bool {
 }
 
 /// The head of the answer to a request without credentials, if that can be had without TLS.
-fn challenges(address: &Address, reach: Option<&Reach>, watchdog: &ReadWatchdog) -> Option<String> {
+fn challenges(
+    address: &Address,
+    allowed: Option<&AllowedAddresses>,
+    watchdog: &ReadWatchdog,
+) -> Option<String> {
     let (host, port, request) = address.plain_request()?;
-    let everywhere = Reach::new(|_| true);
-    let reach = reach.unwrap_or(&everywhere);
-    let mut server = reach.connect(host, port, MAX_DIAGNOSIS_TIME).ok()?;
+    let everywhere = AllowedAddresses::new(|_| true);
+    let allowed = allowed.unwrap_or(&everywhere);
+    let mut server = allowed.connect(host, port, MAX_DIAGNOSIS_TIME).ok()?;
     server.set_read_timeout(Some(STOP_POLL_INTERVAL)).ok()?;
     server.write_all(request.as_bytes()).ok()?;
     let (mut head, mut part) = (Vec::new(), [0; 1024]);

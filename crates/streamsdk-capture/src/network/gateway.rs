@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::reach::{Reach, Unreached};
+use super::allowed_addresses::{AllowedAddresses, Unreached};
 
 /// A proxy on loopback, as long as it is held. What comes through it ends when either end closes.
 pub(super) struct Gateway {
@@ -20,7 +20,7 @@ pub(super) struct Gateway {
 }
 
 struct Shared {
-    reach: Reach,
+    allowed: AllowedAddresses,
     connect_timeout: Duration,
     is_closed: AtomicBool,
     connections: AtomicUsize,
@@ -28,11 +28,11 @@ struct Shared {
 }
 
 impl Gateway {
-    pub(super) fn start(reach: Reach, connect_timeout: Duration) -> io::Result<Self> {
+    pub(super) fn start(allowed: AllowedAddresses, connect_timeout: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            reach,
+            allowed,
             connect_timeout,
             is_closed: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
@@ -96,14 +96,14 @@ fn pass_on(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     client.set_read_timeout(Some(HEAD_TIME))?;
     let head = read_head(&mut client)?;
     let Some(request) = Request::parse(&head) else { return client.write_all(BAD_REQUEST) };
-    let mut server = match shared.reach.connect(&request.host, request.port, shared.connect_timeout)
-    {
-        Ok(server) => server,
-        Err(failure) => {
-            shared.note(failure);
-            return client.write_all(BAD_GATEWAY);
-        }
-    };
+    let mut server =
+        match shared.allowed.connect(&request.host, request.port, shared.connect_timeout) {
+            Ok(server) => server,
+            Err(failure) => {
+                shared.note(failure);
+                return client.write_all(BAD_GATEWAY);
+            }
+        };
     match &request.head {
         Some(head) => server.write_all(head.as_bytes())?,
         None => client.write_all(ESTABLISHED)?,

@@ -1,6 +1,7 @@
 //! Frames from the network, through FFmpeg.
 
 mod address;
+mod allowed_addresses;
 mod attempt;
 mod connection;
 mod decoding;
@@ -10,7 +11,6 @@ mod failure;
 mod ffmpeg_options;
 mod gateway;
 mod options;
-mod reach;
 mod read_watchdog;
 mod reconnect;
 

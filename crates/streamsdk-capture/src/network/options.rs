@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::reach::Reach;
+use super::allowed_addresses::AllowedAddresses;
 use super::{Address, EncodedStream, NetworkStream};
 use crate::ffmpeg::DecoderOptions;
 use crate::queue::Queue;
@@ -21,7 +21,7 @@ pub struct NetworkStreamOptions {
     pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
     pub(super) transport: Transport,
-    pub(super) reach: Option<Reach>,
+    pub(super) allowed: Option<AllowedAddresses>,
     pub(super) is_low_latency: bool,
     pub(super) reconnect: Reconnect,
     pub(super) keeping: Keeping,
@@ -97,7 +97,7 @@ impl NetworkStreamOptions {
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(5),
             transport: Transport::default(),
-            reach: None,
+            allowed: None,
             is_low_latency: true,
             reconnect: Reconnect::never(),
             keeping: Keeping::Buffered { capacity: 1, when_full: WhenFull::DropOldest },
@@ -139,7 +139,7 @@ impl NetworkStreamOptions {
     ///     .only_addresses(|address| !address.is_loopback());
     /// ```
     pub fn only_addresses(self, allows: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Self { reach: Some(Reach::new(allows)), ..self }
+        Self { allowed: Some(AllowedAddresses::new(allows)), ..self }
     }
 
     /// Whether to start with as little looking ahead as possible and to decode each frame as soon as
@@ -225,7 +225,7 @@ impl fmt::Debug for NetworkStreamOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
             .field("transport", &self.transport)
-            .field("reach", &self.reach)
+            .field("allowed", &self.allowed)
             .field("low_latency", &self.is_low_latency)
             .field("reconnect", &self.reconnect)
             .field("keeping", &self.keeping)

@@ -10,7 +10,7 @@ use crate::CaptureError;
 
 /// Says of each address whether it may be connected to.
 #[derive(Clone)]
-pub(super) struct Reach(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+pub(super) struct AllowedAddresses(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
 
 /// Why there is no connection.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub(super) enum Unreached {
     NoWay(String),
 }
 
-impl Reach {
+impl AllowedAddresses {
     pub(super) fn new(allows: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(allows))
     }
@@ -56,9 +56,9 @@ impl Reach {
     }
 }
 
-impl fmt::Debug for Reach {
+impl fmt::Debug for AllowedAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reach(..)")
+        f.write_str("AllowedAddresses(..)")
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_host_counts_as_all_of_its_addresses() {
-        let only_v4 = Reach::new(|address| address.is_ipv4());
+        let only_v4 = AllowedAddresses::new(|address| address.is_ipv4());
         assert!(only_v4.resolve("127.0.0.1", 1).is_ok());
         assert!(matches!(only_v4.resolve("[::1]", 1), Err(Unreached::NotAllowed)));
         let unknown = only_v4.resolve("no.such.invalid", 1).unwrap_err();
