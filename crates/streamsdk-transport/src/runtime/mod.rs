@@ -84,8 +84,8 @@ use crate::channel::FIRST_SEND_WINDOW;
 
 /// While timers are fast, none is slower.
 const MAX_FAST_TIMER: Duration = Duration::from_millis(2);
-/// What has come through a relay is answered in the second round from there, and leaves in the third. What ends the
-/// handshake of one layer begins that of the next in the second, and that leaves in the third.
+/// So many rounds what has come needs. Through a relay it is answered in the second round, and the answer leaves in the
+/// third. What ends the handshake of one layer begins that of the next in the second, and that leaves in the third.
 const BUSY_ROUNDS: usize = 3;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -116,6 +116,10 @@ impl EngineRuntime {
     fn has_another_round(&self) -> bool {
         let relays = || self.tuning.servers.as_ref().is_some_and(|servers| servers.is_relaying());
         let is_busy = self.tuning.has_fast_timers() || relays();
+        // It has all of them before it, whichever round it came in.
+        if self.tuning.has_taken() {
+            self.rounds.store(0, Ordering::Relaxed);
+        }
         // The engine sleeps at the end of each.
         is_busy && !(self.rounds.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(BUSY_ROUNDS)
     }
@@ -136,8 +140,9 @@ impl Runtime for EngineRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let has_another_round = self.has_another_round();
         self.tuning.end_round();
-        if self.has_another_round() {
+        if has_another_round {
             return Box::pin(std::future::ready(()));
         }
         let duration = self.tuning.clock.real(duration);
@@ -218,6 +223,8 @@ fn enlarge_by_force(_socket: &UdpSocket, _bytes: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -241,6 +248,22 @@ mod tests {
 
         tuning.resume_reading();
         assert_eq!(reading.await.unwrap().unwrap(), b"early");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rounds_are_done_at_once_after_what_has_come_whenever_that_was() {
+        let tuning = Arc::new(RuntimeTuning::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
+        let _fast_timers = tuning.fast_timers();
+        for rounds_before in 0..BUSY_ROUNDS {
+            for _ in 0..rounds_before {
+                runtime.sleep(Duration::from_secs(60)).await;
+            }
+            tuning.note_taken();
+            let sleeps = [(); BUSY_ROUNDS].map(|()| runtime.sleep(Duration::from_secs(60)));
+            let are_over = sleeps.map(|sleep| sleep.now_or_never().is_some());
+            assert_eq!(are_over, [true, true, false], "after {rounds_before} rounds");
+        }
     }
 
     #[tokio::test(start_paused = true)]
