@@ -64,14 +64,23 @@ pub struct NatsSinkError(String);
 
 impl NatsSink {
     /// For the servers of one cluster, with commas between them: `nats://host:4222`, or `tls://host:4222` where TLS must be.
-    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it, unless [`tls`](Self::tls) says
-    /// otherwise. Connects when there is something to deliver.
+    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it. Connects when there is something
+    /// to deliver.
     ///
     /// # Errors
     ///
     /// If one is no such address or has a user in it, or there is no TLS to be had.
     pub fn new(servers: &str) -> Result<Self, NatsSinkError> {
-        let servers = NatsServers::new(servers);
+        Self::with_tls(servers, &Tls::new())
+    }
+
+    /// The same, with what says whom TLS trusts, and who this program is to the servers.
+    ///
+    /// # Errors
+    ///
+    /// If one is no such address or has a user in it, or there is no TLS to be had.
+    pub fn with_tls(servers: &str, tls: &Tls) -> Result<Self, NatsSinkError> {
+        let servers = NatsServers::with_tls(servers, tls);
         Ok(servers.map_err(|error| NatsSinkError(error.to_string()))?.into())
     }
 
@@ -111,17 +120,6 @@ impl NatsSink {
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.servers = self.servers.credentials_file(path);
         self
-    }
-
-    /// Whom connections with TLS trust, and who this program is to the servers.
-    ///
-    /// # Errors
-    ///
-    /// If there is no TLS to be had.
-    pub fn tls(mut self, tls: &Tls) -> Result<Self, NatsSinkError> {
-        let servers = self.servers.tls(tls);
-        self.servers = servers.map_err(|error| NatsSinkError(error.to_string()))?;
-        Ok(self)
     }
 
     /// Whether a stream for `PREFIX.>` is made where none takes the subject of a record. It is called like the prefix, with

@@ -33,15 +33,23 @@ enum Login {
 
 impl NatsServers {
     /// The servers of one cluster, with commas between them: `nats://host:4222`, or `tls://host:4222` where TLS must be.
-    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it, unless [`tls`](Self::tls) says
-    /// otherwise. Connects to nobody yet.
+    /// A server that wants TLS gets it in any case, and is trusted if the system trusts it. Connects to nobody yet.
     ///
     /// # Errors
     ///
     /// If one is no such address or has a user in it, or there is no TLS to be had.
     pub fn new(servers: &str) -> Result<Self, InvalidNatsServers> {
+        Self::with_tls(servers, &Tls::new())
+    }
+
+    /// The same, with what says whom TLS trusts, and who this program is to the servers.
+    ///
+    /// # Errors
+    ///
+    /// If one is no such address or has a user in it, or there is no TLS to be had.
+    pub fn with_tls(servers: &str, tls: &Tls) -> Result<Self, InvalidNatsServers> {
         let servers: Vec<_> = servers.split(',').map(parse_server).collect::<Result<_, _>>()?;
-        Ok(Self { tls: config(&servers, &Tls::new())?, servers, login: Login::None })
+        Ok(Self { tls: config(&servers, tls)?, servers, login: Login::None })
     }
 
     /// Who connects. Default is nobody in particular.
@@ -63,16 +71,6 @@ impl NatsServers {
     pub fn credentials_file(mut self, path: impl AsRef<Path>) -> Self {
         self.login = Login::File(path.as_ref().into());
         self
-    }
-
-    /// Whom connections with TLS trust, and who this program is to the servers.
-    ///
-    /// # Errors
-    ///
-    /// If there is no TLS to be had.
-    pub fn tls(mut self, tls: &Tls) -> Result<Self, InvalidNatsServers> {
-        self.tls = config(&self.servers, tls)?;
-        Ok(self)
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -48,13 +48,22 @@ impl Webhook {
     ///
     /// If it is no such URL, or there is no TLS to be had.
     pub fn new(url: &str) -> Result<Self, WebhookError> {
+        Self::with_tls(url, &Tls::new())
+    }
+
+    /// The same, with what says whom `https` trusts, and who this program is to the server.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such URL, or there is no TLS to be had.
+    pub fn with_tls(url: &str, tls: &Tls) -> Result<Self, WebhookError> {
         let shown = redact_url(url);
         let error = |what: String| WebhookError { url: shown.to_string(), what };
         let parsed = Url::parse(url).map_err(|source| error(source.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
             return Err(error("it is no URL that begins with http:// or https://".to_owned()));
         }
-        let client = client(&parsed, &Tls::new()).map_err(error)?;
+        let client = client(&parsed, tls).map_err(error)?;
         Ok(Self { url: parsed, headers: HeaderMap::new(), client })
     }
 
@@ -74,17 +83,6 @@ impl Webhook {
         };
         value.set_sensitive(true);
         self.headers.insert(parsed, value);
-        Ok(self)
-    }
-
-    /// Whom `https` trusts, and who this program is to the server.
-    ///
-    /// # Errors
-    ///
-    /// If there is no TLS to be had.
-    pub fn tls(mut self, tls: &Tls) -> Result<Self, WebhookError> {
-        let url = redact_url(self.url.as_str()).to_string();
-        self.client = client(&self.url, tls).map_err(|what| WebhookError { url, what })?;
         Ok(self)
     }
 

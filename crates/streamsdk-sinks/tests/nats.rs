@@ -531,7 +531,7 @@ async fn of_several_servers_one_is_enough() {
 async fn a_server_with_tls_and_its_client_know_each_other() {
     let broker = Broker::start(server_with_tls).await;
     let servers = format!("tls://127.0.0.1:{}", broker.port());
-    let sink = |tls: &Tls| NatsSink::new(&servers).unwrap().create_stream(true).tls(tls).unwrap();
+    let sink = |tls: &Tls| NatsSink::with_tls(&servers, tls).unwrap().create_stream(true);
     common::tls::assert_each_end_is_known(broker.folder(), sink).await;
 }
 

@@ -125,7 +125,7 @@ async fn a_server_with_tls_and_its_client_know_each_other() {
     let listener = TlsListener::bind(folder.path()).await;
     let url = format!("https://{}/results", listener.local_addr().unwrap());
     let server = Server::serve(listener, |_| StatusCode::OK);
-    let sink = |tls: &Tls| Webhook::new(&url).unwrap().tls(tls).unwrap();
+    let sink = |tls: &Tls| Webhook::with_tls(&url, tls).unwrap();
 
     common::tls::assert_each_end_is_known(folder.path(), sink).await;
 

@@ -186,11 +186,9 @@ impl WebhookOptions {
     #[cfg(feature = "webhook")]
     fn sink(&self, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
         let url = self.url.read(folder)?;
-        let mut hook =
-            streamsdk_sinks::webhook::Webhook::new(&url).map_err(|error| error.to_string())?;
-        if let Some(tls) = tls_of_url(self.tls.as_ref(), folder, &url, "https")? {
-            hook = hook.tls(&tls).map_err(|error| error.to_string())?;
-        }
+        let tls = tls_of_url(self.tls.as_ref(), folder, &url, "https")?.unwrap_or_default();
+        let hook = streamsdk_sinks::webhook::Webhook::with_tls(&url, &tls);
+        let mut hook = hook.map_err(|error| error.to_string())?;
         for (name, value) in &self.headers {
             let value = value.read(folder)?;
             hook = hook.header(name, &value).map_err(|error| error.to_string())?;
@@ -238,11 +236,9 @@ impl MqttOptions {
 impl NatsOptions {
     #[cfg(feature = "nats")]
     fn sink(&self, folder: &Path) -> Result<Box<dyn ResultSink>, String> {
-        let sink = streamsdk_sinks::nats::NatsSink::new(&self.servers);
+        let tls = tls(self.tls.as_ref(), folder)?.unwrap_or_default();
+        let sink = streamsdk_sinks::nats::NatsSink::with_tls(&self.servers, &tls);
         let mut sink = sink.map_err(|error| error.to_string())?;
-        if let Some(tls) = tls(self.tls.as_ref(), folder)? {
-            sink = sink.tls(&tls).map_err(|error| error.to_string())?;
-        }
         if let Some((user, password)) = login(self.user.as_ref(), self.password.as_ref(), folder)? {
             sink = sink.user(user, password);
         }
