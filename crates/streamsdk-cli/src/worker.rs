@@ -20,7 +20,7 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Result<ExitCode, Failure>
     terminal::print(format_args!("listening on {}", worker.url()))?;
     signals.next().await;
     signals.end_at_once_from_now_on();
-    worker.shutdown().await;
+    worker.drain(arguments.drain_limit).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,8 @@ mod common;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+#[cfg(feature = "video")]
+use std::time::Instant;
 
 use common::{WorkerProcess, clip, errors_of, exit_code, signal, streamsdk, wait_for_bytes};
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
@@ -26,10 +28,10 @@ fn film() -> String {
 
 #[test]
 fn a_worker_that_is_told_to_end_tells_its_clients_why() {
-    for told in [SIGINT, SIGTERM] {
+    for (told, options) in [(SIGINT, &[][..]), (SIGTERM, &["--drain-limit", "0.5"])] {
         let folder = tempfile::tempdir().unwrap();
         let lines = folder.path().join("out.jsonl");
-        let mut worker = WorkerProcess::start();
+        let mut worker = WorkerProcess::start_with(options);
         let mut command = run(&worker, &film(), &["--realtime", "--data-output", "predictions"]);
         let mut client = command.arg("--jsonl").arg(&lines).stderr(Stdio::piped()).spawn().unwrap();
         wait_for_bytes(&lines, MAX_WAIT);
@@ -39,6 +41,35 @@ fn a_worker_that_is_told_to_end_tells_its_clients_why() {
         let errors = std::io::read_to_string(client.stderr.take().unwrap()).unwrap();
         assert!(errors.contains("the worker is shutting down"), "{errors}");
     }
+}
+
+#[cfg(feature = "video")]
+#[test]
+fn a_worker_that_drains_has_sessions_go_on_and_takes_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = folder.path().join("out.jsonl");
+    let mut worker = WorkerProcess::start_with(&["--drain-limit", "600"]);
+    let mut command = run(&worker, "pattern:64x48@20", &["--data-output", "predictions"]);
+    let mut client = command.arg("--jsonl").arg(&lines).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_bytes(&lines, MAX_WAIT);
+
+    signal(worker.process(), SIGTERM);
+    let start = Instant::now();
+    // It may not have heard it yet.
+    let refused = loop {
+        let (code, errors) = errors_of(&mut run(&worker, &film(), &[]));
+        if code != 0 {
+            break errors;
+        }
+        assert!(start.elapsed() < MAX_WAIT, "it goes on taking sessions");
+    };
+    assert!(refused.contains("takes no more sessions"), "{refused}");
+
+    fs::write(&lines, "").unwrap();
+    wait_for_bytes(&lines, MAX_WAIT);
+    signal(&client, SIGINT);
+    assert_eq!(exit_code(&mut client, MAX_WAIT), 130);
+    assert_eq!(exit_code(worker.process(), MAX_WAIT), 0);
 }
 
 #[test]

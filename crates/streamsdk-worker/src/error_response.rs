@@ -65,6 +65,12 @@ impl ErrorResponse {
         Self::typed(StatusCode::TOO_MANY_REQUESTS, "WorkerSessionQuotaError", message)
     }
 
+    /// No more sessions, of whatever kind. Another worker may be asked, or the next one at this address.
+    pub(crate) fn shutting_down() -> Self {
+        let message = "This worker is shutting down and takes no more sessions.";
+        Self::typed(StatusCode::SERVICE_UNAVAILABLE, "WorkerShutdownError", message)
+    }
+
     /// The page that asks may not use the worker.
     pub(crate) fn foreign_page() -> Self {
         let message = "This worker is not for pages of this origin.";

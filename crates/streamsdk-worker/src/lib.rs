@@ -24,7 +24,8 @@
 //! can go back on a video track as well. A lossless session is paced by the client's acks; a realtime
 //! one leaves out what it has no time for.
 //!
-//! [`Worker::shutdown`] tells every client that the worker is shutting down before it ends the sessions.
+//! [`Worker::shutdown`] tells every client that the worker is shutting down before it ends the sessions, and
+//! [`Worker::drain`] lets them go on for a while before that.
 //! An uploaded file has no name in the file system (on Linux), so that a worker that is killed leaves none.
 //!
 //! # Features

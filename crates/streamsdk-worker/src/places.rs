@@ -21,6 +21,7 @@ const CONNECT_GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Places {
     free: Arc<Semaphore>,
+    count: usize,
     /// Most places of one address that wait for a connection.
     share: usize,
     connecting: Arc<ConnectingSessions>,
@@ -51,6 +52,7 @@ impl Places {
     pub(crate) fn new(count: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(count)),
+            count,
             share: (count / 2).max(1),
             connecting: Arc::default(),
         }
@@ -71,6 +73,13 @@ impl Places {
             Some((place, connecting))
         };
         timeout(MAX_WAIT, taken).await.ok().flatten()
+    }
+
+    /// Resolves when nobody has a place. Who asks for one later than this waits.
+    pub(crate) async fn all_free(&self) {
+        let count = self.count.try_into().unwrap_or(u32::MAX);
+        // Nobody closes it.
+        let _ = self.free.acquire_many(count).await;
     }
 
     async fn begin(&self, client: Option<IpAddr>) -> Connecting {
@@ -205,6 +214,18 @@ mod tests {
             drop(place);
         });
         assert!(places.take(address(1)).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_free_when_the_last_session_has_left() {
+        let places = Arc::new(Places::new(3));
+        places.all_free().await;
+        let taken = [places.take(address(1)).await.unwrap(), places.take(None).await.unwrap()];
+        for (place, _) in taken {
+            assert!(timeout(MAX_WAIT, places.all_free()).await.is_err());
+            drop(place);
+        }
+        places.all_free().await;
     }
 
     #[test]

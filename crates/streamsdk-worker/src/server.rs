@@ -1,5 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -15,6 +17,7 @@ use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -106,6 +109,12 @@ impl Worker {
         format!("http://{}", self.address)
     }
 
+    /// Takes no more sessions, lets those that there are go on to their end for so long, and then does what
+    /// [`Worker::shutdown`] does. Meanwhile it answers requests for sessions, and for `/info`, with status 503.
+    pub async fn drain(self, limit: Duration) {
+        self.embedded.drain(limit).await;
+    }
+
     /// Tells all clients that the worker is shutting down, ends their sessions and stops listening. Returns
     /// when nothing is left.
     pub async fn shutdown(self) {
@@ -155,6 +164,7 @@ impl EmbeddedWorker {
             places: Places::new(config.max_sessions),
             disk: Arc::new(UploadDisk::new(config.upload_disk)),
             config: Arc::new(config),
+            is_draining: AtomicBool::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -165,6 +175,14 @@ impl EmbeddedWorker {
     /// for its paths alone, and answers what it does not know as the real server does.
     pub fn router(&self) -> Router {
         router(Arc::clone(&self.endpoint))
+    }
+
+    /// Takes no more sessions, lets those that there are go on to their end for so long, and then does what
+    /// [`EmbeddedWorker::shutdown`] does. Meanwhile it answers requests for sessions, and for `/info`, with status 503.
+    pub async fn drain(self, limit: Duration) {
+        self.endpoint.is_draining.store(true, Ordering::Relaxed);
+        let _ = timeout(limit, self.endpoint.places.all_free()).await;
+        self.shutdown().await;
     }
 
     /// Tells all clients that the worker is shutting down, and ends their sessions; new ones are refused. Returns
@@ -192,6 +210,7 @@ struct WorkerEndpoint {
     config: Arc<WorkerConfig>,
     places: Places,
     disk: Arc<UploadDisk>,
+    is_draining: AtomicBool,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -212,8 +231,13 @@ fn router(endpoint: Arc<WorkerEndpoint>) -> Router {
         .merge(endpoint.config.routes.clone())
 }
 
-async fn about() -> impl IntoResponse {
+/// Whoever sends clients to workers asks for this, and leaves out those that fail.
+async fn about(State(endpoint): State<Arc<WorkerEndpoint>>) -> Response {
+    if !endpoint.takes_sessions() {
+        return ErrorResponse::shutting_down().into_response();
+    }
     Json(json!({ "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") }))
+        .into_response()
 }
 
 /// The real server answers 404 to a GET and 405 to everything else, whatever the path.
@@ -244,14 +268,18 @@ async fn initialise(
 }
 
 impl WorkerEndpoint {
+    fn takes_sessions(&self) -> bool {
+        !self.is_draining.load(Ordering::Relaxed) && !self.stop.is_cancelled()
+    }
+
     /// `client` is where the request has come from, if that is known.
     async fn open_session(
         &self,
         body: &[u8],
         client: Option<SocketAddr>,
     ) -> Result<InitResponse, ErrorResponse> {
-        if self.stop.is_cancelled() {
-            return Err(ErrorResponse::internal("The worker is shutting down."));
+        if !self.takes_sessions() {
+            return Err(ErrorResponse::shutting_down());
         }
         let mut plan = SessionPlan::read(body, &self.config)?;
         let taken = self.places.take(client.map(|client| client.ip())).await;
@@ -303,7 +331,7 @@ impl WorkerEndpoint {
         let stop = StopOnDrop::new(stop_handle);
         let opened = tokio::select! {
             opened = opening => opened.map_err(|error| ErrorResponse::internal(&error.to_string()))?,
-            () = self.stop.cancelled() => return Err(ErrorResponse::internal("The worker is shutting down.")),
+            () = self.stop.cancelled() => return Err(ErrorResponse::shutting_down()),
         };
         let camera = opened.map_err(|error| private_sources::told(&error))?;
         stop.disarm();

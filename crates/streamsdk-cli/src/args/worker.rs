@@ -1,7 +1,9 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, value_parser};
 use streamsdk::Interfaces;
+use streamsdk_fleet::values;
 use streamsdk_worker::Gzip;
 
 use super::values::parse_bytes;
@@ -17,6 +19,9 @@ pub(crate) struct WorkerArguments {
     /// Results of a lossless session that are sent ahead of the last that its client has acknowledged
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = value_parser!(u32).range(1..))]
     pub(crate) ack_window: u32,
+    /// How long sessions may go on to their end when the worker is told to end; it takes no new ones meanwhile
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = values::duration)]
+    pub(crate) drain_limit: Duration,
     /// Largest file that a client may upload, in bytes; 500k, 64M and 2G are understood
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) max_upload: Option<u64>,
