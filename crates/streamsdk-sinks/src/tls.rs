@@ -51,8 +51,8 @@ impl Tls {
         Ok(self)
     }
 
-    /// Shows servers that ask for it this certificate, followed in `certificates` by those between it and its authority, and
-    /// proves with the key that it is its own. Both are PEM; the key is PKCS#8, PKCS#1 or SEC1, without a passphrase.
+    /// Shows servers that ask for it the first of these certificates, which those behind it connect with its authority, and
+    /// proves with the key that it is this program's. Both are PEM; the key is PKCS#8, PKCS#1 or SEC1, without a passphrase.
     ///
     /// # Errors
     ///

@@ -97,6 +97,7 @@ pub(crate) struct EngineRuntime {
     peer_filter: PeerFilter,
     receive_buffer: usize,
     send_buffer: usize,
+    /// Since something has come.
     rounds: AtomicUsize,
 }
 
@@ -116,7 +117,7 @@ impl EngineRuntime {
     fn has_another_round(&self) -> bool {
         let relays = || self.tuning.servers.as_ref().is_some_and(|servers| servers.is_relaying());
         let is_busy = self.tuning.has_fast_timers() || relays();
-        // It has all of them before it, whichever round it came in.
+        // What has come in this round has all that it needs before it, whichever this one was.
         if self.tuning.has_taken() {
             self.rounds.store(0, Ordering::Relaxed);
         }
