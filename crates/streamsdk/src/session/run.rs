@@ -35,7 +35,7 @@ impl<C: Connector> SessionRun<C> {
     /// Makes the first link.
     pub(super) async fn connect_first(&mut self) -> Result<C::Link, Error> {
         loop {
-            match self.connector.connect(self.context.steering.outputs()).await {
+            match connect(&self.connector, &mut *self.source, &self.context).await {
                 Ok(link) => {
                     self.retry.reset();
                     return Ok(link);
@@ -133,7 +133,7 @@ impl<C: Connector> SessionRun<C> {
             let closed = closed(&self.context, self.source.after_break());
             let connecting = async {
                 sleep(wait).await;
-                self.connector.connect(self.context.steering.outputs()).await
+                connect(&self.connector, &mut *self.source, &self.context).await
             };
             let connected = tokio::select! {
                 biased;
@@ -168,6 +168,18 @@ impl<C: Connector> SessionRun<C> {
         let incomplete = is_incomplete.then(|| Ok(Event::Incomplete(Box::new(tracker.summary()))));
         queue.close(incomplete.or(error.map(Err)));
     }
+}
+
+/// Tries once to make a link, and has the source get ready for it meanwhile.
+async fn connect<C: Connector>(
+    connector: &C,
+    source: &mut dyn StreamSource,
+    context: &LinkContext,
+) -> Result<C::Link, Error> {
+    let connecting = connector.connect(context.steering.outputs());
+    // What goes to the server first.
+    let (link, ()) = tokio::join!(biased; connecting, source.prepare());
+    link
 }
 
 /// Resolves when the caller wants no other link. What goes on is no upload that could be cancelled.

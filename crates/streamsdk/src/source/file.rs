@@ -37,6 +37,8 @@ pub struct VideoFileSource {
     file: Option<File>,
     /// Gives it back.
     reading: Option<JoinHandle<File>>,
+    /// What is read of it while the connection is made.
+    prepared: Option<Result<mpsc::Receiver<ChunkBatch>, SourceError>>,
     plan: UploadPlan,
     by_track: bool,
 }
@@ -69,7 +71,7 @@ impl VideoFileSource {
             PlanError::Empty => FileError::Empty { path: path.clone() },
             _ => FileError::TooLarge { path: path.clone(), bytes },
         })?;
-        Ok(Self { path, file: Some(file), reading: None, plan, by_track: false })
+        Ok(Self { path, file: Some(file), reading: None, prepared: None, plan, by_track: false })
     }
 
     /// Has the frames of the stream output come back on a video track instead of the data channel: smaller
@@ -107,10 +109,19 @@ impl StreamSource for VideoFileSource {
         request.data_output = Some(FramesAsData::new(frames, specification).beside(data));
     }
 
+    async fn prepare(&mut self) {
+        if self.prepared.is_none() {
+            self.prepared = Some(self.read_from_start().await);
+        }
+    }
+
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
         let channel = io.take_channel(UPLOAD_CHANNEL);
         let channel = channel.ok_or(SourceError::Send(SendError::ChannelClosed))?;
-        let chunks = self.read_from_start().await?;
+        let chunks = match self.prepared.take() {
+            Some(chunks) => chunks?,
+            None => self.read_from_start().await?,
+        };
         // No server answers on this channel.
         let (sender, _) = channel.split();
         tokio::select! {
@@ -285,6 +296,25 @@ mod tests {
         assert_eq!(request.stream_output, names(&[]));
         assert_eq!(request.data_output, names(&["b", "a", "image"]));
         assert!(request.video_file_upload && !request.webrtc_realtime_processing);
+    }
+
+    #[tokio::test]
+    async fn the_beginning_is_read_once_while_connections_are_tried() {
+        let file = file_of(100_000);
+        let mut source = VideoFileSource::open(file.path()).unwrap();
+        source.prepare().await;
+        let mut batches = source.prepared.take().unwrap().unwrap();
+        let chunks = batches.recv().await.unwrap();
+        let bytes = |chunk: Result<BytesMut, FileError>| chunk.unwrap().len() - HEADER_LEN;
+        assert_eq!(chunks.into_iter().map(bytes).sum::<usize>(), 100_000);
+
+        // The connection was lost, and the next ones do not come about.
+        drop(batches);
+        source.prepare().await;
+        file.as_file().set_len(1).unwrap();
+        source.prepare().await;
+        let mut batches = source.prepared.take().unwrap().unwrap();
+        assert!(batches.recv().await.is_some());
     }
 
     #[test]

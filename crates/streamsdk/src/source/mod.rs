@@ -60,6 +60,10 @@ pub trait StreamSource: Send + 'static {
     /// Sets the fields of the init request that this source decides.
     fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest);
 
+    /// Begins what can be done while a connection is made. Called with each attempt to make one, of which several may fail before
+    /// the source is run. Default is to do nothing.
+    async fn prepare(&mut self) {}
+
     /// Feeds the connection, and returns when there is nothing more to send. The session goes on
     /// until the server has answered everything: it ends when the server says so, or, where this
     /// side sends video, when no more answers come.
@@ -86,6 +90,10 @@ impl StreamSource for Box<dyn StreamSource> {
 
     fn init_parameters(&self, config: &StreamConfig, request: &mut InitRequest) {
         (**self).init_parameters(config, request);
+    }
+
+    async fn prepare(&mut self) {
+        (**self).prepare().await;
     }
 
     async fn run(&mut self, io: SourceIo) -> Result<(), SourceError> {

@@ -1,7 +1,7 @@
 //! The loop over links, with links that follow a script and time that takes none.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -154,12 +154,17 @@ impl Connector for Scripts {
 
 struct Source {
     after_break: AfterBreak,
+    prepared: Arc<AtomicUsize>,
     cleaned_up: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl StreamSource for Source {
     fn init_parameters(&self, _config: &StreamConfig, _request: &mut InitRequest) {}
+
+    async fn prepare(&mut self) {
+        self.prepared.fetch_add(1, Ordering::Relaxed);
+    }
 
     async fn run(&mut self, _io: SourceIo) -> Result<(), SourceError> {
         Ok(())
@@ -177,6 +182,7 @@ impl StreamSource for Source {
 struct Bed {
     session: Session,
     asked: Arc<Mutex<Vec<RequestedOutputs>>>,
+    prepared: Arc<AtomicUsize>,
     cleaned_up: Arc<AtomicBool>,
 }
 
@@ -193,7 +199,9 @@ impl Bed {
         }
         let context = LinkContext::new(StreamConfig::default(), tracker, every_frame);
         let cleaned_up = Arc::<AtomicBool>::default();
-        let source = Source { after_break, cleaned_up: Arc::clone(&cleaned_up) };
+        let prepared = Arc::<AtomicUsize>::default();
+        let (counted, cleaned) = (Arc::clone(&prepared), Arc::clone(&cleaned_up));
+        let source = Source { after_break, prepared: counted, cleaned_up: cleaned };
         let connector =
             Scripts { links: Mutex::new(links.into_iter().collect()), ..Scripts::default() };
         let asked = Arc::clone(&connector.asked);
@@ -204,7 +212,7 @@ impl Bed {
         let first = run.connect_first().await?;
         let running = tokio::spawn(run.run(first));
         let session = Session { queue, tracker, control, running: Some(running) };
-        Ok(Self { session, asked, cleaned_up })
+        Ok(Self { session, asked, prepared, cleaned_up })
     }
 
     /// All that the caller sees, each event as a word.
@@ -236,7 +244,9 @@ async fn a_live_source_goes_on_over_another_link_with_numbers_that_rise() {
         Ok(vec![Results(1..=2), Complete]),
     ];
     let bed = Bed::start(AfterBreak::GoOn, RetryPolicy::default(), links).await.unwrap();
+    let prepared = Arc::clone(&bed.prepared);
     let (seen, failure, summary) = bed.run_to_the_end().await;
+    assert_eq!(prepared.load(Ordering::Relaxed), 3);
     let reconnected = "Reconnected { link: 2, lost: 2 }";
     assert_eq!(seen, ["1", "2", "attempt 1", "attempt 2", reconnected, "5", "6"]);
     assert!(failure.is_none());
