@@ -58,6 +58,10 @@ impl Common {
             }
             Err(error) => return PostEnd::Unavailable(error.to_string()),
         }
+        // It may be told to end while servers are asked, and what was not begun need not be ended.
+        if stop.is_cancelled() {
+            return PostEnd::Left;
+        }
         let lease = match self.leases.acquire(name, self.node.as_str()).await {
             Ok(Some(lease)) => lease,
             Ok(None) => return PostEnd::Held,
@@ -85,11 +89,17 @@ impl Common {
         if tail.outcome(&definition.work).is_some() {
             return PostEnd::Finished;
         }
+        if stop.is_cancelled() {
+            return PostEnd::Left;
+        }
         let begun = self.log.begin(name, &tail, definition, &self.node, lease.epoch()).await;
         let progress = match begun {
             Ok(progress) => Arc::new(progress),
             Err(error) => return PostEnd::Unavailable(error.to_string()),
         };
+        if stop.is_cancelled() {
+            return PostEnd::Left;
+        }
         let config = OutletConfig::default().when_full(definition.when_full());
         let outlet = match Outlet::open(Box::new(self.log.sink()), config) {
             Ok(outlet) => Arc::new(outlet),
