@@ -57,8 +57,17 @@ impl Bed {
     }
 
     async fn try_node(&self, url: &str, name: &str) -> Result<(Node, StreamEvents), NodeError> {
+        self.try_node_with(url, name, |config| config).await
+    }
+
+    async fn try_node_with(
+        &self,
+        url: &str,
+        name: &str,
+        configure: impl FnOnce(NodeConfig) -> NodeConfig,
+    ) -> Result<(Node, StreamEvents), NodeError> {
         let config = NodeConfig::new(name.parse().unwrap()).ttl(self.ttl);
-        Node::start(&NatsServers::new(url).unwrap(), config).await
+        Node::start(&NatsServers::new(url).unwrap(), configure(config)).await
     }
 
     async fn control(&self) -> FleetControl {
@@ -325,6 +334,56 @@ async fn results_wait_while_the_servers_are_away_for_less_than_a_lease_lasts() {
     assert_in_order(&log);
     assert_eq!(nodes(&log).len(), 1);
     node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_node_keeps_its_streams_however_long_the_servers_are_away() {
+    let mut bed = Bed::start(SHORT).await;
+    bed.apply(&["tape"], &["gate"]).await;
+    let url = bed.nats.url();
+    let (node, events) = bed.try_node_with(&url, "one", |config| config.keep(true)).await.unwrap();
+    tokio::spawn(take_all(events));
+    let before = bed.log_has("gate", "has results", |log| results(log).count() > 2).await.len();
+    bed.nats.kill().await;
+    let returned = |node: &Node| {
+        node.streams()
+            .iter()
+            .find(|stream| stream.name.as_str() == "gate")
+            .map_or(0, |stream| stream.totals.frames_returned)
+    };
+    let at_the_kill = returned(&node);
+    // Two seconds and a half, of twenty frames each.
+    until("the camera goes on", async || returned(&node) > at_the_kill + 50).await;
+    bed.nats.start_again().await;
+    let gate = bed.log_has("gate", "goes on", |log| results(log).count() > before + 70).await;
+    assert_in_order(&gate);
+    assert_eq!(nodes(&gate).len(), 1, "nothing has begun again");
+    let tape = bed.log_has("tape", "is complete", has_ended).await;
+    assert_in_order(&tape);
+    assert_every_frame_once(&tape);
+    node.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_keeps_its_streams_is_the_only_one() {
+    let bed = Bed::start(BETWEEN).await;
+    let way = Way::to(&bed.nats).await;
+    let over_way = format!("nats://127.0.0.1:{}", way.port);
+    let keep = |config: NodeConfig| config.keep(true);
+    let (mut keeper, _) = bed.try_node_with(&over_way, "keeper", keep).await.unwrap();
+    let error = bed.try_node(&bed.nats.url(), "other").await.map(|_| ()).unwrap_err();
+    let expected = "keeper keeps its streams while the servers are away";
+    assert!(error.to_string().contains(expected), "{error}");
+
+    // While nobody knows of it, another may start.
+    way.set(Passing::Nothing);
+    let other = bed.node("other").await;
+    way.set(Passing::Everything);
+    let error = tokio::time::timeout(MAX_WAIT, keeper.ended()).await.unwrap().unwrap_err();
+    assert!(matches!(&error, NodeError::NotAlone { other, .. } if other == "other"), "{error:?}");
+    let refused = bed.try_node_with(&bed.nats.url(), "keeper", keep).await.map(|_| ()).unwrap_err();
+    assert!(matches!(refused, NodeError::NotAlone { .. }), "{refused:?}");
+    other.drain().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

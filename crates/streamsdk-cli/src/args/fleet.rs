@@ -56,6 +56,9 @@ pub(crate) struct NodeArguments {
     /// How long ending a stream may take
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::limit)]
     pub(crate) drain_limit: Duration,
+    /// Go on however long NATS is away, which only the one node of a fleet may
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,8 @@ pub(super) async fn run(
         .files_at_once(arguments.files_at_once)
         .ttl(arguments.ttl)
         .folder(&arguments.folder)
-        .drain_limit(arguments.drain_limit);
+        .drain_limit(arguments.drain_limit)
+        .keep(arguments.keep);
     let servers = servers(&arguments.place)?;
     let started = tokio::select! {
         started = start(&servers, config) => started,

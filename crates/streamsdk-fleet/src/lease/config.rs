@@ -15,11 +15,12 @@ const MAX_TTL: Duration = Duration::from_secs(3600);
 pub struct LeaseConfig {
     pub(super) bucket: String,
     pub(super) ttl: Duration,
+    keeps: bool,
 }
 
 impl Default for LeaseConfig {
     fn default() -> Self {
-        Self { bucket: "leases".into(), ttl: Duration::from_secs(10) }
+        Self { bucket: "leases".into(), ttl: Duration::from_secs(10), keeps: false }
     }
 }
 
@@ -35,6 +36,21 @@ impl LeaseConfig {
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
+    }
+
+    /// Whether a lease is held until somebody else has it, however long the server is away, and taken again where the server has
+    /// forgotten it meanwhile. Default is `false`: it is lost at nine tenths of the TTL.
+    ///
+    /// Who is stopped or cut off then does not know that others have taken its streams. So this is for one holder alone, or where
+    /// what is done twice does no harm.
+    pub fn keep(mut self, keeps: bool) -> Self {
+        self.keeps = keeps;
+        self
+    }
+
+    pub(super) fn times(&self) -> Times {
+        let times = Times::of(self.ttl);
+        if self.keeps { times.kept() } else { times }
     }
 
     /// What the bucket has to be.
@@ -68,7 +84,8 @@ impl LeaseConfig {
 pub(super) struct Times {
     /// How long the server keeps what is not renewed.
     pub(super) ttl: Duration,
-    /// How long a lease is held since it was last renewed: less than the server keeps it, by what a holder may take to stop.
+    /// How long a lease is held since it was last renewed: less than the server keeps it, by what a holder may take to stop; or for
+    /// ever.
     pub(super) held: Duration,
     /// How long after a renewal the next is sent.
     pub(super) renewal: Duration,
@@ -93,6 +110,15 @@ impl Times {
             attempt: (ttl / 20).min(Duration::from_millis(50)),
             look: ttl / 10,
         }
+    }
+
+    /// The same, with leases that are held however long they are not renewed.
+    fn kept(self) -> Self {
+        Self { held: Duration::MAX, ..self }
+    }
+
+    pub(super) fn are_of_kept(&self) -> bool {
+        self.held == Duration::MAX
     }
 }
 

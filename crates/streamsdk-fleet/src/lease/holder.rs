@@ -19,6 +19,8 @@ pub enum Holder {
         name: String,
         /// How many streams it takes, where it says so.
         capacity: Option<usize>,
+        /// Whether it goes on while the server is away ([`LeaseConfig::keep`](crate::lease::LeaseConfig::keep)).
+        keeps: bool,
     },
     /// Somebody whose entry cannot be read: of another version, or no node at all. The stream counts as held all the same.
     Unknown,
@@ -31,6 +33,9 @@ pub(super) struct Claim {
     /// How many streams it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     capacity: Option<usize>,
+    /// Whether it goes on while the server is away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    keeps: bool,
     /// Drawn for each process, so that two nodes of one name are told apart.
     instance: String,
     /// Counts the claims of the instance: one that arrives late is no later one's.
@@ -51,10 +56,11 @@ impl Claims {
         Self { instance: format!("{:016x}{:016x}", random(), random()), last: AtomicU64::new(0) }
     }
 
-    pub(super) fn next(&self, node: &str, capacity: Option<usize>) -> Claim {
+    pub(super) fn next(&self, node: &str, capacity: Option<usize>, keeps: bool) -> Claim {
         Claim {
             node: node.into(),
             capacity,
+            keeps,
             instance: self.instance.clone(),
             number: 1 + self.last.fetch_add(1, Ordering::Relaxed),
             taken: Timestamp::now().to_string(),
@@ -73,8 +79,8 @@ impl Claim {
 /// Reads an entry of the bucket, which anybody may have written.
 pub(super) fn read(value: &[u8]) -> Holder {
     match serde_json::from_slice(value) {
-        Ok(Claim { node, capacity, .. }) if node.len() <= MAX_NODE => {
-            Holder::Node { name: node, capacity }
+        Ok(Claim { node, capacity, keeps, .. }) if node.len() <= MAX_NODE => {
+            Holder::Node { name: node, capacity, keeps }
         }
         _ => Holder::Unknown,
     }
@@ -96,12 +102,12 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_no_two_are_alike() {
         let claims = Claims::new();
-        let (one, other) = (claims.next("gate", Some(3)), claims.next("gate", None));
+        let (one, other) = (claims.next("gate", Some(3), true), claims.next("gate", None, false));
         assert_ne!(one.to_bytes(), other.to_bytes());
-        assert_ne!(Claims::new().next("gate", None).to_bytes(), one.to_bytes());
-        let expected = |capacity| Holder::Node { name: "gate".into(), capacity };
-        assert_eq!(read(&one.to_bytes()), expected(Some(3)));
-        assert_eq!(read(&other.to_bytes()), expected(None));
+        assert_ne!(Claims::new().next("gate", None, false).to_bytes(), one.to_bytes());
+        let expected = |capacity, keeps| Holder::Node { name: "gate".into(), capacity, keeps };
+        assert_eq!(read(&one.to_bytes()), expected(Some(3), true));
+        assert_eq!(read(&other.to_bytes()), expected(None, false));
     }
 
     #[test]

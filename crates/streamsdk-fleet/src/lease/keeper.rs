@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Times;
 use super::holder::{Holder, read};
 use super::loss::Loss;
+use super::take::take;
 use super::tenure::Tenure;
 use crate::nats::{Bucket, BucketError, WriteError};
 
@@ -100,17 +101,29 @@ impl Keeper {
         self.open_since.get_or_insert(self.sent);
         let put = self.bucket.put(self.key(), self.value.clone(), self.revision).await;
         match put {
-            Ok(revision) => {
-                self.revision = revision;
-                self.open_since = None;
-                self.tenure.confirm(self.sent);
-                Ok(Standing::Ours)
-            }
+            Ok(revision) => Ok(self.renewed(revision)),
             Err(failure) => match self.look().await? {
                 Standing::Ours if self.open_since.is_some() => Err(failure.to_string()),
+                Standing::Lost(Loss::Gone) if self.times.are_of_kept() => self.take_again().await,
                 standing => Ok(standing),
             },
         }
+    }
+
+    /// Makes the key anew, unless somebody else was faster.
+    async fn take_again(&mut self) -> Result<Standing, String> {
+        self.sent = self.tenure.now();
+        match take(&self.bucket, self.tenure.stream(), &self.value).await? {
+            Some(revision) => Ok(self.renewed(revision)),
+            None => self.look().await,
+        }
+    }
+
+    fn renewed(&mut self, revision: u64) -> Standing {
+        self.revision = revision;
+        self.open_since = None;
+        self.tenure.confirm(self.sent);
+        Standing::Ours
     }
 
     /// Reads the key: a renewal that seemed to fail may have been done all the same.

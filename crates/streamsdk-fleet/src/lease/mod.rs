@@ -51,12 +51,12 @@ mod holder;
 mod keeper;
 mod loss;
 mod seen;
+mod take;
 mod tenure;
 mod watch;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use streamsdk_sinks::StreamName;
 use streamsdk_sinks::nats::NatsServers;
 
@@ -70,9 +70,10 @@ pub use crate::nats::{BucketDifference, BucketError};
 
 use self::clock::{BootClock, Clock};
 use self::config::{MAX_NODE, Times};
-use self::holder::{Claims, read};
+use self::holder::Claims;
 use self::keeper::Keeper;
-use crate::nats::{Bucket, Connection, Entry, WriteError};
+use self::take::take;
+use crate::nats::{Bucket, Connection};
 
 /// The leases in a bucket, over a connection of their own, which is made again as often as it breaks. Cloning is cheap.
 ///
@@ -107,7 +108,7 @@ impl Leases {
     ) -> Result<Self, BucketError> {
         config.check()?;
         let bucket = Bucket::open(connection, &config.spec()).await?;
-        let (times, clock) = (Times::of(config.ttl), Arc::new(BootClock::new()));
+        let (times, clock) = (config.times(), Arc::new(BootClock::new()));
         Ok(Self { bucket, times, clock, claims: Arc::new(Claims::new()) })
     }
 
@@ -151,9 +152,9 @@ impl Leases {
             let what = format!("the name of a node has more than {MAX_NODE} bytes: {node:?}");
             return Err(BucketError::Config(what));
         }
-        let value = self.claims.next(node, capacity).to_bytes();
+        let value = self.claims.next(node, capacity, self.times.are_of_kept()).to_bytes();
         let sent = self.clock.now();
-        let taken = self.take(stream, &value).await;
+        let taken = take(&self.bucket, stream, &value).await;
         let taken = taken
             .map_err(|what| self.bucket.unavailable(format!("take the lease of {stream}"), what))?;
         let Some(revision) = taken else { return Ok(None) };
@@ -179,43 +180,5 @@ impl Leases {
     /// that goes to the log, and streams are found to be free later than they could be.
     pub async fn watch(&self) -> Result<LeaseWatch, BucketError> {
         LeaseWatch::open(self.bucket.clone(), self.times).await
-    }
-
-    /// Makes the key, and returns its revision.
-    async fn take(&self, stream: &StreamName, value: &Bytes) -> Result<Option<u64>, String> {
-        let key = stream.as_str();
-        let mut last = 0;
-        loop {
-            let unknown = match self.bucket.put(key, value.clone(), last).await {
-                Ok(revision) => return Ok(Some(revision)),
-                Err(WriteError::Refused) => None,
-                Err(WriteError::Unknown(what)) => Some(what),
-            };
-            let found = self.bucket.last(key).await;
-            return match (found, unknown) {
-                // It was done, though the answer did not come.
-                (Ok(Some(Entry { revision, value: Some(found) })), _) if found == *value => {
-                    Ok(Some(revision))
-                }
-                (_, Some(what)) => Err(what),
-                // A key that was deleted is made over the note about that. If that changes meanwhile, somebody else was first.
-                (Ok(Some(Entry { revision, value: None })), None) if last == 0 => {
-                    last = revision;
-                    continue;
-                }
-                (Ok(Some(Entry { value: Some(found), .. })), None) => {
-                    tell_if_unreadable(stream, &found);
-                    Ok(None)
-                }
-                (Ok(_), None) => Ok(None),
-                (Err(what), None) => Err(what),
-            };
-        }
-    }
-}
-
-fn tell_if_unreadable(stream: &StreamName, value: &[u8]) {
-    if read(value) == Holder::Unknown {
-        tracing::warn!(%stream, "a lease is held by an entry that cannot be read");
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn by(node: &str) -> Holder {
-        Holder::Node { name: node.into(), capacity: None }
+        Holder::Node { name: node.into(), capacity: None, keeps: false }
     }
 
     #[tokio::test]

@@ -45,7 +45,8 @@ impl Tenure {
         clock: Arc<dyn Clock>,
         asked: Duration,
     ) -> Self {
-        let state = State { held_until: asked + times.held, failure: None, loss: None };
+        let state =
+            State { held_until: asked.saturating_add(times.held), failure: None, loss: None };
         let (state, over) = (Mutex::new(state), CancellationToken::new());
         Self(Arc::new(Inner { stream, epoch, times, clock, state, over }))
     }
@@ -91,7 +92,7 @@ impl Tenure {
     pub(super) fn confirm(&self, asked: Duration) {
         let mut state = self.state();
         state.failure = None;
-        state.held_until = state.held_until.max(asked + self.0.times.held);
+        state.held_until = state.held_until.max(asked.saturating_add(self.0.times.held));
     }
 
     /// Something went wrong, of which it is not certain that the lease is lost with it.

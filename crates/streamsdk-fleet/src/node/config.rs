@@ -22,6 +22,7 @@ pub struct NodeConfig {
     pub(super) ttl: Duration,
     pub(super) folder: PathBuf,
     pub(super) drain_limit: Duration,
+    pub(super) keeps: bool,
 }
 
 impl NodeConfig {
@@ -34,6 +35,7 @@ impl NodeConfig {
             ttl: Duration::from_secs(10),
             folder: PathBuf::new(),
             drain_limit: Duration::from_secs(10),
+            keeps: false,
         }
     }
 
@@ -66,14 +68,22 @@ impl NodeConfig {
         self.drain_limit = limit;
         self
     }
-}
 
-/// Those of streams.
-pub(super) fn stream_leases(ttl: Duration) -> LeaseConfig {
-    LeaseConfig::default().bucket(LEASES).ttl(ttl)
-}
+    /// Goes on however long the servers are away, with the results that there is room for, where the node is the only one: it does
+    /// not start, or go on, beside another, and no other starts beside it. Default is to stop at nine tenths of the TTL, since
+    /// another node might have the streams.
+    pub fn keep(mut self, keeps: bool) -> Self {
+        self.keeps = keeps;
+        self
+    }
 
-/// Those of the nodes' names. A node is missed before its streams are free, so that the others do not hold back when they are.
-pub(super) fn node_leases(ttl: Duration) -> LeaseConfig {
-    LeaseConfig::default().bucket(NODES).ttl(ttl * 6 / 10)
+    /// The leases of streams.
+    pub(super) fn stream_leases(&self) -> LeaseConfig {
+        LeaseConfig::default().bucket(LEASES).ttl(self.ttl).keep(self.keeps)
+    }
+
+    /// Those of the nodes' names. A node is missed before its streams are free, so that the others do not hold back when they are.
+    pub(super) fn node_leases(&self) -> LeaseConfig {
+        LeaseConfig::default().bucket(NODES).ttl(self.ttl * 6 / 10).keep(self.keeps)
+    }
 }

@@ -19,6 +19,17 @@ pub enum NodeError {
     /// Another node has this name.
     #[error("there is another node called {0}: each needs a name of its own")]
     NameTaken(StreamName),
+    /// A node that keeps its streams while the servers are away has to be the only one, and is not.
+    #[error(
+        "{keeper} keeps its streams while the servers are away, which only the one node of a fleet may, and {other} is \
+         there too: drain one of them, or start {keeper} without keeping"
+    )]
+    NotAlone {
+        /// The node that keeps its streams.
+        keeper: String,
+        /// The other one.
+        other: String,
+    },
     /// The streams cannot be made.
     #[error(transparent)]
     Epochs(#[from] EpochFileError),

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::config::{NodeConfig, node_leases};
+use super::config::NodeConfig;
 use super::error::NodeError;
 use super::share::Capacities;
 use crate::lease::{Holder, Lease, LeaseWatch, Leases};
@@ -26,6 +26,8 @@ pub(super) struct Membership {
     leave: CancellationToken,
     name_taken: CancellationToken,
     task: JoinHandle<()>,
+    name: StreamName,
+    keeps: bool,
 }
 
 /// What it takes to have the name.
@@ -33,28 +35,38 @@ struct Member {
     leases: Leases,
     name: StreamName,
     capacity: usize,
+    keeps: bool,
     /// How long somebody else has to have the name to be another node, and not this one before it failed.
     patience: Duration,
 }
 
 impl Membership {
-    /// Takes the name. One that a node of the name had that has failed is free after a while, which is waited for.
+    /// Takes the name, where it may be beside those that there are. A node that has failed is forgotten after a while, which is
+    /// waited for.
     pub(super) async fn join(
         connection: &Connection,
         config: &NodeConfig,
     ) -> Result<Self, NodeError> {
-        let leases = Leases::over(connection, &node_leases(config.ttl)).await?;
+        let leases = Leases::over(connection, &config.node_leases()).await?;
         let nodes = leases.watch().await?;
         let member = Member {
             leases,
             name: config.name.clone(),
             capacity: config.capacity,
+            keeps: config.keeps,
             patience: config.ttl + Duration::from_secs(1),
         };
+        member.wait_until_tolerated(&nodes).await?;
         let lease = member.take_name().await?;
         let (leave, name_taken) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(member.stay(lease, leave.clone(), name_taken.clone()));
-        Ok(Self { nodes, leave, name_taken, task })
+        let (name, keeps) = (config.name.clone(), config.keeps);
+        Ok(Self { nodes, leave, name_taken, task, name, keeps })
+    }
+
+    /// That this node keeps its streams, where it is not the only one.
+    pub(super) fn not_alone(&self) -> Option<NodeError> {
+        self.keeps.then(|| not_alone(&self.name, true, &self.nodes.holders())).flatten()
     }
 
     /// How many streams each node takes, as far as is known.
@@ -81,6 +93,24 @@ pub(super) fn capacities(holders: BTreeMap<StreamName, Holder>) -> Capacities {
         Holder::Unknown => None,
     });
     by_name.collect()
+}
+
+/// That of a node and another one either keeps its streams.
+fn not_alone(
+    node: &StreamName,
+    keeps: bool,
+    nodes: &BTreeMap<StreamName, Holder>,
+) -> Option<NodeError> {
+    nodes.iter().filter(|(other, _)| *other != node).find_map(|(other, holder)| {
+        let (this, other) = (node.to_string(), other.to_string());
+        match holder {
+            _ if keeps => Some(NodeError::NotAlone { keeper: this, other }),
+            Holder::Node { keeps: true, .. } => {
+                Some(NodeError::NotAlone { keeper: other, other: this })
+            }
+            _ => None,
+        }
+    })
 }
 
 impl Member {
@@ -115,6 +145,18 @@ impl Member {
                 outcome => return outcome,
             }
         }
+    }
+
+    async fn wait_until_tolerated(&self, nodes: &LeaseWatch) -> Result<(), NodeError> {
+        nodes.complete().await;
+        let started = Instant::now();
+        while let Some(error) = not_alone(&self.name, self.keeps, &nodes.holders()) {
+            if started.elapsed() > self.patience {
+                return Err(error);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn take_name(&self) -> Result<Lease, NodeError> {

@@ -20,6 +20,7 @@
 //!   beginnings in the log say where.
 //! - A stream whose node has failed goes on elsewhere within the TTL and half a second, as long as others have room for it.
 //! - A node that does not reach the servers goes on for nine tenths of the TTL, with the results waiting in memory, and stops then.
+//!   The only node of a fleet may go on for longer ([`NodeConfig::keep`]).
 //!
 //! This is as durable as what JetStream says it has stored: its servers write to the disk every two minutes unless they are told to
 //! `sync_interval: always` (from 2.10 on), which matters when a machine loses its power, not when a program is killed.
@@ -82,13 +83,15 @@ impl Node {
     /// - [`NodeError::Bucket`] if no server takes the connection, JetStream cannot be used, or there is a bucket that is not what is
     ///   expected, such as one with another TTL;
     /// - [`NodeError::Log`] if the log cannot be used;
-    /// - [`NodeError::NameTaken`] if there is a node of the name. That of one that has failed is waited for until it is free.
+    /// - [`NodeError::NameTaken`] if there is a node of the name. That of one that has failed is waited for until it is free;
+    /// - [`NodeError::NotAlone`] if this node or another is to be the only one ([`NodeConfig::keep`]). One that has failed is waited
+    ///   for until it is forgotten.
     pub async fn start(
         servers: &NatsServers,
         config: NodeConfig,
     ) -> Result<(Self, StreamEvents), NodeError> {
         let connection = Connection::open(servers, config.ttl).await?;
-        let leases = Leases::over(&connection, &config::stream_leases(config.ttl)).await?;
+        let leases = Leases::over(&connection, &config.stream_leases()).await?;
         let (streams, events) = Streams::with_events(StreamsConfig::default())?;
         let common = Arc::new(Common {
             node: config.name.clone(),
@@ -132,7 +135,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`NodeError::NameTaken`] if another node has its name, which has taken it while this one stood still.
+    /// [`NodeError::NameTaken`] if another node has its name, which has taken it while this one stood still;
+    /// [`NodeError::NotAlone`] if another has come while this one kept its streams without the servers ([`NodeConfig::keep`]).
     pub async fn ended(&mut self) -> Result<(), NodeError> {
         let Some(task) = &mut self.task else { return Ok(()) };
         // A panic would be one of ours, and all streams have ended with it.

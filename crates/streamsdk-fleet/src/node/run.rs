@@ -71,7 +71,10 @@ impl NodeRun {
                 }
                 Ok(()) = self.following.descriptions.changed() => self.read_descriptions().await,
                 _ = looks.tick() => self.streams.note_neglected(&self.leases.holders()),
-                _ = ticks.tick() => self.look_around().await,
+                _ = ticks.tick() => match self.membership.not_alone() {
+                    Some(error) => break Err(error),
+                    None => self.look_around().await,
+                },
                 name = self.leases.next_free(&wanted) => self.take(name, &mut posts),
             }
         };

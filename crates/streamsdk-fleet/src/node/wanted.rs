@@ -249,7 +249,7 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_had_at_two_looks_is_neglected() {
         let mut wanted = wanted(&["a", "b"]);
-        let holder = || Holder::Node { name: "one".into(), capacity: None };
+        let holder = || Holder::Node { name: "one".into(), capacity: None, keeps: false };
         wanted.note_neglected(&[(name("a"), holder())].into());
         assert!(!wanted.is_neglected(&name("a")) && !wanted.is_neglected(&name("b")));
         wanted.note_neglected(&BTreeMap::new());

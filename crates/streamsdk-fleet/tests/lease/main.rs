@@ -295,6 +295,29 @@ async fn a_server_that_is_away_for_long_costs_all_leases_and_they_say_so() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_kept_is_held_while_the_server_is_away_and_until_another_has_it() {
+    let mut server = NatsServer::start().await;
+    let servers = NatsServers::new(&server.url()).unwrap();
+    let config = LeaseConfig::default().ttl(SHORT).keep(true);
+    let keeping = Leases::open(&servers, config).await.unwrap();
+    let lease = take(&keeping, "one").await;
+    server.kill().await;
+    let lost = timeout(2 * SHORT, lease.lost()).await;
+    assert!(lost.is_err() && lease.is_held(), "{lost:?}");
+    server.start_again().await;
+    let has_key = async |bucket: &Store| bucket.get("gate").await.unwrap().is_some();
+    let entries = bucket(&server).await;
+    until("the lease is taken again", async || has_key(&entries).await).await;
+    entries.purge("gate").await.unwrap();
+    until("the lease is taken again", async || has_key(&entries).await).await;
+    assert!(leases_at(server.port(), SHORT).await.acquire(&gate(), "two").await.unwrap().is_none());
+
+    entries.put("gate", "{}".into()).await.unwrap();
+    let loss = timeout(LIMIT, lease.lost()).await.unwrap();
+    assert!(matches!(loss, Loss::Taken { .. }), "{loss:?}");
+}
+
+#[tokio::test]
 async fn a_renewal_whose_answer_was_lost_is_found_to_be_done() {
     let server = NatsServer::start().await;
     let way = Way::to(&server).await;
