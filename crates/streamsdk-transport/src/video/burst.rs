@@ -50,13 +50,29 @@ impl BurstQueue {
             waiting.clear();
         }
         waiting.extend(burst);
-        self.tuning.set_gso_hint(waiting.len());
+        self.tuning.set_gso_hint(longest_run(waiting.iter().map(|packet| packet.payload.len())));
         waiting.front().cloned()
     }
 
     fn waiting(&self) -> MutexGuard<'_, VecDeque<rtp::Packet>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many packets one after the other can leave with one system call: all are of one length but the last, which may be
+/// shorter.
+fn longest_run(lengths: impl Iterator<Item = usize>) -> usize {
+    let (mut longest, mut run, mut first, mut last) = (0, 0, 0, 0);
+    for length in lengths {
+        let goes_on = run > 0 && last == first && length <= first;
+        run = if goes_on { run + 1 } else { 1 };
+        if !goes_on {
+            first = length;
+        }
+        last = length;
+        longest = longest.max(run);
+    }
+    longest
 }
 
 /// Where packets that went around the engine come into its chain.
@@ -154,6 +170,21 @@ mod tests {
         assert_eq!(fire(Packet::Rtcp(Vec::new())), [0]);
         assert_eq!(fire(Packet::Rtp(packet(7))), [7, 8, 9]);
         assert_eq!(fire(Packet::Rtp(packet(7))), [0_u16; 0]);
+    }
+
+    #[test]
+    fn packets_are_alike_up_to_a_shorter_one() {
+        for (lengths, run) in [
+            (&[][..], 0),
+            (&[70], 1),
+            (&[70, 1186, 1186, 112], 3),
+            (&[1186, 1186, 592], 3),
+            (&[1186, 592, 592], 2),
+            (&[1186, 700, 1186, 1186, 1186, 500], 4),
+            (&[3, 2, 1], 2),
+        ] {
+            assert_eq!(longest_run(lengths.iter().copied()), run, "{lengths:?}");
+        }
     }
 
     #[tokio::test]
