@@ -47,10 +47,11 @@ impl Answer {
             config.codecs.clear();
         }
         let unusable = |error| AnswerError::UnusableOffer(EngineError::from(error));
-        let followed = FollowedCandidates::new(&config);
+        let own = config.network.own_addresses();
+        let followed = FollowedCandidates::new(&config, &own);
         let description =
             remote_description(RTCSdpType::Offer, offer, &followed).map_err(unusable)?;
-        let mut connection = Connection::build(&config, addresses(offer)).await?;
+        let mut connection = Connection::build(&config, &own, addresses(offer)).await?;
         let engine = Arc::clone(&connection.engine);
         let peer = connection.peer.clone();
         peer.hurry(connection.tuning.fast_timers());

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use streamsdk_protocol::address;
 use tracing::debug;
 
-use crate::runtime::interfaces::{is_here, is_link_local, own_broadcasts};
+use crate::runtime::interfaces::{OwnAddresses, is_link_local};
 use crate::{Interfaces, PeerConfig};
 
 /// How many ICE candidates of each type a description has.
@@ -63,16 +63,16 @@ pub(crate) struct FollowedCandidates {
 }
 
 impl FollowedCandidates {
-    pub(crate) fn new(config: &PeerConfig) -> Self {
-        let near = |is_near: fn(IpAddr) -> bool| {
+    pub(crate) fn new(config: &PeerConfig, own: &OwnAddresses) -> Self {
+        let near = |is_near: &dyn Fn(IpAddr) -> bool| {
             let says = config.near_candidates;
             says.unwrap_or_else(|| config.toward.is_none_or(|peer| is_near(peer.ip())))
         };
         let only_here = matches!(config.interfaces, Interfaces::Loopback | Interfaces::ThisMachine);
         Self {
-            loopback: only_here || near(is_here),
-            link_local: near(|ip| is_here(ip) || is_link_local(ip)),
-            broadcasts: own_broadcasts(),
+            loopback: only_here || near(&|ip| own.contain(ip)),
+            link_local: near(&|ip| own.contain(ip) || is_link_local(ip)),
+            broadcasts: own.broadcasts.clone(),
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn followed(config: &PeerConfig, sdp: &str) -> Vec<String> {
-        let sdp = FollowedCandidates::new(config).of(sdp);
+        let sdp = FollowedCandidates::new(config, &OwnAddresses::of_machine()).of(sdp);
         addresses(&sdp).map(|address| address.ip().to_string()).collect()
     }
 
@@ -179,7 +179,7 @@ mod tests {
             let config = PeerConfig::default().near_candidates(true);
             assert_eq!(followed(&config, &candidate(ip)), [""; 0], "{ip}");
         }
-        for broadcast in own_broadcasts() {
+        for broadcast in OwnAddresses::of_machine().broadcasts {
             let line = candidate(&broadcast.to_string());
             assert_eq!(followed(&PeerConfig::default(), &line), [""; 0]);
         }
@@ -187,7 +187,10 @@ mod tests {
             a=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype passive\r\n\
             a=candidate:1 2 udp 1 192.0.2.1 9 typ host\r\na=candidate:1 1 udp\r\n\
             a= candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
-        assert_eq!(FollowedCandidates::new(&PeerConfig::default()).of(sdp), "");
+        assert_eq!(
+            FollowedCandidates::new(&PeerConfig::default(), &OwnAddresses::of_machine()).of(sdp),
+            ""
+        );
     }
 
     #[test]
@@ -214,7 +217,8 @@ mod tests {
         let many: String = (1..=100).map(|n| candidate(&format!("192.0.2.{n}"))).collect();
         let sdp = format!("v=0\r\nm=video 9\r\n{many}{many}m=application 9\r\n{many}");
         assert_eq!(followed(&PeerConfig::default(), &sdp).len(), 2 * MAX_FOLLOWED);
-        let kept = FollowedCandidates::new(&PeerConfig::default()).of(&sdp);
+        let kept =
+            FollowedCandidates::new(&PeerConfig::default(), &OwnAddresses::of_machine()).of(&sdp);
         assert!(kept.starts_with("v=0\r\nm=video 9\r\na=candidate:1 1 udp 1 192.0.2.1 9"));
         assert!(!kept.contains("192.0.2.33 "), "{kept}");
     }

@@ -28,7 +28,7 @@ use crate::peer::PeerParts;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
 use crate::runtime::cookie::CookieProvider;
-use crate::runtime::interfaces::bind_addresses;
+use crate::runtime::interfaces::OwnAddresses;
 use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{
     FullPackets, Route, full_payload, sctp_size, smallest_sctp_size,
@@ -78,6 +78,7 @@ impl Connection {
     /// The peer may be at any of the `candidates`, as far as they are known.
     pub(crate) async fn build(
         config: &PeerConfig,
+        own: &OwnAddresses,
         candidates: impl Iterator<Item = SocketAddr>,
     ) -> Result<Self, PrepareError> {
         let sctp_size = sctp_size_for(config, candidates);
@@ -124,8 +125,8 @@ impl Connection {
             .with_interceptor_registry(video::interceptors(&video))
             .with_setting_engine(settings(config, sctp_size, provider.clone()))
             .with_handler(Arc::new(handler))
-            .with_runtime(Arc::new(EngineRuntime::new(&tuning, config)))
-            .with_udp_addrs(bind_addresses(&config.network, config.interfaces, config.toward))
+            .with_runtime(Arc::new(EngineRuntime::new(&tuning, config, own)))
+            .with_udp_addrs(own.to_bind(config.interfaces, config.toward))
             .build()
             .await?;
         let engine: Arc<dyn PeerConnection> = Arc::new(engine);

@@ -8,6 +8,7 @@ use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use webrtc::peer_connection::RTCSdpType;
 
 use crate::candidates::{self, CandidateCounts, FollowedCandidates};
+use crate::runtime::interfaces::OwnAddresses;
 use crate::turn::framing::{self, Deframer};
 use crate::turn::url::ServerUrl;
 use crate::video::{Negotiated, media_engine};
@@ -84,7 +85,7 @@ fn offer_and_accept(answer: &str) -> Result<(), webrtc::error::Error> {
 }
 
 fn followed() -> FollowedCandidates {
-    FollowedCandidates::new(&PeerConfig::default())
+    FollowedCandidates::new(&PeerConfig::default(), &OwnAddresses::default())
 }
 
 fn engine() -> Result<RTCPeerConnection, webrtc::error::Error> {

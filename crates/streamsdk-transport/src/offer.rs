@@ -79,7 +79,8 @@ impl Offer {
         video: Option<VideoDirection>,
     ) -> Result<Self, OfferError> {
         let engine_error = |error| OfferError::Engine(EngineError::from(error));
-        let mut connection = Connection::build(&config, std::iter::empty()).await?;
+        let own = config.network.own_addresses();
+        let mut connection = Connection::build(&config, &own, std::iter::empty()).await?;
         let engine = Arc::clone(&connection.engine);
         let peer = connection.peer.clone();
 
@@ -108,7 +109,7 @@ impl Offer {
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, incoming, .. } = connection;
         let incoming = IncomingChannels::new(peer.clone(), incoming);
-        let followed = FollowedCandidates::new(&config);
+        let followed = FollowedCandidates::new(&config, &own);
         let engine =
             EngineHandle { connection: engine, tuning, full_packets, dead_after, followed };
         let (sdp, connect_timeout) = (signed(&sdp), config.connect_timeout);

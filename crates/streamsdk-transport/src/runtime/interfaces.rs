@@ -4,34 +4,69 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::network::Network;
 use crate::Interfaces;
 
-/// The socket addresses to bind, each on a port of the kernel's choice.
-///
-/// The engine would expand a wildcard by itself, but never to loopback, and without IPv6 on the
-/// machine it would offer the wildcard as an address.
-///
-/// A peer `toward` another machine is not reached over loopback. A pair with it is no better for the engine than any
-/// other, and while the best of all is open, the one that works is agreed on only at the next interval of checks.
-pub(crate) fn bind_addresses(
-    network: &Network,
-    interfaces: Interfaces,
-    toward: Option<SocketAddr>,
-) -> Vec<SocketAddr> {
-    let mut addresses = network.addresses();
-    let is_elsewhere = |to: SocketAddr| !to.ip().is_loopback() && !addresses.contains(&to.ip());
-    let interfaces = match interfaces {
-        Interfaces::All if toward.is_some_and(is_elsewhere) => Interfaces::External,
-        interfaces => interfaces,
-    };
-    addresses.retain(|ip| is_wanted(*ip, interfaces));
-    addresses.sort_unstable();
-    addresses.dedup();
-    if addresses.is_empty() {
-        addresses.push(Ipv4Addr::LOCALHOST.into());
+/// The addresses of this machine as they are at one moment. To ask the system for them takes a tenth of a millisecond or
+/// more, so it is asked once for a connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnAddresses {
+    /// Those that sockets can be bound to.
+    usable: Vec<IpAddr>,
+    /// Where what is sent goes to everybody on a network of this machine.
+    pub(crate) broadcasts: Vec<IpAddr>,
+}
+
+impl OwnAddresses {
+    pub(crate) fn of_machine() -> Self {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        let broadcast = |interface: &if_addrs::Interface| match &interface.addr {
+            if_addrs::IfAddr::V4(address) => address.broadcast.map(IpAddr::V4),
+            if_addrs::IfAddr::V6(_) => None,
+        };
+        let up = interfaces.iter().filter(|interface| interface.is_oper_up());
+        Self {
+            usable: up.map(if_addrs::Interface::ip).collect(),
+            broadcasts: interfaces.iter().filter_map(broadcast).collect(),
+        }
     }
-    addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
+
+    /// Those of a machine whose networks have no broadcasts.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn without_broadcasts(usable: Vec<IpAddr>) -> Self {
+        Self { usable, broadcasts: Vec::new() }
+    }
+
+    /// Whether it is one of this machine's, or loopback.
+    pub(crate) fn contain(&self, ip: IpAddr) -> bool {
+        ip.is_loopback() || self.usable.contains(&ip)
+    }
+
+    /// The socket addresses to bind, each on a port of the kernel's choice.
+    ///
+    /// The engine would expand a wildcard by itself, but never to loopback, and without IPv6 on the
+    /// machine it would offer the wildcard as an address.
+    ///
+    /// A peer `toward` another machine is not reached over loopback. A pair with it is no better for the engine than any
+    /// other, and while the best of all is open, the one that works is agreed on only at the next interval of checks.
+    pub(crate) fn to_bind(
+        &self,
+        interfaces: Interfaces,
+        toward: Option<SocketAddr>,
+    ) -> Vec<SocketAddr> {
+        let is_elsewhere = |to: SocketAddr| !self.contain(to.ip());
+        let interfaces = match interfaces {
+            Interfaces::All if toward.is_some_and(is_elsewhere) => Interfaces::External,
+            interfaces => interfaces,
+        };
+        let wanted = self.usable.iter().copied().filter(|ip| is_wanted(*ip, interfaces));
+        let mut addresses: Vec<IpAddr> = wanted.collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        if addresses.is_empty() {
+            addresses.push(Ipv4Addr::LOCALHOST.into());
+        }
+        addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
+    }
 }
 
 fn is_wanted(ip: IpAddr, interfaces: Interfaces) -> bool {
@@ -47,21 +82,6 @@ fn is_wanted(ip: IpAddr, interfaces: Interfaces) -> bool {
             }
         }
     }
-}
-
-/// Whether it is one of this machine's, or loopback.
-pub(crate) fn is_here(ip: IpAddr) -> bool {
-    ip.is_loopback() || Network::default().addresses().contains(&ip)
-}
-
-/// Where what is sent goes to everybody on a network of this machine.
-pub(crate) fn own_broadcasts() -> Vec<IpAddr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-    let broadcast = |interface: if_addrs::Interface| match interface.addr {
-        if_addrs::IfAddr::V4(address) => address.broadcast.map(IpAddr::V4),
-        if_addrs::IfAddr::V6(_) => None,
-    };
-    interfaces.filter_map(broadcast).collect()
 }
 
 pub(crate) fn is_link_local(ip: IpAddr) -> bool {
@@ -83,8 +103,8 @@ impl PeerFilter {
     /// machine that comes in from outside is thrown away by the system, or if it is not, the answer
     /// stays on this machine. To bind a socket to the loopback device is no way: packets to an
     /// address of another interface count as that interface's, though they never leave the machine.
-    pub(crate) fn of(network: &Network, interfaces: Interfaces) -> Self {
-        Self { own: (interfaces == Interfaces::ThisMachine).then(|| network.addresses()) }
+    pub(crate) fn of(own: &OwnAddresses, interfaces: Interfaces) -> Self {
+        Self { own: (interfaces == Interfaces::ThisMachine).then(|| own.usable.clone()) }
     }
 
     pub(crate) fn allows(&self, ip: IpAddr) -> bool {
@@ -139,41 +159,41 @@ mod tests {
         assert!("eth0".parse::<Interfaces>().unwrap_err().to_string().contains("this-machine"));
     }
 
+    fn bound(interfaces: Interfaces, toward: Option<&str>) -> Vec<SocketAddr> {
+        OwnAddresses::of_machine().to_bind(interfaces, toward.map(|to| to.parse().unwrap()))
+    }
+
     #[test]
     fn this_machine_has_every_address_and_lets_only_itself_in() {
-        let all = bind_addresses(&Network::default(), Interfaces::All, None);
-        assert_eq!(bind_addresses(&Network::default(), Interfaces::ThisMachine, None), all);
-        let peer_filter = PeerFilter::of(&Network::default(), Interfaces::ThisMachine);
+        let (all, own) = (bound(Interfaces::All, None), OwnAddresses::of_machine());
+        assert_eq!(bound(Interfaces::ThisMachine, None), all);
+        let peer_filter = PeerFilter::of(&own, Interfaces::ThisMachine);
         assert!(all.iter().all(|address| peer_filter.allows(address.ip())));
         assert!(peer_filter.allows(IpAddr::from([127, 9, 9, 9])));
         for other in ["203.0.113.7", "2001:db8::7", "0.0.0.0"] {
             let other = other.parse().unwrap();
-            assert!(!peer_filter.allows(other), "{other}");
-            assert!(PeerFilter::of(&Network::default(), Interfaces::All).allows(other));
+            assert!(!peer_filter.allows(other) && !own.contain(other), "{other}");
+            assert!(PeerFilter::of(&own, Interfaces::All).allows(other));
         }
     }
 
     #[test]
     fn loopback_means_one_loopback_address_and_there_is_always_an_address() {
-        let loopback = bind_addresses(&Network::default(), Interfaces::Loopback, None);
+        let loopback = bound(Interfaces::Loopback, None);
         assert_eq!(loopback, [SocketAddr::from(([127, 0, 0, 1], 0))]);
-        assert!(!bind_addresses(&Network::default(), Interfaces::External, None).is_empty());
-        assert!(bind_addresses(&Network::default(), Interfaces::All, None).contains(&loopback[0]));
+        assert!(!bound(Interfaces::External, None).is_empty());
+        assert!(bound(Interfaces::All, None).contains(&loopback[0]));
+        assert_eq!(OwnAddresses::default().to_bind(Interfaces::External, None), loopback);
     }
 
     #[test]
     fn loopback_is_left_out_on_the_way_to_another_machine() {
-        let all = bind_addresses(&Network::default(), Interfaces::All, None);
-        let toward = |to: &str| {
-            bind_addresses(&Network::default(), Interfaces::All, Some(to.parse().unwrap()))
-        };
-        assert_eq!(
-            toward("203.0.113.7:80"),
-            bind_addresses(&Network::default(), Interfaces::External, None)
-        );
-        assert_eq!(toward("127.0.0.9:80"), all);
+        let all = bound(Interfaces::All, None);
+        let elsewhere = bound(Interfaces::All, Some("203.0.113.7:80"));
+        assert_eq!(elsewhere, bound(Interfaces::External, None));
+        assert_eq!(bound(Interfaces::All, Some("127.0.0.9:80")), all);
         for own in &all {
-            assert_eq!(toward(&own.to_string()), all);
+            assert_eq!(bound(Interfaces::All, Some(&own.to_string())), all);
         }
     }
 }

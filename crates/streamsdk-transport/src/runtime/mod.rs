@@ -71,8 +71,8 @@ use webrtc::runtime::{
     TokioRuntime,
 };
 
-use self::interfaces::PeerFilter;
 pub use self::interfaces::UnknownInterfaces;
+use self::interfaces::{OwnAddresses, PeerFilter};
 use self::socket::BatchedUdpSocket;
 use self::tuning::RuntimeTuning;
 #[cfg(feature = "simulation")]
@@ -102,11 +102,15 @@ pub(crate) struct EngineRuntime {
 }
 
 impl EngineRuntime {
-    pub(crate) fn new(tuning: &Arc<RuntimeTuning>, config: &PeerConfig) -> Self {
+    pub(crate) fn new(
+        tuning: &Arc<RuntimeTuning>,
+        config: &PeerConfig,
+        own: &OwnAddresses,
+    ) -> Self {
         Self {
             tokio: TokioRuntime,
             tuning: Arc::clone(tuning),
-            peer_filter: PeerFilter::of(&tuning.network, config.interfaces),
+            peer_filter: PeerFilter::of(own, config.interfaces),
             receive_buffer: config.socket_receive_buffer,
             send_buffer: config.send_buffer.min(FIRST_SEND_WINDOW),
             rounds: AtomicUsize::new(0),
@@ -231,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn a_packet_waits_at_the_closed_gate_and_passes_when_it_opens() {
         let tuning = Arc::new(RuntimeTuning::default());
-        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default(), &OwnAddresses::default());
         let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = bound.local_addr().unwrap();
         let socket = runtime.wrap_udp_socket(bound).unwrap();
@@ -254,7 +258,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rounds_are_done_at_once_after_what_has_come_whenever_that_was() {
         let tuning = Arc::new(RuntimeTuning::default());
-        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default(), &OwnAddresses::default());
         let _fast_timers = tuning.fast_timers();
         for rounds_before in 0..BUSY_ROUNDS {
             for _ in 0..rounds_before {
@@ -270,7 +274,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn timers_are_short_only_while_connecting() {
         let tuning = Arc::new(RuntimeTuning::default());
-        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
+        let runtime = EngineRuntime::new(&tuning, &PeerConfig::default(), &OwnAddresses::default());
         let fast_timers = tuning.fast_timers();
         let start = tokio::time::Instant::now();
         runtime.sleep(Duration::from_secs(60)).await;

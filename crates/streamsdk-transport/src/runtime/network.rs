@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::datagrams::{Datagrams, KernelSocket};
 use super::fragments::known_route;
+use super::interfaces::OwnAddresses;
 use super::packet_size::Route;
 #[cfg(feature = "simulation")]
 use crate::simulation::{SharedNetwork, SimulatedDatagrams};
@@ -61,16 +62,12 @@ impl Network {
         }
     }
 
-    /// The addresses that sockets can be bound to.
-    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+    /// The addresses that this side has.
+    pub(crate) fn own_addresses(&self) -> OwnAddresses {
         match self {
-            Self::Machine => {
-                let interfaces = if_addrs::get_if_addrs().unwrap_or_default().into_iter();
-                let up = interfaces.filter(if_addrs::Interface::is_oper_up);
-                up.map(|interface| interface.ip()).collect()
-            }
+            Self::Machine => OwnAddresses::of_machine(),
             #[cfg(feature = "simulation")]
-            Self::Simulated(network) => network.addresses(),
+            Self::Simulated(network) => OwnAddresses::without_broadcasts(network.addresses()),
         }
     }
 

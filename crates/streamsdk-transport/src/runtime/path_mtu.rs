@@ -394,6 +394,7 @@ mod tests {
     use super::*;
     use crate::PeerConfig;
     use crate::runtime::EngineRuntime;
+    use crate::runtime::interfaces::OwnAddresses;
     use crate::runtime::probe::tests::{answer, credentials};
     use crate::runtime::tuning::RuntimeTuning;
 
@@ -409,7 +410,8 @@ mod tests {
     impl ProbeBed {
         async fn new() -> Self {
             let tuning = Arc::new(RuntimeTuning::default());
-            let runtime = EngineRuntime::new(&tuning, &PeerConfig::default());
+            let runtime =
+                EngineRuntime::new(&tuning, &PeerConfig::default(), &OwnAddresses::default());
             let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
             let other = UdpSocket::bind("127.0.0.1:0").unwrap();
             let hello = [22, 0xfe, 0xff, 0];
