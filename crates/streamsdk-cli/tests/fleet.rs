@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{WorkerProcess, clip, errors_of, exit_code, signal, streamsdk};
 use nix::sys::signal::Signal;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use streamsdk_testkit::nats::NatsServer;
 
@@ -109,6 +110,41 @@ async fn a_node_that_starts_before_the_server_waits_for_it() {
     wait_for(&url, "gate", "running");
     signal(&node, Signal::SIGTERM);
     assert_eq!(exit_code(&mut node, LIMIT), INTERRUPTED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_and_servers_with_certificates_of_their_own_know_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let write = |name: &str, pem: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        path.display().to_string()
+    };
+    let (pem, key) = (
+        write("own.pem", certificate.self_signed(&key).unwrap().pem()),
+        write("own.key", key.serialize_pem()),
+    );
+    let tls = ["--tlscert", &pem, "--tlskey", &key, "--tlscacert", &pem];
+    let nats = NatsServer::start_with(&[&["-js", "--tlsverify"][..], &tls].concat()).await;
+    let url = format!("tls://127.0.0.1:{}", nats.port());
+
+    let (status, said) = errors_of(&mut fleet(&url, &["status"]));
+    assert!(status == OTHER && said.contains("certificate"), "{said}");
+    let (status, said) = errors_of(&mut fleet(&url, &["status", "--nats-ca", &key]));
+    assert!(status == WRONG_USAGE && said.contains("own.key: "), "{said}");
+
+    let known = ["--nats-ca", &pem, "--nats-certificate", &pem, "--nats-key", &key];
+    let with = |arguments: &[&str]| fleet(&url, &[arguments, &known].concat());
+    let mut node = with(&["node", "--name", "one"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(node.stderr.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "node one runs");
+    let status = printed(&mut with(&["status", "--json"]));
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["nodes"][0]["name"], "one");
+    assert_eq!(printed(&mut with(&["drain", "one"])), "one is drained");
+    assert_eq!(exit_code(&mut node, LIMIT), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

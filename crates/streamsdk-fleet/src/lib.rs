@@ -72,6 +72,8 @@ mod streams;
 
 #[cfg(feature = "admin")]
 pub use admin::{AdminError, AdminServer};
+#[cfg(feature = "tls")]
+pub use config::TlsFiles;
 pub use config::{ConfigError, ConfigProblem, FleetConfig};
 pub use fleet::{Changes, Fleet, FleetEnd, FleetError, PutError, SinkStatus};
 pub use observer::FleetObserver;

@@ -20,7 +20,7 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// A server in a process of its own, always at the same port and with the same folder. Ends when dropped.
 pub struct NatsServer {
     child: Child,
-    options: &'static [&'static str],
+    options: Vec<String>,
     /// Bound, and not listening: so nobody else is given the port, be it while the server is away.
     port: TcpSocket,
     folder: TempDir,
@@ -33,13 +33,14 @@ impl NatsServer {
     }
 
     /// The same with other options than JetStream alone.
-    pub async fn start_with(options: &'static [&'static str]) -> Self {
+    pub async fn start_with(options: &[&str]) -> Self {
+        let options = options.iter().map(ToString::to_string).collect::<Vec<_>>();
         let port = TcpSocket::new_v4().unwrap();
         // The server binds to it as well.
         port.set_reuseaddr(true).unwrap();
         port.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let child = spawn(options, number(&port), folder.path());
+        let child = spawn(&options, number(&port), folder.path());
         let server = Self { child, options, port, folder };
         server.is_up().await;
         server
@@ -62,7 +63,7 @@ impl NatsServer {
 
     /// Starts it again after [`NatsServer::kill`].
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.options, self.port(), self.folder.path());
+        self.child = spawn(&self.options, self.port(), self.folder.path());
         self.is_up().await;
     }
 
@@ -91,7 +92,7 @@ fn number(port: &TcpSocket) -> u16 {
     port.local_addr().unwrap().port()
 }
 
-fn spawn(options: &[&str], port: u16, folder: &Path) -> Child {
+fn spawn(options: &[String], port: u16, folder: &Path) -> Child {
     let places = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join("nats-server"));
     let program = places.into_iter().find(|place| place.is_file());
     let mut command = Command::new(program.unwrap_or_else(|| PathBuf::from("nats-server")));

@@ -32,6 +32,15 @@ pub(crate) struct FleetPlaceArguments {
     /// File with the token for them
     #[arg(long, value_name = "FILE")]
     pub(crate) nats_token_file: Option<PathBuf>,
+    /// File with the certificates of those who vouch for them, in PEM; without it, whom the system trusts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) nats_ca: Option<PathBuf>,
+    /// File with a certificate to show them, in PEM
+    #[arg(long, value_name = "FILE", requires = "nats_key")]
+    pub(crate) nats_certificate: Option<PathBuf>,
+    /// File with its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "nats_certificate")]
+    pub(crate) nats_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

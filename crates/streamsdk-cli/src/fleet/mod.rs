@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use streamsdk_fleet::node::{FleetControl, NodeError};
-use streamsdk_fleet::{FleetConfig, SecretText};
+use streamsdk_fleet::{FleetConfig, SecretText, TlsFiles};
 use streamsdk_sinks::nats::NatsServers;
 
 use crate::args::{FleetCommand, FleetPlaceArguments, VoiceArguments};
@@ -47,7 +47,13 @@ async fn connect(place: &FleetPlaceArguments) -> Result<FleetControl, Failure> {
 }
 
 fn servers(place: &FleetPlaceArguments) -> Result<NatsServers, Failure> {
-    let mut servers = NatsServers::new(&place.nats).map_err(Failure::usage)?;
+    let files = TlsFiles {
+        ca_file: place.nats_ca.clone(),
+        certificate_file: place.nats_certificate.clone(),
+        key_file: place.nats_key.clone(),
+    };
+    let tls = files.read(Path::new("")).map_err(Failure::Usage)?;
+    let mut servers = NatsServers::with_tls(&place.nats, &tls).map_err(Failure::usage)?;
     if let Some(path) = &place.nats_credentials {
         servers = servers.credentials_file(path);
     }

@@ -19,6 +19,8 @@ use streamsdk_sinks::StreamName;
 
 pub use self::error::{ConfigError, ConfigProblem};
 pub(crate) use self::sinks::SinkEntry;
+#[cfg(feature = "tls")]
+pub use self::tls::TlsFiles;
 
 use crate::options::{ImagesOption, SecretText, StreamOptions, values};
 use crate::restart::RestartPolicy;

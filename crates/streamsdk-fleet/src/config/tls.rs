@@ -1,4 +1,4 @@
-//! TLS of sinks, as a file of streams describes it.
+//! TLS of sinks, as a file of streams describes it, and of the servers of a fleet.
 
 #[cfg(feature = "tls")]
 use std::fs;
@@ -22,14 +22,17 @@ pub(super) enum TlsOption {
     With(TlsFiles),
 }
 
-/// Files in PEM. Who is trusted without a `ca_file`, the system says.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// Files, in PEM, with what TLS needs to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[cfg_attr(not(feature = "tls"), allow(dead_code))]
-pub(super) struct TlsFiles {
-    ca_file: Option<PathBuf>,
-    certificate_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
+#[cfg_attr(not(feature = "tls"), allow(dead_code, unreachable_pub))]
+pub struct TlsFiles {
+    /// The certificates of those who vouch for a server. Default is whom the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// This side's certificate, for servers that want one. Default is none.
+    pub certificate_file: Option<PathBuf>,
+    /// The key of that certificate: there is one where there is the other.
+    pub key_file: Option<PathBuf>,
 }
 
 #[cfg(feature = "tls")]
@@ -46,18 +49,25 @@ impl TlsOption {
 
 #[cfg(feature = "tls")]
 impl TlsFiles {
-    fn read(&self, folder: &Path) -> Result<Tls, String> {
+    /// Reads them. `folder` is what paths are relative to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with which file, without anything of a key.
+    pub fn read(&self, folder: &Path) -> Result<Tls, String> {
         let mut tls = Tls::new();
         if let Some(path) = &self.ca_file {
             let authorities = tls.authorities(&file(folder, path)?);
-            tls = authorities.map_err(|error| format!("ca_file: {error}"))?;
+            tls = authorities.map_err(|error| format!("{}: {error}", path.display()))?;
         }
         match (&self.certificate_file, &self.key_file) {
             (None, None) => Ok(tls),
-            (Some(certificate), Some(key)) => tls
-                .identity(&file(folder, certificate)?, &file(folder, key)?)
-                .map_err(|error| format!("certificate_file and key_file: {error}")),
-            _ => Err("certificate_file and key_file belong together".to_owned()),
+            (Some(certificate), Some(key)) => {
+                let identity = tls.identity(&file(folder, certificate)?, &file(folder, key)?);
+                let files = [certificate, key].map(|path| path.display());
+                identity.map_err(|error| format!("{} and {}: {error}", files[0], files[1]))
+            }
+            _ => Err("a certificate and its key belong together".to_owned()),
         }
     }
 }
