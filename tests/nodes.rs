@@ -380,7 +380,10 @@ async fn a_node_that_keeps_its_streams_is_the_only_one() {
     let other = bed.node("other").await;
     way.set(Passing::Everything);
     let error = tokio::time::timeout(MAX_WAIT, keeper.ended()).await.unwrap().unwrap_err();
-    assert!(matches!(&error, NodeError::NotAlone { other, .. } if other == "other"), "{error:?}");
+    assert!(
+        matches!(&error, NodeError::NotAlone { other, .. } if other.as_str() == "other"),
+        "{error:?}"
+    );
     let refused = bed.try_node_with(&bed.nats.url(), "keeper", keep).await.map(|_| ()).unwrap_err();
     assert!(matches!(refused, NodeError::NotAlone { .. }), "{refused:?}");
     other.drain().await.unwrap();

@@ -152,8 +152,13 @@ mod tests {
         format!("a=candidate:1 1 udp 1 {ip} 9 typ host\r\n")
     }
 
+    /// What is left of a description.
+    fn kept(config: &PeerConfig, sdp: &str) -> String {
+        FollowedCandidates::new(config, &OwnAddresses::of_machine()).of(sdp)
+    }
+
     fn followed(config: &PeerConfig, sdp: &str) -> Vec<String> {
-        let sdp = FollowedCandidates::new(config, &OwnAddresses::of_machine()).of(sdp);
+        let sdp = kept(config, sdp);
         addresses(&sdp).map(|address| address.ip().to_string()).collect()
     }
 
@@ -187,10 +192,7 @@ mod tests {
             a=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype passive\r\n\
             a=candidate:1 2 udp 1 192.0.2.1 9 typ host\r\na=candidate:1 1 udp\r\n\
             a= candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
-        assert_eq!(
-            FollowedCandidates::new(&PeerConfig::default(), &OwnAddresses::of_machine()).of(sdp),
-            ""
-        );
+        assert_eq!(kept(&PeerConfig::default(), sdp), "");
     }
 
     #[test]
@@ -217,8 +219,7 @@ mod tests {
         let many: String = (1..=100).map(|n| candidate(&format!("192.0.2.{n}"))).collect();
         let sdp = format!("v=0\r\nm=video 9\r\n{many}{many}m=application 9\r\n{many}");
         assert_eq!(followed(&PeerConfig::default(), &sdp).len(), 2 * MAX_FOLLOWED);
-        let kept =
-            FollowedCandidates::new(&PeerConfig::default(), &OwnAddresses::of_machine()).of(&sdp);
+        let kept = kept(&PeerConfig::default(), &sdp);
         assert!(kept.starts_with("v=0\r\nm=video 9\r\na=candidate:1 1 udp 1 192.0.2.1 9"));
         assert!(!kept.contains("192.0.2.33 "), "{kept}");
     }

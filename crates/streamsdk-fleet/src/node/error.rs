@@ -26,9 +26,9 @@ pub enum NodeError {
     )]
     NotAlone {
         /// The node that keeps its streams.
-        keeper: String,
+        keeper: StreamName,
         /// The other one.
-        other: String,
+        other: StreamName,
     },
     /// The streams cannot be made.
     #[error(transparent)]

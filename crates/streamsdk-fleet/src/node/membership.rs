@@ -26,8 +26,6 @@ pub(super) struct Membership {
     leave: CancellationToken,
     name_taken: CancellationToken,
     task: JoinHandle<()>,
-    name: StreamName,
-    keeps: bool,
 }
 
 /// What it takes to have the name.
@@ -60,13 +58,12 @@ impl Membership {
         let lease = member.take_name().await?;
         let (leave, name_taken) = (CancellationToken::new(), CancellationToken::new());
         let task = tokio::spawn(member.stay(lease, leave.clone(), name_taken.clone()));
-        let (name, keeps) = (config.name.clone(), config.keeps);
-        Ok(Self { nodes, leave, name_taken, task, name, keeps })
+        Ok(Self { nodes, leave, name_taken, task })
     }
 
-    /// That this node keeps its streams, where it is not the only one.
-    pub(super) fn not_alone(&self) -> Option<NodeError> {
-        self.keeps.then(|| not_alone(&self.name, true, &self.nodes.holders())).flatten()
+    /// Why this node cannot go on beside those that there are, if it cannot: of two nodes the one that keeps its streams ends.
+    pub(super) fn conflict(&self, config: &NodeConfig) -> Option<NodeError> {
+        config.keeps.then(|| conflict(&config.name, true, &self.nodes.holders())).flatten()
     }
 
     /// How many streams each node takes, as far as is known.
@@ -95,20 +92,22 @@ pub(super) fn capacities(holders: BTreeMap<StreamName, Holder>) -> Capacities {
     by_name.collect()
 }
 
-/// That of a node and another one either keeps its streams.
-fn not_alone(
+/// Why a node cannot be beside others: it keeps its streams, or one of them does.
+fn conflict(
     node: &StreamName,
     keeps: bool,
     nodes: &BTreeMap<StreamName, Holder>,
 ) -> Option<NodeError> {
     nodes.iter().filter(|(other, _)| *other != node).find_map(|(other, holder)| {
-        let (this, other) = (node.to_string(), other.to_string());
-        match holder {
-            _ if keeps => Some(NodeError::NotAlone { keeper: this, other }),
-            Holder::Node { keeps: true, .. } => {
-                Some(NodeError::NotAlone { keeper: other, other: this })
-            }
-            _ => None,
+        let other_keeps = matches!(holder, Holder::Node { keeps: true, .. });
+        let not_alone = |keeper: &StreamName, other: &StreamName| NodeError::NotAlone {
+            keeper: keeper.clone(),
+            other: other.clone(),
+        };
+        match (keeps, other_keeps) {
+            (true, _) => Some(not_alone(node, other)),
+            (false, true) => Some(not_alone(other, node)),
+            (false, false) => None,
         }
     })
 }
@@ -150,7 +149,7 @@ impl Member {
     async fn wait_until_tolerated(&self, nodes: &LeaseWatch) -> Result<(), NodeError> {
         nodes.complete().await;
         let started = Instant::now();
-        while let Some(error) = not_alone(&self.name, self.keeps, &nodes.holders()) {
+        while let Some(error) = conflict(&self.name, self.keeps, &nodes.holders()) {
             if started.elapsed() > self.patience {
                 return Err(error);
             }

@@ -58,7 +58,7 @@ impl Common {
             }
             Err(error) => return PostEnd::Unavailable(error.to_string()),
         }
-        // It may be told to end while servers are asked, and what was not begun need not be ended.
+        // It may be told to end while servers are asked, here and below: what was not begun need not be ended.
         if stop.is_cancelled() {
             return PostEnd::Left;
         }
@@ -97,9 +97,6 @@ impl Common {
             Ok(progress) => Arc::new(progress),
             Err(error) => return PostEnd::Unavailable(error.to_string()),
         };
-        if stop.is_cancelled() {
-            return PostEnd::Left;
-        }
         let config = OutletConfig::default().when_full(definition.when_full());
         let outlet = match Outlet::open(Box::new(self.log.sink()), config) {
             Ok(outlet) => Arc::new(outlet),

@@ -71,7 +71,7 @@ impl NodeRun {
                 }
                 Ok(()) = self.following.descriptions.changed() => self.read_descriptions().await,
                 _ = looks.tick() => self.streams.note_neglected(&self.leases.holders()),
-                _ = ticks.tick() => match self.membership.not_alone() {
+                _ = ticks.tick() => match self.membership.conflict(&self.config) {
                     Some(error) => break Err(error),
                     None => self.look_around().await,
                 },

@@ -62,14 +62,13 @@ impl BurstQueue {
 /// How many packets one after the other can leave with one system call: all are of one length but the last, which may be
 /// shorter.
 fn longest_run(lengths: impl Iterator<Item = usize>) -> usize {
-    let (mut longest, mut run, mut first, mut last) = (0, 0, 0, 0);
+    // The most that the next packet may have to belong to the run, if any may.
+    let (mut longest, mut run, mut most) = (0, 0, None);
     for length in lengths {
-        let goes_on = run > 0 && last == first && length <= first;
-        run = if goes_on { run + 1 } else { 1 };
-        if !goes_on {
-            first = length;
-        }
-        last = length;
+        (run, most) = match most {
+            Some(most) if length <= most => (run + 1, (length == most).then_some(most)),
+            _ => (1, Some(length)),
+        };
         longest = longest.max(run);
     }
     longest

@@ -110,9 +110,13 @@ impl StreamSource for VideoFileSource {
     }
 
     async fn prepare(&mut self) {
-        if self.prepared.is_none() {
-            self.prepared = Some(self.read_from_start().await);
+        // The error that there was is the one to be told.
+        if matches!(self.prepared, Some(Err(_))) {
+            return;
         }
+        // What was read for an attempt before may be out of date. Its thread ends when nobody receives from it.
+        self.prepared = None;
+        self.prepared = Some(self.read_from_start().await);
     }
 
     async fn run(&mut self, mut io: SourceIo) -> Result<(), SourceError> {
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_beginning_is_read_once_while_connections_are_tried() {
+    async fn the_beginning_is_read_anew_for_each_attempt_to_connect() {
         let file = file_of(100_000);
         let mut source = VideoFileSource::open(file.path()).unwrap();
         source.prepare().await;
@@ -308,13 +312,14 @@ mod tests {
         let bytes = |chunk: Result<BytesMut, FileError>| chunk.unwrap().len() - HEADER_LEN;
         assert_eq!(chunks.into_iter().map(bytes).sum::<usize>(), 100_000);
 
-        // The connection was lost, and the next ones do not come about.
+        // The connection was lost, and the next one does not come about before the file is another.
         drop(batches);
         source.prepare().await;
         file.as_file().set_len(1).unwrap();
         source.prepare().await;
         let mut batches = source.prepared.take().unwrap().unwrap();
-        assert!(batches.recv().await.is_some());
+        let chunks = batches.recv().await.unwrap();
+        assert!(matches!(chunks[..], [Err(FileError::Shrank { expected: 100_000, found: 1, .. })]));
     }
 
     #[test]
