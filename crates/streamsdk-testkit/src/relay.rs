@@ -46,12 +46,30 @@ struct Loss {
     one_in: AtomicU32,
     /// Larger packets are lost; 0 loses none.
     larger_than: AtomicU32,
-    /// The packet of a handshake that is lost, counted down on both ways; 0 loses none, or no more.
-    handshake_packet: AtomicU32,
+    /// The packet of a handshake that is lost.
+    handshake_packet: CountDown,
+    /// The same of what is encrypted behind it.
+    data_packet: CountDown,
     /// What is lost of the media on the way to the first peer, and to the second.
     media_to: [Mutex<LostMedia>; 2],
     /// Whether everything on the way to the first peer, and to the second, is lost.
     all_to: [AtomicBool; 2],
+}
+
+/// The one packet that is lost, counted down on both ways; 0 loses none, or no more.
+#[derive(Default)]
+struct CountDown(AtomicU32);
+
+impl CountDown {
+    fn begin(&self, number: u32) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        let next = |left: u32| left.checked_sub(1);
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        before.is_ok_and(|left| left == 1)
+    }
 }
 
 /// Packets of media that are lost for good.
@@ -93,18 +111,12 @@ impl Loss {
         let by_chance = one_in != 0 && (random >> 8).is_multiple_of(one_in);
         let planned = is_media(packet) && self.media_to[to].lock().unwrap().takes(packet);
         let by_way = self.all_to[to].load(Ordering::Relaxed);
-        by_size || by_chance || planned || by_way || self.is_lost_of_handshake(packet)
-    }
-}
-
-impl Loss {
-    fn is_lost_of_handshake(&self, packet: &[u8]) -> bool {
-        let count_down = |left: u32| left.checked_sub(1);
-        matches!(packet, [20 | 22, ..])
-            && self
-                .handshake_packet
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down)
-                .is_ok_and(|left| left == 1)
+        let by_number = match packet {
+            [20 | 22, ..] => self.handshake_packet.is_over(),
+            [23, ..] => self.data_packet.is_over(),
+            _ => false,
+        };
+        by_size || by_chance || planned || by_way || by_number
     }
 }
 
@@ -208,7 +220,12 @@ impl Relay {
 
     /// Loses the packet of DTLS's handshake that is the `number`th from now on, whoever sends it.
     pub fn lose_handshake_packet(&self, number: u32) {
-        self.loss.handshake_packet.store(number, Ordering::Relaxed);
+        self.loss.handshake_packet.begin(number);
+    }
+
+    /// Loses the packet behind DTLS's handshake that is the `number`th from now on, whoever sends it.
+    pub fn lose_data_packet(&self, number: u32) {
+        self.loss.data_packet.begin(number);
     }
 
     /// Loses packets of more than `size` bytes from now on, each way.

@@ -102,9 +102,9 @@ fn a_camera_goes_on_soon_after_a_nat_has_forgotten_its_client() {
     }
 }
 
-/// TCP, offer and answer: two. ICE, until the server has its pair: a half. DTLS: two. SCTP: one and a half. The file, and
+/// TCP, offer and answer: two. ICE, until the server has its pair: a half. DTLS: two. SCTP: a half. The file, and
 /// its result: one.
-const ROUND_TRIPS: u32 = 7;
+const ROUND_TRIPS: u32 = 6;
 /// What the two need for themselves.
 const OF_THEIR_OWN: Duration = Duration::from_millis(100);
 

@@ -61,6 +61,9 @@ impl Answer {
         if let Some(cookie) = Cookie::offered(offer) {
             connection.tuning.cookies.know(cookie);
         }
+        if has_channels && Author::of(offer) == Author::Streamsdk {
+            connection.tuning.association.await_init_ack();
+        }
         let answered = async {
             engine.set_remote_description(description).await.map_err(unusable)?;
             if let Some(track) = &outgoing {

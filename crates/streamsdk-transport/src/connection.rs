@@ -27,7 +27,7 @@ use crate::error::EngineError;
 use crate::peer::PeerParts;
 use crate::runtime::EngineRuntime;
 use crate::runtime::clock::MAX_RATE;
-use crate::runtime::cookie::CookieProvider;
+use crate::runtime::crypto::EngineCrypto;
 use crate::runtime::interfaces::OwnAddresses;
 use crate::runtime::narrow_peers;
 use crate::runtime::packet_size::{
@@ -69,8 +69,8 @@ pub(crate) struct Connection {
     /// For [`PathMtu::probe_for`](crate::runtime::path_mtu::PathMtu::probe_for).
     pub(crate) full_packets: FullPackets,
     pub(crate) dead_after: Duration,
-    /// What its engine draws a cookie from, as a server of DTLS.
-    pub(crate) cookies: Option<Arc<CookieProvider>>,
+    /// What its engine encrypts with, and draws a cookie from as a server of DTLS.
+    pub(crate) crypto: Option<Arc<EngineCrypto>>,
     gathered: watch::Receiver<bool>,
 }
 
@@ -109,7 +109,7 @@ impl Connection {
             tracks: tracks_tx,
         };
         // Without one of its own, the engine says what is wrong with it.
-        let provider = CookieProvider::new().ok().map(Arc::new);
+        let crypto = EngineCrypto::new(&tuning.association).ok().map(Arc::new);
         let unowned = tuning.tasks.end_unless_owned();
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
@@ -123,7 +123,7 @@ impl Connection {
             )
             .with_media_engine(video::media_engine(&config.codecs)?)
             .with_interceptor_registry(video::interceptors(&video))
-            .with_setting_engine(settings(config, sctp_size, provider.clone()))
+            .with_setting_engine(settings(config, sctp_size, crypto.clone()))
             .with_handler(Arc::new(handler))
             .with_runtime(Arc::new(EngineRuntime::new(&tuning, config, own)))
             .with_udp_addrs(own.to_bind(config.interfaces, config.toward))
@@ -152,7 +152,7 @@ impl Connection {
             video,
             full_packets,
             dead_after: config.dead_after,
-            cookies: provider,
+            crypto,
             gathered,
         })
     }
@@ -217,7 +217,7 @@ fn sctp_size_for(config: &PeerConfig, candidates: impl Iterator<Item = SocketAdd
 fn settings(
     config: &PeerConfig,
     sctp_size: u32,
-    provider: Option<Arc<CookieProvider>>,
+    crypto: Option<Arc<EngineCrypto>>,
 ) -> SettingEngine {
     // The engine gives a peer up after the sum of the two: silent for the first half it is
     // "disconnected", which may pass, after the second it has failed. Its clock may be that much faster, and
@@ -228,8 +228,8 @@ fn settings(
     // seven tries are over after 140 ms at this interval.
     let checks = config.connect_timeout.as_millis() / ICE_CHECK_INTERVAL.as_millis();
     let mut settings = SettingEngineBuilder::new();
-    if let Some(provider) = provider {
-        settings = settings.with_crypto_provider(provider);
+    if let Some(crypto) = crypto {
+        settings = settings.with_crypto_provider(crypto);
     }
     settings
         .with_ice_timeouts(Some(half), Some(half), Some(keepalive))

@@ -12,7 +12,8 @@ use crate::candidates::{FollowedCandidates, naming_bytes};
 use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::EngineError;
-use crate::runtime::cookie::{Cookie, CookieProvider, offering_cookie};
+use crate::runtime::cookie::{Cookie, offering_cookie};
+use crate::runtime::crypto::EngineCrypto;
 use crate::runtime::network::Moment;
 use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
@@ -104,8 +105,8 @@ impl Offer {
         let offer = engine.create_offer(None).await.map_err(engine_error)?;
         engine.set_local_description(offer).await.map_err(engine_error)?;
         let sdp = connection.gathered_description(&config).await?;
-        let provider = connection.cookies.as_deref().filter(|_| !config.relays());
-        let sdp = with_cookie(sdp, provider);
+        let crypto = connection.crypto.as_deref().filter(|_| !config.relays());
+        let sdp = with_cookie(sdp, crypto);
         connection.tuning.pause_reading();
         let Connection { tuning, full_packets, dead_after, incoming, .. } = connection;
         let incoming = IncomingChannels::new(peer.clone(), incoming);
@@ -157,11 +158,11 @@ impl Offer {
     }
 }
 
-/// The offer with the mark that both sides know the cookie of the handshake, which `provider` draws then.
-fn with_cookie(sdp: String, provider: Option<&CookieProvider>) -> String {
-    match provider.zip(Cookie::of(&sdp)) {
-        Some((provider, cookie)) => {
-            provider.set(cookie);
+/// The offer with the mark that both sides know the cookie of the handshake, which `crypto` draws then.
+fn with_cookie(sdp: String, crypto: Option<&EngineCrypto>) -> String {
+    match crypto.zip(Cookie::of(&sdp)) {
+        Some((crypto, cookie)) => {
+            crypto.set_cookie(cookie);
             offering_cookie(&sdp)
         }
         None => sdp,
@@ -217,6 +218,9 @@ impl ConnectAttempt<'_> {
         engine.tuning.unproven.named_in(naming_bytes(answer));
         engine.tuning.network.hold_up(Moment::AnswerArrived).await;
         let _fast_timers = engine.tuning.fast_timers();
+        if !channels.is_empty() && Author::of(answer) == Author::Streamsdk {
+            engine.tuning.association.await_init();
+        }
         engine.connection.set_remote_description(description).await.map_err(unusable)?;
         if let Some(credentials) = IceCredentials::of(self.offer, answer) {
             engine.tuning.nomination.begin(credentials);

@@ -3,17 +3,15 @@
 //! A server of DTLS asks a client to show that it is where it says it is, by sending a cookie back (RFC 6347, 4.2.1). ICE has
 //! shown that before, but the engine asks all the same, and what it asks for is signed by both sides in the end. So the
 //! side that made the offer, which is the server, says in it that the cookie will be one that both know: a hash of its
-//! password for ICE. The other side's engine is asked for it on the spot, and the hello that leaves has it. The server's
-//! engine is first given that hello without the cookie, and what it asks for then it has already.
+//! password for ICE ([`super::crypto`]). The other side's engine is asked for it on the spot, and the hello that leaves has
+//! it. The server's engine is first given that hello without the cookie, and what it asks for then it has already.
 //!
 //! What comes by way of a TURN server is wrapped up, and not seen here: nothing is offered where that may be.
 //! A peer that knows nothing of this neither offers a cookie nor shows one, and is asked as ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rtc::crypto::{
-    CryptoError, HashAlgorithm, RTCCrypto, RTCCryptoProvider, RTCRandom, default_provider,
-};
+use rtc::crypto::{HashAlgorithm, default_provider};
 use tracing::debug;
 
 use super::handed_over::{HandedOver, Way};
@@ -22,7 +20,7 @@ use super::probe::attribute;
 /// A mark in a description; it is short, as an offer that fits one packet gets through where larger ones vanish.
 const ATTRIBUTE: &str = "a=x-dtls-cookie";
 /// What the engine's server asks for, and nothing else that it draws is as long.
-const COOKIE_SIZE: usize = 20;
+pub(super) const COOKIE_SIZE: usize = 20;
 const RANDOM_SIZE: usize = 32;
 const DTLS_1_2: [u8; 2] = [0xfe, 0xfd];
 const HANDSHAKE: u8 = 22;
@@ -33,7 +31,7 @@ const MESSAGE_HEADER: usize = 12;
 
 /// What a server asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cookie([u8; COOKIE_SIZE]);
+pub(crate) struct Cookie(pub(super) [u8; COOKIE_SIZE]);
 
 impl Cookie {
     /// That of the side that wrote `description`; `None` if it has no password.
@@ -61,51 +59,6 @@ pub(crate) fn offering_cookie(offer: &str) -> String {
 impl std::fmt::Debug for Cookie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Cookie")
-    }
-}
-
-/// What the engine encrypts with, and draws its cookie from.
-pub(crate) struct CookieProvider {
-    usual: Arc<dyn RTCCryptoProvider>,
-    /// `None` if it is drawn at random.
-    cookie: OnceLock<Cookie>,
-}
-
-impl CookieProvider {
-    pub(crate) fn new() -> Result<Self, CryptoError> {
-        Ok(Self { usual: default_provider()?, cookie: OnceLock::new() })
-    }
-
-    /// From now on that one is asked for.
-    pub(crate) fn set(&self, cookie: Cookie) {
-        // An offer is made once.
-        let _ = self.cookie.set(cookie);
-    }
-}
-
-impl RTCCryptoProvider for CookieProvider {
-    fn name(&self) -> &'static str {
-        self.usual.name()
-    }
-
-    fn crypto(&self) -> &dyn RTCCrypto {
-        self.usual.crypto()
-    }
-
-    fn random(&self) -> &dyn RTCRandom {
-        self
-    }
-}
-
-impl RTCRandom for CookieProvider {
-    fn fill(&self, output: &mut [u8]) -> Result<(), CryptoError> {
-        match self.cookie.get() {
-            Some(cookie) if output.len() == COOKIE_SIZE => {
-                output.copy_from_slice(&cookie.0);
-                Ok(())
-            }
-            _ => self.usual.random().fill(output),
-        }
     }
 }
 
@@ -274,21 +227,6 @@ mod tests {
         assert_ne!(Cookie::of(OFFER), Cookie::of(&OFFER.replace("secret", "another")));
         assert_eq!(Cookie::offered(OFFER), None);
         assert_eq!(Cookie::offered(&offer.replace("ice-pwd", "ice-pw")), None);
-    }
-
-    #[test]
-    fn the_engine_draws_the_cookie_that_is_set_and_all_else_at_random() {
-        let provider = CookieProvider::new().unwrap();
-        let draw = |size| {
-            let mut drawn = vec![0; size];
-            provider.random().fill(&mut drawn).unwrap();
-            drawn
-        };
-        assert_ne!(draw(COOKIE_SIZE), draw(COOKIE_SIZE));
-        let cookie = Cookie::of(OFFER).unwrap();
-        provider.set(cookie);
-        assert_eq!(draw(COOKIE_SIZE), cookie.0);
-        assert_ne!(draw(RANDOM_SIZE), draw(RANDOM_SIZE));
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Gaps {
 }
 
 /// The number of a record that is encrypted: its epoch, and which of the epoch's it is.
-fn encrypted_record(packet: &[u8]) -> Option<u64> {
+pub(super) fn encrypted_record(packet: &[u8]) -> Option<u64> {
     let [20..=25, 0xfe, 0xfd, number @ .., _, _] = packet.first_chunk::<13>()? else { return None };
     let number = u64::from_be_bytes(*number);
     (number >> 48 > 0).then_some(number)

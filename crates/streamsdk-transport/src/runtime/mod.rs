@@ -21,14 +21,16 @@
 //! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
 //!   before anything depends on them ([`path_mtu`]).
-//! * The pair of addresses is chosen a round trip sooner than by the engine alone ([`nomination`]), and a handshake with
-//!   a peer of this kind takes one less ([`cookie`]).
+//! * The pair of addresses is chosen a round trip sooner than by the engine alone ([`nomination`]). With a peer of this
+//!   kind, a handshake takes one less ([`cookie`]), and an association another ([`association`]).
 //! * An address that has not answered gets little, since it may be a stranger's ([`unproven`]).
 
 mod alert;
+pub(crate) mod association;
 pub(crate) mod clock;
 mod close_notify;
 pub(crate) mod cookie;
+pub(crate) mod crypto;
 mod datagrams;
 pub(crate) mod flight;
 pub(crate) mod fragments;

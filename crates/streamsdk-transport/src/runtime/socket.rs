@@ -219,6 +219,12 @@ impl BatchedUdpSocket {
         }
     }
 
+    fn look_at_association(&self, transmit: &Transmit<'_>) {
+        let RuntimeTuning { association, handed_over, .. } = &*self.tuning;
+        let way = self.way(transmit.destination);
+        association.on_send(way, &self.raw, transmit.contents, handed_over);
+    }
+
     fn way(&self, peer: SocketAddr) -> Way {
         Way { local: self.local, peer }
     }
@@ -321,6 +327,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
                 if self.is_kept_back(&buf[..meta.len], meta) {
                     continue;
                 }
+                self.tuning.association.on_receive(&buf[..meta.len]);
             }
             let (packets, from) = (&buf[..meta.len], meta.addr);
             self.tuning.unproven.on_receive(self.local, from, packets, meta.stride);
@@ -363,6 +370,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         }
         self.tuning.handshake.on_send(transmit.contents);
         self.tuning.flights.on_send(&self.raw, transmit);
+        self.look_at_association(transmit);
         self.tuning.close_notify.on_send(&self.raw, transmit);
         let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

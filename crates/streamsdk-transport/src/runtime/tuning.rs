@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::association::Association;
 use super::clock::EngineClock;
 use super::close_notify::CloseNotify;
 use super::cookie::Cookies;
@@ -35,6 +36,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) path: PathMtu,
     pub(crate) nomination: Nomination,
     pub(crate) cookies: Cookies,
+    pub(crate) association: Arc<Association>,
     pub(crate) handed_over: HandedOver,
     pub(crate) handshake: Handshake,
     pub(crate) flights: Flights,
@@ -43,7 +45,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) tasks: EngineTasks,
     /// `None` if there are none.
     pub(crate) servers: Option<Arc<Servers>>,
-    /// The handshakes are over.
+    /// The handshakes of ICE and DTLS are over.
     is_connected: AtomicBool,
     has_fast_timers: AtomicBool,
     /// Whether a round of the engine takes one packet, and whether this one has it.
@@ -76,13 +78,13 @@ impl RuntimeTuning {
         self.nomination.pair_is_chosen(&self.handed_over);
     }
 
-    /// The handshakes are over: nothing is to be made shorter any more.
+    /// The handshakes of ICE and DTLS are over: of these nothing is to be made shorter any more.
     pub(crate) fn handshakes_are_over(&self) {
         self.is_connected.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_connecting(&self) -> bool {
-        !self.is_connected.load(Ordering::Relaxed)
+        !self.is_connected.load(Ordering::Relaxed) || self.association.is_watched()
     }
 
     /// Keeps the engine awake until the guard is dropped.
