@@ -15,7 +15,7 @@ pub(crate) struct OpenConnections {
 
 /// A client's connection, for as long as it is held.
 #[derive(Debug)]
-pub struct OpenConnection {
+pub(crate) struct OpenConnection {
     /// Since when the client has said nothing whole; `None` while it is owed an answer.
     waiting_since: Mutex<Option<Instant>>,
     has_asked: AtomicBool,
@@ -74,7 +74,7 @@ impl OpenConnections {
 impl OpenConnection {
     /// The client has said what it wants, and is not to be closed as one that says nothing until the answer has been
     /// made.
-    pub fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
+    pub(crate) fn owe_answer(self: &Arc<Self>) -> OwedAnswer {
         *lock(&self.waiting_since) = None;
         self.has_asked.store(true, Ordering::Relaxed);
         OwedAnswer(Arc::clone(self))
@@ -92,7 +92,7 @@ impl OpenConnection {
 
 /// See [`OpenConnection::owe_answer`].
 #[derive(Debug)]
-pub struct OwedAnswer(Arc<OpenConnection>);
+pub(crate) struct OwedAnswer(Arc<OpenConnection>);
 
 impl Drop for OwedAnswer {
     fn drop(&mut self) {

@@ -9,11 +9,11 @@
 mod body;
 mod connections;
 mod origins;
+mod owing;
 mod server;
 mod token;
 
 pub use body::{BodyError, read_body};
-pub use connections::{OpenConnection, OwedAnswer};
 pub use origins::{AllowedOrigins, Unlisted};
 pub use server::HttpServer;
 pub use token::{is_token, shows_token};

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde_json::json;
 use streamsdk_capture::{NetworkStream, StopHandle};
-use streamsdk_http::{AllowedOrigins, HttpServer, OpenConnection, Unlisted, read_body};
+use streamsdk_http::{AllowedOrigins, HttpServer, Unlisted, read_body};
 use streamsdk_protocol::INIT_PATH;
 use streamsdk_protocol::init::InitResponse;
 use streamsdk_transport::{Answer, AnswerError, Closed, IncomingChannels, Interfaces, Peer};
@@ -250,14 +250,12 @@ async fn elsewhere(method: Method) -> ErrorResponse {
 
 async fn initialise(
     State(endpoint): State<Arc<WorkerEndpoint>>,
-    connection: Option<Extension<Arc<OpenConnection>>>,
     from: Option<Extension<ConnectInfo<SocketAddr>>>,
     request: Request,
 ) -> Response {
     let answered = async {
         let limit = endpoint.config.request_timeout;
         let body = read_body(request.into_body(), MAX_REQUEST_BYTES, limit).await?;
-        let _owed = connection.as_ref().map(|Extension(connection)| connection.owe_answer());
         let client = from.map(|Extension(ConnectInfo(address))| address);
         endpoint.open_session(&body, client).await
     };
