@@ -7,7 +7,9 @@ use streamsdk::{
     Ended, Error, Event, Frame, Handlers, ProducerSource, Session, StreamConfig, Summary,
     TestPattern,
 };
-use streamsdk_tests::{KillableWorker, MAX_WAIT, next, start, start_source, worker, worker_with};
+use streamsdk_tests::{
+    KillableWorker, LossyServer, MAX_WAIT, next, start, start_source, worker, worker_with,
+};
 use streamsdk_worker::{
     FrameContext, OutputDeclaration, Processor, ProcessorError, ProcessorOutputs, Processors,
     Worker, WorkerConfig,
@@ -110,6 +112,20 @@ async fn a_session_may_be_closed_while_it_uploads() {
     // And before there was anything of it.
     let session = start(&worker.url(), CLIP, "motion", data()).await.unwrap();
     assert_eq!(closed(session).await.ended, Some(Ended::ByCaller));
+}
+
+/// A session that ends by itself waits for 10 s.
+const NO_ACKNOWLEDGEMENT: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_closes_a_session_waits_for_no_acknowledgement() {
+    let worker = worker().await;
+    let server = LossyServer::before(&worker.url()).await;
+    let mut session = start(server.url(), "numbered_baseline.mp4", "motion", data()).await.unwrap();
+    while !matches!(next(&mut session).await, Some(Ok(Event::Upload(_)))) {}
+    server.lose_all_to_server();
+    let summary = tokio::time::timeout(NO_ACKNOWLEDGEMENT, session.close()).await.unwrap();
+    assert_eq!(summary.ended, Some(Ended::ByCaller));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,8 +53,11 @@ pub(crate) trait Link: Send {
         context: &LinkContext,
     ) -> impl Future<Output = LinkEnd> + Send;
 
-    /// Closes it, so that what was promised gets there.
+    /// Closes it, so that what was promised gets there, and tells the server.
     fn close(self, context: &LinkContext) -> impl Future<Output = ()> + Send;
+
+    /// Closes it for somebody who wants nothing more of it: the server is told, and that is all that is waited for.
+    fn leave(self, context: &LinkContext) -> impl Future<Output = ()> + Send;
 
     /// Closes it without waiting for anything.
     fn abort(self, context: &LinkContext) -> impl Future<Output = ()> + Send;

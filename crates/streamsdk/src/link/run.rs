@@ -66,6 +66,12 @@ impl Link for PeerLink {
         self.server_session.end().await;
     }
 
+    async fn leave(self, context: &LinkContext) {
+        self.peer.abort().await;
+        context.steering.detach();
+        self.server_session.end().await;
+    }
+
     async fn abort(self, context: &LinkContext) {
         self.peer.abort().await;
         context.steering.detach();

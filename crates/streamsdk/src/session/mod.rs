@@ -129,9 +129,10 @@ impl Session {
         self.control.clone()
     }
 
-    /// Closes the session and returns when all of it is gone: at once, or after some seconds where what
-    /// was sent is not acknowledged, at most 10 s and about a second, and up to 5 s more where the server has to be
-    /// told that the session is over ([`Signaling::end`](crate::Signaling::end)).
+    /// Closes the session and returns when all of it is gone. What was sent and has not arrived is given up, so that
+    /// this is at once, or takes up to 5 s where the server has to be told that the session is over
+    /// ([`Signaling::end`](crate::Signaling::end)). A session that has ended by itself may still be waiting until
+    /// what it sent is acknowledged, for 10 s and about a second at most.
     pub async fn close(mut self) -> Summary {
         self.control.close();
         if let Some(running) = self.running.take() {

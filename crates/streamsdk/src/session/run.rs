@@ -59,7 +59,10 @@ impl<C: Connector> SessionRun<C> {
                 // The source first, so that nothing more is made for a link that is being closed.
                 RunEnd::Link(LinkEnd::Over(ended)) => {
                     self.source.clean_up().await;
-                    link.close(&self.context).await;
+                    match ended {
+                        Ended::ByCaller => link.leave(&self.context).await,
+                        _ => link.close(&self.context).await,
+                    }
                     break Ok(ended);
                 }
                 RunEnd::Link(LinkEnd::Failed(error)) => {

@@ -108,6 +108,8 @@ impl Link for Script {
 
     async fn close(self, _context: &LinkContext) {}
 
+    async fn leave(self, _context: &LinkContext) {}
+
     async fn abort(self, _context: &LinkContext) {}
 }
 
