@@ -8,7 +8,7 @@
 //! All of this is encrypted, and so it is looked at where the engine encrypts and decrypts ([`super::crypto`]). The
 //! echo is handed to the engine as a record that nobody has encrypted, and known by a tag that nobody else has seen. Its
 //! number is that of the peer's next record: this is the peer's own echo, or INIT once more, and the engine takes either
-//! for a repetition.
+//! for a repetition. A peer that closes within that round trip is not heard either, and is noticed by its silence.
 //!
 //! An answer that is lost leaves again when the peer repeats its question, and ahead of what leaves later, for as long as
 //! the peer has not shown that it has it. The engine is not asked twice: it would make another association of that. And
