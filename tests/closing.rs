@@ -114,8 +114,8 @@ async fn a_session_may_be_closed_while_it_uploads() {
     assert_eq!(closed(session).await.ended, Some(Ended::ByCaller));
 }
 
-/// A session that ends by itself waits for 10 s.
-const NO_ACKNOWLEDGEMENT: Duration = Duration::from_secs(8);
+/// Less than the 10 s for which a session that ends by itself waits for acknowledgements.
+const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_closes_a_session_waits_for_no_acknowledgement() {
@@ -124,7 +124,7 @@ async fn who_closes_a_session_waits_for_no_acknowledgement() {
     let mut session = start(server.url(), "numbered_baseline.mp4", "motion", data()).await.unwrap();
     while !matches!(next(&mut session).await, Some(Ok(Event::Upload(_)))) {}
     server.lose_all_to_server();
-    let summary = tokio::time::timeout(NO_ACKNOWLEDGEMENT, session.close()).await.unwrap();
+    let summary = tokio::time::timeout(CLOSE_LIMIT, session.close()).await.unwrap();
     assert_eq!(summary.ended, Some(Ended::ByCaller));
 }
 

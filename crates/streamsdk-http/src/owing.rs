@@ -12,8 +12,8 @@ use futures::stream::poll_fn;
 
 use crate::connections::{OpenConnection, OwedAnswer};
 
-/// Has `connection` be owed an answer from when a request is whole. What is sent little by little is no answer any
-/// more that is owed: who does not take it makes room like everybody else.
+/// Has `connection` be owed an answer from when a request is whole until the answer begins. Who takes a long one, such as
+/// a stream of images, may have to make room like everybody else.
 pub(crate) async fn note_request(
     State(connection): State<Arc<OpenConnection>>,
     request: Request,

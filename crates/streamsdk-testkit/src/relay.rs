@@ -65,7 +65,8 @@ impl CountDown {
         self.0.store(number, Ordering::Relaxed);
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether this packet is the one.
+    fn takes_next(&self) -> bool {
         let next = |left: u32| left.checked_sub(1);
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         before.is_ok_and(|left| left == 1)
@@ -112,8 +113,8 @@ impl Loss {
         let planned = is_media(packet) && self.media_to[to].lock().unwrap().takes(packet);
         let by_way = self.all_to[to].load(Ordering::Relaxed);
         let by_number = match packet {
-            [20 | 22, ..] => self.handshake_packet.is_over(),
-            [23, ..] => self.data_packet.is_over(),
+            [20 | 22, ..] => self.handshake_packet.takes_next(),
+            [23, ..] => self.data_packet.takes_next(),
             _ => false,
         };
         by_size || by_chance || planned || by_way || by_number

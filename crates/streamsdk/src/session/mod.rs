@@ -130,9 +130,9 @@ impl Session {
     }
 
     /// Closes the session and returns when all of it is gone. What was sent and has not arrived is given up, so that
-    /// this is at once, or takes up to 5 s where the server has to be told that the session is over
-    /// ([`Signaling::end`](crate::Signaling::end)). A session that has ended by itself may still be waiting until
-    /// what it sent is acknowledged, for 10 s and about a second at most.
+    /// this takes a second at most, and up to 5 s more where the server has to be told that the session is over
+    /// ([`Signaling::end`](crate::Signaling::end)). A session that has just ended by itself waits before that until
+    /// what it sent is acknowledged, for 10 s at most.
     pub async fn close(mut self) -> Summary {
         self.control.close();
         if let Some(running) = self.running.take() {
