@@ -57,12 +57,17 @@ impl KillableWorker {
 
     /// Kills it, and starts another one at the same address.
     pub async fn kill_and_start_again(self) -> Self {
+        Self::start(&self.kill().await).await
+    }
+
+    /// Kills it. Another one can be started at the address that is returned.
+    pub async fn kill(self) -> String {
         let address = self.url.trim_start_matches("http://").to_owned();
         drop(self);
         while std::net::TcpListener::bind(&address).is_err() {
             tokio::task::yield_now().await;
         }
-        Self::start(&address).await
+        address
     }
 }
 
