@@ -14,6 +14,7 @@ use rtc::rtp;
 use rtc::sansio::Protocol;
 use webrtc::media_stream::track_local::TrackLocal;
 
+use super::send_time::SendTimeStamp;
 use crate::runtime::tuning::RuntimeTuning;
 
 /// More than ever wait for an engine that takes what it is given: it has place for 256.
@@ -43,7 +44,7 @@ impl BurstQueue {
     }
 
     /// Returns the packet to be given to the engine.
-    fn enqueue(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
+    pub(super) fn enqueue(&self, burst: impl Iterator<Item = rtp::Packet>) -> Option<rtp::Packet> {
         let mut waiting = self.waiting();
         if waiting.len() >= MAX_WAITING_PACKETS {
             // The engine refuses the track's packets, and says so in its log only.
@@ -74,16 +75,18 @@ fn longest_run(lengths: impl Iterator<Item = usize>) -> usize {
     longest
 }
 
-/// Where packets that went around the engine come into its chain.
+/// Where packets that went around the engine come into its chain, and are stamped with the time.
 pub(super) struct BurstInjector {
     burst_queue: Arc<BurstQueue>,
+    send_time: SendTimeStamp,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
 impl BurstInjector {
     pub(super) fn new(burst_queue: Arc<BurstQueue>) -> Self {
-        Self { burst_queue, reads: VecDeque::new(), writes: VecDeque::new() }
+        let (reads, writes) = (VecDeque::new(), VecDeque::new());
+        Self { burst_queue, send_time: SendTimeStamp::default(), reads, writes }
     }
 }
 
@@ -106,9 +109,11 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for BurstInjector {
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
         let TaggedPacket { now, transport, .. } = packet;
         if let Packet::Rtp(_) = packet.message.packet {
-            let injector =
-                |packet| TaggedPacket { now, transport, message: Packet::Rtp(packet).into() };
-            self.writes.extend(self.burst_queue.waiting().drain(..).map(injector));
+            let injected = |mut packet: rtp::Packet| {
+                self.send_time.stamp(&mut packet.header);
+                TaggedPacket { now, transport, message: Packet::Rtp(packet).into() }
+            };
+            self.writes.extend(self.burst_queue.waiting().drain(..).map(injected));
         } else {
             self.writes.push_back(packet);
         }
@@ -121,7 +126,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for BurstInjector {
 }
 
 impl Interceptor for BurstInjector {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        self.send_time.bind(info);
+    }
 
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -18,8 +17,6 @@ use rtc::sansio::Protocol;
 use serde::Serialize;
 use streamsdk_protocol::pairing::SenderReport;
 use streamsdk_protocol::seconds;
-
-use super::codec::ABS_SEND_TIME;
 
 /// Seconds from the epoch of NTP to that of Unix.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -169,17 +166,16 @@ fn duration(ticks: u32) -> Duration {
     Duration::from_secs_f64(f64::from(ticks) / 65_536.0)
 }
 
-fn ntp_now() -> u64 {
+pub(super) fn ntp_now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
     (since.as_secs() + NTP_TO_UNIX) << 32 | fraction
 }
 
-/// Stands in the engine's chain: notes what passes, and stamps packets with the time at which they leave.
+/// Stands in the engine's chain, and notes what passes.
 #[derive(Default)]
 pub(super) struct StatsInterceptor {
     feedback: Arc<RtcpFeedback>,
-    abs_send_time: Option<u8>,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
@@ -216,15 +212,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for StatsInterceptor {
         self.reads.pop_front()
     }
 
-    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Self::Error> {
-        if let Packet::Rtp(rtp) = &mut packet.message.packet {
-            if let Some(id) = self.abs_send_time {
-                // 24 bits: six of seconds, eighteen of fraction.
-                let time = (ntp_now() >> 14) as u32 & 0xff_ffff;
-                let stamp = Bytes::copy_from_slice(&time.to_be_bytes()[1..]);
-                // A header without room for it is sent without it.
-                let _ = rtp.header.set_extension(id, stamp);
-            }
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
+        if let Packet::Rtp(rtp) = &packet.message.packet {
             let mut state = self.feedback.state();
             state.sent.packets += 1;
             state.sent.bytes += rtp.payload.len() as u64;
@@ -239,10 +228,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for StatsInterceptor {
 }
 
 impl Interceptor for StatsInterceptor {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
-        let extension = info.rtp_header_extensions.iter().find(|known| known.uri == ABS_SEND_TIME);
-        self.abs_send_time = extension.and_then(|extension| u8::try_from(extension.id).ok());
-    }
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
 
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
 
