@@ -34,6 +34,9 @@ mod error;
 mod ffmpeg;
 #[cfg(feature = "ffmpeg")]
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod manual;
 pub mod marker;
 #[cfg(feature = "ffmpeg")]
@@ -42,6 +45,20 @@ mod pattern;
 mod producer;
 mod producer_thread;
 mod queue;
+#[cfg(any(feature = "ffmpeg", feature = "fuzzing"))]
+#[cfg_attr(
+    not(feature = "ffmpeg"),
+    allow(dead_code, unused_imports, reason = "fuzz targets need a part of it")
+)]
+mod read_watchdog;
+#[cfg(feature = "ffmpeg")]
+mod rhythm;
+#[cfg(any(feature = "ffmpeg", feature = "fuzzing"))]
+#[cfg_attr(
+    not(feature = "ffmpeg"),
+    allow(dead_code, unused_imports, reason = "fuzz targets need a part of it")
+)]
+mod rtsp;
 mod stop_handle;
 #[cfg(feature = "ffmpeg")]
 mod text;

@@ -16,6 +16,7 @@ mod predictions;
 mod reassembler;
 mod rejection;
 mod rtp_video;
+mod rtsp_camera;
 mod sdp;
 mod turn_configuration;
 mod turn_framing;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("reassembler", reassembler::run),
     ("rejection", rejection::run),
     ("rtp_video", rtp_video::run),
+    ("rtsp_camera", rtsp_camera::run),
     ("sdp", sdp::run),
     ("turn_configuration", turn_configuration::run),
     ("turn_framing", turn_framing::run),

@@ -74,11 +74,28 @@ impl Address {
         self.may_be_cut
     }
 
+    /// The address without the user's name and password.
+    pub(super) fn without_user(&self) -> String {
+        let (scheme, host, path) = &self.parts;
+        format!("{scheme}://{host}{path}")
+    }
+
+    /// The user's name and password, as they are meant.
+    pub(super) fn user(&self) -> Option<(String, String)> {
+        let (name, password) = self.userinfo.as_ref()?.split_once(':')?;
+        Some((percent_decoded(name), percent_decoded(password)))
+    }
+
+    /// Whether it is RTSP in the open.
+    pub(super) fn is_plain_rtsp(&self) -> bool {
+        self.parts.0 == "rtsp"
+    }
+
     /// The host, its port, and a request for the stream without credentials, if that is a matter of text.
     pub(super) fn plain_request(&self) -> Option<(&str, u16, String)> {
         let (scheme, host, path) = &self.parts;
         let request = match scheme.as_str() {
-            "rtsp" => format!("DESCRIBE rtsp://{host}{path} RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+            "rtsp" => format!("DESCRIBE {} RTSP/1.0\r\nCSeq: 1\r\n\r\n", self.without_user()),
             "http" => format!(
                 "GET /{} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",
                 path.trim_start_matches('/')
@@ -108,7 +125,7 @@ impl Address {
     }
 
     /// The port is that of the scheme unless another one is given; some schemes have none.
-    fn host_and_port(&self) -> Option<(&str, u16)> {
+    pub(super) fn host_and_port(&self) -> Option<(&str, u16)> {
         let (scheme, host, _) = &self.parts;
         match host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
             Some((name, port)) => Some((name, port.parse().ok()?)),
@@ -184,6 +201,26 @@ fn percent_encoded(text: &str) -> String {
         byte => format!("%{byte:02X}"),
     };
     bytes.iter().enumerate().map(written).collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let written = digits.filter(|_| byte == b'%');
+        match written.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(meant) => {
+                decoded.push(meant);
+                rest = &after[2..];
+            }
+            None => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 impl AddressKind {
@@ -320,6 +357,18 @@ mod tests {
         ] {
             assert_eq!(Address::parse(doubtful).unwrap().may_be_cut, is_cut, "{doubtful}");
         }
+    }
+
+    #[test]
+    fn a_user_is_who_is_meant() {
+        let user = |url: &str| Address::parse(url).unwrap().user();
+        let meant = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
+        assert_eq!(user("rtsp://a%40b:p%2Fs@cam/live"), meant("a@b", "p/s"));
+        assert_eq!(user("rtsp://cam:50%:x%zz@host/live"), meant("cam", "50%:x%zz"));
+        assert_eq!(user("rtsp://cam:@host/live"), meant("cam", ""));
+        assert_eq!([user("rtsp://cam@host/live"), user("rtsp://host/live")], [None, None]);
+        let address = Address::parse("rtsp://cam:secret@host:8554/live?x=1").unwrap();
+        assert_eq!(address.without_user(), "rtsp://host:8554/live?x=1");
     }
 
     #[test]

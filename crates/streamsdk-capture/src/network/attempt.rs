@@ -10,9 +10,9 @@ use super::failure;
 use super::ffmpeg_options::ffmpeg_options;
 use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
-use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, OpenInput, Progress};
+use crate::read_watchdog::ReadWatchdog;
 
 /// Where it is tried, and how.
 #[derive(Clone, Copy)]

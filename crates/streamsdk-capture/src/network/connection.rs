@@ -12,9 +12,9 @@ use super::diagnosis::sends;
 use super::failure;
 use super::gateway::Gateway;
 use super::options::NetworkStreamOptions;
-use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::{self, Losses, MAX_FAILURES, OpenInput};
+use crate::read_watchdog::ReadWatchdog;
 
 /// A stream that is being received, on the caller's thread.
 pub(super) struct StreamConnection {
@@ -140,7 +140,9 @@ impl StreamConnection {
                 Ok(()) if packet.stream() == self.stream && packet.size() > 0 => {
                     return Ok(packet);
                 }
-                _ if self.watchdog.is_over() => return Err(self.given_up()),
+                _ if self.watchdog.is_over() => {
+                    return Err(failure::given_up(&self.origin, &self.watchdog, self.read_timeout));
+                }
                 Ok(()) => {}
                 Err(Error::InvalidData) if damaged < MAX_FAILURES => {
                     damaged += 1;
@@ -164,16 +166,6 @@ impl StreamConnection {
         match &self.gateway {
             Some(gateway) if gateway.has_refused() => Unreached::NotAllowed.at(&self.origin),
             _ => failure::at_reading(&self.origin, error),
-        }
-    }
-
-    fn given_up(&self) -> CaptureError {
-        if self.watchdog.is_stopped() {
-            CaptureError::Stopped
-        } else if self.watchdog.is_exceeded() {
-            failure::endless(&self.origin)
-        } else {
-            CaptureError::Silent { origin: self.origin.clone(), waited: self.read_timeout }
         }
     }
 }

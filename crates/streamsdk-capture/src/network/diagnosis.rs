@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::address::{Address, AddressKind, ENCODING};
 use super::allowed_addresses::AllowedAddresses;
 use super::attempt::Attempt;
-use super::read_watchdog::ReadWatchdog;
 use crate::CaptureError;
 use crate::ffmpeg::ask_content_type;
+use crate::read_watchdog::ReadWatchdog;
 
 /// The error with its cause, for which the server may be asked once more.
 pub(super) fn explain(error: CaptureError, attempt: Attempt<'_>) -> CaptureError {

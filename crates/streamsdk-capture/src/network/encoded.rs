@@ -1,26 +1,26 @@
 //! Video from the network as it was encoded.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ffmpeg_next::codec::Id;
-use streamsdk_codec::h264::{AccessUnit, AnnexBConverter, profile};
+use streamsdk_codec::h264::{AccessUnit, profile};
 use streamsdk_codec::{EncodedFrame, VideoCodec};
-use streamsdk_media::{PixelFormat, Timestamp};
+use streamsdk_media::Timestamp;
 
-use super::connection::{StreamConnection, TimestampSource};
+use super::camera::CameraUnits;
+use super::connection::TimestampSource;
+use super::demuxed::DemuxedUnits;
 use super::options::NetworkStreamOptions;
 use super::reconnect::{ReconnectingReader, StreamReader, TimedFrame};
 use super::{Address, H264Profile};
-use crate::ffmpeg;
 use crate::{CaptureError, Damage, EncodedProducer, ProducerFormat, StopHandle};
 
 /// The H264 of a stream from the network, to be passed on without decoding it; opened by
 /// [`NetworkStreamOptions::open_encoded`].
 ///
 /// Begins with a key frame, also after a reconnection. Every key frame has its parameter sets, whatever
-/// the stream does. Nothing is dropped: what is not taken waits at the server, which may not wait for
-/// long. Timestamps are as those of [`NetworkStream`](super::NetworkStream).
+/// the stream does. Nothing that is whole is dropped: what is not taken waits at the server, which may not wait for
+/// long. H264 that an RTSP camera sends over TCP is not read by FFmpeg. Timestamps are as those of [`NetworkStream`](super::NetworkStream).
 pub struct EncodedStream {
     origin: String,
     format: Option<ProducerFormat>,
@@ -35,8 +35,8 @@ impl EncodedStream {
         let encoded = EncodedReader::open(&address, &options)?;
         Ok(Self {
             origin: address.origin().to_owned(),
-            format: encoded.format,
-            profile: encoded.annex_b.profile(),
+            format: encoded.units.format(),
+            profile: encoded.units.profile(),
             stop_handle: options.stop_handle.clone(),
             receiver: ReconnectingReader::new(address, options, encoded),
         })
@@ -96,11 +96,29 @@ impl fmt::Debug for EncodedStream {
     }
 }
 
-/// A connection whose packets stay as they are.
+/// A connection that gives the access units of a stream of H264.
+pub(super) trait UnitSource: Send {
+    fn clock(&self) -> TimestampSource;
+
+    fn format(&self) -> Option<ProducerFormat>;
+
+    /// As it was when the connection was made.
+    fn profile(&self) -> Option<H264Profile>;
+
+    /// What was missing or damaged so far.
+    fn damage(&self) -> Damage;
+
+    /// The next one, with parameter sets in front if it is a key frame, and its timestamp, if it has one. After an
+    /// error there is none.
+    fn next(&mut self) -> Result<(AccessUnit, Option<Timestamp>), CaptureError>;
+
+    /// For how long it was waited since this was last asked.
+    fn take_waited(&mut self) -> Duration;
+}
+
+/// A connection whose frames stay as they are.
 struct EncodedReader {
-    connection: StreamConnection,
-    annex_b: AnnexBConverter,
-    format: Option<ProducerFormat>,
+    units: Box<dyn UnitSource>,
     /// Whether there was a key frame, and until when there must have been one.
     has_begun: bool,
     must_begin: Option<Instant>,
@@ -112,40 +130,30 @@ impl StreamReader for EncodedReader {
     type Frame = AccessUnit;
 
     fn open(address: &Address, options: &NetworkStreamOptions) -> Result<Self, CaptureError> {
-        let connection = StreamConnection::open(address, options)?;
-        let stream = connection.stream()?;
-        let codec = stream.parameters().id();
-        if codec != Id::H264 {
-            return Err(unsupported(codec.name()));
-        }
-        let annex_b = AnnexBConverter::new(ffmpeg::extra_data(&stream));
-        let format = ffmpeg::encoded_size(&stream).map(|(width, height)| {
-            let format = ProducerFormat::new(PixelFormat::I420, width, height);
-            format.frame_rate(connection.clock().frame_rate(&stream))
-        });
+        let units: Box<dyn UnitSource> = match CameraUnits::open(address, options)? {
+            Some(units) => Box::new(units),
+            None => Box::new(DemuxedUnits::open(address, options)?),
+        };
         // As long as a decoder would be given.
         let must_begin = Instant::now().checked_add(options.read_timeout.saturating_mul(2));
-        Ok(Self { annex_b, format, has_begun: false, must_begin, last: None, connection })
+        Ok(Self { units, has_begun: false, must_begin, last: None })
     }
 
     fn clock(&self) -> TimestampSource {
-        self.connection.clock()
+        self.units.clock()
     }
 
     fn damage(&self) -> Damage {
-        self.connection.losses.damage()
+        self.units.damage()
     }
 
     fn next(&mut self) -> Result<TimedFrame<AccessUnit>, CaptureError> {
         loop {
-            let packet = self.connection.next()?;
-            let unit = packet.data().and_then(|data| self.annex_b.access_unit(data));
-            let Some(frame) = unit else { continue };
+            let (frame, timestamp) = self.units.next()?;
             self.has_begun |= frame.key_frame;
             if self.has_begun {
-                let timestamp = self.clock().timestamp(packet.pts().or(packet.dts()));
                 self.check_order(timestamp)?;
-                let waited = self.connection.take_waited();
+                let waited = self.units.take_waited();
                 return Ok(TimedFrame { frame, timestamp, waited });
             }
             if self.must_begin.is_some_and(|limit| Instant::now() > limit) {
@@ -158,7 +166,7 @@ impl StreamReader for EncodedReader {
 impl EncodedReader {
     fn check_order(&mut self, timestamp: Option<Timestamp>) -> Result<(), CaptureError> {
         // In this profile frames have no other order, whatever their timestamps say.
-        if self.annex_b.profile() == Some(H264Profile::Baseline) {
+        if self.units.profile() == Some(H264Profile::Baseline) {
             return Ok(());
         }
         let Some(Timestamp { pts, time_base }) = timestamp else { return Ok(()) };
@@ -172,7 +180,7 @@ impl EncodedReader {
     }
 }
 
-fn unsupported(offered: &str) -> CaptureError {
+pub(super) fn unsupported(offered: &str) -> CaptureError {
     CaptureError::Unsupported {
         wanted: "video that can be passed on as it is (H264 with its frames in order)".to_owned(),
         offered: offered.to_owned(),

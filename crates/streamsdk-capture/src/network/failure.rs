@@ -10,6 +10,7 @@ use ffmpeg_next::error::{
 use super::address::{Address, AddressKind};
 use super::options::Transport;
 use crate::CaptureError;
+use crate::read_watchdog::ReadWatchdog;
 
 /// Why a stream could not be opened, unless the wait was ended.
 pub(super) fn at_opening(address: &Address, transport: Transport, error: Error) -> CaptureError {
@@ -62,12 +63,32 @@ pub(super) fn endless(origin: &str) -> CaptureError {
 
 /// Why an open stream gives no more, unless the wait was ended or it has come to its end.
 pub(super) fn at_reading(origin: &str, error: Error) -> CaptureError {
-    let reason = match error {
-        Error::Eof => CLOSED.to_owned(),
-        Error::Other { errno: EIO } => "the connection broke off".to_owned(),
-        error => error.to_string(),
-    };
-    CaptureError::Disconnected { origin: origin.to_owned(), reason }
+    match error {
+        Error::Eof => closed(origin),
+        Error::Other { errno: EIO } => broken_off(origin, "the connection broke off"),
+        error => broken_off(origin, error.to_string()),
+    }
+}
+
+/// The wait for an open stream was ended.
+pub(super) fn given_up(origin: &str, watchdog: &ReadWatchdog, waited: Duration) -> CaptureError {
+    if watchdog.is_stopped() {
+        CaptureError::Stopped
+    } else if watchdog.is_exceeded() {
+        endless(origin)
+    } else {
+        CaptureError::Silent { origin: origin.to_owned(), waited }
+    }
+}
+
+/// The server has ended the connection.
+pub(super) fn closed(origin: &str) -> CaptureError {
+    broken_off(origin, CLOSED)
+}
+
+/// The connection has ended otherwise.
+pub(super) fn broken_off(origin: &str, reason: impl Into<String>) -> CaptureError {
+    CaptureError::Disconnected { origin: origin.to_owned(), reason: reason.into() }
 }
 
 fn refused(transport: Transport) -> &'static str {

@@ -1,17 +1,19 @@
-//! Frames from the network, through FFmpeg.
+//! Frames from the network, through FFmpeg, but for cameras whose video is passed on.
 
 mod address;
 mod allowed_addresses;
 mod attempt;
+mod camera;
+mod connect;
 mod connection;
 mod decoding;
+mod demuxed;
 mod diagnosis;
 mod encoded;
 mod failure;
 mod ffmpeg_options;
 mod gateway;
 mod options;
-mod read_watchdog;
 mod reconnect;
 
 use std::fmt;

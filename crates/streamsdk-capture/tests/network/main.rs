@@ -7,6 +7,7 @@ mod clocks;
 mod encoded;
 mod frames;
 mod keeping;
+mod passed_on;
 mod rtsp;
 mod rtsp_camera;
 mod support;

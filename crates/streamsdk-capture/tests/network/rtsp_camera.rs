@@ -101,7 +101,7 @@ fn answer_until_play(client: &mut TcpStream) -> bool {
 }
 
 /// A picture in RTP packets on the first channel of the connection (RFC 6184).
-fn packets(picture: &[u8], sequence: &mut u16, stamp: u32) -> Vec<u8> {
+pub(crate) fn packets(picture: &[u8], sequence: &mut u16, stamp: u32) -> Vec<u8> {
     let mut payloads = Vec::new();
     for unit in units(picture) {
         if unit.len() <= PAYLOAD {

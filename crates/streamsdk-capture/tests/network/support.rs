@@ -46,7 +46,12 @@ pub(crate) fn http(kind: &str, body: &[u8]) -> Vec<u8> {
 
 /// Reads up to the empty line; `None` if the client went away before.
 pub(crate) fn read_request(client: &TcpStream) -> Option<Vec<String>> {
-    let lines = BufReader::new(client).lines().map_while(Result::ok);
+    next_request(&mut BufReader::new(client))
+}
+
+/// The same, of a client that may send several at once.
+pub(crate) fn next_request(client: &mut impl BufRead) -> Option<Vec<String>> {
+    let lines = client.lines().map_while(Result::ok);
     let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
     (!lines.is_empty()).then_some(lines)
 }

@@ -1,5 +1,6 @@
 //! H264 (ITU-T H.264): NAL units, what is in them, and their way through containers and RTP.
 
+mod access_units;
 mod annex_b;
 mod parameter_sets;
 pub(crate) mod rtp;
@@ -8,8 +9,9 @@ use std::iter;
 
 use memchr::memmem;
 
+pub use access_units::{AccessUnitAssembler, AssembledUnit};
 pub use annex_b::{AccessUnit, AnnexBConverter};
-pub use parameter_sets::H264Profile;
+pub use parameter_sets::{H264Profile, PictureFormat};
 
 use crate::{BitstreamError, FrameContent, FrameInfo, VideoCodec};
 
@@ -36,8 +38,24 @@ pub fn nal_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 ///
 /// Each NAL unit stands behind a start code.
 pub fn profile(data: &[u8]) -> Option<H264Profile> {
+    sequence_parameters(data)?.first().map(|&number| H264Profile::of(number))
+}
+
+/// What the first sequence parameter set in the data says about the pictures; `None` if there is none.
+///
+/// Each NAL unit stands behind a start code.
+///
+/// # Errors
+///
+/// If the set is damaged, or of a kind of stream that live receivers cannot decode, such as interlaced ones.
+pub fn picture_format(data: &[u8]) -> Result<Option<PictureFormat>, BitstreamError> {
+    sequence_parameters(data).map(parameter_sets::format).transpose()
+}
+
+/// What is in the first sequence parameter set.
+fn sequence_parameters(data: &[u8]) -> Option<&[u8]> {
     let set = nal_units(data).find(|unit| NalKind::of(unit) == NalKind::SEQUENCE_PARAMETERS)?;
-    set.get(1).map(|&number| H264Profile::of(number))
+    set.get(1..)
 }
 
 /// Tells key frames from others, and the size that parameter sets name.
@@ -89,6 +107,11 @@ impl NalKind {
     /// Whether it is part of a picture.
     fn is_slice(self) -> bool {
         (1..=Self::IDR_SLICE.0).contains(&self.0)
+    }
+
+    /// Whether it begins with the number of its first macroblock: all slices but the second and third partition of one.
+    fn has_macroblock_number(self) -> bool {
+        self.is_slice() && !(3..=4).contains(&self.0)
     }
 
     fn is_nal_unit(self) -> bool {

@@ -29,10 +29,36 @@ impl H264Profile {
     }
 }
 
+/// What parameter sets say about the pictures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct PictureFormat {
+    /// In pixels, as they are to be shown.
+    pub width: u32,
+    /// In pixels, as they are to be shown.
+    pub height: u32,
+    /// Pictures per second, where that is said.
+    pub frame_rate: Option<f64>,
+}
+
 /// Width and height in whole macroblocks of a stream that can be decoded.
 pub(super) fn size(parameters: &[u8]) -> Result<(u32, u32), BitstreamError> {
     let mut bits = Bits::new(parameters);
     read_size(&mut bits).unwrap_or_else(|| Err(corrupt("parameters that end early")))
+}
+
+/// What the pictures are that follow.
+pub(super) fn format(parameters: &[u8]) -> Result<PictureFormat, BitstreamError> {
+    let mut bits = Bits::new(parameters);
+    let read = read_size(&mut bits).unwrap_or_else(|| Err(corrupt("parameters that end early")));
+    let (coded_width, coded_height) = read?;
+    let (left_right, top_bottom) = read_cropping(&mut bits).unwrap_or_default();
+    let frame_rate = read_frame_rate(&mut bits);
+    Ok(PictureFormat {
+        width: coded_width.saturating_sub(left_right),
+        height: coded_height.saturating_sub(top_bottom),
+        frame_rate,
+    })
 }
 
 /// Reads up to the size; `None` if the bits end before it.
@@ -63,6 +89,51 @@ fn read_size(bits: &mut Bits) -> Option<Result<(u32, u32), BitstreamError>> {
     let (width, height) = (side(bits.unsigned()?), side(bits.unsigned()?));
     let is_progressive = bits.take(1)? == 1;
     Some(if is_progressive { Ok((width, height)) } else { Err(unsupported("interlaced")) })
+}
+
+/// Columns and rows that are not to be shown. The size has been read.
+fn read_cropping(bits: &mut Bits) -> Option<(u32, u32)> {
+    bits.take(1)?;
+    if bits.take(1)? == 0 {
+        return Some((0, 0));
+    }
+    // In the units of a picture of 4:2:0 without fields.
+    let mut side = || Some(bits.unsigned()?.saturating_mul(2));
+    let (left, right, top, bottom) = (side()?, side()?, side()?, side()?);
+    Some((left.saturating_add(right), top.saturating_add(bottom)))
+}
+
+/// From what is said about use (ITU-T H.264, E.1.1); `None` if nothing is. The cropping has been read.
+fn read_frame_rate(bits: &mut Bits) -> Option<f64> {
+    const ANY_ASPECT_RATIO: u32 = 255;
+    let is_there = |bits: &mut Bits| Some(bits.take(1)? == 1);
+    if !is_there(bits)? {
+        return None;
+    }
+    if is_there(bits)? && bits.take(8)? == ANY_ASPECT_RATIO {
+        bits.take(32)?;
+    }
+    if is_there(bits)? {
+        bits.take(1)?;
+    }
+    // The kind of signal, and its colours.
+    if is_there(bits)? {
+        bits.take(4)?;
+        if is_there(bits)? {
+            bits.take(24)?;
+        }
+    }
+    if is_there(bits)? {
+        bits.unsigned()?;
+        bits.unsigned()?;
+    }
+    if !is_there(bits)? {
+        return None;
+    }
+    let (units, units_per_second) = (bits.take(32)?, bits.take(32)?);
+    // Of fields, of which a picture has two.
+    let rate = f64::from(units_per_second) / f64::from(units) / 2.0;
+    (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
 fn skip_scaling_lists(bits: &mut Bits) -> Option<()> {
@@ -181,6 +252,14 @@ mod tests {
     #[test]
     fn the_size_is_in_whole_macroblocks() {
         assert_eq!(size(FULL_HD), Ok((1920, 1088)));
+    }
+
+    #[test]
+    fn pictures_are_cropped_and_come_at_a_rate() {
+        let shown = PictureFormat { width: 1920, height: 1080, frame_rate: Some(25.0) };
+        assert_eq!(format(FULL_HD), Ok(shown));
+        let cut = format(&FULL_HD[..11]).unwrap();
+        assert_eq!((cut.width, cut.frame_rate), (1920, None));
     }
 
     #[test]

@@ -86,30 +86,76 @@ pub(crate) fn begins_key_frame(payload: &[u8]) -> bool {
     }
 }
 
-/// Appends the units of a payload with start codes in front. `None` if the payload is broken.
-pub(crate) fn depacketize(payload: &[u8], frame: &mut Vec<u8>) -> Option<()> {
+/// What a payload has of units.
+pub(super) enum Part<'a> {
+    /// A whole one.
+    Unit(&'a [u8]),
+    /// The beginning of one: its header, and what follows that.
+    Begin(u8, &'a [u8]),
+    /// More of the one that has begun.
+    Middle(&'a [u8]),
+    /// The last of the one that has begun.
+    End(&'a [u8]),
+}
+
+impl Part<'_> {
+    /// Of which kind the unit is, if it begins here.
+    pub(super) fn kind(&self) -> Option<NalKind> {
+        match self {
+            Self::Unit(unit) => Some(NalKind::of(unit)),
+            Self::Begin(header, _) => Some(NalKind::of(&[*header])),
+            Self::Middle(_) | Self::End(_) => None,
+        }
+    }
+
+    /// Appends it, with a start code in front where a unit begins.
+    pub(super) fn append_to(&self, frame: &mut Vec<u8>) {
+        match self {
+            Self::Unit(unit) => append(frame, unit),
+            Self::Begin(header, data) => {
+                append(frame, &[*header]);
+                frame.extend_from_slice(data);
+            }
+            Self::Middle(data) | Self::End(data) => frame.extend_from_slice(data),
+        }
+    }
+}
+
+/// Hands over what a payload has of units. `None` if it is broken.
+pub(super) fn parts<'a>(payload: &'a [u8], mut take: impl FnMut(Part<'a>)) -> Option<()> {
     let (&indicator, rest) = payload.split_first()?;
     match NalKind::of(payload) {
-        kind if kind.is_nal_unit() => append(frame, payload),
+        kind if kind.is_nal_unit() => take(Part::Unit(payload)),
         NalKind::STAP_A => {
             let mut rest = rest;
             while let Some((length, after)) = rest.split_first_chunk() {
                 let (unit, after) = after.split_at_checked(u16::from_be_bytes(*length).into())?;
-                append(frame, unit);
+                take(Part::Unit(unit));
                 rest = after;
             }
             return rest.is_empty().then_some(());
         }
         NalKind::FU_A => {
             let (&header, data) = rest.split_first()?;
-            if header & FRAGMENT_BEGINS != 0 {
-                append(frame, &[indicator & !NalKind::MASK | header & NalKind::MASK]);
+            match (header & FRAGMENT_BEGINS != 0, header & FRAGMENT_ENDS != 0) {
+                (true, ends) => {
+                    take(Part::Begin(indicator & !NalKind::MASK | header & NalKind::MASK, data));
+                    if ends {
+                        take(Part::End(&[]));
+                    }
+                }
+                (false, true) => take(Part::End(data)),
+                (false, false) => take(Part::Middle(data)),
             }
-            frame.extend_from_slice(data);
         }
         _ => return None,
     }
     Some(())
+}
+
+/// Appends the units of a payload with start codes in front. `None` if the payload is broken.
+pub(crate) fn depacketize(payload: &[u8], frame: &mut Vec<u8>) -> Option<()> {
+    parts(payload, |part| part.append_to(frame))
 }
 
 /// `nal_ref_idc` of parameter sets: nothing is needed more.

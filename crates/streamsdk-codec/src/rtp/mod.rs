@@ -12,7 +12,7 @@ use crate::{VideoCodec, h264, vp8};
 
 /// What of an RTP packet belongs to the video.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RtpPacket {
+pub struct RtpPacket<P = Bytes> {
     /// The packet's number, which wraps.
     pub sequence_number: u16,
     /// The frame's time on the sender's clock, [`VIDEO_CLOCK_RATE`](crate::VIDEO_CLOCK_RATE) ticks a
@@ -21,7 +21,7 @@ pub struct RtpPacket {
     /// Whether it is the last of its frame. Not all senders say so.
     pub marker: bool,
     /// Part of a frame, as its codec's payload format has it. May be empty.
-    pub payload: Bytes,
+    pub payload: P,
 }
 
 /// Whether the payload is the first of a key frame.
