@@ -1,3 +1,5 @@
+use std::thread::available_parallelism;
+
 use anyhow::Result;
 
 use crate::counts::{Counts, from_libtest, from_nextest};
@@ -20,13 +22,18 @@ pub const SUITES: &[Suite] = &[
 const WITH_ANOTHER_WAY: &[&str] =
     &["--package", "streamsdk-transport", "--package", "streamsdk-cli"];
 
+/// Most tests wait for most of their time.
+const TESTS_PER_CORE: usize = 2;
+
 fn run_tests() -> Result<Counted> {
     if setup::find_program("cargo-nextest").is_none() {
         println!("cargo-nextest is not installed: using cargo test");
         let targets = ["--lib", "--bins", "--tests", "--examples"];
         return run_libtest(&[&["--no-fail-fast"], &targets[..]].concat());
     }
+    let at_once = TESTS_PER_CORE * available_parallelism()?.get();
     let nextest = project::cargo().args(["nextest", "run", "--workspace", "--all-features"]);
+    let nextest = nextest.args(["--test-threads", &at_once.to_string()]);
     let finished = nextest.output(Output::Tee).run()?;
     Ok((from_nextest(&finished.stderr), finished.check()))
 }

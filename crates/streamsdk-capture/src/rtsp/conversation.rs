@@ -52,9 +52,9 @@ impl<S: Read + Write> Conversation<S> {
         &mut self.connection
     }
 
-    /// From now on questions are about that session.
+    /// From now on questions are about that session, unless it has no name.
     pub(super) fn set_session(&mut self, session: &str) {
-        self.session = Some(session.to_owned());
+        self.session = Some(session.to_owned()).filter(|name| !name.is_empty());
     }
 
     /// Asks, and waits for the answer, whatever it is. Data may come before it.
@@ -69,6 +69,7 @@ impl<S: Read + Write> Conversation<S> {
             self.send(method, url, fields)?;
             let answer = self.answer(&mut on_data)?;
             if answer.head.status() != Some(UNAUTHORIZED) {
+                self.credentials.accepted();
                 return Ok(answer);
             }
             match self.credentials.take_challenge(&answer.head) {

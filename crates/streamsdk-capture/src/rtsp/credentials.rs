@@ -8,6 +8,8 @@ use super::message::Head;
 pub(super) struct Credentials {
     user: Option<(String, String)>,
     client: Option<PasswordClient>,
+    /// Whether the server has taken them.
+    are_accepted: bool,
 }
 
 /// What it means to be asked who one is.
@@ -23,19 +25,26 @@ pub(super) enum Challenge {
 
 impl Credentials {
     pub(super) fn new(user: Option<(String, String)>) -> Self {
-        Self { user, client: None }
+        Self { user, client: None, are_accepted: false }
     }
 
     /// Takes in how the server wants to be told.
     pub(super) fn take_challenge(&mut self, answer: &Head) -> Challenge {
         let challenges = || answer.all("WWW-Authenticate");
-        if self.client.is_some() && !challenges().any(is_stale) {
+        // Some servers want another answer to each question, and do not say that the one before is only too old.
+        let may_be_too_old = self.are_accepted || challenges().any(is_stale);
+        if self.client.is_some() && !may_be_too_old {
             return Challenge::Refusal;
         }
         let builder =
             challenges().fold(PasswordClient::builder(), |builder, it| builder.challenges(it));
         self.client = self.user.as_ref().and_then(|_| builder.build().ok());
         if self.client.is_some() { Challenge::Answerable } else { Challenge::Unanswerable }
+    }
+
+    /// The server has answered otherwise than with a challenge.
+    pub(super) fn accepted(&mut self) {
+        self.are_accepted = self.client.is_some();
     }
 
     /// The field that a request needs, if it needs any.
@@ -91,6 +100,9 @@ mod tests {
         assert_eq!(credentials.take_challenge(&challenge(MD5)), Challenge::Refusal);
         let stale = challenge(&MD5.replace("\"abc\"", "\"new\", stale=TRUE"));
         assert_eq!(credentials.take_challenge(&stale), Challenge::Answerable);
+        credentials.accepted();
+        let other = challenge(&MD5.replace("abc", "other"));
+        assert_eq!(credentials.take_challenge(&other), Challenge::Answerable);
     }
 
     #[test]

@@ -128,8 +128,9 @@ struct KeepAlive {
     method: &'static str,
     interval: Duration,
     due: Instant,
-    /// Whether the newest attempt has to be made again with other credentials.
+    /// Whether the newest attempt has to be made again with other credentials, and whether it may, which is once.
     is_refused: bool,
+    may_be_repeated: bool,
 }
 
 impl KeepAlive {
@@ -139,17 +140,22 @@ impl KeepAlive {
             true => "GET_PARAMETER",
             false => "OPTIONS",
         };
-        let interval = (lifetime / 2).max(MIN_KEEP_ALIVE);
-        Self { method, interval, due: Instant::now() + interval, is_refused: false }
+        let interval = (lifetime / 2).clamp(MIN_KEEP_ALIVE, MAX_KEEP_ALIVE);
+        let due = Instant::now() + interval;
+        Self { method, interval, due, is_refused: false, may_be_repeated: false }
     }
 
     /// What is to be asked, if it is time.
     fn take_due(&mut self) -> Option<&'static str> {
         let now = Instant::now();
-        if now < self.due && !std::mem::take(&mut self.is_refused) {
+        let is_refused = std::mem::take(&mut self.is_refused);
+        let is_due = self.due <= now;
+        if is_due {
+            self.due = now + self.interval;
+        } else if !(is_refused && self.may_be_repeated) {
             return None;
         }
-        self.due = now + self.interval;
+        self.may_be_repeated = is_due;
         Some(self.method)
     }
 }
@@ -184,3 +190,53 @@ fn session(answer: &Head) -> (&str, Duration) {
 /// Of a session whose camera does not say it (RFC 2326, 12.37).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(60);
 const MIN_KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// So often also what lies between notices that the connection is in use.
+const MAX_KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(fields: &str) -> Head {
+        Head::parse(format!("RTSP/1.0 200 OK\r\n{fields}\r\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_session_has_a_name_and_a_lifetime_if_the_camera_says_so() {
+        let said = |field: &str| {
+            let head = head(field);
+            let (name, lifetime) = session(&head);
+            (name.to_owned(), lifetime.as_secs())
+        };
+        assert_eq!(said("Session: 7;timeout=20\r\n"), ("7".to_owned(), 20));
+        assert_eq!(said("Session: 7 ; timeout=x\r\n"), ("7".to_owned(), 60));
+        assert_eq!(said(""), (String::new(), 60));
+    }
+
+    #[test]
+    fn a_camera_is_told_often_enough_whatever_it_says() {
+        let interval = |seconds| KeepAlive::new(&head(""), Duration::from_secs(seconds)).interval;
+        let intervals = [0, 20, u64::MAX].map(|seconds| interval(seconds).as_secs());
+        assert_eq!(intervals, [1, 10, 60]);
+    }
+
+    #[test]
+    fn what_a_camera_refuses_is_repeated_once() {
+        let mut keep_alive = KeepAlive::new(&head(""), Duration::ZERO);
+        assert_eq!(keep_alive.take_due(), None);
+        keep_alive.due = Instant::now();
+        let mut refused = || {
+            keep_alive.is_refused = true;
+            keep_alive.take_due()
+        };
+        assert_eq!([refused(), refused(), refused()], [Some("OPTIONS"), Some("OPTIONS"), None]);
+    }
+
+    #[test]
+    fn the_video_comes_on_the_channel_that_the_camera_names() {
+        let channel = |transport| video_channel(&head(transport)).ok();
+        assert_eq!(channel("Transport: RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=1\r\n"), Some(2));
+        assert_eq!(channel("Transport: RTP/AVP;unicast;client_port=1-2\r\n"), None);
+        assert_eq!(channel("Transport: RTP/AVP/TCP;interleaved=256-257\r\n"), None);
+    }
+}
