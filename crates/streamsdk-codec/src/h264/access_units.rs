@@ -10,7 +10,7 @@ use crate::rtp::RtpPacket;
 /// Puts the access units of one stream together from RTP packets that come in the order in which they were sent.
 ///
 /// What is missing is not waited for, since it will not come. A unit of which a part is missing is left out. Every key
-/// frame has parameter sets in front: the newest that there were, if it has none of its own.
+/// frame has parameter sets in front: the newest that there were, if it has none of its own, or not of both kinds.
 #[derive(Debug)]
 pub struct AccessUnitAssembler {
     parameters: ParameterSets,
@@ -151,7 +151,7 @@ impl AccessUnitAssembler {
             return;
         }
         let Pending { mut data, timestamp, is_key_frame: key_frame, .. } = unit;
-        if key_frame && !unit.has_sequence_parameters {
+        if key_frame && !(unit.has_sequence_parameters && unit.has_picture_parameters) {
             data.splice(..0, self.parameters.all());
         }
         self.last = Some(timestamp);
@@ -318,7 +318,7 @@ mod tests {
             (0, annex_b(&[SPS, PPS, KEY])),
             (9, annex_b(&[sps, pps, OTHER])),
             (18, annex_b(&[sps, pps, KEY])),
-            (27, annex_b(&[SPS, KEY])),
+            (27, annex_b(&[SPS, pps, SPS, KEY])),
         ];
         assert_eq!(units, expected);
     }

@@ -113,8 +113,8 @@ fn failed(error: &SignalingError, server: &Url) -> Finding {
 fn says_who_is_asking(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string().to_ascii_lowercase();
-        if text.contains("proxy auth") || text.contains("407") {
+        // Not by its number, which may be that of a port.
+        if error.to_string().to_ascii_lowercase().contains("proxy auth") {
             return true;
         }
         next = error.source();

@@ -76,16 +76,31 @@ async fn a_clock_that_differs_by_minutes_is_wrong() {
 async fn a_server_that_says_nothing_is_silent_and_one_that_hangs_up_broke_off() {
     for (hangs_up, code) in [(false, Code::ServerSilent), (true, Code::ExchangeBrokeOff)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    while !hangs_up && stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
-                });
-            }
-        });
-        let checkup = checkup().server(format!("http://{address}"));
-        let diagnosis = checkup.time_limit(Duration::from_secs(2)).run().await;
+        let diagnosis = of_who_answers_nothing(listener, hangs_up).await;
         assert_eq!(wrong(&diagnosis), [code], "{diagnosis}");
     }
+}
+
+#[tokio::test]
+async fn a_port_with_the_number_of_a_status_in_it_is_no_status() {
+    let bind = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).ok();
+    let listener = (40_700..40_800).find_map(bind).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let diagnosis = of_who_answers_nothing(listener, true).await;
+    assert_eq!(wrong(&diagnosis), [Code::ExchangeBrokeOff], "{diagnosis}");
+}
+
+/// What is said of a server that hangs up at once, or never.
+async fn of_who_answers_nothing(listener: TcpListener, hangs_up: bool) -> Diagnosis {
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while !hangs_up && stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
+            });
+        }
+    });
+    let checkup = checkup().server(format!("http://{address}"));
+    checkup.time_limit(Duration::from_secs(2)).run().await
 }
