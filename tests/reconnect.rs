@@ -109,7 +109,7 @@ async fn what_a_camera_gives_without_a_connection_is_counted_as_that_where_every
     let mut session = start_source(worker.url(), source, "motion", config).await.unwrap();
     next_result(&mut session).await;
     let address = worker.kill().await;
-    // The worker is away for longer than that, and so for some frames.
+    // It waits so long before it tries again, and the worker is away as long: for some frames.
     let is_long = |wait| wait > Duration::from_millis(100);
     while !matches!(next(&mut session).await.unwrap().unwrap(), Event::Reconnecting(r) if is_long(r.wait))
     {

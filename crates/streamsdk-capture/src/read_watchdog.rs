@@ -1,5 +1,6 @@
 //! When waiting for a stream has to be given up.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -63,6 +64,12 @@ impl ReadWatchdog {
     }
 }
 
+/// Whether a read has ended because nothing came for a moment.
+pub(crate) fn is_wait(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -70,4 +77,6 @@ fn millis(duration: Duration) -> u64 {
 const UNKNOWN: u64 = u64::MAX;
 
 /// A frame of 8192 by 4320 as a JPEG of high quality takes a third of that.
-pub(crate) const MAX_FRAME_BYTES: u64 = 64 << 20;
+const MAX_FRAME_BYTES: u64 = 64 << 20;
+/// For how long a socket is waited for before the watchdog is asked again.
+pub(crate) const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);

@@ -207,8 +207,8 @@ fn percent_decoded(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let written = digits.filter(|_| byte == b'%');
+        let digits = after.get(..2).filter(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let written = digits.filter(|_| byte == b'%').and_then(|two| std::str::from_utf8(two).ok());
         match written.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(meant) => {
                 decoded.push(meant);
@@ -365,6 +365,7 @@ mod tests {
         let meant = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
         assert_eq!(user("rtsp://a%40b:p%2Fs@cam/live"), meant("a@b", "p/s"));
         assert_eq!(user("rtsp://cam:50%:x%zz@host/live"), meant("cam", "50%:x%zz"));
+        assert_eq!(user("rtsp://cam:%+5%@host/live"), meant("cam", "%+5%"));
         assert_eq!(user("rtsp://cam:@host/live"), meant("cam", ""));
         assert_eq!([user("rtsp://cam@host/live"), user("rtsp://host/live")], [None, None]);
         let address = Address::parse("rtsp://cam:secret@host:8554/live?x=1").unwrap();

@@ -9,8 +9,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::allowed_addresses::{AllowedAddresses, Unreached};
 use super::options::NetworkStreamOptions;
-use crate::read_watchdog::ReadWatchdog;
-use crate::rtsp::STOP_POLL_INTERVAL;
+use crate::read_watchdog::{ReadWatchdog, STOP_POLL_INTERVAL};
 
 /// Connects to the address's host, where that is allowed. `None` if the watchdog does not wait any longer.
 ///

@@ -8,7 +8,7 @@ use super::allowed_addresses::AllowedAddresses;
 use super::attempt::Attempt;
 use crate::CaptureError;
 use crate::ffmpeg::ask_content_type;
-use crate::read_watchdog::ReadWatchdog;
+use crate::read_watchdog::{ReadWatchdog, STOP_POLL_INTERVAL, is_wait};
 
 /// The error with its cause, for which the server may be asked once more.
 pub(super) fn explain(error: CaptureError, attempt: Attempt<'_>) -> CaptureError {
@@ -89,14 +89,8 @@ fn challenges(
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
-fn is_wait(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
-}
-
 /// The question is only about words.
 const MAX_DIAGNOSIS_TIME: Duration = Duration::from_secs(3);
-const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 #[cfg(test)]

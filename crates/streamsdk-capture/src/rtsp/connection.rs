@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::message::{Head, end_of_head};
-use crate::read_watchdog::ReadWatchdog;
+use crate::read_watchdog::{ReadWatchdog, is_wait};
 
 /// A connection, read on the caller's thread.
 pub(crate) struct Connection<S> {
@@ -51,7 +51,7 @@ pub(crate) enum Broken {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// A read from `stream` must not take longer than [`STOP_POLL_INTERVAL`].
+    /// A read from `stream` must not take longer than [`STOP_POLL_INTERVAL`](crate::read_watchdog::STOP_POLL_INTERVAL).
     pub(crate) fn new(stream: S, watchdog: &ReadWatchdog) -> Self {
         Self {
             stream,
@@ -177,16 +177,9 @@ impl Buffer {
     }
 }
 
-fn is_wait(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
-}
-
 /// What is in front of data: this, the channel, and the length.
 const DATA_FOLLOWS: u8 = b'$';
 const DATA_HEADER: usize = 4;
-/// How soon after it was stopped a wait ends.
-pub(crate) const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Room for some frames of a small stream, or a part of one of a large stream.
 const BUFFER_SIZE: usize = 16 << 10;
 const MAX_HEAD: usize = 16 << 10;
@@ -199,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::StopHandle;
+    use crate::read_watchdog::STOP_POLL_INTERVAL;
 
     /// Both ends.
     fn pair() -> (Connection<TcpStream>, TcpStream) {

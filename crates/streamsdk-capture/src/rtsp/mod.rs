@@ -10,6 +10,6 @@ mod message;
 mod packet;
 mod session;
 
-pub(crate) use self::connection::{Broken, Connection, STOP_POLL_INTERVAL};
+pub(crate) use self::connection::{Broken, Connection};
 pub(crate) use self::conversation::Refusal;
 pub(crate) use self::session::Session;

@@ -263,3 +263,27 @@ fn a_camera_that_does_not_answer_is_waited_for_as_long_as_it_may_take() {
     let stopped = opening.join().unwrap().unwrap_err();
     assert_eq!((stopped, began.elapsed() < LONG / 2), (CaptureError::Stopped, true));
 }
+
+#[test]
+fn a_camera_that_plays_nothing_is_silent() {
+    let camera = Camera { video: Vec::new(), ..camera(|_| None) };
+    let (address, _asked) = camera.start();
+    let wait = Duration::from_millis(300);
+    let error = options(&address).read_timeout(wait).open_encoded().unwrap_err();
+    assert!(matches!(error, CaptureError::Silent { .. }), "{error:?}");
+}
+
+#[test]
+fn a_frame_without_an_end_is_an_error() {
+    // The middle of a unit, again and again, beyond the 64 MiB that a frame may have.
+    let part = [&[0x5c, 0x01][..], &[7; 60_000]].concat();
+    let video = (0..1200_u16).flat_map(|number| {
+        let header = [&[0x80, 96][..], &number.to_be_bytes(), &[0; 4], &[0, 0, 0, 7]].concat();
+        let length = (header.len() + part.len()) as u16;
+        [&[b'$', 0][..], &length.to_be_bytes(), &header, &part].concat()
+    });
+    let camera = Camera { video: video.collect(), ..camera(|_| None) };
+    let (address, _asked) = camera.start();
+    let error = options(&address).open_encoded().unwrap_err();
+    assert!(matches!(error, CaptureError::Decode { .. }), "{error:?}");
+}

@@ -9,7 +9,8 @@ use crate::rtp::RtpPacket;
 
 /// Puts the access units of one stream together from RTP packets that come in the order in which they were sent.
 ///
-/// What is missing is not waited for, since it will not come. A unit of which a part is missing is left out. Every key
+/// What is missing is not waited for, since it will not come. A unit that has no end is kept for as long as it grows: how
+/// much is pushed has to be limited elsewhere. A unit of which a part is missing is left out. Every key
 /// frame has parameter sets in front: the newest that there were, if it has none of its own, or not of both kinds.
 #[derive(Debug)]
 pub struct AccessUnitAssembler {
@@ -90,11 +91,6 @@ impl AccessUnitAssembler {
     /// Whether a packet has come.
     pub fn has_packets(&self) -> bool {
         self.next.is_some()
-    }
-
-    /// How many bytes there are of a unit that is not whole yet.
-    pub fn pending_bytes(&self) -> usize {
-        self.pending.data.len()
     }
 
     /// Takes the next packet.

@@ -57,7 +57,9 @@ impl AnnexBConverter {
             return None;
         }
         let key_frame = has(|kind| kind == NalKind::IDR_SLICE);
-        if key_frame && !has(|kind| kind == NalKind::SEQUENCE_PARAMETERS) {
+        let has_sets = has(|kind| kind == NalKind::SEQUENCE_PARAMETERS)
+            && has(|kind| kind == NalKind::PICTURE_PARAMETERS);
+        if key_frame && !has_sets {
             data.splice(..0, self.parameters.iter().copied());
         }
         Some(AccessUnit { data: data.into(), key_frame })
@@ -134,6 +136,9 @@ mod tests {
         let whole = annex_b(&[SPS, PPS, KEY]);
         assert_eq!(converter.access_unit(&whole).unwrap().data, whole);
         assert_eq!(converter.access_unit(&annex_b(&[KEY])).unwrap().data, whole);
+        // One kind alone is of no use.
+        let half = converter.access_unit(&annex_b(&[SPS, KEY])).unwrap();
+        assert_eq!(half.data, annex_b(&[SPS, PPS, SPS, KEY]));
     }
 
     #[test]
