@@ -248,8 +248,10 @@ struct Tail {
     stream: StreamName,
     subject: String,
     log: Stream<()>,
-    /// The sequence in the log of the last message; 0 where there is none.
-    sequence: u64,
+    /// The sequence in the log of the last message, 0 where there is none. `None` until JetStream has answered to something
+    /// that was sent: the log may be one that it is still making, and a server up to 2.9 ends when it is asked for a message
+    /// of such a one.
+    sequence: Option<u64>,
     /// The place of the record that the last message is.
     place: Option<Place>,
     /// How many records are sent at once.
@@ -355,9 +357,7 @@ impl Connection {
         let log =
             self.jetstream.get_stream_no_info(name).await.map_err(|error| error.to_string())?;
         let (stream, place) = (stream.clone(), None);
-        let mut tail = Tail { stream, subject, log, sequence: 0, place, run: MAX_RUN };
-        tail.look().await?;
-        Ok(tail)
+        Ok(Tail { stream, subject, log, sequence: None, place, run: MAX_RUN })
     }
 
     async fn create_stream(&self, subject: &str) -> Result<String, String> {
@@ -382,7 +382,7 @@ impl Tail {
     async fn look(&mut self) -> Result<(), String> {
         let last = self.log.get_last_raw_message_by_subject(&self.subject).await;
         let last = self.found(last)?;
-        self.sequence = last.as_ref().map_or(0, |message| message.sequence);
+        self.sequence = Some(last.as_ref().map_or(0, |message| message.sequence));
         self.place = last.and_then(|message| self.place_of(&message));
         Ok(())
     }
@@ -400,7 +400,7 @@ impl Tail {
 
     /// The place of the last record of an epoch that is over, by bisection.
     async fn last_of_epoch(&self, epoch: u64) -> Result<Option<Place>, String> {
-        let (mut last, mut after, mut before) = (None, 0, self.sequence);
+        let (mut last, mut after, mut before) = (None, 0, self.sequence.unwrap_or_default());
         while after + 1 < before {
             let middle = after + (before - after) / 2;
             let request = self.log.raw_message_builder();
@@ -466,11 +466,15 @@ impl Lane<'_> {
 
     async fn send(&mut self, jetstream: &Context) {
         let mut before = None;
-        for (_, record) in self.records.iter().take(self.tail.run) {
+        // One alone shows where there is nothing yet, and costs little where there is something.
+        let run = if self.tail.sequence.is_some() { self.tail.run } else { 1 };
+        for (_, record) in self.records.iter().take(run) {
             let id = record.id();
             let message = PublishMessage::build().payload(record.payload().clone()).message_id(&id);
             let message = match before.replace(id) {
-                None => message.expected_last_subject_sequence(self.tail.sequence),
+                None => {
+                    message.expected_last_subject_sequence(self.tail.sequence.unwrap_or_default())
+                }
                 Some(before) => message.expected_last_message_id(before),
             };
             let sent = jetstream.send_publish(self.tail.subject.clone(), message).await;
@@ -494,25 +498,35 @@ impl Lane<'_> {
                 }
                 Err(error) => Err(error),
             };
-            match answer {
-                Ok(ack) => self.note(&ack),
-                Err(error) => {
-                    self.failure = self.judge(delivered, &error).await.err();
-                    return;
-                }
+            let is_stored = answer.is_ok();
+            let outcome = match answer {
+                Ok(ack) => self.note(&ack).await,
+                Err(error) => self.judge(delivered, &error).await,
+            };
+            self.failure = outcome.err();
+            if !is_stored || self.failure.is_some() {
+                return;
             }
         }
         self.tail.run = (2 * self.tail.run).min(MAX_RUN);
     }
 
-    fn note(&mut self, ack: &PublishAck) {
+    async fn note(&mut self, ack: &PublishAck) -> Result<(), Failure> {
         self.wrong_tails = 0;
-        let Some((_, record)) = self.records.pop_front() else { return };
-        // Of one that was there before nobody knows whether it is the last.
+        let Some((_, record)) = self.records.pop_front() else { return Ok(()) };
         if !ack.duplicate {
-            self.tail.sequence = ack.sequence;
+            self.tail.sequence = Some(ack.sequence);
             self.tail.place = Some(record.place());
+            return Ok(());
         }
+        // Of one that was there before nobody knows whether it is the last.
+        if self.tail.sequence.is_none() { self.look().await } else { Ok(()) }
+    }
+
+    /// Asks what is there, and goes on behind it.
+    async fn look(&mut self) -> Result<(), Failure> {
+        self.tail.look().await.map_err(Failure::Unavailable)?;
+        self.skip_what_is_there().await.map_err(Failure::Unavailable)?
     }
 
     /// Whether the rest of a run can be sent again after an error.
@@ -528,8 +542,7 @@ impl Lane<'_> {
             }
             PublishErrorKind::WrongLastSequence if self.wrong_tails < MAX_WRONG_TAILS => {
                 self.wrong_tails += 1;
-                self.tail.look().await.map_err(Failure::Unavailable)?;
-                self.skip_what_is_there().await.map_err(Failure::Unavailable)?
+                self.look().await
             }
             PublishErrorKind::WrongLastSequence => unavailable(format!(
                 "somebody else publishes to {subject} at the same time: {error}"

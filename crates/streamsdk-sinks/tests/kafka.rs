@@ -17,9 +17,11 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use streamsdk_sinks::kafka::KafkaSink;
 use streamsdk_sinks::{DeliveryErrorKind, Place, Record, ResultSink};
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use common::{LIMIT, STREAMS, assert_complete_and_in_order, deliver_through, record};
+use common::{
+    LIMIT, STREAMS, assert_complete_and_in_order, deliver_after_drops, deliver_through, record,
+};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -244,15 +246,9 @@ async fn what_was_given_up_is_not_sent_later() {
 async fn a_delivery_that_is_dropped_at_any_moment_costs_no_record_and_no_order() {
     let cluster = cluster();
     let mut sink = sink(&cluster);
-    let (each, mut first, mut limit) = (60, 0, Duration::ZERO);
-    let records = records(1..=each);
-    while first < records.len() {
-        let batch = &records[first..(first + 40).min(records.len())];
-        limit += Duration::from_millis(7);
-        if timeout(limit, sink.deliver(batch)).await.is_ok_and(|delivered| delivered.is_ok()) {
-            first += batch.len();
-            limit = Duration::ZERO;
-        }
+    let each = 60;
+    for batch in records(1..=each).chunks(40) {
+        deliver_after_drops(&mut sink, batch, Duration::from_millis(7)).await;
     }
     let ids = stored_ids(&cluster).await;
     for stream in STREAMS {

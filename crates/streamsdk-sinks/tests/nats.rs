@@ -19,10 +19,11 @@ use streamsdk_sinks::{DeliveryErrorKind, Place, Record, ResultSink, Tls};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use common::{
-    Broker, LIMIT, STREAMS, assert_complete_and_in_order, deliver_through_a_kill, record,
+    Broker, LIMIT, STREAMS, assert_complete_and_in_order, deliver_after_drops,
+    deliver_through_a_kill, record,
 };
 
 const SECRET: &str = "open-sesame";
@@ -284,15 +285,8 @@ async fn a_delivery_that_is_dropped_at_any_moment_costs_nothing() {
     let each = 400;
     let records: Vec<_> =
         (1..=each).flat_map(|number| STREAMS.map(|stream| record(stream, number))).collect();
-    let (mut first, mut limit) = (0, Duration::ZERO);
-    while first < records.len() {
-        let batch = &records[first..(first + 100).min(records.len())];
-        limit += Duration::from_micros(150);
-        // In time for nothing at first, later for some of it, at last for all.
-        if timeout(limit, sink.deliver(batch)).await.is_ok_and(|delivered| delivered.is_ok()) {
-            first += batch.len();
-            limit = Duration::ZERO;
-        }
+    for batch in records.chunks(100) {
+        deliver_after_drops(&mut sink, batch, Duration::from_micros(150)).await;
     }
     let ids = stored_ids(&client(&broker).await).await;
     for stream in STREAMS {

@@ -12,9 +12,11 @@ use redis::{FromRedisValue, cmd};
 use streamsdk_sinks::redis::RedisSink;
 use streamsdk_sinks::{DeliveryError, DeliveryErrorKind, Record, ResultSink, Tls};
 use tokio::process::Command;
-use tokio::time::timeout;
 
-use common::{Broker, STREAMS, assert_complete_and_in_order, deliver_through_a_kill, record};
+use common::{
+    Broker, STREAMS, assert_complete_and_in_order, deliver_after_drops, deliver_through_a_kill,
+    record,
+};
 
 #[tokio::test]
 async fn records_arrive_as_they_are_documented() {
@@ -87,13 +89,7 @@ async fn deliveries_that_are_dropped_lose_nothing() {
     let records = batch(1..=800);
     let mut dropped = 0;
     for batch in records.chunks(100) {
-        let mut sink = sink(&server);
-        // It ends while it connects, while it waits for the answer, and at last not at all.
-        let mut limit = Duration::ZERO;
-        while timeout(limit, sink.deliver(batch)).await.map(Result::unwrap).is_err() {
-            limit += Duration::from_micros(50);
-            dropped += 1;
-        }
+        dropped += deliver_after_drops(&mut sink(&server), batch, Duration::from_micros(50)).await;
     }
 
     assert!(dropped > 0);

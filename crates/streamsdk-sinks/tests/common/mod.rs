@@ -13,7 +13,7 @@ use streamsdk_sinks::{Ended, Outlet, OutletConfig, Place, Record, ResultSink};
 use tempfile::TempDir;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long anything may take before the test is wrong; a busy machine takes long.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -140,6 +140,25 @@ pub async fn deliver_through_a_kill(
         broker.start_again().await;
     };
     deliver_through(sink, each, during, failing).await
+}
+
+/// Delivers a batch after attempts that are dropped: in time for nothing at first, later for some of it, at last for all.
+/// Returns how many were dropped or failed.
+pub async fn deliver_after_drops(
+    sink: &mut impl ResultSink,
+    batch: &[Record],
+    step: Duration,
+) -> u32 {
+    let started = Instant::now();
+    let (mut limit, mut attempts) = (Duration::ZERO, 0);
+    while !timeout(limit, sink.deliver(batch)).await.is_ok_and(|delivered| delivered.is_ok()) {
+        // By a share as well, so that a machine that takes ten times as long for one attempt does for the test, not a
+        // hundred times.
+        limit += step + limit / 20;
+        attempts += 1;
+        assert!(started.elapsed() < LIMIT, "nothing is delivered, or the broker has ended");
+    }
+    attempts
 }
 
 /// Whether numbers are 1 to `each` in order: with some that come again where `is_repeated`, as what was not acknowledged does.
