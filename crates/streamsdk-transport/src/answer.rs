@@ -56,7 +56,9 @@ impl Answer {
         let peer = connection.peer.clone();
         peer.hurry(connection.tuning.fast_timers());
 
-        let outgoing = wanted.filter(|_| send_video).map(|video| OutgoingTrack::new(video.codec));
+        let fast_path = &connection.tuning.fast_path;
+        let outgoing = wanted.filter(|_| send_video);
+        let outgoing = outgoing.map(|video| OutgoingTrack::new(video.codec, fast_path));
         connection.tuning.unproven.named_in(naming_bytes(offer));
         if let Some(cookie) = Cookie::offered(offer) {
             connection.tuning.cookies.know(cookie);

@@ -109,7 +109,7 @@ impl Connection {
             tracks: tracks_tx,
         };
         // Without one of its own, the engine says what is wrong with it.
-        let crypto = EngineCrypto::new(&tuning.association).ok().map(Arc::new);
+        let crypto = EngineCrypto::new(&tuning.association, &tuning.fast_path).ok().map(Arc::new);
         let unowned = tuning.tasks.end_unless_owned();
         let engine = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(

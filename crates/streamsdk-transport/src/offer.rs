@@ -19,7 +19,7 @@ use crate::runtime::packet_size::FullPackets;
 use crate::runtime::path_mtu::ProbeOutcome;
 use crate::runtime::probe::IceCredentials;
 use crate::runtime::tuning::RuntimeTuning;
-use crate::video::{Negotiated, OutgoingTrack};
+use crate::video::{FastPath, Negotiated, OutgoingTrack};
 use crate::wiring::{Path, VideoSlot, remote_description};
 use crate::{
     CandidateCounts, ConnectError, DeliveryMode, EndReason, IncomingChannels, OfferError, Peer,
@@ -93,7 +93,8 @@ impl Offer {
 
         let video = match video {
             Some(direction) => {
-                let outgoing = offer_video(&*engine, &config, direction).await?;
+                let fast_path = &connection.tuning.fast_path;
+                let outgoing = offer_video(&*engine, &config, direction, fast_path).await?;
                 let Connection { tracks: incoming, video: link, .. } = &mut connection;
                 let incoming =
                     direction.receives().then(|| std::mem::replace(incoming, mpsc::channel(1).1));
@@ -152,6 +153,12 @@ impl Offer {
         }
     }
 
+    /// How video leaves, if some does.
+    #[cfg(test)]
+    pub(crate) fn fast_path(&self) -> Arc<FastPath> {
+        Arc::clone(&self.engine.tuning.fast_path)
+    }
+
     /// Gives the offer up.
     pub async fn abandon(self) {
         self.peer.abort().await;
@@ -174,6 +181,7 @@ async fn offer_video(
     engine: &dyn PeerConnection,
     config: &PeerConfig,
     direction: VideoDirection,
+    fast_path: &FastPath,
 ) -> Result<Option<OutgoingTrack>, OfferError> {
     let engine_error = |error| OfferError::Engine(EngineError::from(error));
     let init = |direction| {
@@ -181,7 +189,7 @@ async fn offer_video(
     };
     match config.codecs.first().filter(|_| direction.sends()) {
         Some(codec) => {
-            let outgoing = OutgoingTrack::new(*codec);
+            let outgoing = OutgoingTrack::new(*codec, fast_path);
             let track = Arc::clone(&outgoing.engine);
             let init = init(match direction.receives() {
                 true => RTCRtpTransceiverDirection::Sendrecv,

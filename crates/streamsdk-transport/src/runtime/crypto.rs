@@ -1,9 +1,10 @@
 //! What the engine encrypts with, and draws its random bytes from: the usual, but for two things that make connecting
-//! shorter.
+//! shorter, and one that makes sending cheaper.
 //!
 //! Where both sides know the cookie of a handshake, the engine draws that one ([`cookie`](super::cookie)). And of an
 //! association that is being made, it is looked at what is said, which nobody but the engine can read otherwise
-//! ([`association`](super::association)).
+//! ([`association`](super::association)). Where a track is sent, it is learnt how its packets are encrypted
+//! ([`FastPath`]).
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +17,7 @@ use rtc::crypto::{
 
 use super::association::Association;
 use super::cookie::{COOKIE_SIZE, Cookie};
+use crate::video::FastPath;
 
 /// The cryptography of one connection's engine.
 pub(crate) struct EngineCrypto {
@@ -23,12 +25,16 @@ pub(crate) struct EngineCrypto {
     /// `None` if it is drawn at random.
     cookie: OnceLock<Cookie>,
     association: Arc<Association>,
+    fast_path: Arc<FastPath>,
 }
 
 impl EngineCrypto {
-    pub(crate) fn new(association: &Arc<Association>) -> Result<Self, CryptoError> {
-        let association = Arc::clone(association);
-        Ok(Self { usual: default_provider()?, cookie: OnceLock::new(), association })
+    pub(crate) fn new(
+        association: &Arc<Association>,
+        fast_path: &Arc<FastPath>,
+    ) -> Result<Self, CryptoError> {
+        let (association, fast_path) = (Arc::clone(association), Arc::clone(fast_path));
+        Ok(Self { usual: default_provider()?, cookie: OnceLock::new(), association, fast_path })
     }
 
     /// From now on the engine asks for that one.
@@ -76,13 +82,13 @@ impl RTCCrypto for EngineCrypto {
     ) -> Result<Box<dyn AeadCipher>, CryptoError> {
         let usual = self.usual().new_aead(algorithm, key)?;
         let is_gcm = matches!(algorithm, AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm);
-        match is_gcm && self.association.is_watched() {
-            true => {
-                let association = Arc::clone(&self.association);
-                Ok(Box::new(WatchedAead { usual, association }))
-            }
-            false => Ok(usual),
+        if !is_gcm || !(self.association.is_watched() || self.fast_path.is_expected()) {
+            return Ok(usual);
         }
+        let twin = || self.usual().new_aead(algorithm, key);
+        let twin = self.fast_path.is_expected().then(twin).transpose()?;
+        let (association, fast_path) = (Arc::clone(&self.association), Arc::clone(&self.fast_path));
+        Ok(Box::new(WatchedAead { usual, association, fast_path, twin }))
     }
 
     fn supports(&self, algorithm: CryptoAlgorithm) -> bool {
@@ -155,10 +161,14 @@ impl RTCCrypto for EngineCrypto {
     }
 }
 
-/// A cipher whose records of application data are looked at in the open, while an association is being made.
+/// A cipher whose records of application data are looked at in the open, while an association is being made, and of
+/// whose packets it is looked at how they are encrypted, before a track's leave around the engine.
 struct WatchedAead {
     usual: Box<dyn AeadCipher>,
     association: Arc<Association>,
+    fast_path: Arc<FastPath>,
+    /// With the same key, for packets that leave around the engine.
+    twin: Option<Box<dyn AeadCipher>>,
 }
 
 impl WatchedAead {
@@ -182,6 +192,9 @@ impl AeadCipher for WatchedAead {
     ) -> Result<(), CryptoError> {
         if let Some(number) = self.watched(aad) {
             self.association.on_seal(number, data);
+        }
+        if self.fast_path.is_expected() {
+            self.fast_path.on_seal(nonce, aad, &mut self.twin);
         }
         self.usual.seal_in_place(nonce, aad, data, tag)
     }
@@ -223,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_engine_draws_the_cookie_that_is_set_and_all_else_at_random() {
-        let crypto = EngineCrypto::new(&Arc::default()).unwrap();
+        let crypto = EngineCrypto::new(&Arc::default(), &Arc::default()).unwrap();
         let draw = |size| {
             let mut drawn = vec![0; size];
             crypto.random().fill(&mut drawn).unwrap();

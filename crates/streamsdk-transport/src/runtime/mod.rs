@@ -16,7 +16,8 @@
 //! * Its clock runs faster than time once a connection without tracks stands ([`clock`]).
 //! * What goes to a TURN server over TCP or TLS goes over a stream, and not through the socket that the engine gave
 //!   it to ([`crate::turn`]).
-//! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]).
+//! * A burst of video leaves with one system call ([`RuntimeTuning::set_gso_hint`]), and soon around the engine
+//!   ([`FastPath`](crate::video::FastPath)).
 //! * What follows a packet that is missing is acknowledged one by one ([`gaps`]).
 //! * Flights of a handshake are sent again when they are lost, without the engine ([`flight`]).
 //! * Packets may be cut up where a link of the path is narrower than they are, and full ones are tried out
@@ -45,7 +46,7 @@ mod nomination;
 pub(crate) mod packet_size;
 pub(crate) mod path_mtu;
 pub(crate) mod probe;
-mod raw_udp_socket;
+pub(crate) mod raw_udp_socket;
 mod read_gate;
 mod readiness;
 mod recv_batch;
@@ -77,7 +78,7 @@ pub use self::interfaces::UnknownInterfaces;
 use self::interfaces::{OwnAddresses, PeerFilter};
 use self::socket::BatchedUdpSocket;
 use self::tuning::RuntimeTuning;
-#[cfg(feature = "simulation")]
+#[cfg(any(test, feature = "simulation"))]
 pub(crate) use self::{
     datagrams::Datagrams, fragments::Fragments, packet_size::Route, readiness::Readiness,
 };

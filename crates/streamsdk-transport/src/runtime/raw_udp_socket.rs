@@ -23,7 +23,7 @@ pub(crate) struct RawUdpSocket {
 }
 
 impl RawUdpSocket {
-    pub(super) fn new(datagrams: Box<dyn Datagrams>, peer_filter: PeerFilter) -> io::Result<Self> {
+    pub(crate) fn new(datagrams: Box<dyn Datagrams>, peer_filter: PeerFilter) -> io::Result<Self> {
         let raw = Self { datagrams, peer_filter, without_gso: AtomicBool::new(false) };
         // Or no packet would leave that is larger than a link of the path carries.
         raw.allow(Fragments::Here)?;
@@ -54,7 +54,7 @@ impl RawUdpSocket {
     }
 
     /// How many packets can leave with one system call.
-    pub(super) fn gso_limit(&self) -> usize {
+    pub(crate) fn gso_limit(&self) -> usize {
         if self.without_gso.load(Ordering::Relaxed) { 1 } else { self.datagrams.max_gso_segments() }
     }
 
@@ -63,7 +63,7 @@ impl RawUdpSocket {
         self.datagrams.events(interest)
     }
 
-    pub(super) fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
+    pub(crate) fn send(&self, transmit: &Transmit<'_>) -> io::Result<usize> {
         match (self.datagrams.send(transmit), transmit.segment_size) {
             (Err(error), Some(size)) if error.kind() != ErrorKind::WouldBlock => {
                 debug!(%error, "sending packets one by one");

@@ -372,6 +372,7 @@ impl AsyncUdpSocket for BatchedUdpSocket {
         self.tuning.flights.on_send(&self.raw, transmit);
         self.look_at_association(transmit);
         self.tuning.close_notify.on_send(&self.raw, transmit);
+        self.tuning.fast_path.on_send(&self.raw, transmit);
         let sent = match self.raw.send(transmit) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ready!(self.poll_send_when_writable(cx, transmit))

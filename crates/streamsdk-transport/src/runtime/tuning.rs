@@ -22,6 +22,7 @@ use super::tasks::EngineTasks;
 use super::unproven::UnprovenAddresses;
 use crate::connection_state::LastHeard;
 use crate::turn::Servers;
+use crate::video::FastPath;
 
 /// Where video has nothing that could leave together, data is not kept from it.
 const GSO_LIMIT_BESIDE_SINGLE_PACKETS: usize = 4;
@@ -37,6 +38,7 @@ pub(crate) struct RuntimeTuning {
     pub(crate) nomination: Nomination,
     pub(crate) cookies: Cookies,
     pub(crate) association: Arc<Association>,
+    pub(crate) fast_path: Arc<FastPath>,
     pub(crate) handed_over: HandedOver,
     pub(crate) handshake: Handshake,
     pub(crate) flights: Flights,

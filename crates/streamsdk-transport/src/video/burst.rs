@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::VideoCodec;
-    use crate::video::OutgoingTrack;
+    use crate::video::{FastPath, OutgoingTrack};
 
     fn packet(sequence_number: u16) -> rtp::Packet {
         let header = rtp::header::Header { sequence_number, ..rtp::header::Header::default() };
@@ -196,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_engine_does_not_take_is_not_sent_later() {
         let burst_queue = BurstQueue::new(Arc::default());
-        let unbound = OutgoingTrack::new(VideoCodec::Vp8).engine;
+        let unbound = OutgoingTrack::new(VideoCodec::Vp8, &FastPath::default()).engine;
         burst_queue.send(&*unbound, [7, 8].map(packet).into_iter()).await.unwrap_err();
         assert!(burst_queue.waiting().is_empty());
     }

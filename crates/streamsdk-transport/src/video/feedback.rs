@@ -15,8 +15,11 @@ use rtc::rtcp::sender_report::SenderReport as EngineSenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use serde::Serialize;
+use streamsdk_codec::VIDEO_CLOCK_RATE;
 use streamsdk_protocol::pairing::SenderReport;
 use streamsdk_protocol::seconds;
+
+use super::fast_path::{FastPath, Sent};
 
 /// Seconds from the epoch of NTP to that of Unix.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
@@ -62,6 +65,7 @@ impl VideoSendStats {
 
 #[derive(Debug, Default)]
 pub(super) struct RtcpFeedback {
+    fast_path: Arc<FastPath>,
     key_frame_wanted: AtomicBool,
     received_bytes: AtomicU64,
     state: Mutex<FeedbackState>,
@@ -99,6 +103,17 @@ impl FeedbackState {
 }
 
 impl RtcpFeedback {
+    pub(super) fn new(fast_path: &Arc<FastPath>) -> Self {
+        Self { fast_path: Arc::clone(fast_path), ..Self::default() }
+    }
+
+    /// Counts packets that have left, and their payload.
+    pub(super) fn count_sent(&self, packets: u64, bytes: u64) {
+        let mut state = self.state();
+        state.sent.packets += packets;
+        state.sent.bytes += bytes;
+    }
+
     /// Whether a key frame was asked for since this was last called.
     pub(super) fn take_key_frame_request(&self) -> bool {
         self.key_frame_wanted.swap(false, Ordering::AcqRel)
@@ -127,6 +142,8 @@ impl RtcpFeedback {
             state.sent.reports += 1;
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
             self.state().on_nack(nack);
+            let (packets, bytes) = self.fast_path.repeat(nack);
+            self.count_sent(packets, bytes);
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
             self.take_reception(&report.reports);
         } else if let Some(report) = any.downcast_ref::<EngineSenderReport>() {
@@ -153,6 +170,25 @@ impl RtcpFeedback {
                 let left = Instant::now().checked_sub(duration(ticks.saturating_add(report.delay)));
                 state.sent.confirmed = state.sent.confirmed.max(left);
             }
+        }
+    }
+
+    /// Has the engine's reports say what has left around it.
+    fn correct(&self, reports: &mut [Box<dyn rtc::rtcp::Packet>], now: Instant) {
+        let Some(Sent { packets, bytes, newest }) = self.fast_path.sent() else { return };
+        for packet in reports {
+            let Some(report) = packet.as_any().downcast_ref::<EngineSenderReport>() else {
+                continue;
+            };
+            let mut report = report.clone();
+            report.packet_count = report.packet_count.wrapping_add(packets as u32);
+            report.octet_count = report.octet_count.wrapping_add(bytes as u32);
+            if let Some((rtp_time, left)) = newest {
+                let since = now.saturating_duration_since(left).as_secs_f64();
+                let ticks = since * f64::from(VIDEO_CLOCK_RATE);
+                report.rtp_time = rtp_time.wrapping_add(ticks as u32);
+            }
+            *packet = Box::new(report);
         }
     }
 
@@ -212,11 +248,11 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for StatsInterceptor {
         self.reads.pop_front()
     }
 
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Self::Error> {
-        if let Packet::Rtp(rtp) = &packet.message.packet {
-            let mut state = self.feedback.state();
-            state.sent.packets += 1;
-            state.sent.bytes += rtp.payload.len() as u64;
+    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Self::Error> {
+        match &mut packet.message.packet {
+            Packet::Rtp(rtp) => self.feedback.count_sent(1, rtp.payload.len() as u64),
+            Packet::Rtcp(reports) => self.feedback.correct(reports, packet.now),
+            _ => {}
         }
         self.writes.push_back(packet);
         Ok(())

@@ -3,10 +3,12 @@
 mod bandwidth;
 mod burst;
 mod codec;
+mod fast_path;
 mod feedback;
 mod receive;
 mod send;
 mod send_time;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use rtc::interceptor::{
 use burst::BurstQueue;
 pub use codec::offered_codecs;
 pub(crate) use codec::{Negotiated, media_engine};
+pub(crate) use fast_path::FastPath;
 use feedback::RtcpFeedback;
 pub use feedback::VideoSendStats;
 pub use receive::{IncomingFrame, VideoMonitor, VideoReceiveStats, VideoReceiver};
@@ -75,6 +78,7 @@ pub struct Video {
 /// What the ends of a connection's video share with the engine's chain of interceptors.
 #[derive(Debug, Clone)]
 pub(crate) struct VideoLink {
+    tuning: Arc<RuntimeTuning>,
     feedback: Arc<RtcpFeedback>,
     burst_queue: Arc<BurstQueue>,
 }
@@ -82,7 +86,8 @@ pub(crate) struct VideoLink {
 impl VideoLink {
     pub(crate) fn new(tuning: &Arc<RuntimeTuning>) -> Self {
         Self {
-            feedback: Arc::default(),
+            tuning: Arc::clone(tuning),
+            feedback: Arc::new(RtcpFeedback::new(&tuning.fast_path)),
             burst_queue: Arc::new(BurstQueue::new(Arc::clone(tuning))),
         }
     }

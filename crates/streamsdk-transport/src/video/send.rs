@@ -1,47 +1,37 @@
-//! Sending: frames become packets, and packets leave one after the other.
+//! The end of a track at which frames go in.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
-use streamsdk_codec::rtp::{Packetizer, RtpPacket};
-use streamsdk_codec::{VIDEO_CLOCK_RATE, VideoCodec};
+use streamsdk_codec::VideoCodec;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::VideoLink;
-use super::burst::BurstQueue;
 use super::codec::{Negotiated, capability};
+use super::fast_path::FastPath;
 use super::feedback::{RtcpFeedback, VideoSendStats};
+use super::writer::{Outgoing, TrackWriter, Waiting, send_frames};
 use crate::connection_state::ConnectionState;
-use crate::error::EngineError;
 use crate::{EndReason, SendError};
 
-/// Payload of a packet: with all headers it stays under every usual limit of a path.
-const MAX_RTP_PAYLOAD: usize = 1150;
-/// Packets that leave at once.
-const MAX_BURST_PACKETS: usize = 12;
-/// Share of the time to the next frame over which a frame's packets are spread.
-const SPREAD_SHARE: f64 = 0.6;
-const MAX_SPREAD: Duration = Duration::from_millis(50);
 /// Frames that wait for the one before them to leave.
 const MAX_QUEUED_FRAMES: usize = 2;
 
 /// The track that this side sends.
 pub(crate) struct OutgoingTrack {
     pub(crate) engine: Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
+    pub(super) ssrc: u32,
 }
 
 impl OutgoingTrack {
-    pub(crate) fn new(codec: VideoCodec) -> Self {
+    pub(crate) fn new(codec: VideoCodec, fast_path: &FastPath) -> Self {
         let ssrc = random();
+        fast_path.expect(ssrc);
         let encoding = RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
                 ssrc: Some(ssrc),
@@ -65,7 +55,9 @@ impl OutgoingTrack {
 /// Sends encoded frames on a track. Clones send on the same one.
 #[derive(Debug, Clone)]
 pub struct VideoSender {
-    queue: mpsc::Sender<Outgoing>,
+    queue: mpsc::Sender<Waiting>,
+    /// For as long as the connection stands.
+    writer: Weak<TrackWriter>,
     /// From a time that is given to the one that the receiver sees.
     rtp_offset: u32,
     feedback: Arc<RtcpFeedback>,
@@ -82,17 +74,20 @@ impl VideoSender {
     ) -> Self {
         let (sender, queue) = mpsc::channel(MAX_QUEUED_FRAMES);
         let rtp_offset = random();
-        let packetizer = Packetizer::new(negotiated.codec, MAX_RTP_PAYLOAD)
-            .starting_at(random() as u16, rtp_offset);
-        let writer = TrackWriter {
-            track: Arc::clone(&track.engine),
-            burst_queue: Arc::clone(&link.burst_queue),
-            payload_type: negotiated.payload_type,
-            ssrc: track.ssrc,
-        };
-        tokio::spawn(send_frames(writer, packetizer, queue, connection_state.clone()));
+        let writer = TrackWriter::new(track, negotiated, rtp_offset, link);
+        let writer = Arc::new(writer);
+        let ended = connection_state.clone();
         let feedback = Arc::clone(&link.feedback);
-        Self { queue: sender, rtp_offset, feedback, codec: negotiated.codec, connection_state }
+        let sender = Self {
+            queue: sender,
+            writer: Arc::downgrade(&writer),
+            rtp_offset,
+            feedback,
+            codec: negotiated.codec,
+            connection_state,
+        };
+        tokio::spawn(send_frames(writer, queue, ended));
+        sender
     }
 
     /// How frames must be encoded.
@@ -115,7 +110,8 @@ impl VideoSender {
     ///
     /// When the connection is over.
     pub async fn send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
-        match self.queue.send(Outgoing::Frame { rtp_time, data: frame }).await {
+        let Some(waiting) = self.send_at_once(rtp_time, frame) else { return Ok(()) };
+        match self.queue.send(waiting).await {
             Ok(()) => Ok(()),
             Err(_) => Err(SendError::Ended(self.connection_state.ended().await)),
         }
@@ -127,7 +123,7 @@ impl VideoSender {
     ///
     /// When the connection is over.
     pub fn blocking_send(&self, rtp_time: u32, frame: Bytes) -> Result<(), SendError> {
-        self.blocking_queue(Outgoing::Frame { rtp_time, data: frame })
+        self.send_at_once(rtp_time, frame).map_or(Ok(()), |waiting| self.blocking_queue(waiting))
     }
 
     /// Lets receivers know that the last frame is whole, to be called when no more come. Some, aiortc
@@ -138,10 +134,20 @@ impl VideoSender {
     ///
     /// When the connection is over.
     pub fn blocking_end(&self) -> Result<(), SendError> {
-        self.blocking_queue(Outgoing::EndOfFrames)
+        self.blocking_queue(Waiting::new(&self.writer, Outgoing::EndOfFrames))
     }
 
-    fn blocking_queue(&self, outgoing: Outgoing) -> Result<(), SendError> {
+    /// Sends a frame, and returns what has to wait of it.
+    fn send_at_once(&self, rtp_time: u32, data: Bytes) -> Option<Waiting> {
+        let frame = Outgoing::Frame { rtp_time, data };
+        let rest = match self.writer.upgrade() {
+            Some(writer) => writer.send_at_once(frame)?,
+            None => frame,
+        };
+        Some(Waiting::new(&self.writer, rest))
+    }
+
+    fn blocking_queue(&self, outgoing: Waiting) -> Result<(), SendError> {
         self.queue.blocking_send(outgoing).map_err(|_| {
             self.connection_state.end_reason().map_or(SendError::ChannelClosed, SendError::Ended)
         })
@@ -172,112 +178,8 @@ impl VideoSender {
     }
 }
 
-/// What waits to leave.
-#[derive(Debug)]
-enum Outgoing {
-    Frame { rtp_time: u32, data: Bytes },
-    EndOfFrames,
-}
-
-/// How packets get to the peer.
-struct TrackWriter {
-    track: Arc<TrackLocalStaticRTP>,
-    burst_queue: Arc<BurstQueue>,
-    payload_type: u8,
-    ssrc: u32,
-}
-
-impl TrackWriter {
-    async fn send(&self, packets: impl Iterator<Item = RtpPacket>) {
-        let packets = packets.map(|packet| self.with_header(packet));
-        if let Err(error) = self.burst_queue.send(&*self.track, packets).await {
-            tracing::debug!(error = %EngineError::from(error), "packets were not sent");
-        }
-    }
-
-    fn with_header(&self, packet: RtpPacket) -> rtp::Packet {
-        let header = rtp::header::Header {
-            version: 2,
-            marker: packet.marker,
-            payload_type: self.payload_type,
-            sequence_number: packet.sequence_number,
-            timestamp: packet.timestamp,
-            ssrc: self.ssrc,
-            ..rtp::header::Header::default()
-        };
-        rtp::Packet { header, payload: packet.payload }
-    }
-}
-
-async fn send_frames(
-    writer: TrackWriter,
-    mut packetizer: Packetizer,
-    mut queue: mpsc::Receiver<Outgoing>,
-    connection_state: ConnectionState,
-) {
-    let mut pacer = Pacer::default();
-    let sending = async {
-        while let Some(outgoing) = queue.recv().await {
-            let Outgoing::Frame { rtp_time, data } = outgoing else {
-                writer.send(std::iter::once(packetizer.end_of_frames())).await;
-                continue;
-            };
-            let mut packets = packetizer.packetize(rtp_time, &data).into_iter();
-            let started = Instant::now();
-            let spread = pacer.spread(rtp_time, started);
-            let bursts = packets.len().div_ceil(MAX_BURST_PACKETS) as u32;
-            for burst in 0..bursts {
-                if burst > 0 {
-                    tokio::time::sleep_until(started + spread * burst / bursts).await;
-                }
-                writer.send(packets.by_ref().take(MAX_BURST_PACKETS)).await;
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = sending => {}
-        _ = connection_state.ended() => {}
-    }
-}
-
-/// Over how long a frame may be spread.
-#[derive(Debug, Default)]
-struct Pacer {
-    last: Option<(u32, Instant)>,
-}
-
-impl Pacer {
-    fn spread(&mut self, rtp_time: u32, now: Instant) -> Duration {
-        let Some((last_time, last)) = self.last.replace((rtp_time, now)) else {
-            return MAX_SPREAD / 2;
-        };
-        let ticks = rtp_time.wrapping_sub(last_time);
-        let interval = Duration::from_secs_f64(f64::from(ticks) / f64::from(VIDEO_CLOCK_RATE));
-        // A frame that is late already is not held up.
-        let late = now.saturating_duration_since(last).saturating_sub(interval);
-        interval.mul_f64(SPREAD_SHARE).min(MAX_SPREAD).saturating_sub(late)
-    }
-}
-
 /// Random enough that two streams do not meet.
-fn random() -> u32 {
+pub(super) fn random() -> u32 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8) as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn frames_are_spread_over_part_of_their_interval_unless_they_are_late() {
-        let mut pacer = Pacer::default();
-        let start = Instant::now();
-        pacer.spread(0, start);
-        let spread = pacer.spread(3000, start + Duration::from_millis(33));
-        assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
-        assert_eq!(pacer.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
-        assert_eq!(pacer.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
-    }
 }
