@@ -29,6 +29,9 @@ const MAX_BURST_BYTES: usize = MAX_BURST_PACKETS * MAX_RTP_PAYLOAD;
 /// Share of the time to the next frame over which a frame's packets are spread.
 const SPREAD_SHARE: f64 = 0.6;
 const MAX_SPREAD: Duration = Duration::from_millis(50);
+/// Bursts that are less than this apart leave together: each wait costs about as much as a burst. That is what the pacers of
+/// browsers have, too.
+const PACE: Duration = Duration::from_millis(5);
 /// How often it is tried whether there is room for packets.
 const ROOM_POLL: Duration = Duration::from_millis(1);
 
@@ -143,11 +146,9 @@ impl TrackWriter {
         let started = Instant::now();
         let spread = pacer.spread(rtp_time, started);
         let bursts = packets.chunks(MAX_BURST_PACKETS);
-        let count = bursts.len() as u32;
-        for (number, burst) in (0..).zip(bursts) {
-            if number > 0 {
-                sleep_until(started + spread * number / count).await;
-            }
+        let departures = departures(bursts.len() as u32, spread);
+        for (burst, departure) in bursts.zip(departures) {
+            sleep_until(started + departure).await;
             self.send_burst(burst).await;
         }
     }
@@ -234,6 +235,17 @@ impl Pacer {
     }
 }
 
+/// After how long each of so many bursts leaves that are spread over that time.
+fn departures(bursts: u32, spread: Duration) -> impl Iterator<Item = Duration> {
+    (0..bursts).scan(Duration::ZERO, move |last, number| {
+        let due = spread * number / bursts;
+        if due >= *last + PACE {
+            *last = due;
+        }
+        Some(*last)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{self, ErrorKind, IoSliceMut};
@@ -259,6 +271,18 @@ mod tests {
         assert!((19..=20).contains(&spread.as_millis()), "{spread:?}");
         assert_eq!(pacer.spread(93_000, start + Duration::from_millis(1033)), MAX_SPREAD);
         assert_eq!(pacer.spread(96_000, start + Duration::from_millis(1133)), Duration::ZERO);
+    }
+
+    #[test]
+    fn bursts_that_are_close_leave_together() {
+        let departures = |bursts, spread| -> Vec<_> {
+            let spread = Duration::from_millis(spread);
+            super::departures(bursts, spread).map(|departure| departure.as_millis()).collect()
+        };
+        assert_eq!(departures(7, 21), [0, 0, 6, 6, 12, 12, 18]);
+        assert_eq!(departures(2, 20), [0, 10]);
+        assert_eq!(departures(3, 0), [0; 3]);
+        assert!(departures(0, 20).is_empty());
     }
 
     /// A socket that has room for so many packets, and keeps them.
