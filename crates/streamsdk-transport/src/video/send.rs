@@ -102,7 +102,7 @@ impl VideoSender {
 
     /// Sends a frame: for VP8 as the encoder gives it, for H264 with start codes.
     ///
-    /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`]; the receiver sees it with a random
+    /// `rtp_time` is the frame's time in ticks of [`VIDEO_CLOCK_RATE`](crate::VIDEO_CLOCK_RATE); the receiver sees it with a random
     /// offset ([`VideoSender::rtp_timestamp`]). The packets of a large frame are spread over part of the time to the next, 50 ms at most.
     /// Waits while two frames are waiting already. `Ok` means queued: what is lost on the way is not known here.
     ///
