@@ -88,6 +88,17 @@ async fn what_may_only_be_relayed_needs_a_server_that_relays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_past_all_clocks_is_none_for_servers_too() {
+    let closed = IceServer::new("turn:127.0.0.1:1?transport=tcp").credentials("us3r", "s3cret");
+    let config = common::config()
+        .ice_transport_policy(IceTransportPolicy::Relay)
+        .gather_timeout(Duration::MAX)
+        .ice_servers([closed]);
+    let offer = Offer::create(config, &["a"], None).await;
+    assert!(matches!(offer, Err(OfferError::NoRelay { servers }) if servers.iter().count() == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_path_is_told_with_what_became_of_candidates_and_servers_and_without_credentials() {
     let (_socket, silent) = silent();
     let config = common::config()

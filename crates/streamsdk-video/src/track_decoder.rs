@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use streamsdk_capture::{
     CaptureError, CapturedFrame, Damage, FrameProducer, ProducerFormat, StopHandle,
 };
+use streamsdk_codec::rtp::TimestampUnwrapper;
 use streamsdk_media::video::{self, DecodeError, DecoderConfig, TRACK_COLOR_SPACE, VideoDecoder};
 use streamsdk_media::{Frame, StreamClock, TimeBase, Timestamp};
 use streamsdk_transport::{IncomingFrame, VideoCodec, VideoReceiver};
@@ -164,22 +165,18 @@ fn unusable(error: impl std::error::Error) -> CaptureError {
 /// Turns RTP times, which begin anywhere and wrap, into times that begin at 0 and grow. What is said about
 /// a frame and the frame that goes back have one time, or nobody could tell that they belong together.
 struct TrackClock {
-    rtp_time: Option<u32>,
-    unwrapped: i64,
+    unwrapper: TimestampUnwrapper,
     stream: StreamClock,
 }
 
 impl TrackClock {
     fn new() -> Self {
         let stream = StreamClock::relayed(TimeBase::RTP_VIDEO).from_zero();
-        Self { rtp_time: None, unwrapped: 0, stream }
+        Self { unwrapper: TimestampUnwrapper::default(), stream }
     }
 
     fn time_of(&mut self, rtp_time: u32, arrived: Instant) -> Timestamp {
-        let last = self.rtp_time.replace(rtp_time).unwrap_or(rtp_time);
-        // As a signed number the difference is right whichever way the clock went.
-        self.unwrapped += i64::from(rtp_time.wrapping_sub(last) as i32);
-        let own = Timestamp::new(self.unwrapped, TimeBase::RTP_VIDEO);
+        let own = Timestamp::new(self.unwrapper.unwrap(rtp_time), TimeBase::RTP_VIDEO);
         self.stream.stamp(Some(own), arrived)
     }
 }

@@ -11,6 +11,7 @@ use streamsdk_codec::BitstreamError;
 use streamsdk_codec::h264::{
     AccessUnit, AccessUnitAssembler, AssembledUnit, H264Profile, picture_format, profile,
 };
+use streamsdk_codec::rtp::TimestampUnwrapper;
 use streamsdk_media::{PixelFormat, TimeBase, Timestamp};
 use tracing::debug;
 
@@ -31,7 +32,7 @@ pub(super) struct CameraUnits {
     assembler: AccessUnitAssembler,
     format: Option<ProducerFormat>,
     profile: Option<H264Profile>,
-    time: UnwrappedTime,
+    unwrapper: TimestampUnwrapper,
     rhythm: Rhythm,
     damage: Damage,
     read_timeout: Duration,
@@ -86,7 +87,7 @@ impl CameraUnits {
             assembler,
             format: None,
             profile: None,
-            time: UnwrappedTime::default(),
+            unwrapper: TimestampUnwrapper::default(),
             rhythm: Rhythm::new(CLOCK.seconds()),
             damage: Damage::default(),
             read_timeout: options.read_timeout,
@@ -166,7 +167,7 @@ impl UnitSource for CameraUnits {
         self.watchdog.allow(self.read_timeout);
         loop {
             if let Some(unit) = self.assembler.next_unit() {
-                let time = self.time.of(unit.timestamp);
+                let time = self.unwrapper.unwrap(unit.timestamp);
                 self.count_missing(&unit, time);
                 return Ok((unit.unit, Some(Timestamp::new(time, CLOCK))));
             }
@@ -181,33 +182,3 @@ impl UnitSource for CameraUnits {
 
 /// That of video in RTP.
 const CLOCK: TimeBase = TimeBase::RTP_VIDEO;
-
-/// The time of a stream whose own begins anew every thirteen hours.
-#[derive(Default)]
-struct UnwrappedTime {
-    last: Option<(u32, i64)>,
-}
-
-impl UnwrappedTime {
-    fn of(&mut self, timestamp: u32) -> i64 {
-        let time = match self.last {
-            Some((last, time)) => time + i64::from(timestamp.wrapping_sub(last) as i32),
-            None => i64::from(timestamp),
-        };
-        self.last = Some((timestamp, time));
-        time
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_goes_on_where_the_streams_own_begins_anew_and_back_where_it_does() {
-        let mut time = UnwrappedTime::default();
-        let times = [u32::MAX - 1, 3, 2, u32::MAX].map(|timestamp| time.of(timestamp));
-        let first = i64::from(u32::MAX) - 1;
-        assert_eq!(times, [first, first + 5, first + 4, first + 1]);
-    }
-}

@@ -2,11 +2,13 @@
 
 mod frame_assembler;
 mod packetizer;
+mod timestamp;
 
 use bytes::Bytes;
 
 pub use frame_assembler::{AssembledFrame, FrameAssembler};
 pub use packetizer::Packetizer;
+pub use timestamp::TimestampUnwrapper;
 
 use crate::{VideoCodec, h264, vp8};
 

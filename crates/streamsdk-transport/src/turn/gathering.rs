@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::board::Progress;
 use super::servers::Servers;
@@ -35,13 +35,15 @@ impl Servers {
         needs_relay: bool,
     ) {
         let hopes_for_none = !needs_relay && self.were_all_silent();
-        let until = self.started + if hopes_for_none { limit.min(SILENT_WAIT) } else { limit };
+        let limit = if hopes_for_none { limit.min(SILENT_WAIT) } else { limit };
+        // Any limit is one, even if no clock gets that far.
+        let left = limit.saturating_sub(self.started.elapsed());
         tokio::select! {
-            _ = timeout_at(until, self.decided()) => {}
+            _ = timeout(left, self.decided()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
         tokio::select! {
-            _ = timeout_at(Instant::now() + ENGINE_TIME, self.hand_over()) => {}
+            _ = timeout(ENGINE_TIME, self.hand_over()) => {}
             _ = gathered.wait_for(|gathered| *gathered) => {}
         }
         self.kept_back.let_all_go();
