@@ -25,6 +25,9 @@ use crate::rhythm::Rhythm;
 use crate::rtsp::{Broken, Connection, Refusal, Session};
 use crate::{CaptureError, Damage, ProducerFormat};
 
+/// That of video in RTP.
+const CLOCK: TimeBase = TimeBase::RTP_VIDEO;
+
 /// The access units of a camera.
 pub(super) struct CameraUnits {
     origin: String,
@@ -179,6 +182,3 @@ impl UnitSource for CameraUnits {
         self.session.take_waited()
     }
 }
-
-/// That of video in RTP.
-const CLOCK: TimeBase = TimeBase::RTP_VIDEO;

@@ -36,7 +36,7 @@ impl Servers {
     ) {
         let hopes_for_none = !needs_relay && self.were_all_silent();
         let limit = if hopes_for_none { limit.min(SILENT_WAIT) } else { limit };
-        // Any limit is one, even if no clock gets that far.
+        // No instant is made of it: the limit may be past all clocks.
         let left = limit.saturating_sub(self.started.elapsed());
         tokio::select! {
             _ = timeout(left, self.decided()) => {}

@@ -148,7 +148,10 @@ impl TrackWriter {
         let bursts = packets.chunks(MAX_BURST_PACKETS);
         let departures = departures(bursts.len() as u32, spread);
         for (burst, departure) in bursts.zip(departures) {
-            sleep_until(started + departure).await;
+            // A timer takes up to a millisecond even if it is over already.
+            if started.elapsed() < departure {
+                sleep_until(started + departure).await;
+            }
             self.send_burst(burst).await;
         }
     }
